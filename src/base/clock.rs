@@ -1,0 +1,54 @@
+//! Time is taken from a [`Clock`], so that tests and simulations can set it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use chrono::{DateTime, Utc};
+
+/// Where "now" comes from. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<Arc<AtomicI64>>);
+
+impl Clock {
+    /// The clock of this machine.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands still until [`Clock::set`]; all clones share it.
+    #[must_use]
+    pub fn fixed(at: DateTime<Utc>) -> Self {
+        Self(Some(Arc::new(AtomicI64::new(micros(at)))))
+    }
+
+    /// Moves a fixed clock; the machine's clock is not touched.
+    pub fn set(&self, at: DateTime<Utc>) {
+        if let Some(fixed) = &self.0 {
+            fixed.store(micros(at), Ordering::SeqCst);
+        }
+    }
+
+    /// The present moment, to the microsecond (what the databases keep).
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        match &self.0 {
+            Some(fixed) => from_micros(fixed.load(Ordering::SeqCst)),
+            None => from_micros(micros(Utc::now())),
+        }
+    }
+}
+
+/// A moment as microseconds since 1970-01-01 UTC: how both databases and the audit log keep it.
+#[must_use]
+pub fn micros(at: DateTime<Utc>) -> i64 {
+    at.timestamp_micros()
+}
+
+/// The moment that [`micros`] wrote; out-of-range numbers give the epoch.
+#[must_use]
+pub fn from_micros(at: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(at).unwrap_or_default()
+}

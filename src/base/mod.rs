@@ -1,0 +1,19 @@
+//! Floor 0: the words every other folder speaks. No I/O, no cryptography, no SQL.
+
+mod caller;
+mod catalogue;
+mod clock;
+mod ids;
+mod names;
+mod stay;
+mod view;
+
+pub use caller::{Caller, Credential, Errand};
+pub use catalogue::{
+    Catalogue, CatalogueError, Category, Class, Field, FieldIndex, FieldSet, IndexKind, Kind,
+};
+pub use clock::{Clock, from_micros, micros};
+pub use ids::{ConsentId, EntryId, GuestId, NoticeId, PrincipalId, RecordId, RequestId, WriterId};
+pub use names::{FieldPath, InvalidName, PropertyCode, Purpose, Role, SourceSystem};
+pub use stay::{StayState, StayStatus};
+pub use view::{Action, View, Withheld};

@@ -1,0 +1,7 @@
+//! guest-vault: keeps the personal data of a hotel group's guests sealed and shows each caller
+//! exactly what it may see, for a purpose, with a durable record of every look.
+//!
+//! The folders are the words of the domain; a folder imports only from the floors below its own
+//! (see `docs/architecture.md`; `tests/it/house.rs` holds it).
+
+pub mod base;
