@@ -1,1 +1,3 @@
+//! The `guest-vault` binary: arguments to a command.
+
 fn main() {}

@@ -290,7 +290,7 @@ pub struct Catalogue {
 }
 
 /// The most fields a catalogue may hold; a [`FieldSet`] is a few machine words.
-pub const MAX_FIELDS: usize = 256;
+pub(super) const MAX_FIELDS: usize = 256;
 
 impl Catalogue {
     /// A catalogue of these fields.

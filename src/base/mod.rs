@@ -5,6 +5,7 @@ mod catalogue;
 mod clock;
 mod ids;
 mod names;
+mod property;
 mod stay;
 mod view;
 
@@ -15,5 +16,6 @@ pub use catalogue::{
 pub use clock::{Clock, from_micros, micros};
 pub use ids::{ConsentId, EntryId, GuestId, NoticeId, PrincipalId, RecordId, RequestId, WriterId};
 pub use names::{FieldPath, InvalidName, PropertyCode, Purpose, Role, SourceSystem};
+pub use property::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError};
 pub use stay::{StayState, StayStatus};
 pub use view::{Action, View, Withheld};

@@ -21,7 +21,6 @@ macro_rules! names {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
         #[serde(transparent)]
-        #[schema(value_type = String, max_length = $longest)]
         pub struct $name(Arc<str>);
 
         impl $name {

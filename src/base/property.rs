@@ -1,0 +1,122 @@
+//! The hotel group's tree: group → brand → property.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::PropertyCode;
+
+/// What a node of the tree is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PropertyKind {
+    /// The whole group.
+    Group,
+    /// A brand or region within it.
+    Brand,
+    /// A hotel.
+    Property,
+}
+
+/// One node, as configured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PropertyNode {
+    /// Its code.
+    pub code: PropertyCode,
+    /// What it is.
+    pub kind: PropertyKind,
+    /// The node above it.
+    #[serde(default)]
+    pub parent: Option<PropertyCode>,
+    /// Its name, for pages.
+    #[serde(default)]
+    pub name: String,
+    /// ISO 3166-1 alpha-2 of where it stands: the default region of phone numbers written without a country code.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// IANA time zone: a stay's days are the property's days.
+    #[serde(default)]
+    pub timezone: chrono_tz::Tz,
+}
+
+/// Why a tree cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PropertyTreeError {
+    /// A code is given twice.
+    #[error("property {0} is configured twice; remove one")]
+    Twice(PropertyCode),
+    /// A parent is missing.
+    #[error("property {0} names the parent {1}, which is not configured")]
+    NoParent(PropertyCode, PropertyCode),
+    /// A chain of parents bites its tail.
+    #[error("property {0} is its own ancestor; mend the parents")]
+    Circle(PropertyCode),
+}
+
+/// The checked tree.
+#[derive(Debug, Clone, Default)]
+pub struct PropertyTree {
+    nodes: HashMap<PropertyCode, PropertyNode>,
+    order: Vec<PropertyCode>,
+}
+
+impl PropertyTree {
+    /// A tree of these nodes.
+    ///
+    /// # Errors
+    /// When a code is given twice, a parent is missing, or parents run in a circle.
+    pub fn new(nodes: Vec<PropertyNode>) -> Result<Self, PropertyTreeError> {
+        let mut tree = Self::default();
+        for node in nodes {
+            let code = node.code.clone();
+            tree.order.push(code.clone());
+            if tree.nodes.insert(code.clone(), node).is_some() {
+                return Err(PropertyTreeError::Twice(code));
+            }
+        }
+        for node in tree.nodes.values() {
+            if let Some(parent) = &node.parent
+                && !tree.nodes.contains_key(parent)
+            {
+                return Err(PropertyTreeError::NoParent(node.code.clone(), parent.clone()));
+            }
+            if tree.ancestors(&node.code).len() > tree.nodes.len() {
+                return Err(PropertyTreeError::Circle(node.code.clone()));
+            }
+        }
+        Ok(tree)
+    }
+
+    /// The node of a code.
+    #[must_use]
+    pub fn get(&self, code: &PropertyCode) -> Option<&PropertyNode> {
+        self.nodes.get(code)
+    }
+
+    /// All nodes, in the order they were configured.
+    pub fn iter(&self) -> impl Iterator<Item = &PropertyNode> {
+        self.order.iter().filter_map(|code| self.nodes.get(code))
+    }
+
+    /// The code itself, its parent, and so on up; longer than the tree only when parents run in a circle.
+    #[must_use]
+    pub fn ancestors(&self, code: &PropertyCode) -> Vec<PropertyCode> {
+        let mut path = Vec::new();
+        let mut next = self.nodes.get(code);
+        while let Some(node) = next {
+            path.push(node.code.clone());
+            if path.len() > self.nodes.len() {
+                break;
+            }
+            next = node.parent.as_ref().and_then(|p| self.nodes.get(p));
+        }
+        path
+    }
+
+    /// Whether `code` is `above` or lies beneath it.
+    #[must_use]
+    pub fn within(&self, code: &PropertyCode, above: &PropertyCode) -> bool {
+        self.ancestors(code).contains(above)
+    }
+}
