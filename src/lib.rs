@@ -5,3 +5,4 @@
 //! (see `docs/architecture.md`; `tests/it/house.rs` holds it).
 
 pub mod base;
+pub mod store;

@@ -1,0 +1,199 @@
+//! Opening a database and bringing its tables up to date.
+
+use std::{
+    fs, io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use sqlx::{
+    Executor, PgPool, SqlitePool,
+    migrate::{MigrateError, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{Store, StoreError};
+
+static SQLITE_DATA: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_DATA: Migrator = sqlx::migrate!("migrations/postgres");
+static SQLITE_KEYS: Migrator = sqlx::migrate!("migrations/sqlite/keys");
+static POSTGRES_KEYS: Migrator = sqlx::migrate!("migrations/postgres/keys");
+
+/// The schema of the key store when it shares a PostgreSQL database with the data.
+const KEYS_SCHEMA: &str = "guest_vault_keys";
+
+/// How long a caller waits for a connection before it is told that the database cannot be reached.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which of the two stores: a backup of one holds nothing of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Sealed values, tokens, the ledger, the log.
+    Data,
+    /// Wrapped keys.
+    Keys,
+}
+
+/// Where a database is. PostgreSQL's may hold a password, so there is no `Debug` or `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A connection string, and the schema to work in when it is not the default one.
+    Postgres {
+        /// As given.
+        url: String,
+        /// `search_path`.
+        schema: Option<&'static str>,
+    },
+}
+
+impl StoreUrl {
+    /// The key store that goes with a data store when none is configured: a second file beside the first, or a
+    /// second schema.
+    #[must_use]
+    pub fn default_keys(&self) -> Self {
+        match self {
+            Self::Sqlite(path) => Self::Sqlite(path.with_file_name("keys.db")),
+            Self::Postgres { url, .. } => Self::Postgres {
+                url: url.clone(),
+                schema: Some(KEYS_SCHEMA),
+            },
+        }
+    }
+}
+
+impl FromStr for StoreUrl {
+    type Err = StoreError;
+
+    /// `sqlite:PATH`, `sqlite://PATH` or `postgres://…`.
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        if let Some(path) = text
+            .strip_prefix("sqlite://")
+            .or_else(|| text.strip_prefix("sqlite:"))
+        {
+            return Ok(Self::Sqlite(PathBuf::from(path)));
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres {
+                url: text.to_owned(),
+                schema: None,
+            });
+        }
+        Err(StoreError::Url(
+            "a database URL begins with sqlite: or postgres://".to_owned(),
+        ))
+    }
+}
+
+impl Store {
+    /// Opens a database; an SQLite file is made if it is not there. Tables are not touched: see [`Store::migrate`].
+    ///
+    /// # Errors
+    /// When it cannot be reached, or its files cannot be made.
+    pub async fn open(url: &StoreUrl, connections: u32) -> Result<Self, StoreError> {
+        match url {
+            StoreUrl::Sqlite(path) => open_sqlite(path, connections).await,
+            StoreUrl::Postgres { url, schema } => open_postgres(url, *schema, connections).await,
+        }
+    }
+
+    /// Brings the tables up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] when a newer program made them; otherwise what the database says.
+    pub async fn migrate(&self, which: Which) -> Result<(), StoreError> {
+        let outcome = match (self, which) {
+            (Self::Sqlite { writer, .. }, Which::Data) => SQLITE_DATA.run(writer).await,
+            (Self::Sqlite { writer, .. }, Which::Keys) => SQLITE_KEYS.run(writer).await,
+            (Self::Postgres(pool), Which::Data) => POSTGRES_DATA.run(pool).await,
+            (Self::Postgres(pool), Which::Keys) => POSTGRES_KEYS.run(pool).await,
+        };
+        outcome.map_err(|e| match e {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer,
+            MigrateError::Execute(e) => e.into(),
+            e => StoreError::Migration(e),
+        })
+    }
+}
+
+fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        // FULL: a commit is on the disk before it is acknowledged (promise P9).
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        // What is deleted is overwritten, so that an erased ciphertext does not linger in free pages.
+        .pragma("secure_delete", "ON")
+        .pragma("cache_size", "-32768")
+        .statement_cache_capacity(256)
+}
+
+async fn open_sqlite(path: &Path, connections: u32) -> Result<Store, StoreError> {
+    make_private(path).map_err(|cause| StoreError::Folder {
+        path: path.display().to_string(),
+        cause,
+    })?;
+    let pool = |most: u32| {
+        SqlitePoolOptions::new()
+            .max_connections(most)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+    };
+    let writer: SqlitePool = pool(1).connect_with(sqlite_options(path)).await?;
+    let readers = pool(connections.max(1)).connect_lazy_with(sqlite_options(path).pragma("query_only", "ON"));
+    Ok(Store::Sqlite { readers, writer })
+}
+
+/// Makes the folder (0700) and the file (0600) before SQLite would make them readable by others.
+fn make_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    fs::OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+}
+
+async fn open_postgres(
+    url: &str,
+    schema: Option<&'static str>,
+    connections: u32,
+) -> Result<Store, StoreError> {
+    let mut options = PgConnectOptions::from_str(url)
+        // The driver's own message may repeat parts of the URL, and a URL may hold a password.
+        .map_err(|_| {
+            StoreError::Url("the postgres:// URL cannot be read; see docs/operations.md".to_owned())
+        })?
+        .application_name("guest-vault")
+        .statement_cache_capacity(256);
+    if let Some(schema) = schema {
+        options = options.options([("search_path", schema)]);
+    }
+    let pool: PgPool = PgPoolOptions::new()
+        .max_connections(connections.max(2))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // The ping before each use costs a sixth of a read; a short life finds dead connections instead.
+        .test_before_acquire(false)
+        .max_lifetime(Duration::from_mins(30))
+        .connect_with(options)
+        .await?;
+    if let Some(schema) = schema {
+        let make = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
+        pool.execute(sqlx::AssertSqlSafe(make)).await?;
+    }
+    Ok(Store::Postgres(pool))
+}
