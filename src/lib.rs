@@ -6,4 +6,5 @@
 
 pub mod audit;
 pub mod base;
+pub mod consent;
 pub mod store;
