@@ -7,4 +7,5 @@
 pub mod audit;
 pub mod base;
 pub mod consent;
+pub mod crypto;
 pub mod store;
