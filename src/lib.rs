@@ -8,3 +8,4 @@ pub mod audit;
 pub mod base;
 pub mod consent;
 pub mod store;
+pub mod web;
