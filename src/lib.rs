@@ -9,3 +9,4 @@ pub mod base;
 pub mod consent;
 pub mod crypto;
 pub mod store;
+pub mod web;
