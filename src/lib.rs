@@ -4,5 +4,8 @@
 //! The folders are the words of the domain; a folder imports only from the floors below its own
 //! (see `docs/architecture.md`; `tests/it/house.rs` holds it).
 
+pub mod access;
 pub mod base;
+
+pub mod config;
 pub mod store;
