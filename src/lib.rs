@@ -6,6 +6,9 @@
 
 pub mod audit;
 pub mod base;
+pub mod config;
 pub mod consent;
+pub mod crypto;
 pub mod policy;
 pub mod store;
+pub mod web;

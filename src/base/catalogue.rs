@@ -398,14 +398,20 @@ impl FieldSet {
     /// The fields in either.
     #[must_use]
     pub fn union(mut self, other: &Self) -> Self {
-        self.0.iter_mut().zip(other.0).for_each(|(word, more)| *word |= more);
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(word, more)| *word |= more);
         self
     }
 
     /// The fields in both.
     #[must_use]
     pub fn intersection(mut self, other: &Self) -> Self {
-        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= other);
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(word, other)| *word &= other);
         self
     }
 

@@ -85,8 +85,12 @@ pub(super) fn run(snapshot: &Snapshot) -> Result<(), PolicyError> {
 /// When the file has another shape.
 pub fn report(snapshot: &Snapshot) -> Result<CaseReport, PolicyError> {
     let text = &snapshot.files.cases;
-    let file: File = toml::from_str(text)
-        .map_err(|e| wrong(line_of(text, e.span().map_or(0, |at| at.start)), e.message().to_owned()))?;
+    let file: File = toml::from_str(text).map_err(|e| {
+        wrong(
+            line_of(text, e.span().map_or(0, |at| at.start)),
+            e.message().to_owned(),
+        )
+    })?;
     let mut report = CaseReport::default();
     for case in &file.case {
         let line = line_of(text, case.span().start);
@@ -102,7 +106,11 @@ pub fn report(snapshot: &Snapshot) -> Result<CaseReport, PolicyError> {
 impl CaseReport {
     fn case(&mut self, snapshot: &Snapshot, case: &Case, line: u32) -> Result<(), PolicyError> {
         let asked = Asked::new(snapshot, case).map_err(|problem| wrong(line, problem))?;
-        for (role, purpose) in case.role.iter().flat_map(|role| case.purpose.iter().map(move |p| (role, p))) {
+        for (role, purpose) in case
+            .role
+            .iter()
+            .flat_map(|role| case.purpose.iter().map(move |p| (role, p)))
+        {
             let grant = snapshot.decide(role, asked.property, purpose, case.action, &asked.fields);
             for stay in case.stay.as_deref().unwrap_or(&StayState::ALL) {
                 let grant = grant.clone().map(|grant| grant.narrow(&case.facts(*stay)));
@@ -127,14 +135,21 @@ impl CaseReport {
     }
 
     fn right(&mut self, snapshot: &Snapshot, case: &RightCase, line: u32) -> Result<(), PolicyError> {
-        for (role, right) in case.role.iter().flat_map(|role| case.right.iter().map(move |right| (role, right))) {
+        for (role, right) in case
+            .role
+            .iter()
+            .flat_map(|role| case.right.iter().map(move |right| (role, right)))
+        {
             if !snapshot.has_role(role) {
                 return Err(wrong(line, format!("there is no role `{role}`")));
             }
             self.decisions += 1;
             if snapshot.allows(role, *right) != case.allowed {
                 let word = if case.allowed { "lacks" } else { "has" };
-                self.failures.push(format!("{FILE}:{line}: {role} {word} the right {}", right.as_str()));
+                self.failures.push(format!(
+                    "{FILE}:{line}: {role} {word} the right {}",
+                    right.as_str()
+                ));
             }
         }
         Ok(())
@@ -165,7 +180,10 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn new(snapshot: &'a Snapshot, case: &'a Case) -> Result<Self, String> {
         let role = case.role.iter().find(|role| !snapshot.has_role(role));
-        let purpose = case.purpose.iter().find(|purpose| snapshot.purpose(purpose).is_none());
+        let purpose = case
+            .purpose
+            .iter()
+            .find(|purpose| snapshot.purpose(purpose).is_none());
         if let Some(unknown) = role.map(Role::as_str).or(purpose.map(Purpose::as_str)) {
             return Err(format!("there is no role or purpose `{unknown}`"));
         }
@@ -182,14 +200,25 @@ impl<'a> Asked<'a> {
             fields = fields.union(&found);
         }
         let expected = view_of(&case.view).ok_or_else(|| format!("there is no view `{}`", case.view))?;
-        Ok(Self { property, fields, expected })
+        Ok(Self {
+            property,
+            fields,
+            expected,
+        })
     }
 }
 
 fn view_of(word: &str) -> Option<View> {
-    VIEWS.into_iter().chain([View::None]).find(|view| view.as_str() == word)
+    VIEWS
+        .into_iter()
+        .chain([View::None])
+        .find(|view| view.as_str() == word)
 }
 
 fn wrong(line: u32, problem: String) -> PolicyError {
-    PolicyError::Line { file: FILE, line, problem }
+    PolicyError::Line {
+        file: FILE,
+        line,
+        problem,
+    }
 }

@@ -33,20 +33,38 @@ pub(super) struct Parts<'a> {
 /// When casbin cannot answer one of the questions.
 pub(super) fn compile(parts: &Parts<'_>) -> Result<(Table, Engine), PolicyError> {
     let classes = PropertyClasses::new(parts);
-    let mut engine =
-        Engine::new(parts.model, parts.roles, parts.rules, parts.tree, classes.representatives.iter())?;
+    let mut engine = Engine::new(
+        parts.model,
+        parts.roles,
+        parts.rules,
+        parts.tree,
+        classes.representatives.iter(),
+    )?;
     let roles: Vec<Role> = parts.roles.all().cloned().collect();
-    let purposes: Vec<Purpose> = parts.purposes.iter().map(|purpose| purpose.code.clone()).collect();
+    let purposes: Vec<Purpose> = parts
+        .purposes
+        .iter()
+        .map(|purpose| purpose.code.clone())
+        .collect();
     let mut table = Table::new(&roles, classes.of, &purposes);
     for role in &roles {
         for (class, property) in classes.representatives.iter().enumerate() {
             let rules = parts.rules.fields.iter();
             let rules = rules.filter(|rule| engine.reaches_property(property, &rule.properties));
-            let rules: Vec<&Rule> = rules.filter(|rule| engine.reaches_role(role, &rule.roles, property)).collect();
+            let rules: Vec<&Rule> = rules
+                .filter(|rule| engine.reaches_role(role, &rule.roles, property))
+                .collect();
             for action in Action::ALL {
                 let with = |rule: &&&Rule| rule.actions.has(action.as_str());
                 let rules: Vec<&Rule> = rules.iter().filter(with).copied().collect();
-                let mut ask = Asking { engine: &mut engine, parts, role, property, action, done: HashMap::new() };
+                let mut ask = Asking {
+                    engine: &mut engine,
+                    parts,
+                    role,
+                    property,
+                    action,
+                    done: HashMap::new(),
+                };
                 for purpose in &purposes {
                     if let Some(row) = ask.row(purpose, &rules)? {
                         table.set(role, class, purpose, action, row);
@@ -69,7 +87,10 @@ impl PropertyClasses {
     fn new(parts: &Parts<'_>) -> Self {
         let named = named_properties(parts.roles, parts.rules);
         let mut seen: HashMap<Vec<PropertyCode>, usize> = HashMap::new();
-        let mut classes = Self { of: HashMap::new(), representatives: Vec::new() };
+        let mut classes = Self {
+            of: HashMap::new(),
+            representatives: Vec::new(),
+        };
         for node in parts.tree.iter() {
             let mut above = parts.tree.ancestors(&node.code);
             above.retain(|code| named.contains(code.as_str()));
@@ -97,8 +118,12 @@ struct Asking<'a> {
 impl Asking<'_> {
     fn row(&mut self, purpose: &Purpose, rules: &[&Rule]) -> Result<Option<Arc<Row>>, PolicyError> {
         let reach = |(_, rule): &(usize, &&Rule)| rule.purposes.has(purpose.as_str());
-        let (key, rules): (Vec<usize>, Vec<&Rule>) =
-            rules.iter().enumerate().filter(reach).map(|(at, rule)| (at, *rule)).unzip();
+        let (key, rules): (Vec<usize>, Vec<&Rule>) = rules
+            .iter()
+            .enumerate()
+            .filter(reach)
+            .map(|(at, rule)| (at, *rule))
+            .unzip();
         if !rules.iter().any(|rule| rule.effect == Effect::Allow) {
             return Ok(None);
         }
@@ -122,7 +147,12 @@ impl Asking<'_> {
         Ok(Some(row))
     }
 
-    fn field(&self, purpose: &Purpose, field: &Field, rules: &[&Rule]) -> Result<Stays<Cell>, PolicyError> {
+    fn field(
+        &mut self,
+        purpose: &Purpose,
+        field: &Field,
+        rules: &[&Rule],
+    ) -> Result<Stays<Cell>, PolicyError> {
         let mut decided = [Cell::NOTHING; StayState::ALL.len()];
         let mut classes: HashMap<Vec<usize>, Cell> = HashMap::new();
         for (cell, stay) in decided.iter_mut().zip(StayState::ALL) {
@@ -137,7 +167,7 @@ impl Asking<'_> {
     }
 
     fn cell(
-        &self,
+        &mut self,
         purpose: &Purpose,
         field: &Field,
         stay: StayState,
@@ -159,11 +189,17 @@ impl Asking<'_> {
                 view: word,
             })?;
             if answer.allowed {
-                return Ok(Cell { view, rule: answer.rule });
+                return Ok(Cell {
+                    view,
+                    rule: answer.rule,
+                });
             }
             denied = denied.or(answer.rule);
         }
-        Ok(Cell { view: View::None, rule: denied })
+        Ok(Cell {
+            view: View::None,
+            rule: denied,
+        })
     }
 }
 
@@ -176,7 +212,12 @@ pub(super) fn views(action: Action) -> Vec<(View, &'static str)> {
 }
 
 fn matching(rules: &[&Rule], matches: impl Fn(&Rule) -> bool) -> Vec<usize> {
-    rules.iter().enumerate().filter(|(_, rule)| matches(rule)).map(|(at, _)| at).collect()
+    rules
+        .iter()
+        .enumerate()
+        .filter(|(_, rule)| matches(rule))
+        .map(|(at, _)| at)
+        .collect()
 }
 
 fn pick<'r>(rules: &[&'r Rule], at: &[usize]) -> Vec<&'r Rule> {

@@ -1,14 +1,15 @@
 //! casbin behind one door: errors, a disabled enforcer and an empty policy are all "no".
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use casbin::{
-    CoreApi, DefaultModel, EnforceContext, Enforcer, MemoryAdapter, Model, OperatorFunction, RoleManager, rhai::Dynamic,
+    CoreApi, DefaultModel, EnforceContext, Enforcer, MemoryAdapter, Model, function_map, rhai::Dynamic,
 };
 use futures_util::FutureExt;
 
 use super::{
     PolicyError, Right, RuleFile, RuleId,
+    noting::{Noting, Seen},
     roles::Roles,
     rules::{Rule, Rules},
     words::{Words, among},
@@ -21,11 +22,19 @@ const FILE: &str = "model.conf";
 const EXPECTED: [(&str, &str, &str); 8] = [
     ("r", "r", "role, property, purpose, field, action, stay, view"),
     ("r", "r2", "role, right"),
-    ("p", "p", "role, property, purpose, field, action, stay, view, eft, rule"),
+    (
+        "p",
+        "p",
+        "role, property, purpose, field, action, stay, view, eft, rule",
+    ),
     ("p", "p2", "role, right"),
     ("g", "g", "_, _, _"),
     ("g", "g2", "_, _"),
-    ("e", "e", "some(where (p_eft == allow)) && !some(where (p_eft == deny))"),
+    (
+        "e",
+        "e",
+        "some(where (p_eft == allow)) && !some(where (p_eft == deny))",
+    ),
     ("e", "e2", "some(where (p_eft == allow))"),
 ];
 
@@ -52,6 +61,7 @@ pub(super) struct Answer {
 /// An enforcer holding some or all of a policy's rules.
 pub(super) struct Engine {
     enforcer: Enforcer,
+    seen: Arc<Seen>,
 }
 
 impl Engine {
@@ -68,20 +78,33 @@ impl Engine {
     ) -> Result<Self, PolicyError> {
         let model = read_model(model)?;
         let mut enforcer = at_once(Enforcer::new(model, MemoryAdapter::default()))?;
-        enforcer.add_function("among", OperatorFunction::Arg2(among_dynamic));
-        let mut engine = Self { enforcer };
+        enforcer.add_function("among", function_map::OperatorFunction::Arg2(among_dynamic));
+        let seen = Arc::new(Seen::default());
+        enforcer.set_effector(Box::new(Noting(Arc::clone(&seen))));
+        let mut engine = Self { enforcer, seen };
         engine.put("p", "p", rules.fields.iter().flat_map(rows))?;
-        engine.put("p", "p2", rules.rights.iter().flat_map(|rule| {
-            rule.roles.each().into_iter().map(|role| vec![role, rule.rights.text()])
-        }))?;
+        engine.put(
+            "p",
+            "p2",
+            rules.rights.iter().flat_map(|rule| {
+                rule.roles
+                    .each()
+                    .into_iter()
+                    .map(|role| vec![role, rule.rights.text()])
+            }),
+        )?;
         let named = named_properties(roles, rules);
         let mut links = Links::default();
         links.inherit(roles, "*", None);
         for property in properties {
             let above: Vec<PropertyCode> = tree.ancestors(property);
             links.inherit(roles, property.as_str(), Some(&above));
-            let above = above.iter().filter(|node| *node != property && named.contains(node.as_str()));
-            links.beneath.extend(above.map(|node| vec![property.to_string(), node.to_string()]));
+            let above = above
+                .iter()
+                .filter(|node| *node != property && named.contains(node.as_str()));
+            links
+                .beneath
+                .extend(above.map(|node| vec![property.to_string(), node.to_string()]));
         }
         engine.put("g", "g", links.inherits.into_iter())?;
         engine.put("g", "g2", links.beneath.into_iter())?;
@@ -98,7 +121,7 @@ impl Engine {
     ///
     /// # Errors
     /// When casbin cannot answer; that is a denial to whoever asks for a guest, and stops a load.
-    pub(super) fn ask(&self, question: Question<'_>) -> Result<Answer, PolicyError> {
+    pub(super) fn ask(&mut self, question: Question<'_>) -> Result<Answer, PolicyError> {
         let q = question;
         let request = (q.role, q.property, q.purpose, q.field, q.action, q.stay, q.view);
         // A disabled enforcer allows everything.
@@ -107,13 +130,22 @@ impl Engine {
         }
         // With no rules casbin evaluates the matcher against empty words; whatever it says, nothing is allowed.
         if self.is_empty() {
-            return Ok(Answer { allowed: false, rule: None });
+            return Ok(Answer {
+                allowed: false,
+                rule: None,
+            });
         }
-        let (allowed, because) = self.enforcer.enforce_ex(request).map_err(|e| unusable(&e))?;
-        let because = if allowed { because.first() } else { because.last() };
-        let rule = because.filter(|row| allowed || row.get(EFFECT).is_some_and(|eft| eft == "deny"));
-        let rule = rule.and_then(|row| read_rule_id(row.last()?));
-        Ok(Answer { allowed, rule })
+        self.seen.forget();
+        let allowed = self.enforcer.enforce(request).map_err(|e| unusable(&e))?;
+        let rule = if allowed {
+            self.seen.allow()
+        } else {
+            self.seen.deny()
+        };
+        Ok(Answer {
+            allowed,
+            rule: rule.and_then(|at| self.rule_at(at)),
+        })
     }
 
     /// Asks casbin about a right.
@@ -125,7 +157,9 @@ impl Engine {
             return Err(unusable("the enforcer is disabled"));
         }
         let request = (role.as_str(), right.as_str());
-        let answer = self.enforcer.enforce_with_context(EnforceContext::new("2"), request);
+        let answer = self
+            .enforcer
+            .enforce_with_context(EnforceContext::new("2"), request);
         answer.map_err(|e| unusable(&e))
     }
 
@@ -141,12 +175,30 @@ impl Engine {
     pub(super) fn reaches_property(&self, property: &PropertyCode, named: &Words) -> bool {
         let manager = self.enforcer.get_role_manager();
         let manager = manager.read();
-        matches!(named, Words::Any) || named.each().iter().any(|name| manager.has_link(property.as_str(), name, None))
+        matches!(named, Words::Any)
+            || named
+                .each()
+                .iter()
+                .any(|name| manager.has_link(property.as_str(), name, None))
     }
 
     fn is_empty(&self) -> bool {
         let model = self.enforcer.get_model().get_model();
-        model.get("p").and_then(|p| p.get("p")).is_none_or(|p| p.get_policy().is_empty())
+        model
+            .get("p")
+            .and_then(|p| p.get("p"))
+            .is_none_or(|p| p.get_policy().is_empty())
+    }
+
+    fn rule_at(&self, position: usize) -> Option<RuleId> {
+        let rows = self
+            .enforcer
+            .get_model()
+            .get_model()
+            .get("p")?
+            .get("p")?
+            .get_policy();
+        read_rule_id(rows.iter().nth(position)?.last()?)
     }
 
     fn put(
@@ -156,7 +208,9 @@ impl Engine {
         rows: impl Iterator<Item = Vec<String>>,
     ) -> Result<(), PolicyError> {
         let model = self.enforcer.get_mut_model().get_mut_model();
-        let place = model.get_mut(section).and_then(|assertions| assertions.get_mut(key));
+        let place = model
+            .get_mut(section)
+            .and_then(|assertions| assertions.get_mut(key));
         let place = place.ok_or_else(|| unusable(&format!("it has no `{key}`")))?;
         let policy = place.get_mut_policy();
         policy.clear();
@@ -164,9 +218,6 @@ impl Engine {
         Ok(())
     }
 }
-
-/// The position of `eft` in a row of `p`.
-const EFFECT: usize = 7;
 
 #[derive(Default)]
 struct Links {
@@ -183,8 +234,9 @@ impl Links {
             (Some(_), None) => false,
         };
         let held = roles.inherits.iter().filter(|link| holds(&link.at));
-        self.inherits
-            .extend(held.map(|link| vec![link.child.to_string(), link.parent.to_string(), domain.to_owned()]));
+        self.inherits.extend(
+            held.map(|link| vec![link.child.to_string(), link.parent.to_string(), domain.to_owned()]),
+        );
     }
 }
 
@@ -194,7 +246,10 @@ pub(super) fn named_properties(roles: &Roles, rules: &Rules) -> HashSet<String> 
         Words::Any => None,
         Words::Of(codes) => Some(codes.clone()),
     });
-    let by_links = roles.inherits.iter().filter_map(|link| Some(link.at.as_ref()?.to_string()));
+    let by_links = roles
+        .inherits
+        .iter()
+        .filter_map(|link| Some(link.at.as_ref()?.to_string()));
     by_rules.flatten().chain(by_links).collect()
 }
 
@@ -212,9 +267,10 @@ fn rows(rule: &Rule) -> impl Iterator<Item = Vec<String>> {
     ];
     rule.roles.each().into_iter().flat_map(move |role| {
         let rest = rest.clone();
-        properties.clone().into_iter().map(move |property| {
-            [role.clone(), property].into_iter().chain(rest.clone()).collect()
-        })
+        properties
+            .clone()
+            .into_iter()
+            .map(move |property| [role.clone(), property].into_iter().chain(rest.clone()).collect())
     })
 }
 
@@ -226,7 +282,10 @@ fn read_rule_id(text: &str) -> Option<RuleId> {
         "fixed.csv" => RuleFile::Fixed,
         _ => return None,
     };
-    Some(RuleId { file, line: line.parse().ok()? })
+    Some(RuleId {
+        file,
+        line: line.parse().ok()?,
+    })
 }
 
 /// A word that is not text is in no set.
@@ -240,7 +299,10 @@ fn among_dynamic(word: Dynamic, set: Dynamic) -> Dynamic {
 fn read_model(text: &str) -> Result<DefaultModel, PolicyError> {
     let model = at_once(DefaultModel::from_str(text))?;
     for (section, key, expected) in EXPECTED {
-        let found = model.get_model().get(section).and_then(|assertions| assertions.get(key));
+        let found = model
+            .get_model()
+            .get(section)
+            .and_then(|assertions| assertions.get(key));
         if !found.is_some_and(|assertion| squeezed(&assertion.value) == squeezed(expected)) {
             let written = expected.replace("p_eft", "p.eft");
             return Err(unusable(&format!(
@@ -257,7 +319,9 @@ fn squeezed(text: &str) -> String {
 
 /// casbin's futures are ready at once, since nothing here does I/O.
 fn at_once<T>(future: impl Future<Output = casbin::Result<T>>) -> Result<T, PolicyError> {
-    let ready = future.now_or_never().ok_or_else(|| unusable("casbin waits for something"))?;
+    let ready = future
+        .now_or_never()
+        .ok_or_else(|| unusable("casbin waits for something"))?;
     ready.map_err(|e| unusable(&e))
 }
 

@@ -49,7 +49,10 @@ impl Grant {
     #[must_use]
     pub fn columns(&self) -> FieldSet {
         let Some(facts) = self.facts else {
-            let ever = self.own.as_ref().map_or(*self.row.ever(), |own| own.ever().union(self.row.ever()));
+            let ever = self
+                .own
+                .as_ref()
+                .map_or(*self.row.ever(), |own| own.ever().union(self.row.ever()));
             return self.wanted.intersection(&ever);
         };
         if self.lacks_consent() {
@@ -90,22 +93,25 @@ impl Grant {
             return Some(Withheld::Policy);
         }
         let foreign = self.own.as_ref().filter(|_| !facts.portfolio);
-        Some(if foreign.is_some_and(|own| own.shown(facts.stay).contains(field)) {
-            Withheld::Portfolio
-        } else if self.chosen(&facts).ever().contains(field) {
-            Withheld::StayWindow
-        } else if foreign.is_some_and(|own| own.ever().contains(field)) {
-            Withheld::Portfolio
-        } else {
-            Withheld::Policy
-        })
+        Some(
+            if foreign.is_some_and(|own| own.shown(facts.stay).contains(field)) {
+                Withheld::Portfolio
+            } else if self.chosen(&facts).ever().contains(field) {
+                Withheld::StayWindow
+            } else if foreign.is_some_and(|own| own.ever().contains(field)) {
+                Withheld::Portfolio
+            } else {
+                Withheld::Policy
+            },
+        )
     }
 
     /// Whether the caller may know that the guest exists: some field of the catalogue, wanted or not, has a view at
     /// this stay. A missing consent withholds values, not existence. `false` before [`Grant::narrow`].
     #[must_use]
     pub fn visible(&self) -> bool {
-        self.facts.is_some_and(|facts| !self.chosen(&facts).shown(facts.stay).is_empty())
+        self.facts
+            .is_some_and(|facts| !self.chosen(&facts).shown(facts.stay).is_empty())
     }
 
     /// The rule that decided the field for this guest: the one that allows it, or the one that denies it. [`None`]
@@ -174,7 +180,9 @@ impl Grant {
 
     /// `NotNeeded` for a purpose that needs consent is a caller's mistake and must not open anything.
     fn lacks_consent(&self) -> bool {
-        let given = self.facts.is_some_and(|facts| matches!(facts.consent, ConsentAnswer::Given(_)));
+        let given = self
+            .facts
+            .is_some_and(|facts| matches!(facts.consent, ConsentAnswer::Given(_)));
         self.purpose.needs_consent && !given
     }
 }

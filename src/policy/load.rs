@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::PolicyError;
+use crate::crypto::sha256;
 
 /// Where to load a policy from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,27 +72,44 @@ impl Files {
             }
         }
         let [model, roles, rules, purposes, fields, cases] = texts;
-        Ok(Self { model, roles, rules, purposes, fields, cases })
+        Ok(Self {
+            model,
+            roles,
+            rules,
+            purposes,
+            fields,
+            cases,
+        })
     }
 
     /// The first 16 hexadecimal digits of the SHA-256 over all files, each with its name and length.
     pub(super) fn version(&self) -> String {
-        let texts = [&self.model, &self.roles, &self.rules, &self.purposes, &self.fields, &self.cases];
-        let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
+        let texts = [
+            &self.model,
+            &self.roles,
+            &self.rules,
+            &self.purposes,
+            &self.fields,
+            &self.cases,
+        ];
+        let mut all = String::new();
         for (name, text) in NAMES.iter().zip(texts) {
-            hash.update(format!("{name}\n{}\n", text.len()).as_bytes());
-            hash.update(text.as_bytes());
+            all.extend([name, "\n", &text.len().to_string(), "\n", text]);
         }
-        let hash = data_encoding::HEXLOWER.encode(hash.finish().as_ref());
+        let hash = data_encoding::HEXLOWER.encode(&sha256(all.as_bytes()));
         hash.chars().take(16).collect()
     }
 }
 
 fn refuse_strangers(folder: &Path) -> Result<(), PolicyError> {
-    let cannot = |cause| PolicyError::Read { file: folder.display().to_string(), cause };
+    let cannot = |cause| PolicyError::Read {
+        file: folder.display().to_string(),
+        cause,
+    };
     for entry in fs::read_dir(folder).map_err(cannot)? {
         let name = entry.map_err(cannot)?.file_name().to_string_lossy().into_owned();
-        let policy_like = [".csv", ".toml", ".conf"].iter().any(|end| name.ends_with(end)) && !name.starts_with('.');
+        let policy_like =
+            [".csv", ".toml", ".conf"].iter().any(|end| name.ends_with(end)) && !name.starts_with('.');
         if policy_like && !NAMES.contains(&name.as_str()) && !OTHERS.contains(&name.as_str()) {
             return Err(PolicyError::File {
                 file: folder.join(&name).display().to_string(),
@@ -103,7 +121,10 @@ fn refuse_strangers(folder: &Path) -> Result<(), PolicyError> {
 }
 
 fn read_text(path: &Path) -> Result<Option<String>, PolicyError> {
-    let cannot = |cause| PolicyError::Read { file: path.display().to_string(), cause };
+    let cannot = |cause| PolicyError::Read {
+        file: path.display().to_string(),
+        cause,
+    };
     let size = match fs::metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(cannot(e)),

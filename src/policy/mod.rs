@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod grant;
 mod load;
+mod noting;
 mod purposes;
 mod reload;
 mod roles;
@@ -202,7 +203,10 @@ impl Right {
     /// Position in [`Right::ALL`].
     #[must_use]
     pub fn index(self) -> usize {
-        Self::ALL.iter().position(|right| *right == self).unwrap_or(Self::ALL.len())
+        Self::ALL
+            .iter()
+            .position(|right| *right == self)
+            .unwrap_or(Self::ALL.len())
     }
 
     /// The word in `rules.csv`.

@@ -26,15 +26,25 @@ struct Entry {
 /// # Errors
 /// With the line, when an entry has another shape or contradicts itself.
 pub(super) fn parse(text: &str) -> Result<Vec<Arc<PurposeRule>>, PolicyError> {
-    let entries: BTreeMap<Spanned<String>, Entry> =
-        toml::from_str(text).map_err(|e| wrong(text, e.span(), format!("{}; see the shipped file", e.message())))?;
+    let entries: BTreeMap<Spanned<String>, Entry> = toml::from_str(text)
+        .map_err(|e| wrong(text, e.span(), format!("{}; see the shipped file", e.message())))?;
     if entries.is_empty() {
-        return Err(wrong(text, None, "has no purpose; nothing could be asked for".into()));
+        return Err(wrong(
+            text,
+            None,
+            "has no purpose; nothing could be asked for".into(),
+        ));
     }
     let mut rules = Vec::new();
     for (code, entry) in entries {
         let at = Some(code.span());
-        let problem = |problem: String| wrong(text, at.clone(), format!("purpose `{}`: {problem}", code.as_ref()));
+        let problem = |problem: String| {
+            wrong(
+                text,
+                at.clone(),
+                format!("purpose `{}`: {problem}", code.as_ref()),
+            )
+        };
         let purpose: Purpose = code.as_ref().parse().map_err(|e| problem(format!("{e}")))?;
         check(&purpose, &entry).map_err(|e| problem(e.to_owned()))?;
         rules.push(Arc::new(PurposeRule {
@@ -59,8 +69,12 @@ fn check(purpose: &Purpose, entry: &Entry) -> Result<(), &'static str> {
     match (third, &entry.recipient) {
         (Some(name), Some(recipient)) if name == recipient => {}
         (None, None) => {}
-        (Some(_), _) => return Err("a third party's purpose names it: recipient = the part after `third_party:`"),
-        (None, Some(_)) => return Err("only `third_party:<name>` has a recipient; remove it or rename the purpose"),
+        (Some(_), _) => {
+            return Err("a third party's purpose names it: recipient = the part after `third_party:`");
+        }
+        (None, Some(_)) => {
+            return Err("only `third_party:<name>` has a recipient; remove it or rename the purpose");
+        }
     }
     if (entry.legal_basis == LegalBasis::Consent) != entry.needs_consent {
         return Err("legal_basis = \"consent\" and needs_consent = true go together; mend one");

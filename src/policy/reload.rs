@@ -74,7 +74,10 @@ impl Policies {
             Ok(new) => {
                 *refused = None;
                 self.current.store(Arc::new(new));
-                Ok(Reload::Replaced { from: current.version().to_owned(), to: version })
+                Ok(Reload::Replaced {
+                    from: current.version().to_owned(),
+                    to: version,
+                })
             }
             Err(e) => {
                 *refused = Some(version);
@@ -118,7 +121,10 @@ impl Policies {
         let policies = Arc::clone(self);
         let loaded = tokio::task::spawn_blocking(move || policies.reload()).await;
         loaded.unwrap_or_else(|e| {
-            Err(PolicyError::File { file: "policy".into(), problem: format!("could not be loaded: {e}") })
+            Err(PolicyError::File {
+                file: "policy".into(),
+                problem: format!("could not be loaded: {e}"),
+            })
         })
     }
 }

@@ -66,10 +66,18 @@ impl Roles {
 
     /// Every role the engine knows: those of principals and those asked for the caller's own guests.
     pub(super) fn all(&self) -> impl Iterator<Item = &Role> {
-        self.entries.iter().flat_map(|entry| std::iter::once(&entry.code).chain(&entry.own))
+        self.entries
+            .iter()
+            .flat_map(|entry| std::iter::once(&entry.code).chain(&entry.own))
     }
 
-    fn add(&mut self, line: &Line<'_>, code: &str, short: &str, description: &str) -> Result<(), PolicyError> {
+    fn add(
+        &mut self,
+        line: &Line<'_>,
+        code: &str,
+        short: &str,
+        description: &str,
+    ) -> Result<(), PolicyError> {
         let code = self.fresh(line, code)?;
         self.entries.push(RoleEntry {
             code,
@@ -83,7 +91,8 @@ impl Roles {
     fn add_own(&mut self, line: &Line<'_>, of: &str, code: &str) -> Result<(), PolicyError> {
         let own = self.fresh(line, code)?;
         let entry = self.entries.iter_mut().find(|entry| entry.code.as_str() == of);
-        let entry = entry.ok_or_else(|| line.wrong(FILE, format!("there is no role `{of}` above; add it")))?;
+        let entry =
+            entry.ok_or_else(|| line.wrong(FILE, format!("there is no role `{of}` above; add it")))?;
         if entry.own.is_some() {
             return Err(line.wrong(FILE, format!("`{of}` has an own role already; remove one")));
         }
@@ -104,15 +113,26 @@ impl Roles {
     ) -> Result<(), PolicyError> {
         let known = |code: &str| {
             let role = self.all().find(|role| role.as_str() == code).cloned();
-            role.ok_or_else(|| line.wrong(FILE, format!("there is no role `{code}` above; add it or mend the name")))
+            role.ok_or_else(|| {
+                line.wrong(
+                    FILE,
+                    format!("there is no role `{code}` above; add it or mend the name"),
+                )
+            })
         };
         let (child, parent) = (known(child)?, known(parent)?);
         let at = match at {
             "*" => None,
             code => Some(
-                code.parse().ok().filter(|code| tree.get(code).is_some()).ok_or_else(|| {
-                    line.wrong(FILE, format!("property `{code}` is not configured; configure it or remove the line"))
-                })?,
+                code.parse()
+                    .ok()
+                    .filter(|code| tree.get(code).is_some())
+                    .ok_or_else(|| {
+                        line.wrong(
+                            FILE,
+                            format!("property `{code}` is not configured; configure it or remove the line"),
+                        )
+                    })?,
             ),
         };
         self.inherits.push(Inherits { child, parent, at });
@@ -120,7 +140,9 @@ impl Roles {
     }
 
     fn fresh(&self, line: &Line<'_>, code: &str) -> Result<Role, PolicyError> {
-        let role: Role = code.parse().map_err(|e| line.wrong(FILE, format!("`{code}`: {e}")))?;
+        let role: Role = code
+            .parse()
+            .map_err(|e| line.wrong(FILE, format!("`{code}`: {e}")))?;
         if self.all().any(|known| *known == role) {
             return Err(line.wrong(FILE, format!("role `{code}` is given twice; remove one")));
         }

@@ -84,7 +84,9 @@ impl Rules {
         if !rules.fields.iter().any(|rule| rule.effect == Effect::Allow) {
             return Err(PolicyError::File {
                 file: "rules.csv".into(),
-                problem: "allows nothing; an empty policy is refused, because nobody could work. Add `allow` lines".into(),
+                problem:
+                    "allows nothing; an empty policy is refused, because nobody could work. Add `allow` lines"
+                        .into(),
             });
         }
         rules.add_file(RuleFile::Fixed, "fixed.csv", FIXED, words)?;
@@ -110,8 +112,12 @@ impl Rules {
             match line.columns.as_slice() {
                 ["set", set, of] => reader.add_set(&line, set, of)?,
                 ["right", roles, rights] => self.rights.push(reader.right(&line, roles, rights)?),
-                ["allow", rest @ ..] if rest.len() == 7 => self.fields.push(reader.rule(&line, Effect::Allow, rest)?),
-                ["deny", rest @ ..] if rest.len() == 7 => self.fields.push(reader.rule(&line, Effect::Deny, rest)?),
+                ["allow", rest @ ..] if rest.len() == 7 => {
+                    self.fields.push(reader.rule(&line, Effect::Allow, rest)?)
+                }
+                ["deny", rest @ ..] if rest.len() == 7 => {
+                    self.fields.push(reader.rule(&line, Effect::Deny, rest)?)
+                }
                 _ => return Err(line.wrong(name, SHAPE)),
             }
         }
@@ -173,7 +179,12 @@ impl Reader<'_> {
             id: line.at,
             effect,
             roles: self.column(line, "role", roles, self.role_words())?,
-            properties: self.column(line, "property", properties, self.words.tree.iter().map(|n| n.code.as_str()))?,
+            properties: self.column(
+                line,
+                "property",
+                properties,
+                self.words.tree.iter().map(|n| n.code.as_str()),
+            )?,
             purposes: self.purposes(line, purposes)?,
             fields: self.fields(line, fields)?,
             actions: self.column(line, "action", actions, Action::ALL.map(Action::as_str))?,
@@ -191,7 +202,10 @@ impl Reader<'_> {
             return Ok(());
         }
         let shows = |action: &Action| matches!(action, Action::Read | Action::Export);
-        let of: Vec<Action> = Action::ALL.into_iter().filter(|a| rule.actions.has(a.as_str())).collect();
+        let of: Vec<Action> = Action::ALL
+            .into_iter()
+            .filter(|a| rule.actions.has(a.as_str()))
+            .collect();
         let hidden = rule.views == Words::Of(vec![NO_VIEW.to_owned()]);
         let shown = matches!(&rule.views, Words::Of(views) if !views.iter().any(|view| view == NO_VIEW));
         if (shown && of.iter().all(shows)) || (hidden && !of.iter().any(shows)) {
@@ -217,7 +231,9 @@ impl Reader<'_> {
     fn purposes(&self, line: &Line<'_>, text: &str) -> Result<Words, PolicyError> {
         let known = || self.words.purposes.iter().map(|purpose| purpose.code.as_str());
         if text == "third_party:*" {
-            let all = known().filter(|code| code.starts_with("third_party:")).map(str::to_owned);
+            let all = known()
+                .filter(|code| code.starts_with("third_party:"))
+                .map(str::to_owned);
             return Ok(Words::Of(all.collect()));
         }
         self.column(line, "purpose", text, known())
@@ -248,7 +264,10 @@ impl Reader<'_> {
         chosen.sort();
         chosen.dedup();
         if chosen.is_empty() && !self.lenient(line) {
-            return Err(line.wrong(self.name, format!("`{text}` leaves no field; write what is meant before the `!`")));
+            return Err(line.wrong(
+                self.name,
+                format!("`{text}` leaves no field; write what is meant before the `!`"),
+            ));
         }
         Ok(Words::Of(chosen))
     }
@@ -266,7 +285,11 @@ impl Reader<'_> {
             return of(&|field| field.class == class.1);
         }
         let selected = catalogue.select(word);
-        selected.into_iter().filter_map(|at| catalogue.get(at)).map(|field| field.path.to_string()).collect()
+        selected
+            .into_iter()
+            .filter_map(|at| catalogue.get(at))
+            .map(|field| field.path.to_string())
+            .collect()
     }
 
     fn unknown_field(&self, word: &str) -> String {
@@ -275,10 +298,16 @@ impl Reader<'_> {
             if known.contains(&name) {
                 return format!("no field of fields.toml is in `{word}`; remove it here");
             }
-            return format!("there is no category `{name}`{}", did_you_mean(name, known.into_iter()));
+            return format!(
+                "there is no category `{name}`{}",
+                did_you_mean(name, known.into_iter())
+            );
         }
         let known = self.words.catalogue.iter().map(|(_, field)| field.path.as_str());
-        format!("there is no field `{word}` in fields.toml{}", did_you_mean(word, known))
+        format!(
+            "there is no field `{word}` in fields.toml{}",
+            did_you_mean(word, known)
+        )
     }
 
     fn column<'k>(

@@ -6,8 +6,7 @@ use std::{
 };
 
 use super::{
-    Grant, PolicyError, PolicySource, PurposeRule, Right, RoleEntry, RuleId, Version,
-    cases,
+    Grant, PolicyError, PolicySource, PurposeRule, Right, RoleEntry, RuleId, Version, cases,
     compile::{Parts, compile},
     grant::Terms,
     load::Files,
@@ -56,16 +55,28 @@ impl Snapshot {
 
     /// As [`Snapshot::load`], without its cases.
     pub(super) fn compile(files: Files, tree: &PropertyTree) -> Result<Self, PolicyError> {
-        let hotel = tree.iter().find(|node| node.kind == PropertyKind::Property).or(tree.iter().next());
-        let property = hotel.map(|node| node.code.clone()).ok_or_else(|| PolicyError::File {
-            file: "properties".into(),
-            problem: "none is configured; a policy needs at least one property to hold for".into(),
+        let hotel = tree
+            .iter()
+            .find(|node| node.kind == PropertyKind::Property)
+            .or(tree.iter().next());
+        let property = hotel
+            .map(|node| node.code.clone())
+            .ok_or_else(|| PolicyError::File {
+                file: "properties".into(),
+                problem: "none is configured; a policy needs at least one property to hold for".into(),
+            })?;
+        let catalogue = Catalogue::from_toml(&files.fields).map_err(|e| PolicyError::File {
+            file: "fields.toml".into(),
+            problem: e.to_string(),
         })?;
-        let catalogue = Catalogue::from_toml(&files.fields)
-            .map_err(|e| PolicyError::File { file: "fields.toml".into(), problem: e.to_string() })?;
         let roles = Roles::parse(&files.roles, tree)?;
         let purposes = purposes::parse(&files.purposes)?;
-        let words = Vocabulary { roles: &roles, tree, purposes: &purposes, catalogue: &catalogue };
+        let words = Vocabulary {
+            roles: &roles,
+            tree,
+            purposes: &purposes,
+            catalogue: &catalogue,
+        };
         let rules = Rules::parse(&files.rules, &words)?;
         let (table, engine) = compile(&Parts {
             model: &files.model,
@@ -81,12 +92,25 @@ impl Snapshot {
             for (has, right) in rights.iter_mut().zip(Right::ALL) {
                 *has = engine.allows(&entry.code, right)?;
             }
-            slots.insert(entry.code.clone(), Slot { own: entry.own.clone(), rights });
+            slots.insert(
+                entry.code.clone(),
+                Slot {
+                    own: entry.own.clone(),
+                    rights,
+                },
+            );
         }
         Ok(Self {
             version: files.version().into(),
-            texts: rules.fields.iter().map(|rule| (rule.id, rule.text.clone())).collect(),
-            by_code: purposes.iter().map(|rule| (rule.code.clone(), Arc::clone(rule))).collect(),
+            texts: rules
+                .fields
+                .iter()
+                .map(|rule| (rule.id, rule.text.clone()))
+                .collect(),
+            by_code: purposes
+                .iter()
+                .map(|rule| (rule.code.clone(), Arc::clone(rule)))
+                .collect(),
             nothing: Arc::new(Row::new(Vec::new())),
             catalogue,
             roles,
@@ -153,7 +177,10 @@ impl Snapshot {
         let slot = self.slots.get(role)?;
         let rule = self.by_code.get(purpose)?;
         let row = self.table.row(role, property, purpose, action);
-        let own = slot.own.as_ref().and_then(|own| self.table.row(own, property, purpose, action));
+        let own = slot
+            .own
+            .as_ref()
+            .and_then(|own| self.table.row(own, property, purpose, action));
         if row.is_none() && own.is_none() {
             return None;
         }
@@ -170,13 +197,16 @@ impl Snapshot {
     /// Whether the role may do this at all for the purpose at the property.
     #[must_use]
     pub fn may(&self, role: &Role, property: &PropertyCode, purpose: &Purpose, action: Action) -> bool {
-        self.decide(role, property, purpose, action, &FieldSet::new()).is_some()
+        self.decide(role, property, purpose, action, &FieldSet::new())
+            .is_some()
     }
 
     /// Whether the role has a right that is not about guests' fields.
     #[must_use]
     pub fn allows(&self, role: &Role, right: Right) -> bool {
         let slot = self.slots.get(role);
-        slot.and_then(|slot| slot.rights.get(right.index())).copied().unwrap_or(false)
+        slot.and_then(|slot| slot.rights.get(right.index()))
+            .copied()
+            .unwrap_or(false)
     }
 }

@@ -35,11 +35,12 @@ impl Row {
     pub(super) fn new(cells: Vec<[Cell; StayState::ALL.len()]>) -> Self {
         let fields = |shows: &dyn Fn(&[Cell; StayState::ALL.len()]) -> bool| {
             let shown = cells.iter().enumerate().filter(|(_, of)| shows(of));
-            shown.filter_map(|(at, _)| u16::try_from(at).ok().map(FieldIndex)).collect::<FieldSet>()
+            shown
+                .filter_map(|(at, _)| u16::try_from(at).ok().map(FieldIndex))
+                .collect::<FieldSet>()
         };
-        let at = |stay: StayState| {
-            fields(&|of| of.get(stay.index()).is_some_and(|cell| cell.view != View::None))
-        };
+        let at =
+            |stay: StayState| fields(&|of| of.get(stay.index()).is_some_and(|cell| cell.view != View::None));
         let shown = StayState::ALL.map(at);
         let ever = fields(&|of| of.iter().any(|cell| cell.view != View::None));
         Self { cells, shown, ever }
@@ -48,7 +49,9 @@ impl Row {
     /// The decision on a field at a stay.
     pub(super) fn cell(&self, field: FieldIndex, stay: StayState) -> Cell {
         let of = self.cells.get(usize::from(field.0));
-        of.and_then(|of| of.get(stay.index())).copied().unwrap_or(Cell::NOTHING)
+        of.and_then(|of| of.get(stay.index()))
+            .copied()
+            .unwrap_or(Cell::NOTHING)
     }
 
     /// The fields that have a view at this stay.
@@ -79,7 +82,11 @@ pub(super) struct Table {
 
 impl Table {
     /// An empty table of these dimensions; `properties` gives each property's class.
-    pub(super) fn new(roles: &[Role], properties: HashMap<PropertyCode, usize>, purposes: &[Purpose]) -> Self {
+    pub(super) fn new(
+        roles: &[Role],
+        properties: HashMap<PropertyCode, usize>,
+        purposes: &[Purpose],
+    ) -> Self {
         let classes = properties.values().max().map_or(0, |most| most + 1);
         Self {
             roles: roles.iter().cloned().zip(0..).collect(),
@@ -91,7 +98,14 @@ impl Table {
     }
 
     /// Puts a row in its place.
-    pub(super) fn set(&mut self, role: &Role, class: usize, purpose: &Purpose, action: Action, row: Arc<Row>) {
+    pub(super) fn set(
+        &mut self,
+        role: &Role,
+        class: usize,
+        purpose: &Purpose,
+        action: Action,
+        row: Arc<Row>,
+    ) {
         let at = self.position(role, class, purpose, action);
         if let Some(place) = at.and_then(|at| self.rows.get_mut(at)) {
             *place = Some(row);

@@ -118,7 +118,10 @@ mod tests {
     #[test]
     fn a_slip_of_the_pen_gets_a_hint() {
         let known = ["front_desk", "housekeeping"];
-        assert_eq!(did_you_mean("frontdesk", known.into_iter()), "; did you mean `front_desk`?");
+        assert_eq!(
+            did_you_mean("frontdesk", known.into_iter()),
+            "; did you mean `front_desk`?"
+        );
         assert_eq!(did_you_mean("astronaut", known.into_iter()), "");
         assert_eq!((distance("kitten", "sitting"), distance("", "ab")), (3, 2));
     }

@@ -1,0 +1,153 @@
+//! What an access token must say (RFC 9068 §4), and the caller it makes. Pure: signatures are checked elsewhere.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{Algorithm, Header};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{StaffId, TokenError};
+use crate::{
+    base::{Caller, Credential, PrincipalId, PropertyCode, Role},
+    config::{IssuerConfig, SigningAlgorithm},
+    crypto,
+};
+
+/// More properties than this in one token are refused; a chain-wide role names the group instead.
+const MOST_PROPERTIES: usize = 64;
+/// Longer client ids and subjects are refused.
+const LONGEST_NAME: usize = 255;
+
+/// A token's caller, and until when it may be believed.
+pub(super) struct Told {
+    /// Who it is.
+    pub(super) caller: Caller,
+    /// When it ends, seconds since 1970.
+    pub(super) until: i64,
+}
+
+/// Refuses headers that could lead verification astray; gives the key id.
+pub(super) fn check_header<'h>(header: &'h Header, issuer: &IssuerConfig) -> Result<&'h str, TokenError> {
+    let kind = header.typ.as_deref().unwrap_or_default();
+    if !kind.eq_ignore_ascii_case("at+jwt") && !kind.eq_ignore_ascii_case("application/at+jwt") {
+        // An ID token or a logout token of the same issuer is signed with the same key (RFC 8725 §3.11).
+        return Err(TokenError::Kind);
+    }
+    if header.jku.is_some() || header.jwk.is_some() || header.x5u.is_some() || header.x5c.is_some() {
+        // The token would bring its own key.
+        return Err(TokenError::ForeignKey);
+    }
+    if header.crit.is_some() || header.enc.is_some() || header.zip.is_some() {
+        return Err(TokenError::Extension);
+    }
+    if !issuer.algorithms.iter().any(|a| algorithm(*a) == header.alg) {
+        return Err(TokenError::Algorithm);
+    }
+    header.kid.as_deref().ok_or(TokenError::NoKeyId)
+}
+
+const fn algorithm(of: SigningAlgorithm) -> Algorithm {
+    match of {
+        SigningAlgorithm::Rs256 => Algorithm::RS256,
+        SigningAlgorithm::Ps256 => Algorithm::PS256,
+        SigningAlgorithm::Es256 => Algorithm::ES256,
+        SigningAlgorithm::Es384 => Algorithm::ES384,
+        SigningAlgorithm::EdDsa => Algorithm::EdDSA,
+    }
+}
+
+/// The caller of a token whose signature was checked.
+pub(super) fn caller(claims: &Value, issuer: &IssuerConfig, now: DateTime<Utc>) -> Result<Told, TokenError> {
+    if text(claims, "iss")? != issuer.issuer || !all_texts(claims.get("aud")).any(|a| a == issuer.audience) {
+        return Err(TokenError::Addressee);
+    }
+    let until = lifetime(claims, issuer, now.timestamp())?;
+    let (client, subject) = (text(claims, "client_id")?, text(claims, "sub")?);
+    let actor: StaffId = claim(claims, &issuer.actor_claim)
+        .and_then(Value::as_str)
+        .and_then(|name| name.parse().ok())
+        .ok_or(TokenError::Actor)?;
+    let caller = Caller {
+        principal: principal(&issuer.issuer, client, subject),
+        credential: Credential::Jwt,
+        role: role(claim(claims, &issuer.role_claim), &issuer.roles)?,
+        scope: scope(claim(claims, &issuer.property_claim), &issuer.properties)?,
+        actor: Some(actor.into()),
+    };
+    Ok(Told { caller, until })
+}
+
+fn lifetime(claims: &Value, issuer: &IssuerConfig, now: i64) -> Result<i64, TokenError> {
+    let seconds = |name: &str| claims.get(name).map(|v| v.as_i64().ok_or(TokenError::Claims)).transpose();
+    let (leeway, longest) = (i64::from(issuer.leeway_seconds), i64::from(issuer.longest_seconds));
+    let until = seconds("exp")?.ok_or(TokenError::Claims)?.saturating_add(leeway);
+    if now >= until {
+        return Err(TokenError::Expired);
+    }
+    if until - leeway > now.saturating_add(longest) {
+        return Err(TokenError::TooLong);
+    }
+    for begins in [seconds("nbf")?, seconds("iat")?].into_iter().flatten() {
+        if begins > now.saturating_add(leeway) {
+            return Err(TokenError::NotYet);
+        }
+    }
+    Ok(until)
+}
+
+fn text<'c>(claims: &'c Value, name: &str) -> Result<&'c str, TokenError> {
+    let value = claims.get(name).and_then(Value::as_str).ok_or(TokenError::Claims)?;
+    if value.is_empty() || value.len() > LONGEST_NAME { Err(TokenError::Claims) } else { Ok(value) }
+}
+
+/// A claim by its name, or by a JSON pointer when that begins with `/`.
+fn claim<'c>(claims: &'c Value, place: &str) -> Option<&'c Value> {
+    if place.starts_with('/') { claims.pointer(place) } else { claims.get(place) }
+}
+
+/// The texts of a claim that is one text or a list of them; anything else has none.
+fn all_texts(claim: Option<&Value>) -> impl Iterator<Item = &str> {
+    let (one, many) = match claim {
+        Some(Value::String(one)) => (Some(one.as_str()), &[][..]),
+        Some(Value::Array(many)) => (None, many.as_slice()),
+        _ => (None, &[][..]),
+    };
+    one.into_iter().chain(many.iter().filter_map(Value::as_str))
+}
+
+/// The one role that the table gives; values it does not know are other systems' business.
+fn role(claim: Option<&Value>, table: &BTreeMap<String, Role>) -> Result<Role, TokenError> {
+    let mut roles: Vec<&Role> = all_texts(claim).filter_map(|value| table.get(value)).collect();
+    roles.dedup();
+    match roles.as_slice() {
+        [one] => Ok((*one).clone()),
+        // Two roles at once would let one login be administrator and reader of guests.
+        _ => Err(TokenError::Role),
+    }
+}
+
+fn scope(claim: Option<&Value>, table: &BTreeMap<String, PropertyCode>) -> Result<Vec<PropertyCode>, TokenError> {
+    let mut codes: Vec<PropertyCode> = all_texts(claim)
+        .flat_map(str::split_ascii_whitespace)
+        .filter_map(|value| if table.is_empty() { value.parse().ok() } else { table.get(value).cloned() })
+        .take(MOST_PROPERTIES + 1)
+        .collect();
+    codes.sort();
+    codes.dedup();
+    if codes.is_empty() || codes.len() > MOST_PROPERTIES { Err(TokenError::Scope) } else { Ok(codes) }
+}
+
+/// The same for every token of the same client and subject of an issuer: a UUIDv8 (RFC 9562 §5.8) of their hash.
+/// Each part goes in with its length, so that no two triples read alike.
+fn principal(issuer: &str, client: &str, subject: &str) -> PrincipalId {
+    let mut named = b"guest-vault principal".to_vec();
+    for part in [issuer, client, subject] {
+        named.extend_from_slice(part.len().to_string().as_bytes());
+        named.push(b':');
+        named.extend_from_slice(part.as_bytes());
+    }
+    let hash = crypto::sha256(&named);
+    let half = hash.first_chunk::<16>().copied().unwrap_or_default();
+    PrincipalId(uuid::Builder::from_custom_bytes(half).into_uuid())
+}

@@ -1,0 +1,5 @@
+//! What the operator sets.
+
+mod issuer;
+
+pub use issuer::{IssuerConfig, JwksSource, SigningAlgorithm};
