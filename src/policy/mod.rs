@@ -27,6 +27,8 @@ mod roles;
 mod rules;
 mod snapshot;
 mod table;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use cases::CaseReport;
