@@ -18,6 +18,7 @@ pub mod cases;
 mod compile;
 mod engine;
 mod error;
+mod explain;
 mod grant;
 mod load;
 mod noting;
@@ -33,6 +34,7 @@ mod words;
 
 pub use cases::CaseReport;
 pub use error::PolicyError;
+pub use explain::{ConsentAsked, Decision, ExplainError, ExplainRequest, Explanation, RuleText};
 pub use grant::Grant;
 pub use load::PolicySource;
 pub use reload::{Policies, Reload};
