@@ -9,5 +9,6 @@ pub mod base;
 pub mod config;
 pub mod consent;
 pub mod crypto;
+pub mod policy;
 pub mod store;
 pub mod web;

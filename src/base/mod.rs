@@ -2,6 +2,7 @@
 
 mod caller;
 mod catalogue;
+mod catalogue_file;
 mod clock;
 mod ids;
 mod names;
