@@ -5,7 +5,8 @@
 //! (see `docs/architecture.md`; `tests/it/house.rs` holds it).
 
 pub mod access;
+pub mod audit;
 pub mod base;
-
 pub mod config;
+pub mod consent;
 pub mod store;

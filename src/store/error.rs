@@ -72,10 +72,10 @@ impl From<sqlx::Error> for StoreError {
                 sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)
                 | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed,
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed,
                 _,
-            )
-            | (sqlx::Error::WorkerCrashed, _) => Self::Unavailable(error),
+            ) => Self::Unavailable(error),
             (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_), _) => Self::Damaged("a column"),
             _ => Self::Database(error),
         }

@@ -1,0 +1,88 @@
+//! A change of data: a transaction that cannot be committed without its record.
+
+use std::sync::Arc;
+
+use crate::{
+    base::EntryId,
+    store::{Store, StoreError, Tx},
+};
+
+use super::{
+    Event, Log,
+    sql::Numbered,
+    writer::{Lane, Lanes},
+};
+
+/// A transaction with its line in the log. Dropping it undoes everything, the record too.
+pub struct Change {
+    /// What the statements run on.
+    pub tx: Tx,
+    lane: Lane,
+    lanes: Arc<Lanes>,
+    recorded: i64,
+}
+
+/// Could not commit a change.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Nothing was changed.
+    #[error(transparent)]
+    Undone(#[from] StoreError),
+    /// A change without a record is never committed: a fault of this program.
+    #[error("the change has no audit record")]
+    Unrecorded,
+}
+
+impl Log {
+    /// Begins a change.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn begin(&self, store: &Store) -> Result<Change, StoreError> {
+        let tx = store.begin().await?;
+        Ok(Change {
+            tx,
+            lane: self.lanes().take(),
+            lanes: Arc::clone(self.lanes()),
+            recorded: 0,
+        })
+    }
+}
+
+impl Change {
+    /// Records an event inside the transaction.
+    ///
+    /// # Errors
+    /// What the database says; the change must then be dropped.
+    pub async fn record(&mut self, event: &Event) -> Result<EntryId, StoreError> {
+        let entry = EntryId::random();
+        let sequence = self.lane.next.saturating_add(self.recorded);
+        self.tx
+            .insert_events(
+                self.lane.writer,
+                &[Numbered {
+                    entry,
+                    sequence,
+                    event,
+                }],
+            )
+            .await?;
+        self.recorded = self.recorded.saturating_add(1);
+        Ok(entry)
+    }
+
+    /// Makes change and record durable together.
+    ///
+    /// # Errors
+    /// When nothing was recorded, or the database refuses. After a lost answer the outcome is unknown; the caller's
+    /// retry must be idempotent.
+    pub async fn commit(mut self) -> Result<(), CommitError> {
+        if self.recorded == 0 {
+            return Err(CommitError::Unrecorded);
+        }
+        self.tx.commit().await?;
+        self.lane.next = self.lane.next.saturating_add(self.recorded);
+        self.lanes.give_back(self.lane);
+        Ok(())
+    }
+}

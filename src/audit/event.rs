@@ -1,0 +1,296 @@
+//! One event, and its leaf: the bytes that the log commits to.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+
+use crate::base::{
+    Caller, Credential, Errand, FieldPath, GuestId, PrincipalId, PropertyCode, Purpose, RequestId, Role,
+    View, WriterId, micros,
+};
+
+/// The version of the leaf's shape; readers refuse what they do not know.
+const LEAF_VERSION: u8 = 1;
+
+/// What was done, or attempted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Fields of a guest were read.
+    Read,
+    /// Fields were shown plain on demand.
+    Reveal,
+    /// The records behind a guest were read.
+    ReadRecords,
+    /// A guest was searched for.
+    Search,
+    /// A source said what it knows.
+    PutRecord,
+    /// Staff corrected a value.
+    Correct,
+    /// A stay was linked.
+    PutStay,
+    /// The consent ledger grew.
+    PutConsent,
+    /// The consent ledger was read.
+    ReadConsents,
+    /// The audit log was searched.
+    ReadAudit,
+    /// The policy was read or explained.
+    ReadPolicy,
+    /// The policy was replaced.
+    LoadPolicy,
+    /// A principal was made.
+    CreatePrincipal,
+    /// A principal was revoked.
+    RevokePrincipal,
+    /// A file was imported.
+    Import,
+    /// A stored value did not open.
+    DamageFound,
+    /// A key was made, rotated or destroyed.
+    ManageKeys,
+}
+
+impl Act {
+    /// The word of the contract.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Reveal => "reveal",
+            Self::ReadRecords => "read_records",
+            Self::Search => "search",
+            Self::PutRecord => "put_record",
+            Self::Correct => "correct",
+            Self::PutStay => "put_stay",
+            Self::PutConsent => "put_consent",
+            Self::ReadConsents => "read_consents",
+            Self::ReadAudit => "read_audit",
+            Self::ReadPolicy => "read_policy",
+            Self::LoadPolicy => "load_policy",
+            Self::CreatePrincipal => "create_principal",
+            Self::RevokePrincipal => "revoke_principal",
+            Self::Import => "import",
+            Self::DamageFound => "damage_found",
+            Self::ManageKeys => "manage_keys",
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Allowed, at least in part.
+    Permitted,
+    /// Refused.
+    Denied,
+}
+
+impl Decision {
+    /// The word of the contract.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Permitted => "permitted",
+            Self::Denied => "denied",
+        }
+    }
+}
+
+/// Whose act it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// The principal.
+    pub principal: PrincipalId,
+    /// How it proved itself.
+    pub credential: Credential,
+    /// In which role.
+    pub role: Role,
+    /// On whose orders: a staff id.
+    pub actor: Option<String>,
+}
+
+impl From<&Caller> for Who {
+    fn from(caller: &Caller) -> Self {
+        Self {
+            principal: caller.principal,
+            credential: caller.credential,
+            role: caller.role.clone(),
+            actor: caller.actor.clone(),
+        }
+    }
+}
+
+/// Whose data it was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subject {
+    /// The guest; kept beside the leaf, not in it.
+    pub guest: GuestId,
+    /// The guest's name in the log this calendar year, derived from a key that goes with the guest. `None` when
+    /// there is no such guest or its key is gone.
+    pub pseudonym: Option<[u8; 16]>,
+}
+
+/// A sealed detail (reason, address of the caller) and the salted commitment that the leaf holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// Sealed; may be deleted, the log still verifies.
+    pub sealed: Vec<u8>,
+    /// SHA-256 over salt and plain detail; the salt lies in the sealed part.
+    pub commitment: [u8; 32],
+}
+
+/// One event.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub who: Who,
+    /// For which property.
+    pub property: Option<PropertyCode>,
+    /// Why.
+    pub purpose: Option<Purpose>,
+    /// About whom.
+    pub subject: Option<Subject>,
+    /// What.
+    pub act: Act,
+    /// The fields, and how each was shown (or would have been written).
+    pub fields: BTreeMap<FieldPath, View>,
+    /// How it ended.
+    pub decision: Decision,
+    /// The legal basis or `consent:<id>` it stood on.
+    pub basis: Option<String>,
+    /// The rules that decided, as the policy names them.
+    pub rules: Vec<String>,
+    /// Which policy.
+    pub policy_version: Option<String>,
+    /// Which request.
+    pub request: RequestId,
+    /// Why it ended so: a word, never free text.
+    pub outcome: Option<&'static str>,
+    /// How many guests or rows it was about, where it was not one guest.
+    pub count: Option<u64>,
+    /// The deletable part.
+    pub detail: Option<Detail>,
+}
+
+impl Event {
+    /// An event of this errand, permitted, with nothing shown yet.
+    #[must_use]
+    pub fn of(errand: &Errand, act: Act, at: DateTime<Utc>) -> Self {
+        let mut event = Self::by(&errand.caller, act, errand.request, at);
+        event.property = Some(errand.property.clone());
+        event.purpose = Some(errand.purpose.clone());
+        event
+    }
+
+    /// An event of this caller outside any errand: administration, the log itself.
+    #[must_use]
+    pub fn by(caller: &Caller, act: Act, request: RequestId, at: DateTime<Utc>) -> Self {
+        Self {
+            at,
+            who: caller.into(),
+            property: None,
+            purpose: None,
+            subject: None,
+            act,
+            fields: BTreeMap::new(),
+            decision: Decision::Permitted,
+            basis: None,
+            rules: Vec::new(),
+            policy_version: None,
+            request,
+            outcome: None,
+            count: None,
+            detail: None,
+        }
+    }
+
+    /// The same, refused for this reason.
+    #[must_use]
+    pub fn denied(mut self, outcome: &'static str) -> Self {
+        self.decision = Decision::Denied;
+        self.outcome = Some(outcome);
+        self
+    }
+
+    /// The leaf: canonical JSON (RFC 8785 for what occurs here: keys sorted, no space, integers only), so that two
+    /// implementations get the same bytes.
+    #[must_use]
+    pub fn leaf(&self, writer: WriterId, sequence: i64) -> Vec<u8> {
+        let leaf = Leaf {
+            act: self.act.as_str(),
+            actor: self.who.actor.as_deref(),
+            at: micros(self.at),
+            basis: self.basis.as_deref(),
+            count: self.count,
+            credential: match self.who.credential {
+                Credential::ApiKey => "api_key",
+                Credential::Jwt => "jwt",
+                Credential::Operator => "operator",
+            },
+            decision: self.decision.as_str(),
+            detail: self.detail.as_ref().map(|d| HEXLOWER.encode(&d.commitment)),
+            fields: &self.fields,
+            outcome: self.outcome,
+            policy: self.policy_version.as_deref(),
+            principal: self.who.principal,
+            property: self.property.as_ref(),
+            purpose: self.purpose.as_ref(),
+            request: self.request,
+            role: &self.who.role,
+            rules: &self.rules,
+            seq: sequence,
+            subject: self
+                .subject
+                .and_then(|s| s.pseudonym)
+                .map(|p| HEXLOWER.encode(&p)),
+            v: LEAF_VERSION,
+            writer,
+        };
+        // Serialising these plain types cannot fail; an empty leaf would be refused by the reader of the log.
+        serde_json::to_vec(&leaf).unwrap_or_default()
+    }
+}
+
+/// The members in the order of the alphabet: what serde writes in order is canonical.
+#[derive(Serialize)]
+struct Leaf<'a> {
+    act: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<&'a str>,
+    at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    basis: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
+    credential: &'static str,
+    decision: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    fields: &'a BTreeMap<FieldPath, View>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'a str>,
+    principal: PrincipalId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    property: Option<&'a PropertyCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<&'a Purpose>,
+    request: RequestId,
+    role: &'a Role,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    rules: &'a [String],
+    seq: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    v: u8,
+    writer: WriterId,
+}

@@ -1,0 +1,155 @@
+//! Statements of the audit log.
+
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use crate::{
+    base::{EntryId, GuestId, WriterId, micros},
+    on, statements,
+    store::{Conn, StoreError, Tx},
+};
+
+use super::{Event, search::Filter};
+
+/// The most rows of one `INSERT`; sizes are powers of two so that few statements are prepared.
+const ROWS: usize = 32;
+/// Columns of `audit_event`.
+const COLUMNS: usize = 13;
+
+statements! {
+    ENTRY = "SELECT entry_id, writer, writer_seq, at, guest_id, leaf, detail FROM audit_event WHERE entry_id = $1";
+    COUNT = "SELECT count(*) FROM audit_event";
+    WRITERS = "SELECT writer, min(writer_seq), max(writer_seq), count(*) FROM audit_event GROUP BY writer";
+}
+
+/// A stored entry.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Row {
+    /// Its id.
+    pub entry_id: Uuid,
+    /// The line it stands in.
+    pub writer: Uuid,
+    /// Its number there, from 1.
+    pub writer_seq: i64,
+    /// When, in microseconds.
+    pub at: i64,
+    /// The guest, until it is erased.
+    pub guest_id: Option<Uuid>,
+    /// The leaf.
+    pub leaf: Vec<u8>,
+    /// The sealed detail, until it is deleted.
+    pub detail: Option<Vec<u8>>,
+}
+
+fn insert(rows: usize) -> String {
+    let mut sql = String::from(
+        "INSERT INTO audit_event (entry_id, writer, writer_seq, at, guest_id, principal, actor, property, purpose, action, decision, leaf, detail) VALUES ",
+    );
+    for row in 0..rows {
+        if row > 0 {
+            sql.push(',');
+        }
+        sql.push('(');
+        for column in 1..=COLUMNS {
+            if column > 1 {
+                sql.push(',');
+            }
+            sql.push('$');
+            sql.push_str(&(row * COLUMNS + column).to_string());
+        }
+        sql.push(')');
+    }
+    sql
+}
+
+/// An event with its place.
+pub(super) struct Numbered<'e> {
+    pub(super) entry: EntryId,
+    pub(super) sequence: i64,
+    pub(super) event: &'e Event,
+}
+
+impl Tx {
+    /// Writes events of one writer.
+    pub(super) async fn insert_events(
+        &mut self,
+        writer: WriterId,
+        events: &[Numbered<'_>],
+    ) -> Result<(), StoreError> {
+        let mut rest = events;
+        while !rest.is_empty() {
+            let rows = (1 << rest.len().ilog2()).min(ROWS);
+            let (now, later) = rest.split_at(rows);
+            rest = later;
+            on!(self, c => {
+                let mut query = sqlx::query(AssertSqlSafe(insert(rows)));
+                for Numbered { entry, sequence, event } in now {
+                    query = query
+                        .bind(entry.0)
+                        .bind(writer.0)
+                        .bind(sequence)
+                        .bind(micros(event.at))
+                        .bind(event.subject.map(|s| s.guest.0))
+                        .bind(event.who.principal.0)
+                        .bind(event.who.actor.as_deref())
+                        .bind(event.property.as_ref().map(|p| p.as_str()))
+                        .bind(event.purpose.as_ref().map(|p| p.as_str()))
+                        .bind(event.act.as_str())
+                        .bind(event.decision.as_str())
+                        .bind(event.leaf(writer, *sequence))
+                        .bind(event.detail.as_ref().map(|d| d.sealed.as_slice()));
+                }
+                query.execute(c).await?;
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Conn {
+    /// One entry.
+    pub(super) async fn audit_entry(&mut self, id: EntryId) -> Result<Option<Row>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(ENTRY).bind(id.0).fetch_optional(c).await?))
+    }
+
+    /// Entries that match, newest first.
+    pub(super) async fn audit_entries(
+        &mut self,
+        filter: &Filter,
+        before: Option<EntryId>,
+        most: i64,
+    ) -> Result<Vec<Row>, StoreError> {
+        Ok(on!(self, c => {
+            let mut q = sqlx::QueryBuilder::new(
+                "SELECT entry_id, writer, writer_seq, at, guest_id, leaf, detail FROM audit_event WHERE 1 = 1");
+            if let Some(GuestId(guest)) = filter.guest_id { q.push(" AND guest_id = ").push_bind(guest); }
+            if let Some(actor) = &filter.actor { q.push(" AND actor = ").push_bind(actor.clone()); }
+            if let Some(principal) = filter.principal { q.push(" AND principal = ").push_bind(principal.0); }
+            if let Some(purpose) = &filter.purpose { q.push(" AND purpose = ").push_bind(purpose.to_string()); }
+            if let Some(property) = &filter.property { q.push(" AND property = ").push_bind(property.to_string()); }
+            if let Some(act) = filter.action { q.push(" AND action = ").push_bind(act.as_str()); }
+            if let Some(decision) = filter.decision { q.push(" AND decision = ").push_bind(decision.as_str()); }
+            if let Some(from) = filter.from { q.push(" AND at >= ").push_bind(micros(from)); }
+            if let Some(to) = filter.to { q.push(" AND at < ").push_bind(micros(to)); }
+            if let Some(before) = before { q.push(" AND entry_id < ").push_bind(before.0); }
+            q.push(" ORDER BY entry_id DESC LIMIT ").push_bind(most);
+            q.build_query_as().fetch_all(c).await?
+        }))
+    }
+
+    /// How many entries there are.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn audit_count(&mut self) -> Result<i64, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(COUNT).fetch_one(c).await?))
+    }
+
+    /// Per writer: first and last number, and how many there are. A gap shows as a count that is too small.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn audit_writers(&mut self) -> Result<Vec<(Uuid, i64, i64, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(WRITERS).fetch_all(c).await?))
+    }
+}

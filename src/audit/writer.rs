@@ -1,0 +1,173 @@
+//! The group-committing writer of reads: all the requests waiting at a moment share one commit, so that
+//! durability costs a disk flush per batch and not per read.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    base::{EntryId, WriterId},
+    store::{Store, StoreError},
+};
+
+use super::{Event, sql::Numbered};
+
+/// Requests that may wait for the writer before new ones are told to come back.
+const QUEUE: usize = 4096;
+/// Events that share a commit at most.
+const BATCH: usize = 256;
+
+/// Could not record, so there is nothing to show.
+#[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq)]
+#[error("the audit record could not be made durable")]
+pub struct AuditError;
+
+/// Proof that the disclosure of a `G` is durably on record. Only [`Log::record`] makes one.
+pub struct Receipt<G> {
+    entry: EntryId,
+    grant: G,
+}
+
+impl<G> Receipt<G> {
+    /// The entry that proves it.
+    pub fn entry(&self) -> EntryId {
+        self.entry
+    }
+
+    /// What was granted.
+    pub fn grant(&self) -> &G {
+        &self.grant
+    }
+}
+
+struct Job {
+    event: Event,
+    done: oneshot::Sender<Result<EntryId, AuditError>>,
+}
+
+/// The audit log's way in. Cheap to clone.
+#[derive(Clone)]
+pub struct Log {
+    queue: mpsc::Sender<Job>,
+    lanes: std::sync::Arc<Lanes>,
+}
+
+/// Writers that are free. Each numbers its own entries without a gap; one is used by one transaction at a time.
+#[derive(Default)]
+pub(super) struct Lanes(std::sync::Mutex<Vec<Lane>>);
+
+/// One numbered line of entries.
+pub(super) struct Lane {
+    pub(super) writer: WriterId,
+    pub(super) next: i64,
+}
+
+impl Lane {
+    fn new() -> Self {
+        Self {
+            writer: WriterId::random(),
+            next: 1,
+        }
+    }
+}
+
+impl Lanes {
+    pub(super) fn take(&self) -> Lane {
+        let free = self.0.lock().ok().and_then(|mut lanes| lanes.pop());
+        free.unwrap_or_else(Lane::new)
+    }
+
+    /// Gives a lane back after a known outcome. A lane whose commit's outcome is unknown is dropped instead: its next
+    /// number may be taken.
+    pub(super) fn give_back(&self, lane: Lane) {
+        if let Ok(mut lanes) = self.0.lock() {
+            lanes.push(lane);
+        }
+    }
+}
+
+impl Log {
+    /// Starts the writer on the current runtime; it ends when the last `Log` is dropped.
+    #[must_use]
+    pub fn start(store: Store) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        tokio::spawn(write(store, jobs));
+        Self {
+            queue,
+            lanes: std::sync::Arc::default(),
+        }
+    }
+
+    /// Makes the event durable, and only then hands out the receipt. Refusals are recorded by the same call, with
+    /// `()` for the grant.
+    ///
+    /// # Errors
+    /// When it could not be made durable within the database's limits; then nothing may be shown.
+    pub async fn record<G>(&self, event: Event, grant: G) -> Result<Receipt<G>, AuditError> {
+        let (done, answer) = oneshot::channel();
+        self.queue.try_send(Job { event, done }).map_err(|_| AuditError)?;
+        let entry = answer.await.map_err(|_| AuditError)??;
+        Ok(Receipt { entry, grant })
+    }
+
+    pub(super) fn lanes(&self) -> &std::sync::Arc<Lanes> {
+        &self.lanes
+    }
+}
+
+async fn write(store: Store, mut jobs: mpsc::Receiver<Job>) {
+    let mut lane = Lane::new();
+    let mut batch = Vec::with_capacity(BATCH);
+    while jobs.recv_many(&mut batch, BATCH).await > 0 {
+        let entries: Vec<EntryId> = batch.iter().map(|_| EntryId::random()).collect();
+        let mut outcome = commit(&store, &lane, &batch, &entries).await;
+        if let Err(Failure::Before(error)) = &outcome
+            && error.is_transient()
+        {
+            outcome = commit(&store, &lane, &batch, &entries).await;
+        }
+        let count = i64::try_from(batch.len()).unwrap_or(i64::MAX);
+        let verdict = match outcome {
+            Ok(()) => {
+                lane.next = lane.next.saturating_add(count);
+                Ok(())
+            }
+            Err(Failure::Before(error)) => {
+                tracing::error!(error = %error, events = count, "audit events not recorded; their requests are refused");
+                Err(AuditError)
+            }
+            Err(Failure::Unknown(error)) => {
+                tracing::error!(error = %error, events = count, "audit events perhaps recorded; their requests are refused");
+                lane = Lane::new();
+                Err(AuditError)
+            }
+        };
+        for (job, entry) in batch.drain(..).zip(entries) {
+            // A caller that went away has seen nothing; its event stays.
+            let _ = job.done.send(verdict.map(|()| entry));
+        }
+    }
+}
+
+enum Failure {
+    /// Nothing was written.
+    Before(StoreError),
+    /// The commit's answer was lost.
+    Unknown(StoreError),
+}
+
+async fn commit(store: &Store, lane: &Lane, batch: &[Job], entries: &[EntryId]) -> Result<(), Failure> {
+    let numbered: Vec<Numbered<'_>> = batch
+        .iter()
+        .zip(entries)
+        .zip(lane.next..)
+        .map(|((job, entry), sequence)| Numbered {
+            entry: *entry,
+            sequence,
+            event: &job.event,
+        })
+        .collect();
+    let mut tx = store.begin().await.map_err(Failure::Before)?;
+    tx.insert_events(lane.writer, &numbered)
+        .await
+        .map_err(Failure::Before)?;
+    tx.commit().await.map_err(Failure::Unknown)
+}
