@@ -9,4 +9,5 @@ pub mod audit;
 pub mod base;
 pub mod config;
 pub mod consent;
+pub mod crypto;
 pub mod store;
