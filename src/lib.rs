@@ -11,3 +11,4 @@ pub mod config;
 pub mod consent;
 pub mod crypto;
 pub mod store;
+pub mod web;
