@@ -93,7 +93,7 @@ async fn of_request(request: &HttpRequest) -> Result<Errand, Problem> {
     let known = request.app_data::<Data<Known>>().ok_or(Problem::new(Kind::Internal))?;
     let id = request.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random);
     let outcome = errand(request.headers(), &caller, id, known);
-    if outcome == Err(ErrandError::OutOfScope) {
+    if matches!(outcome, Err(ErrandError::OutOfScope)) {
         denied(request, &caller, id).await?;
     }
     outcome.map_err(Problem::from)

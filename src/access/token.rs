@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, Header};
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::StaffId;
 use crate::{
