@@ -4,6 +4,7 @@
 //! The folders are the words of the domain; a folder imports only from the floors below its own
 //! (see `docs/architecture.md`; `tests/it/house.rs` holds it).
 
+pub mod access;
 pub mod audit;
 pub mod base;
 pub mod config;

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, Header};
 use serde_json::Value;
-use uuid::Uuid;
 
-use super::{StaffId, TokenError};
+use super::StaffId;
 use crate::{
     base::{Caller, Credential, PrincipalId, PropertyCode, Role},
     config::{IssuerConfig, SigningAlgorithm},
@@ -18,6 +17,65 @@ use crate::{
 const MOST_PROPERTIES: usize = 64;
 /// Longer client ids and subjects are refused.
 const LONGEST_NAME: usize = 255;
+
+/// Why a token is refused. For the log: none of these repeats anything that the token says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Longer than any token that is looked at.
+    #[error("the token is too large")]
+    TooLarge,
+    /// Not a signed JWT, or with an algorithm nobody knows, `none` among them.
+    #[error("it is not a signed JWT")]
+    Malformed,
+    /// Not an access token.
+    #[error("its typ is not at+jwt")]
+    Kind,
+    /// It brings or names a key of its own.
+    #[error("its header names a key (jku, jwk, x5u or x5c)")]
+    ForeignKey,
+    /// It asks for what the vault does not do.
+    #[error("its header has crit, enc or zip")]
+    Extension,
+    /// Not on the issuer's list.
+    #[error("its algorithm is not on the issuer's list")]
+    Algorithm,
+    /// No `kid`.
+    #[error("it names no key id")]
+    NoKeyId,
+    /// The issuer has no such key.
+    #[error("the issuer has no such key for this algorithm")]
+    UnknownKey,
+    /// The issuer's keys were never had.
+    #[error("the issuer's keys are not at hand")]
+    NoKeys,
+    /// Not signed by the key, or issuer and audience are missing or wrong.
+    #[error("the signature, issuer or audience is wrong")]
+    Signature,
+    /// A required claim is missing or of the wrong type.
+    #[error("a claim is missing or of the wrong type")]
+    Claims,
+    /// Of another issuer or for another audience.
+    #[error("it is of an issuer that is not configured, or for another audience")]
+    Addressee,
+    /// Its time is over.
+    #[error("it has expired")]
+    Expired,
+    /// Its time has not come.
+    #[error("it is not valid yet")]
+    NotYet,
+    /// It could not be revoked for too long.
+    #[error("it is valid for longer than the issuer's longest_seconds")]
+    TooLong,
+    /// No staff id where the configuration looks for one.
+    #[error("the actor claim holds no staff id")]
+    Actor,
+    /// No role, or more than one.
+    #[error("the role claim does not give exactly one configured role")]
+    Role,
+    /// No property, or too many.
+    #[error("the property claim gives no property, or too many")]
+    Scope,
+}
 
 /// A token's caller, and until when it may be believed.
 pub(super) struct Told {
