@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod base;
+pub mod config;
 pub mod consent;
 pub mod store;
 pub mod web;
