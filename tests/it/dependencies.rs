@@ -62,7 +62,6 @@ fn packages() -> Vec<Value> {
             "metadata",
             "--format-version=1",
             "--locked",
-            "--offline",
             "--filter-platform",
             host,
         ])

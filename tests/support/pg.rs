@@ -73,7 +73,7 @@ impl Cluster {
             .spawn()
             .expect("sh");
         let mut line = String::new();
-        BufReader::new(child.stdout.take()?)
+        BufReader::new(child.stdout.take().expect("its stdout"))
             .read_line(&mut line)
             .expect("its first line");
         assert_eq!(
