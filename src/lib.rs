@@ -12,3 +12,4 @@ pub mod consent;
 pub mod crypto;
 pub mod store;
 pub mod web;
+pub mod cli;
