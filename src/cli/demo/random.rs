@@ -1,6 +1,6 @@
 //! Chance that repeats: the same seed gives the same guests on every machine.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, repeatable, and in no way secret. Never for keys.
+/// `SplitMix64` (Steele, Lea, Flood 2014): small, repeatable, and in no way secret. Never for keys.
 pub(super) struct Random(u64);
 
 impl Random {

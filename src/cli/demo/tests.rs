@@ -79,7 +79,9 @@ fn phones_are_numbers_that_exist() {
         };
         for phone in list(&line, "phones") {
             let number = phone["number"].as_str().unwrap();
-            let parsed = phonenumber::parse(Some(region), number).unwrap();
+            // A default region would take the zero of an Italian number for its own trunk prefix.
+            let region = (!number.starts_with('+')).then_some(region);
+            let parsed = phonenumber::parse(region, number).unwrap();
             assert!(parsed.is_valid(), "{number}");
         }
     }
