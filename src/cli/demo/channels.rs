@@ -4,11 +4,11 @@ use chrono::Days;
 use serde_json::{Map, Value, json};
 
 use super::{
-    consents,
+    consents::{self, Asked},
     documents::credit_code,
     people::slug,
-    random::Random,
-    random::unique,
+    random::{Random, unique},
+    stays::shift,
     telling::{Known, Line, set},
 };
 use crate::base::StayState;
@@ -16,7 +16,8 @@ use crate::base::StayState;
 /// The hotel's own website: the fullest data, in the guest's own words, and its consents.
 pub(super) fn web(known: &Known<'_>, random: &mut Random) -> Value {
     let person = known.person;
-    let mut line = known.line("web", "declared", random.days(3, 60));
+    let days = random.days(3, 60);
+    let mut line = known.line("web", "declared", days);
     line.say("name", person.name_with_native());
     line.say("emails", json!([{"address": person.email, "primary": true}]));
     line.say(
@@ -40,7 +41,13 @@ pub(super) fn web(known: &Known<'_>, random: &mut Random) -> Value {
         );
     }
     line.say("preferences", rooms(random));
-    line.consents = consents::draw(random, "web");
+    line.consents = consents::form(
+        random,
+        Asked {
+            channel: "web",
+            day: shift(known.today, -days),
+        },
+    );
     line.value()
 }
 
@@ -60,15 +67,14 @@ fn rooms(random: &mut Random) -> Value {
 pub(super) fn agency(known: &Known<'_>, random: &mut Random) -> Value {
     let person = known.person;
     let mut line = known.line("ota", "system", random.days(2, 45));
-    let full = format!("{} {}", person.given.latin, person.surname.latin);
-    let mut name = Map::new();
-    if random.chance(40) {
-        name.insert("full".into(), json!(full.to_uppercase()));
-    } else {
-        name = person.name();
-        name.remove("middle");
-        name.remove("surname2");
-    }
+    let name = match random.below(3) {
+        0 => Map::from_iter([(
+            "full".to_owned(),
+            json!(format!("{} {}", person.given.latin, person.surname.latin)),
+        )]),
+        1 => person.name_in_passport(),
+        _ => person.name(),
+    };
     line.say("name", name);
     let relay = format!(
         "{}.{:06}@guest.ota.example.com",
@@ -89,7 +95,7 @@ pub(super) fn agency(known: &Known<'_>, random: &mut Random) -> Value {
 }
 
 /// The property's own system: the reservation and what the office needs for it.
-pub(super) fn property(known: &Known<'_>, party: Value, random: &mut Random) -> Value {
+pub(super) fn property(known: &Known<'_>, random: &mut Random) -> Value {
     let person = known.person;
     let mut line = known.line("pms", "interviewed", random.days(1, 30));
     let mut name = person.name();
@@ -114,8 +120,8 @@ pub(super) fn property(known: &Known<'_>, party: Value, random: &mut Random) -> 
         "external_ids",
         json!([{"system": "pms", "type": "profile", "value": known.id}]),
     );
-    if known.stay.is_some() {
-        line.say("party", party);
+    if let Some(stay) = known.stay {
+        line.say("party", stay.company());
     }
     office(known, &mut line, random);
     line.stays = known.stay.iter().map(|stay| stay.value()).collect();
@@ -191,8 +197,8 @@ pub(super) fn reception(known: &Known<'_>, random: &mut Random) -> Option<Value>
         return None;
     }
     let person = known.person;
-    let mut line = known.line("front_desk", "observed", (known.today - stay.arrival).num_days());
-    line.say("name", person.name_in_passport());
+    let mut line = known.line("front_desk", "verified", (known.today - stay.arrival).num_days());
+    line.say("name", person.name_with_native());
     line.say("gender", if person.woman { 2 } else { 1 });
     line.say("birth_date", json!(person.birth));
     line.say("nationality", person.culture.region);
@@ -213,18 +219,26 @@ pub(super) fn reception(known: &Known<'_>, random: &mut Random) -> Option<Value>
         line.say_if(random.chance(60), "residence_permit", permit);
     }
     if !person.minor() {
+        // Asked at arrival; a withdrawal came a day later and must not lie in the future.
+        let day = stay.arrival.min(shift(known.today, -2));
         line.say_if(
             random.chance(12),
             "vehicle_plates",
             json!([random.fill("@@-##-@@")]),
         );
-        line.consents = consents::greeting(random, "front_desk");
+        line.consents = consents::greeting(
+            random,
+            Asked {
+                channel: "front_desk",
+                day,
+            },
+        );
     }
     Some(line.value())
 }
 
 fn line_time(known: &Known<'_>, day: chrono::NaiveDate) -> String {
-    let day = day.min(super::stays::shift(known.today, -1));
+    let day = day.min(shift(known.today, -1));
     format!("{day}T15:10:00Z")
 }
 

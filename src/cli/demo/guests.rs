@@ -32,25 +32,27 @@ pub fn records(seed: u64, count: u64, today: NaiveDate) -> impl Iterator<Item = 
 fn guest(seed: u64, index: u64, today: NaiveDate) -> Vec<Value> {
     let place = index % ROW;
     let own = &mut Random::new(seed, index);
-    let party = json!({"adults": 1 + own.below(2)});
     if place >= FAMILY {
         let home = Home::draw(own);
         let woman = own.chance(50);
         let person = Person::draw(seed, index, &home, woman, (19, 84), today, own);
         let stays = booked(index, today, own);
-        return lines(&person, &stays, party, today, own);
+        return lines(&person, &stays, today, own);
     }
     let household = &mut Random::new(seed, HOUSEHOLD + index / ROW);
     let home = Home::draw(household);
-    let stays = booked(index - place, today, household);
+    let mut stays = booked(index - place, today, household);
+    for stay in &mut stays {
+        (stay.adults, stay.children) = (2, 1);
+        stay.role = if place == 0 { "primary" } else { "accompanying" };
+    }
     let (woman, ages) = match place {
         0 => (true, (30, 48)),
         1 => (false, (30, 50)),
         _ => (own.chance(50), (3, 12)),
     };
     let person = Person::draw(seed, index, &home, woman, ages, today, own);
-    let party = json!({"adults": 2, "children_bands": ["3-12"]});
-    let mut lines = lines(&person, &stays, party, today, own);
+    let mut lines = lines(&person, &stays, today, own);
     if let Some(guest) = lines.first_mut().and_then(|line| line.get_mut("guest"))
         && place < 2
     {
@@ -85,7 +87,7 @@ fn booked(key: u64, today: NaiveDate, random: &mut Random) -> Vec<Stay> {
 }
 
 /// Every source that knows the guest.
-fn lines(person: &Person, stays: &[Stay], party: Value, today: NaiveDate, random: &mut Random) -> Vec<Value> {
+fn lines(person: &Person, stays: &[Stay], today: NaiveDate, random: &mut Random) -> Vec<Value> {
     let mut lines = Vec::new();
     let stay = stays.first();
     let property = stay.map_or_else(|| random.pick(&HOTELS), |stay| stay.property);
@@ -98,7 +100,7 @@ fn lines(person: &Person, stays: &[Stay], party: Value, today: NaiveDate, random
         today,
     };
     if stay.is_some() {
-        lines.push(channels::property(&known, party, random));
+        lines.push(channels::property(&known, random));
         lines.extend(channels::reception(&known, random));
     }
     if person.minor() {
@@ -127,7 +129,7 @@ fn lines(person: &Person, stays: &[Stay], party: Value, today: NaiveDate, random
             id: &id,
             today,
         };
-        lines.push(channels::property(&known, json!({"adults": 1}), random));
+        lines.push(channels::property(&known, random));
     }
     lines
 }

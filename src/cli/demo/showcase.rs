@@ -13,7 +13,9 @@ use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::{
-    channels, consents, cultures, departments,
+    channels,
+    consents::{self, Asked},
+    cultures, departments,
     people::{Home, Person},
     random::Random,
     stays::{Stay, shift},
@@ -142,8 +144,11 @@ fn desk(known: &Known<'_>, system: &'static str) -> Line {
     line
 }
 
-fn alone() -> Value {
-    json!({"adults": 1})
+fn asked(known: &Known<'_>) -> Asked {
+    Asked {
+        channel: "web",
+        day: shift(known.today, -20),
+    }
 }
 
 fn wang(known: &Known<'_>, random: &mut Random) -> Vec<Value> {
@@ -164,7 +169,7 @@ fn wang(known: &Known<'_>, random: &mut Random) -> Vec<Value> {
         json!({"room": {"floor": "high", "bed": "king", "quiet": true}, "smoking": false}),
     );
     site.consents = ["marketing_direct", "profiling_value", "occasion_greeting"]
-        .map(|purpose| consents::said(purpose, "given", "web"))
+        .map(|purpose| consents::said(purpose, "given", asked(known)))
         .into();
     let mut kitchen = desk(known, "restaurant");
     kitchen.say("health", json!({"allergies": ["peanuts"]}));
@@ -172,7 +177,7 @@ fn wang(known: &Known<'_>, random: &mut Random) -> Vec<Value> {
         "preferences",
         json!({"food_drink": {"likes": ["dim sum"], "drink": "green tea", "seat": "window"}}),
     );
-    let mut lines = vec![site.value(), channels::property(known, alone(), random)];
+    let mut lines = vec![site.value(), channels::property(known, random)];
     lines.extend(channels::reception(known, random));
     lines.extend([departments::relations(known, random), kitchen.value()]);
     lines
@@ -182,30 +187,24 @@ fn amira(known: &Known<'_>, random: &mut Random) -> Vec<Value> {
     let mut site = desk(known, "web");
     site.say("name", known.person.name_with_native());
     site.say("diet", json!(["halal"]));
-    site.consents = vec![consents::said("marketing_direct", "refused", "web")];
+    site.consents = vec![consents::said("marketing_direct", "refused", asked(known))];
     vec![
         channels::agency(known, random),
-        channels::property(known, alone(), random),
+        channels::property(known, random),
         site.value(),
     ]
 }
 
 fn sofia(known: &Known<'_>, random: &mut Random) -> Vec<Value> {
     let mut site = desk(known, "web");
-    site.consents = vec![
-        consents::said("marketing_direct", "given", "web"),
-        consents::said("marketing_direct", "withdrawn", "email"),
-    ];
+    site.consents = consents::withdrawn("marketing_direct", asked(known));
     let mut calls = desk(known, "call_centre");
     let at = format!("{}T10:05:00Z", shift(known.today, -1));
     let text = "The invoice names the wrong company.";
     let item =
         json!([{"type": "complaint", "ticket_ref": "T-900002", "text": text, "status": "open", "at": at}]);
     calls.say("feedback_items", item);
-    let mut lines = vec![
-        site.value(),
-        channels::property(known, json!({"adults": 2, "children_bands": ["3-12"]}), random),
-    ];
+    let mut lines = vec![site.value(), channels::property(known, random)];
     lines.extend(channels::reception(known, random));
     lines.push(calls.value());
     lines
@@ -217,11 +216,8 @@ fn sato(known: &Known<'_>, random: &mut Random) -> Vec<Value> {
     site.say("health", json!({"accessibility": ["step_free"]}));
     let wedding = shift(known.today, 23).format("--%m-%d").to_string();
     site.say("anniversaries", json!([{"kind": "wedding", "date": wedding}]));
-    site.consents = vec![consents::said("occasion_greeting", "given", "web")];
-    vec![
-        site.value(),
-        channels::property(known, json!({"adults": 2}), random),
-    ]
+    site.consents = vec![consents::said("occasion_greeting", "given", asked(known))];
+    vec![site.value(), channels::property(known, random)]
 }
 
 fn greta(known: &Known<'_>, random: &mut Random) -> Vec<Value> {
@@ -234,7 +230,7 @@ fn greta(known: &Known<'_>, random: &mut Random) -> Vec<Value> {
         "notes",
         json!(["No calls to the room; messages through the duty manager."]),
     );
-    let mut lines = vec![channels::property(known, alone(), random)];
+    let mut lines = vec![channels::property(known, random)];
     lines.extend(channels::reception(known, random));
     lines.push(desk.value());
     lines
@@ -248,7 +244,7 @@ fn tom(known: &Known<'_>, random: &mut Random) -> Vec<Value> {
         "restriction",
         json!({"kind": "cash_only", "reason_code": "damage", "text": text, "until": until, "approver": "staff-2"}),
     );
-    let mut lines = vec![channels::property(known, alone(), random)];
+    let mut lines = vec![channels::property(known, random)];
     lines.extend(channels::reception(known, random));
     lines.push(desk.value());
     lines

@@ -19,6 +19,9 @@ pub(super) struct Stay {
     pub(super) status: &'static str,
     pub(super) channel: &'static str,
     pub(super) purpose: &'static str,
+    pub(super) role: &'static str,
+    pub(super) adults: u8,
+    pub(super) children: u8,
     /// What the policy will make of it today.
     pub(super) state: StayState,
 }
@@ -40,7 +43,10 @@ impl Stay {
             departure: shift(today, departure),
             status: status(state, random),
             channel: random.pick(&["web", "web", "ota", "phone", "corporate", "walk_in"]),
-            purpose: random.pick(&["leisure", "leisure", "business", "conference", "family"]),
+            purpose: random.pick(&["leisure", "leisure", "business", "conference"]),
+            role: "primary",
+            adults: if random.chance(40) { 2 } else { 1 },
+            children: 0,
             state,
         }
     }
@@ -54,7 +60,15 @@ impl Stay {
             "status": self.status,
             "channel": self.channel,
             "purpose": self.purpose,
+            "role": self.role,
+            "party": {"adults": self.adults, "children": self.children},
         })
+    }
+
+    /// Who comes along, as the guest's own field.
+    pub(super) fn company(&self) -> Value {
+        let bands: &[&str] = if self.children > 0 { &["3-12"] } else { &[] };
+        json!({"adults": self.adults, "children_bands": bands})
     }
 }
 
