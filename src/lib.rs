@@ -7,9 +7,11 @@
 pub mod access;
 pub mod audit;
 pub mod base;
+pub mod connect;
 pub mod config;
 pub mod consent;
 pub mod crypto;
 pub mod policy;
 pub mod store;
 pub mod web;
+pub mod cli;
