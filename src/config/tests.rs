@@ -191,20 +191,20 @@ fn lists_and_flags_can_be_variables() {
 fn issuers_are_checked() {
     let issuer = "[[jwt]]\nissuer = \"https://sso.example\"\naudience = \"vault\"\n";
     let good =
-        format!("{issuer}algorithms = [\"ES256\"]\njwks_file = \"k\"\n[jwt.roles]\ndesk = \"front_desk\"");
+        format!("{issuer}algorithms = [\"ES256\"]\njwks = {{ file = \"k\" }}\n[jwt.roles]\ndesk = \"front_desk\"");
     assert_eq!(
         load(&good, &[]).unwrap().jwt[0].roles["desk"].as_str(),
         "front_desk"
     );
     let cases = [
         (
-            "algorithms = [\"HS256\"]\njwks_file = \"k\"",
-            "must be one of: RS256",
+            "algorithms = [\"HS256\"]\njwks = { file = \"k\" }\nroles = {}",
+            "HS256",
         ),
-        ("algorithms = []\njwks_file = \"k\"", "at least one"),
-        ("algorithms = [\"ES256\"]", "either jwks_file or jwks_url"),
+        ("algorithms = []\njwks = { file = \"k\" }\nroles = {}", "at least one"),
+        ("algorithms = [\"ES256\"]\nroles = {}", "jwks"),
         (
-            "algorithms = [\"ES256\"]\njwks_url = \"http://sso.example/k\"",
+            "algorithms = [\"ES256\"]\njwks = { url = \"http://sso.example/k\" }\nroles = {}",
             "https://",
         ),
     ];
