@@ -12,6 +12,7 @@ pub mod config;
 pub mod consent;
 pub mod crypto;
 pub mod policy;
+pub mod keys;
 pub mod store;
 pub mod web;
 pub mod cli;
