@@ -7,6 +7,7 @@
 pub mod access;
 pub mod audit;
 pub mod base;
+pub mod cli;
 pub mod config;
 pub mod consent;
 pub mod crypto;

@@ -108,16 +108,28 @@ mod tests {
     #[test]
     fn the_least_section_is_enough() {
         let issuer: IssuerConfig = toml::from_str(PLAIN).unwrap();
-        assert_eq!(issuer.algorithms, [SigningAlgorithm::Es256, SigningAlgorithm::EdDsa]);
-        assert_eq!(issuer.jwks, JwksSource::Url("https://id.hotel.example/jwks".to_owned()));
-        assert_eq!((issuer.role_claim.as_str(), issuer.actor_claim.as_str()), ("role", "sub"));
+        assert_eq!(
+            issuer.algorithms,
+            [SigningAlgorithm::Es256, SigningAlgorithm::EdDsa]
+        );
+        assert_eq!(
+            issuer.jwks,
+            JwksSource::Url("https://id.hotel.example/jwks".to_owned())
+        );
+        assert_eq!(
+            (issuer.role_claim.as_str(), issuer.actor_claim.as_str()),
+            ("role", "sub")
+        );
         assert_eq!(issuer.leeway_seconds, 30);
     }
 
     #[test]
     fn unknown_keys_and_symmetric_algorithms_are_refused() {
         for wrong in ["HS256", "none", "RS1", "es256"] {
-            assert!(toml::from_str::<IssuerConfig>(&PLAIN.replace("ES256", wrong)).is_err(), "{wrong}");
+            assert!(
+                toml::from_str::<IssuerConfig>(&PLAIN.replace("ES256", wrong)).is_err(),
+                "{wrong}"
+            );
         }
         assert!(toml::from_str::<IssuerConfig>(&format!("{PLAIN}\nverify = false")).is_err());
         assert!(toml::from_str::<IssuerConfig>(&PLAIN.replace("roles =", "role_map =")).is_err());

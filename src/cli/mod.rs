@@ -1,0 +1,3 @@
+//! Floor 8: one file per command.
+
+pub mod principal;
