@@ -39,7 +39,10 @@ impl ApiKey {
     /// A new key of a principal.
     #[must_use]
     pub fn random(principal: PrincipalId) -> Self {
-        Self { principal, secret: Zeroizing::new(crypto::random()) }
+        Self {
+            principal,
+            secret: Zeroizing::new(crypto::random()),
+        }
     }
 
     /// Reads a key; `None` for anything but the one text that [`ApiKey::text`] writes.
@@ -47,7 +50,10 @@ impl ApiKey {
     pub fn parse(text: &str) -> Option<Self> {
         let (id, secret) = text.strip_prefix(Self::PREFIX)?.split_once('_')?;
         let id = decode::<16>(id)?;
-        Some(Self { principal: PrincipalId(Uuid::from_bytes(*id)), secret: decode::<32>(secret)? })
+        Some(Self {
+            principal: PrincipalId(Uuid::from_bytes(*id)),
+            secret: decode::<32>(secret)?,
+        })
     }
 
     /// The key's text, for its owner, once.
@@ -122,7 +128,11 @@ mod tests {
         let key = ApiKey::random(PrincipalId::random());
         let shown = text(&key);
         assert_eq!(shown.len(), 3 + 26 + 1 + 52);
-        assert!(shown.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7' | b'_')));
+        assert!(
+            shown
+                .bytes()
+                .all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7' | b'_'))
+        );
         let again = ApiKey::parse(&shown).unwrap();
         assert_eq!(again.principal(), key.principal());
         assert_eq!(again.secret.as_slice(), key.secret.as_slice());
@@ -155,7 +165,9 @@ mod tests {
         // 32 bytes fill 51 characters and one bit of the 52nd: all but two of its values are another spelling.
         let shown = text(&ApiKey::random(PrincipalId::random()));
         let (front, _) = shown.split_at(shown.len() - 1);
-        let read = ('a'..='z').chain('2'..='7').filter(|c| ApiKey::parse(&format!("{front}{c}")).is_some());
+        let read = ('a'..='z')
+            .chain('2'..='7')
+            .filter(|c| ApiKey::parse(&format!("{front}{c}")).is_some());
         assert_eq!(read.count(), 2);
     }
 
@@ -165,13 +177,22 @@ mod tests {
         let key = ApiKey::random(PrincipalId::random());
         let stored = key.hash(&vault);
         assert!(key.hash(&vault).is(stored.as_bytes()));
-        assert!(!key.hash(&MacKey::new(KeyMaterial::random())).is(stored.as_bytes()));
-        let moved = ApiKey { principal: PrincipalId::random(), secret: key.secret.clone() };
+        assert!(
+            !key.hash(&MacKey::new(KeyMaterial::random()))
+                .is(stored.as_bytes())
+        );
+        let moved = ApiKey {
+            principal: PrincipalId::random(),
+            secret: key.secret.clone(),
+        };
         assert!(!moved.hash(&vault).is(stored.as_bytes()));
         for bit in 0..256_usize {
             let mut secret = key.secret.clone();
             secret[bit / 8] ^= 1 << (bit % 8);
-            let tampered = ApiKey { principal: key.principal, secret };
+            let tampered = ApiKey {
+                principal: key.principal,
+                secret,
+            };
             assert!(!tampered.hash(&vault).is(stored.as_bytes()), "bit {bit}");
         }
         assert!(!stored.is(&stored.as_bytes()[..31]) && !stored.is(&[]));

@@ -14,8 +14,8 @@ use actix_web::{
 
 use super::{Access, AccessError, ErrandError, Known, errand};
 use crate::{
-    audit::{Act, Event, Log},
-    base::{Caller, Clock, Errand, RequestId},
+    audit::{Act, Event},
+    base::{Caller, Errand, RequestId},
     web::{Kind, Problem},
 };
 
@@ -37,7 +37,10 @@ pub async fn authenticate<B: MessageBody + 'static>(
             request.extensions_mut().insert(caller);
             Ok(next.call(request).await?.map_into_left_body())
         }
-        Err(error) => Ok(Problem::from(error).refuse(request).map_into_right_body()),
+        Err(error) => {
+            metrics::counter!("guest_vault_credentials_refused_total").increment(1);
+            Ok(Problem::from(error).refuse(request).map_into_right_body())
+        }
     }
 }
 
@@ -47,7 +50,9 @@ impl From<AccessError> for Problem {
             AccessError::Unauthenticated => {
                 Self::new(Kind::Unauthenticated).detail("The credential is missing, invalid or expired.")
             }
-            AccessError::Unavailable | AccessError::Store(_) | AccessError::Commit(_) => Self::new(Kind::Unavailable),
+            AccessError::Unavailable | AccessError::Store(_) | AccessError::Commit(_) => {
+                Self::new(Kind::Unavailable)
+            }
         }
     }
 }
@@ -66,7 +71,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     // Missing only outside the authenticated scope; then nobody has a right.
-    request.extensions().get::<Caller>().cloned().ok_or(Problem::new(Kind::Unauthenticated))
+    request
+        .extensions()
+        .get::<Caller>()
+        .cloned()
+        .ok_or(Problem::new(Kind::Unauthenticated))
 }
 
 impl FromRequest for Caller {
@@ -90,8 +99,14 @@ impl FromRequest for Errand {
 
 async fn of_request(request: &HttpRequest) -> Result<Errand, Problem> {
     let caller = caller(request)?;
-    let known = request.app_data::<Data<Known>>().ok_or(Problem::new(Kind::Internal))?;
-    let id = request.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random);
+    let known = request
+        .app_data::<Data<Known>>()
+        .ok_or(Problem::new(Kind::Internal))?;
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .copied()
+        .unwrap_or_else(RequestId::random);
     let outcome = errand(request.headers(), &caller, id, known);
     if matches!(outcome, Err(ErrandError::OutOfScope)) {
         denied(request, &caller, id).await?;
@@ -101,8 +116,14 @@ async fn of_request(request: &HttpRequest) -> Result<Errand, Problem> {
 
 /// Records an attempt on another's property; without the record there is no answer to it.
 async fn denied(request: &HttpRequest, caller: &Caller, id: RequestId) -> Result<(), Problem> {
-    let log = request.app_data::<Data<Log>>().ok_or(Problem::new(Kind::Internal))?;
-    let clock = request.app_data::<Data<Clock>>().ok_or(Problem::new(Kind::Internal))?;
-    let event = Event::by(caller, Act::Call, id, clock.now()).denied("property_out_of_scope");
-    log.record(event, ()).await.map(drop).map_err(|_| Problem::new(Kind::Unavailable))
+    let access = request
+        .app_data::<Data<Access>>()
+        .ok_or(Problem::new(Kind::Internal))?;
+    let event = Event::by(caller, Act::Call, id, access.clock.now()).denied("property_out_of_scope");
+    access
+        .log
+        .record(event, ())
+        .await
+        .map(drop)
+        .map_err(|_| Problem::new(Kind::Unavailable))
 }

@@ -78,7 +78,13 @@ pub fn errand(
     }
     let mut caller = caller.clone();
     caller.actor = actor(headers, &caller)?;
-    Ok(Errand { caller, property, purpose, reason: reason(headers)?, request })
+    Ok(Errand {
+        caller,
+        property,
+        purpose,
+        reason: reason(headers)?,
+        request,
+    })
 }
 
 /// One refusal for unknown properties and other people's, so that codes cannot be tried out.
@@ -86,15 +92,21 @@ fn property(headers: &HeaderMap, caller: &Caller, tree: &PropertyTree) -> Result
     let text = single(headers, PROPERTY)?.ok_or(ErrandError::NoProperty)?;
     let code: PropertyCode = text.parse().map_err(|_| ErrandError::OutOfScope)?;
     let own = caller.scope.iter().any(|above| tree.within(&code, above));
-    if own { Ok(code) } else { Err(ErrandError::OutOfScope) }
+    if own {
+        Ok(code)
+    } else {
+        Err(ErrandError::OutOfScope)
+    }
 }
 
 fn actor(headers: &HeaderMap, caller: &Caller) -> Result<Option<String>, ErrandError> {
     let wrong = |wrong| ErrandError::Header { header: ACTOR, wrong };
-    let Some(text) = single(headers, ACTOR)? else { return Ok(caller.actor.clone()) };
-    let named: StaffId = text
-        .parse()
-        .map_err(|_| wrong("must be a staff id: 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-', not an e-mail address"))?;
+    let Some(text) = single(headers, ACTOR)? else {
+        return Ok(caller.actor.clone());
+    };
+    let named: StaffId = text.parse().map_err(|_| {
+        wrong("must be a staff id: 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-', not an e-mail address")
+    })?;
     let named = String::from(named);
     // A token says by itself who acts; another name beside it would put words into somebody's mouth.
     if caller.credential == Credential::Jwt && caller.actor.as_ref() != Some(&named) {
@@ -104,8 +116,15 @@ fn actor(headers: &HeaderMap, caller: &Caller) -> Result<Option<String>, ErrandE
 }
 
 fn reason(headers: &HeaderMap) -> Result<Option<String>, ErrandError> {
-    let Some(text) = single(headers, REASON)? else { return Ok(None) };
-    let wrong = |wrong| Err(ErrandError::Header { header: REASON, wrong });
+    let Some(text) = single(headers, REASON)? else {
+        return Ok(None);
+    };
+    let wrong = |wrong| {
+        Err(ErrandError::Header {
+            header: REASON,
+            wrong,
+        })
+    };
     if text.trim().is_empty() || text.chars().count() > LONGEST_REASON {
         return wrong("must be 1 to 200 characters");
     }
@@ -123,10 +142,18 @@ fn misleads(c: char) -> bool {
 /// A header's text; twice is an error, since two parsers would choose differently.
 fn single<'h>(headers: &'h HeaderMap, header: &'static str) -> Result<Option<&'h str>, ErrandError> {
     let mut values = headers.get_all(header);
-    let Some(first) = values.next() else { return Ok(None) };
+    let Some(first) = values.next() else {
+        return Ok(None);
+    };
     if values.next().is_some() {
-        return Err(ErrandError::Header { header, wrong: "must be given once" });
+        return Err(ErrandError::Header {
+            header,
+            wrong: "must be given once",
+        });
     }
     let text = std::str::from_utf8(first.as_bytes());
-    text.map(Some).map_err(|_| ErrandError::Header { header, wrong: "must be UTF-8" })
+    text.map(Some).map_err(|_| ErrandError::Header {
+        header,
+        wrong: "must be UTF-8",
+    })
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{
     jwks::{JwksError, Keys},
     signature,
-    token::{self, Told, TokenError},
+    token::{self, TokenError, Told},
 };
 use crate::{
     base::{Caller, Clock},
@@ -64,7 +64,7 @@ struct Verified {
 
 /// The issuers whose tokens are believed.
 pub struct Issuers {
-    issuers: Vec<Issuer>,
+    known: Vec<Issuer>,
     verified: Cache<[u8; 32], Arc<Verified>>,
     clock: Clock,
 }
@@ -83,7 +83,11 @@ impl Issuers {
             check(config, twice)?;
             issuers.push(Issuer::open(config, clock.clone()).await?);
         }
-        Ok(Self { issuers, verified: Cache::new(REMEMBERED), clock })
+        Ok(Self {
+            known: issuers,
+            verified: Cache::new(REMEMBERED),
+            clock,
+        })
     }
 
     /// The caller of an access token.
@@ -106,14 +110,19 @@ impl Issuers {
         let key = issuer.key(id, header.alg).await?;
         let claims = signed(token, &key, &header, &issuer.config)?;
         let Told { caller, until } = token::caller(&claims, &issuer.config, self.clock.now())?;
-        let verified = Verified { issuer: at, generation, until, caller: caller.clone() };
+        let verified = Verified {
+            issuer: at,
+            generation,
+            until,
+            caller: caller.clone(),
+        };
         self.verified.insert(hash, Arc::new(verified));
         Ok(caller)
     }
 
     fn remembered(&self, hash: &[u8; 32]) -> Option<Arc<Verified>> {
         let known = self.verified.get(hash)?;
-        let issuer = self.issuers.get(known.issuer)?;
+        let issuer = self.known.get(known.issuer)?;
         issuer.refresh_keys();
         if known.generation != issuer.keys.generation() || self.clock.now().timestamp() >= known.until {
             self.verified.invalidate(hash);
@@ -125,22 +134,35 @@ impl Issuers {
     /// Chooses by a claim that nobody has checked yet: it only picks whose rules the token must then meet.
     fn issuer_of(&self, token: &str) -> Result<(usize, &Issuer), TokenError> {
         let claims: Value = insecure_decode_claims(token).map_err(|_| TokenError::Malformed)?;
-        let named = claims.get("iss").and_then(Value::as_str).ok_or(TokenError::Claims)?;
-        let found = self.issuers.iter().enumerate().find(|(_, i)| i.config.issuer == named);
+        let named = claims
+            .get("iss")
+            .and_then(Value::as_str)
+            .ok_or(TokenError::Claims)?;
+        let found = self
+            .known
+            .iter()
+            .enumerate()
+            .find(|(_, i)| i.config.issuer == named);
         found.ok_or(TokenError::Addressee)
     }
 }
 
 impl Issuer {
     async fn open(config: &IssuerConfig, clock: Clock) -> Result<Self, IssuersError> {
-        let failed = |cause| IssuersError::Keys { issuer: config.issuer.clone(), cause };
+        let failed = |cause| IssuersError::Keys {
+            issuer: config.issuer.clone(),
+            cause,
+        };
         let keys = Keys::new(&config.jwks, clock).map_err(failed)?;
         match (keys.refetch().await, &config.jwks) {
             (Err(cause), JwksSource::File(_)) => return Err(failed(cause)),
             (Err(cause), JwksSource::Url(_)) => complain(&config.issuer, &cause),
             (Ok(()), _) => {}
         }
-        Ok(Self { config: config.clone(), keys: Arc::new(keys) })
+        Ok(Self {
+            config: config.clone(),
+            keys: Arc::new(keys),
+        })
     }
 
     async fn key(&self, id: &str, algorithm: Algorithm) -> Result<DecodingKey, TokenError> {
@@ -151,7 +173,11 @@ impl Issuer {
         if let Err(cause) = self.keys.refetch().await {
             complain(&self.config.issuer, &cause);
         }
-        let missing = if self.keys.current().is_some() { TokenError::UnknownKey } else { TokenError::NoKeys };
+        let missing = if self.keys.current().is_some() {
+            TokenError::UnknownKey
+        } else {
+            TokenError::NoKeys
+        };
         self.known_key(id, algorithm).ok_or(missing)
     }
 
@@ -178,13 +204,20 @@ fn complain(issuer: &str, cause: &JwksError) {
 
 /// The claims, if the signature is good and issuer and audience are the configured ones. Times are checked by the
 /// vault's own clock.
-fn signed(token: &str, key: &DecodingKey, header: &Header, issuer: &IssuerConfig) -> Result<Value, TokenError> {
+fn signed(
+    token: &str,
+    key: &DecodingKey,
+    header: &Header,
+    issuer: &IssuerConfig,
+) -> Result<Value, TokenError> {
     let mut rules = Validation::new(header.alg);
     rules.set_issuer(&[&issuer.issuer]);
     rules.set_audience(&[&issuer.audience]);
     rules.set_required_spec_claims(&["iss", "aud", "exp", "sub"]);
     rules.validate_exp = false;
-    decode(token, key, &rules).map(|data| data.claims).map_err(|_| TokenError::Signature)
+    decode(token, key, &rules)
+        .map(|data| data.claims)
+        .map_err(|_| TokenError::Signature)
 }
 
 fn check(config: &IssuerConfig, twice: bool) -> Result<(), IssuersError> {
@@ -201,5 +234,8 @@ fn check(config: &IssuerConfig, twice: bool) -> Result<(), IssuersError> {
     } else {
         return Ok(());
     };
-    Err(IssuersError::Section { issuer: config.issuer.clone(), wrong })
+    Err(IssuersError::Section {
+        issuer: config.issuer.clone(),
+        wrong,
+    })
 }

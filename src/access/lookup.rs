@@ -37,7 +37,10 @@ impl Lookup {
     /// The principal as it stands now.
     pub(super) async fn find(&self, principal: PrincipalId) -> Result<Option<Arc<Row>>, AccessError> {
         let (answer, told) = oneshot::channel();
-        let question = Question { principal: principal.0, answer };
+        let question = Question {
+            principal: principal.0,
+            answer,
+        };
         self.0.try_send(question).map_err(|_| AccessError::Unavailable)?;
         told.await.map_err(|_| AccessError::Unavailable)?
     }
@@ -59,7 +62,10 @@ async fn answer(store: &Store, batch: &mut HashMap<Uuid, Vec<Question>>) {
     let ids: Vec<Uuid> = batch.keys().copied().collect();
     let found = async { store.read().await?.principals(&ids).await }.await;
     let mut rows: HashMap<Uuid, Arc<Row>> = match found {
-        Ok(rows) => rows.into_iter().map(|row| (row.principal_id, Arc::new(row))).collect(),
+        Ok(rows) => rows
+            .into_iter()
+            .map(|row| (row.principal_id, Arc::new(row)))
+            .collect(),
         Err(error) => {
             tracing::error!(%error, "principals cannot be read");
             for question in batch.drain().flat_map(|(_, questions)| questions) {

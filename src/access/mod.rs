@@ -30,7 +30,8 @@ pub use staff_id::{InvalidStaffId, StaffId};
 pub use token::TokenError;
 
 use crate::{
-    base::{Caller, PrincipalId, PropertyCode, Role},
+    audit::{CommitError, Log},
+    base::{Caller, Clock, PrincipalId, PropertyCode, Role},
     store::StoreError,
 };
 
@@ -41,6 +42,10 @@ pub struct Access {
     pub principals: Arc<Principals>,
     /// Tokens of others.
     pub issuers: Arc<Issuers>,
+    /// Where attempts on other people's properties are recorded.
+    pub log: Log,
+    /// When.
+    pub clock: Clock,
 }
 
 impl Access {
@@ -77,7 +82,7 @@ pub enum AccessError {
     Store(#[from] StoreError),
     /// A change whose record is missing or whose outcome is unknown.
     #[error(transparent)]
-    Commit(#[from] crate::audit::CommitError),
+    Commit(#[from] CommitError),
 }
 
 /// What a new principal shall be.
@@ -159,3 +164,6 @@ pub enum Revocation {
     /// There is no such principal.
     Unknown,
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{
-    AccessError, ApiKey, NewPrincipal, Principal, Revocation, SecretHashKey, Standing, lookup::Lookup, sql::Row,
+    AccessError, ApiKey, NewPrincipal, Principal, Revocation, SecretHashKey, Standing, lookup::Lookup,
+    sql::Row,
 };
 use crate::{
     audit::{Act, Change, Event, Log},
@@ -41,7 +42,13 @@ impl Principals {
     #[must_use]
     pub fn start(store: Store, log: Log, hash_key: Arc<dyn SecretHashKey>, clock: Clock) -> Self {
         let lookup = Lookup::start(store.clone());
-        Self { store, log, hash_key, clock, lookup }
+        Self {
+            store,
+            log,
+            hash_key,
+            clock,
+            lookup,
+        }
     }
 
     /// The caller of an API key, as it stands in the database now.
@@ -51,7 +58,11 @@ impl Principals {
     /// [`AccessError::Unavailable`] when the database does not answer.
     pub async fn authenticate(&self, key: &ApiKey) -> Result<Caller, AccessError> {
         let hash = key.hash(self.hash_key.secret_hash_key());
-        let row = self.lookup.find(key.principal()).await?.ok_or(AccessError::Unauthenticated)?;
+        let row = self
+            .lookup
+            .find(key.principal())
+            .await?
+            .ok_or(AccessError::Unauthenticated)?;
         if !hash.is(&row.secret_hash) {
             return Err(AccessError::Unauthenticated);
         }
@@ -119,7 +130,12 @@ impl Principals {
             principal_id: key.principal().0,
             name: new.name.clone(),
             role: new.role.to_string(),
-            scope: new.scope.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            scope: new
+                .scope
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" "),
             secret_hash: key.hash(self.hash_key.secret_hash_key()).as_bytes().to_vec(),
             created_at: micros(now),
             created_by: (by.credential != Credential::Operator).then_some(by.principal.0),
@@ -127,7 +143,12 @@ impl Principals {
             revoked_at: None,
         };
         change.tx.insert_principal(&row).await?;
-        change.record(&about(key.principal(), Event::by(by, Act::CreatePrincipal, request, now))).await?;
+        change
+            .record(&about(
+                key.principal(),
+                Event::by(by, Act::CreatePrincipal, request, now),
+            ))
+            .await?;
         Ok(key)
     }
 
@@ -145,9 +166,18 @@ impl Principals {
         let now = self.clock.now();
         if change.tx.revoke_principal(principal.0, micros(now)).await? == 0 {
             let known = change.tx.has_principal(principal.0).await?;
-            return Ok(if known { Revocation::Before } else { Revocation::Unknown });
+            return Ok(if known {
+                Revocation::Before
+            } else {
+                Revocation::Unknown
+            });
         }
-        change.record(&about(principal, Event::by(by, Act::RevokePrincipal, request, now))).await?;
+        change
+            .record(&about(
+                principal,
+                Event::by(by, Act::RevokePrincipal, request, now),
+            ))
+            .await?;
         change.commit().await?;
         Ok(Revocation::Done)
     }
@@ -169,11 +199,18 @@ fn about(principal: PrincipalId, mut event: Event) -> Event {
 }
 
 fn read(row: &Row) -> Result<Principal, StoreError> {
-    let scope = row.scope.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>();
+    let scope = row
+        .scope
+        .split_ascii_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>();
     Ok(Principal {
         id: PrincipalId(row.principal_id),
         name: row.name.clone(),
-        role: row.role.parse().map_err(|_| StoreError::Damaged("the role of a principal"))?,
+        role: row
+            .role
+            .parse()
+            .map_err(|_| StoreError::Damaged("the role of a principal"))?,
         scope: scope.map_err(|_| StoreError::Damaged("the scope of a principal"))?,
         created_at: from_micros(row.created_at),
         created_by: row.created_by.map(PrincipalId),

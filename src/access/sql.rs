@@ -48,7 +48,9 @@ fn by_ids(count: usize) -> String {
 impl Conn {
     /// These principals, at most [`MOST`], in no order.
     pub(super) async fn principals(&mut self, ids: &[Uuid]) -> Result<Vec<Row>, StoreError> {
-        let Some(last) = ids.last() else { return Ok(Vec::new()) };
+        let Some(last) = ids.last() else {
+            return Ok(Vec::new());
+        };
         // Padded to a power of two with one that is asked for anyway, so that few statements are prepared.
         let places = ids.len().next_power_of_two();
         Ok(on!(self, c => {

@@ -9,7 +9,9 @@ pub struct StaffId(String);
 
 /// Why a text is not a staff id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a staff id is 1 to 64 ASCII letters, digits, '.', '_' and '-'; not an e-mail address and not a name")]
+#[error(
+    "a staff id is 1 to 64 ASCII letters, digits, '.', '_' and '-'; not an e-mail address and not a name"
+)]
 pub struct InvalidStaffId;
 
 impl FromStr for StaffId {

@@ -137,8 +137,16 @@ pub(super) fn caller(claims: &Value, issuer: &IssuerConfig, now: DateTime<Utc>) 
 }
 
 fn lifetime(claims: &Value, issuer: &IssuerConfig, now: i64) -> Result<i64, TokenError> {
-    let seconds = |name: &str| claims.get(name).map(|v| v.as_i64().ok_or(TokenError::Claims)).transpose();
-    let (leeway, longest) = (i64::from(issuer.leeway_seconds), i64::from(issuer.longest_seconds));
+    let seconds = |name: &str| {
+        claims
+            .get(name)
+            .map(|v| v.as_i64().ok_or(TokenError::Claims))
+            .transpose()
+    };
+    let (leeway, longest) = (
+        i64::from(issuer.leeway_seconds),
+        i64::from(issuer.longest_seconds),
+    );
     let until = seconds("exp")?.ok_or(TokenError::Claims)?.saturating_add(leeway);
     if now >= until {
         return Err(TokenError::Expired);
@@ -155,13 +163,24 @@ fn lifetime(claims: &Value, issuer: &IssuerConfig, now: i64) -> Result<i64, Toke
 }
 
 fn text<'c>(claims: &'c Value, name: &str) -> Result<&'c str, TokenError> {
-    let value = claims.get(name).and_then(Value::as_str).ok_or(TokenError::Claims)?;
-    if value.is_empty() || value.len() > LONGEST_NAME { Err(TokenError::Claims) } else { Ok(value) }
+    let value = claims
+        .get(name)
+        .and_then(Value::as_str)
+        .ok_or(TokenError::Claims)?;
+    if value.is_empty() || value.len() > LONGEST_NAME {
+        Err(TokenError::Claims)
+    } else {
+        Ok(value)
+    }
 }
 
 /// A claim by its name, or by a JSON pointer when that begins with `/`.
 fn claim<'c>(claims: &'c Value, place: &str) -> Option<&'c Value> {
-    if place.starts_with('/') { claims.pointer(place) } else { claims.get(place) }
+    if place.starts_with('/') {
+        claims.pointer(place)
+    } else {
+        claims.get(place)
+    }
 }
 
 /// The texts of a claim that is one text or a list of them; anything else has none.
@@ -185,18 +204,32 @@ fn role(claim: Option<&Value>, table: &BTreeMap<String, Role>) -> Result<Role, T
     }
 }
 
-fn scope(claim: Option<&Value>, table: &BTreeMap<String, PropertyCode>) -> Result<Vec<PropertyCode>, TokenError> {
+fn scope(
+    claim: Option<&Value>,
+    table: &BTreeMap<String, PropertyCode>,
+) -> Result<Vec<PropertyCode>, TokenError> {
     let mut codes: Vec<PropertyCode> = all_texts(claim)
         .flat_map(str::split_ascii_whitespace)
-        .filter_map(|value| if table.is_empty() { value.parse().ok() } else { table.get(value).cloned() })
+        .filter_map(|value| {
+            if table.is_empty() {
+                value.parse().ok()
+            } else {
+                table.get(value).cloned()
+            }
+        })
         .take(MOST_PROPERTIES + 1)
         .collect();
     codes.sort();
     codes.dedup();
-    if codes.is_empty() || codes.len() > MOST_PROPERTIES { Err(TokenError::Scope) } else { Ok(codes) }
+    if codes.is_empty() || codes.len() > MOST_PROPERTIES {
+        Err(TokenError::Scope)
+    } else {
+        Ok(codes)
+    }
 }
 
-/// The same for every token of the same client and subject of an issuer: a UUIDv8 (RFC 9562 §5.8) of their hash.
+/// The same for every token of the same client and subject of an issuer: a version 8 UUID (RFC 9562 §5.8) of
+/// their hash.
 /// Each part goes in with its length, so that no two triples read alike.
 fn principal(issuer: &str, client: &str, subject: &str) -> PrincipalId {
     let mut named = b"guest-vault principal".to_vec();
