@@ -73,6 +73,32 @@ pub enum SigningAlgorithm {
     EdDsa,
 }
 
+impl IssuerConfig {
+    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+        let mut say = |problem: &str| wrong.push(format!("[[issuers]] {}: {problem}", self.issuer));
+        if self.issuer.is_empty() || self.audience.is_empty() {
+            say("issuer and audience must not be empty");
+        }
+        if self.algorithms.is_empty() {
+            say("algorithms must name at least one, such as \"ES256\"");
+        }
+        match &self.jwks {
+            JwksSource::Url(url) if !url.starts_with("https://") && !is_loopback(url) => {
+                say(
+                    "jwks.url must begin with https://: whoever changes the answer on its way could sign tokens",
+                );
+            }
+            JwksSource::Url(_) | JwksSource::File(_) => {}
+        }
+    }
+}
+
+fn is_loopback(url: &str) -> bool {
+    ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
+        .iter()
+        .any(|start| url.starts_with(start))
+}
+
 fn role_claim() -> String {
     "role".to_owned()
 }
