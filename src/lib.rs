@@ -4,11 +4,16 @@
 //! The folders are the words of the domain; a folder imports only from the floors below its own
 //! (see `docs/architecture.md`; `tests/it/house.rs` holds it).
 
+pub mod access;
 pub mod audit;
 pub mod base;
+pub mod cli;
 pub mod config;
+pub mod connect;
 pub mod consent;
 pub mod crypto;
+pub mod guest;
+pub mod keys;
 pub mod policy;
 pub mod store;
 pub mod web;

@@ -34,7 +34,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum JwksError {
     /// The address is not one that keys may come from.
-    #[error("the key set's address must be https (http only on 127.0.0.1, [::1] or localhost), without a user name")]
+    #[error(
+        "the key set's address must be https (http only on 127.0.0.1, [::1] or localhost), without a user name"
+    )]
     Address,
     /// The file cannot be read.
     #[error("the key set {path} cannot be read")]
@@ -75,16 +77,26 @@ impl KeySet {
             return Err(JwksError::TooLarge);
         }
         let json: serde_json::Value = serde_json::from_slice(text).map_err(|_| JwksError::Malformed)?;
-        let keys = json.get("keys").and_then(|k| k.as_array()).ok_or(JwksError::Malformed)?;
+        let keys = json
+            .get("keys")
+            .and_then(|k| k.as_array())
+            .ok_or(JwksError::Malformed)?;
         if keys.len() > MOST_KEYS {
             return Err(JwksError::TooLarge);
         }
-        if keys.iter().any(|key| key.get("d").is_some() || key.get("k").is_some()) {
+        if keys
+            .iter()
+            .any(|key| key.get("d").is_some() || key.get("k").is_some())
+        {
             return Err(JwksError::Private);
         }
         let set: JwkSet = serde_json::from_value(json).map_err(|_| JwksError::Malformed)?;
         let usable: Vec<_> = set.keys.into_iter().filter_map(usable).collect();
-        if usable.is_empty() { Err(JwksError::Empty) } else { Ok(Self(usable)) }
+        if usable.is_empty() {
+            Err(JwksError::Empty)
+        } else {
+            Ok(Self(usable))
+        }
     }
 
     /// The key with this id, if it may be used with this algorithm.
@@ -101,7 +113,9 @@ fn usable(jwk: Jwk) -> Option<(Jwk, DecodingKey)> {
     let named = jwk.common.key_id.as_deref().is_some_and(|id| !id.is_empty());
     let known = matches!(
         jwk.algorithm,
-        AlgorithmParameters::RSA(_) | AlgorithmParameters::EllipticCurve(_) | AlgorithmParameters::OctetKeyPair(_)
+        AlgorithmParameters::RSA(_)
+            | AlgorithmParameters::EllipticCurve(_)
+            | AlgorithmParameters::OctetKeyPair(_)
     );
     let key = DecodingKey::from_jwk(&jwk).ok()?;
     (signs && named && known).then_some((jwk, key))
@@ -116,7 +130,10 @@ fn fits(jwk: &Jwk, algorithm: Algorithm) -> bool {
         (AlgorithmParameters::OctetKeyPair(key), Algorithm::EdDSA) => key.curve == EllipticCurve::Ed25519,
         _ => false,
     };
-    kind && jwk.common.key_algorithm.is_none_or(|own| own == KeyAlgorithm::from(algorithm))
+    kind && jwk
+        .common
+        .key_algorithm
+        .is_none_or(|own| own == KeyAlgorithm::from(algorithm))
 }
 
 /// The current set of one issuer, fetched again when it is old or a token names a key that is not in it.
@@ -178,12 +195,16 @@ impl Keys {
 
     /// Whether the last attempt is so long ago that [`Keys::refresh_if_old`] would fetch.
     pub(super) fn is_old(&self) -> bool {
-        self.fetching.try_lock().is_ok_and(|attempts| self.due(OLD, &attempts))
+        self.fetching
+            .try_lock()
+            .is_ok_and(|attempts| self.due(OLD, &attempts))
     }
 
     fn due(&self, pause: TimeDelta, attempts: &Attempts) -> bool {
         // The absolute value: a clock that was set back must not stop fetching.
-        attempts.last.is_none_or(|last| (self.clock.now() - last).abs() >= pause)
+        attempts
+            .last
+            .is_none_or(|last| (self.clock.now() - last).abs() >= pause)
     }
 
     async fn fetch_after(&self, pause: TimeDelta, attempts: &mut Attempts) -> Result<(), JwksError> {
@@ -226,7 +247,10 @@ impl Place {
             .referer(false);
         // A proxy must not see, and so be able to change, what goes to this machine in clear.
         let client = if local { client.no_proxy() } else { client };
-        Ok(Self::Url { address, client: client.build().map_err(JwksError::Fetch)? })
+        Ok(Self::Url {
+            address,
+            client: client.build().map_err(JwksError::Fetch)?,
+        })
     }
 
     async fn read(&self) -> Result<Vec<u8>, JwksError> {
@@ -238,7 +262,10 @@ impl Place {
 }
 
 async fn read_file(path: &PathBuf) -> Result<Vec<u8>, JwksError> {
-    let failed = |cause| JwksError::File { path: path.clone(), cause };
+    let failed = |cause| JwksError::File {
+        path: path.clone(),
+        cause,
+    };
     let length = tokio::fs::metadata(path).await.map_err(failed)?.len();
     if usize::try_from(length).map_or(true, |n| n > LARGEST) {
         return Err(JwksError::TooLarge);

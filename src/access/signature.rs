@@ -49,17 +49,33 @@ enum Method {
 impl Check {
     fn new(algorithm: Algorithm, key: &DecodingKey) -> Result<Self, Error> {
         let (family, method) = match algorithm {
-            Algorithm::RS256 => (AlgorithmFamily::Rsa, Method::Rsa(&rings::RSA_PKCS1_2048_8192_SHA256)),
-            Algorithm::PS256 => (AlgorithmFamily::Rsa, Method::Rsa(&rings::RSA_PSS_2048_8192_SHA256)),
-            Algorithm::ES256 => (AlgorithmFamily::Ec, Method::Curve(&rings::ECDSA_P256_SHA256_FIXED)),
-            Algorithm::ES384 => (AlgorithmFamily::Ec, Method::Curve(&rings::ECDSA_P384_SHA384_FIXED)),
+            Algorithm::RS256 => (
+                AlgorithmFamily::Rsa,
+                Method::Rsa(&rings::RSA_PKCS1_2048_8192_SHA256),
+            ),
+            Algorithm::PS256 => (
+                AlgorithmFamily::Rsa,
+                Method::Rsa(&rings::RSA_PSS_2048_8192_SHA256),
+            ),
+            Algorithm::ES256 => (
+                AlgorithmFamily::Ec,
+                Method::Curve(&rings::ECDSA_P256_SHA256_FIXED),
+            ),
+            Algorithm::ES384 => (
+                AlgorithmFamily::Ec,
+                Method::Curve(&rings::ECDSA_P384_SHA384_FIXED),
+            ),
             Algorithm::EdDSA => (AlgorithmFamily::Ed, Method::Curve(&rings::ED25519)),
             _ => return Err(unsupported()),
         };
         if key.family() != family {
             return Err(new_error(ErrorKind::InvalidKeyFormat));
         }
-        Ok(Self { algorithm, method, key: key.clone() })
+        Ok(Self {
+            algorithm,
+            method,
+            key: key.clone(),
+        })
     }
 }
 

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, Header};
 use serde_json::Value;
-use uuid::Uuid;
 
-use super::{StaffId, TokenError};
+use super::StaffId;
 use crate::{
     base::{Caller, Credential, PrincipalId, PropertyCode, Role},
     config::{IssuerConfig, SigningAlgorithm},
@@ -18,6 +17,65 @@ use crate::{
 const MOST_PROPERTIES: usize = 64;
 /// Longer client ids and subjects are refused.
 const LONGEST_NAME: usize = 255;
+
+/// Why a token is refused. For the log: none of these repeats anything that the token says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Longer than any token that is looked at.
+    #[error("the token is too large")]
+    TooLarge,
+    /// Not a signed JWT, or with an algorithm nobody knows, `none` among them.
+    #[error("it is not a signed JWT")]
+    Malformed,
+    /// Not an access token.
+    #[error("its typ is not at+jwt")]
+    Kind,
+    /// It brings or names a key of its own.
+    #[error("its header names a key (jku, jwk, x5u or x5c)")]
+    ForeignKey,
+    /// It asks for what the vault does not do.
+    #[error("its header has crit, enc or zip")]
+    Extension,
+    /// Not on the issuer's list.
+    #[error("its algorithm is not on the issuer's list")]
+    Algorithm,
+    /// No `kid`.
+    #[error("it names no key id")]
+    NoKeyId,
+    /// The issuer has no such key.
+    #[error("the issuer has no such key for this algorithm")]
+    UnknownKey,
+    /// The issuer's keys were never had.
+    #[error("the issuer's keys are not at hand")]
+    NoKeys,
+    /// Not signed by the key, or issuer and audience are missing or wrong.
+    #[error("the signature, issuer or audience is wrong")]
+    Signature,
+    /// A required claim is missing or of the wrong type.
+    #[error("a claim is missing or of the wrong type")]
+    Claims,
+    /// Of another issuer or for another audience.
+    #[error("it is of an issuer that is not configured, or for another audience")]
+    Addressee,
+    /// Its time is over.
+    #[error("it has expired")]
+    Expired,
+    /// Its time has not come.
+    #[error("it is not valid yet")]
+    NotYet,
+    /// It could not be revoked for too long.
+    #[error("it is valid for longer than the issuer's longest_seconds")]
+    TooLong,
+    /// No staff id where the configuration looks for one.
+    #[error("the actor claim holds no staff id")]
+    Actor,
+    /// No role, or more than one.
+    #[error("the role claim does not give exactly one configured role")]
+    Role,
+    /// No property, or too many.
+    #[error("the property claim gives no property, or too many")]
+    Scope,
+}
 
 /// A token's caller, and until when it may be believed.
 pub(super) struct Told {
@@ -79,8 +137,16 @@ pub(super) fn caller(claims: &Value, issuer: &IssuerConfig, now: DateTime<Utc>) 
 }
 
 fn lifetime(claims: &Value, issuer: &IssuerConfig, now: i64) -> Result<i64, TokenError> {
-    let seconds = |name: &str| claims.get(name).map(|v| v.as_i64().ok_or(TokenError::Claims)).transpose();
-    let (leeway, longest) = (i64::from(issuer.leeway_seconds), i64::from(issuer.longest_seconds));
+    let seconds = |name: &str| {
+        claims
+            .get(name)
+            .map(|v| v.as_i64().ok_or(TokenError::Claims))
+            .transpose()
+    };
+    let (leeway, longest) = (
+        i64::from(issuer.leeway_seconds),
+        i64::from(issuer.longest_seconds),
+    );
     let until = seconds("exp")?.ok_or(TokenError::Claims)?.saturating_add(leeway);
     if now >= until {
         return Err(TokenError::Expired);
@@ -97,13 +163,24 @@ fn lifetime(claims: &Value, issuer: &IssuerConfig, now: i64) -> Result<i64, Toke
 }
 
 fn text<'c>(claims: &'c Value, name: &str) -> Result<&'c str, TokenError> {
-    let value = claims.get(name).and_then(Value::as_str).ok_or(TokenError::Claims)?;
-    if value.is_empty() || value.len() > LONGEST_NAME { Err(TokenError::Claims) } else { Ok(value) }
+    let value = claims
+        .get(name)
+        .and_then(Value::as_str)
+        .ok_or(TokenError::Claims)?;
+    if value.is_empty() || value.len() > LONGEST_NAME {
+        Err(TokenError::Claims)
+    } else {
+        Ok(value)
+    }
 }
 
 /// A claim by its name, or by a JSON pointer when that begins with `/`.
 fn claim<'c>(claims: &'c Value, place: &str) -> Option<&'c Value> {
-    if place.starts_with('/') { claims.pointer(place) } else { claims.get(place) }
+    if place.starts_with('/') {
+        claims.pointer(place)
+    } else {
+        claims.get(place)
+    }
 }
 
 /// The texts of a claim that is one text or a list of them; anything else has none.
@@ -127,18 +204,32 @@ fn role(claim: Option<&Value>, table: &BTreeMap<String, Role>) -> Result<Role, T
     }
 }
 
-fn scope(claim: Option<&Value>, table: &BTreeMap<String, PropertyCode>) -> Result<Vec<PropertyCode>, TokenError> {
+fn scope(
+    claim: Option<&Value>,
+    table: &BTreeMap<String, PropertyCode>,
+) -> Result<Vec<PropertyCode>, TokenError> {
     let mut codes: Vec<PropertyCode> = all_texts(claim)
         .flat_map(str::split_ascii_whitespace)
-        .filter_map(|value| if table.is_empty() { value.parse().ok() } else { table.get(value).cloned() })
+        .filter_map(|value| {
+            if table.is_empty() {
+                value.parse().ok()
+            } else {
+                table.get(value).cloned()
+            }
+        })
         .take(MOST_PROPERTIES + 1)
         .collect();
     codes.sort();
     codes.dedup();
-    if codes.is_empty() || codes.len() > MOST_PROPERTIES { Err(TokenError::Scope) } else { Ok(codes) }
+    if codes.is_empty() || codes.len() > MOST_PROPERTIES {
+        Err(TokenError::Scope)
+    } else {
+        Ok(codes)
+    }
 }
 
-/// The same for every token of the same client and subject of an issuer: a UUIDv8 (RFC 9562 §5.8) of their hash.
+/// The same for every token of the same client and subject of an issuer: a version 8 UUID (RFC 9562 §5.8) of
+/// their hash.
 /// Each part goes in with its length, so that no two triples read alike.
 fn principal(issuer: &str, client: &str, subject: &str) -> PrincipalId {
     let mut named = b"guest-vault principal".to_vec();

@@ -52,6 +52,8 @@ pub enum Act {
     DamageFound,
     /// A key was made, rotated or destroyed.
     ManageKeys,
+    /// A call was refused before what it asked was looked at.
+    Call,
 }
 
 impl Act {
@@ -76,6 +78,7 @@ impl Act {
             Self::Import => "import",
             Self::DamageFound => "damage_found",
             Self::ManageKeys => "manage_keys",
+            Self::Call => "call",
         }
     }
 }

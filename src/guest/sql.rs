@@ -44,7 +44,8 @@ statements! {
     STAYS = "SELECT guest_id, stay_token, property, version, sealed FROM stay WHERE guest_id = $1 ORDER BY stay_token";
     GUESTS_COUNT = "SELECT count(*) FROM guest";
     FIELDS_PAGE = "SELECT guest_id, record_id, field, version, sealed FROM field_value
-                   WHERE guest_id > $1 ORDER BY guest_id, record_id, field LIMIT $2";
+                   WHERE (guest_id, record_id, field) > ($1, $2, $3)
+                   ORDER BY guest_id, record_id, field LIMIT $4";
     IDEMPOTENT_FIND = "SELECT body_mac, status, answer FROM idempotency
                        WHERE principal = $1 AND key_mac = $2 AND expires_at > $3";
     IDEMPOTENT_INSERT = "INSERT INTO idempotency (principal, key_mac, body_mac, status, answer, expires_at)
@@ -67,7 +68,7 @@ pub enum Part {
     Guest,
     /// A sealed value: record in `id`, path in `word`.
     Field,
-    /// A sealed stay: property in `word`, token in `token`.
+    /// A sealed stay: its token in `id`, property in `word`.
     Stay,
     /// A ledger line of the purpose: id in `id`, state in `word`, recipient in `more`, end in `until`.
     Consent,
@@ -118,7 +119,7 @@ fn disclosure(fields: usize) -> String {
                 CAST(0 AS BIGINT) AS rank, CAST(0 AS BIGINT) AS trust, updated_at AS at, CAST(NULL AS BIGINT) AS until
          FROM guest WHERE guest_id = $1
          UNION ALL
-         SELECT 2, record_id, property, CAST(NULL AS TEXT), version, sealed, 0, 0, updated_at, CAST(NULL AS BIGINT)
+         SELECT 2, stay_token, property, CAST(NULL AS TEXT), version, sealed, 0, 0, updated_at, CAST(NULL AS BIGINT)
          FROM stay WHERE guest_id = $1
          UNION ALL
          SELECT 3, consent_id, state, recipient, 0, CAST(NULL AS BYTEA), 0, 0, at, valid_until
@@ -255,12 +256,18 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_scalar(GUESTS_COUNT).fetch_one(c).await?))
     }
 
-    /// Sealed values of the guests after this one, for an inspection of every stored byte.
+    /// Sealed values after this place, for an inspection of every stored byte.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn fields_page(&mut self, after: GuestId, most: i64) -> Result<Vec<ValueRow>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(FIELDS_PAGE).bind(after.0).bind(most).fetch_all(c).await?))
+    pub async fn fields_page(
+        &mut self,
+        (guest, record, field): (Uuid, Uuid, &str),
+        most: i64,
+    ) -> Result<Vec<ValueRow>, StoreError> {
+        Ok(on!(self, c => {
+            sqlx::query_as(FIELDS_PAGE).bind(guest).bind(record).bind(field).bind(most).fetch_all(c).await?
+        }))
     }
 
     /// The answer once given to this key: body code, status, sealed answer.
@@ -311,7 +318,7 @@ pub struct StayRow {
     /// Whose.
     pub guest_id: Uuid,
     /// Keyed token of property and reservation.
-    pub stay_token: Vec<u8>,
+    pub stay_token: Uuid,
     /// Where.
     pub property: String,
     /// Its version, bound into the seal.
@@ -520,9 +527,9 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn stay_version(&mut self, guest: GuestId, token: &[u8; 16]) -> Result<i64, StoreError> {
+    pub async fn stay_version(&mut self, guest: GuestId, token: Uuid) -> Result<i64, StoreError> {
         let version: Option<i64> = on!(self, c => {
-            sqlx::query_scalar(STAY_VERSION).bind(guest.0).bind(&token[..]).fetch_optional(c).await?
+            sqlx::query_scalar(STAY_VERSION).bind(guest.0).bind(token).fetch_optional(c).await?
         });
         Ok(version.unwrap_or(0))
     }
@@ -535,7 +542,7 @@ impl Tx {
         on!(self, c => {
             sqlx::query(STAY_UPSERT)
                 .bind(stay.guest_id)
-                .bind(&stay.stay_token)
+                .bind(stay.stay_token)
                 .bind(&stay.property)
                 .bind(record.0)
                 .bind(stay.version)

@@ -110,7 +110,7 @@ pub struct StayInput {
     #[schema(max_length = 100)]
     pub reservation: String,
     /// Where; the errand's property, when absent.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub property: Option<PropertyCode>,
     /// The day of arrival.
     pub arrival: NaiveDate,
@@ -119,18 +119,18 @@ pub struct StayInput {
     /// How it stands.
     pub status: StayStatus,
     /// By which channel it was booked: a code.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 40)]
     pub channel: Option<String>,
     /// The guest's part in it.
     #[serde(default)]
     pub role: StayRole,
     /// Why the guest travels: a code such as `business`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 40)]
     pub purpose: Option<String>,
     /// Who comes along: `{"adults":2,"children":1}`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub party: Option<Party>,
 }
 

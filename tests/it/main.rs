@@ -1,1 +1,11 @@
-fn main() {}
+//! The one integration binary. `support` holds the tools, each other file one concern.
+
+#![cfg(test)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod dependencies;
+mod house;
+mod migrations;
+mod tools;

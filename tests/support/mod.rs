@@ -1,0 +1,8 @@
+//! What the integration tests share: databases, canaries, the running binary.
+
+pub(crate) mod canaries;
+pub(crate) mod database;
+pub(crate) mod http;
+pub(crate) mod pg;
+pub(crate) mod pooler;
+pub(crate) mod process;
