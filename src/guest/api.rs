@@ -1,7 +1,7 @@
 //! The calls about guests: parse, call, map.
 
 use actix_web::{
-    HttpRequest, HttpResponse, Responder, http::{StatusCode, header},
+    HttpMessage, HttpRequest, HttpResponse, Responder, http::{StatusCode, header},
     web::{self, Data},
 };
 use chrono::{DateTime, Utc};
@@ -145,6 +145,11 @@ fn refused(error: GuestError, request: &HttpRequest, guest: GuestId) -> Result<H
     let GuestError::Moved(survivor) = error else { return Err(error.into()) };
     let location = request.uri().to_string().replace(&guest.to_string(), &survivor.to_string());
     Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, location)).finish())
+}
+
+/// The id that the access log knows the request by.
+fn request_id(request: &HttpRequest) -> RequestId {
+    request.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random)
 }
 
 fn with_version(version: i64, body: impl Serialize) -> HttpResponse {
@@ -444,7 +449,7 @@ pub async fn get_entries(
         to: options.to,
     };
     let most = usize::try_from(page.rows()).unwrap_or(usize::MAX);
-    let entries = vault.search_log(&caller, crate::web::request_id(&request), filter, before, most).await?;
+    let entries = vault.search_log(&caller, request_id(&request), filter, before, most).await?;
     Ok(web::Json(Listing::page(&page, entries, |entry| entry.entry_id)))
 }
 
@@ -459,6 +464,6 @@ pub async fn get_entry(
     id: PathId<EntryId>,
     request: HttpRequest,
 ) -> Result<impl Responder, Problem> {
-    let request: RequestId = crate::web::request_id(&request);
+    let request: RequestId = request_id(&request);
     Ok(web::Json(vault.read_entry(&caller, request, id.0).await?))
 }

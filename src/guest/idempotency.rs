@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: the same key and body give the same answer for a day, another body is refused.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Bytes};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use chrono::Duration;
 
 use crate::{
@@ -25,7 +25,7 @@ pub(super) async fn once<F>(
     vault: &Vault,
     caller: &Caller,
     request: &HttpRequest,
-    body: &Bytes,
+    body: &[u8],
     run: F,
 ) -> Result<HttpResponse, Problem>
 where
