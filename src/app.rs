@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::{
-    access::{Access, Issuers, IssuersError, Known, Principals},
+    access::{Access, Issuers, IssuersError, Known, Principals, SecretHashKey},
     audit::Log,
     base::{Clock, PropertyTreeError},
     config::{Config, ProviderKind},
     guest::{GuestError, Vault, kinds},
-    keys::{Keyring, KeysError, RootKeySource},
+    keys::{Keyring, KeysError, MacPurpose, RootKeySource},
+    crypto::MacKey,
     policy::{Policies, PolicyError, PolicySource},
     store::{Store, StoreError, StoreUrl, Which},
 };
@@ -77,6 +78,21 @@ pub async fn open_stores(config: &Config) -> Result<(Store, Store), AppError> {
     Ok((data, keys))
 }
 
+/// Whether nothing was ever stored: only then may keys be made.
+async fn is_fresh(store: &Store) -> Result<bool, StoreError> {
+    let mut conn = store.read().await?;
+    Ok(conn.guests_count().await? == 0 && conn.audit_count().await? == 0)
+}
+
+/// The key under which secrets of API keys are hashed.
+struct HashKey(Arc<Keyring>);
+
+impl SecretHashKey for HashKey {
+    fn secret_hash_key(&self) -> &MacKey {
+        self.0.mac(MacPurpose::ApiKeyHash)
+    }
+}
+
 impl App {
     /// Opens everything, brings tables up to date, makes keys for a new vault.
     ///
@@ -102,12 +118,12 @@ impl App {
     ) -> Result<Self, AppError> {
         store.migrate(Which::Data).await.map_err(AppError::Data)?;
         key_store.migrate(Which::Keys).await.map_err(AppError::KeyStore)?;
-        let fresh = store.is_fresh().await.map_err(AppError::Data)?;
+        let fresh = is_fresh(&store).await.map_err(AppError::Data)?;
         let keys = Arc::new(Keyring::open(&root_key(config), key_store.clone(), fresh, clock.clone()).await?);
         let log = Log::start(store.clone());
-        let hash_key: Arc<dyn crate::access::SecretHashKey> = keys.clone();
+        let hash_key: Arc<dyn SecretHashKey> = Arc::new(HashKey(Arc::clone(&keys)));
         let principals = Principals::start(store.clone(), log.clone(), hash_key, clock.clone());
-        let issuers = Issuers::open(config.issuers.clone(), clock.clone()).await?;
+        let issuers = Issuers::open(&config.issuers, clock.clone()).await?;
         let vault =
             Vault { store, log: log.clone(), keys, policies, clock: clock.clone(), properties: Arc::new(config.properties()?) };
         let access = Access { principals: Arc::new(principals), issuers: Arc::new(issuers), log, clock };
