@@ -7,12 +7,12 @@
 pub mod access;
 pub mod audit;
 pub mod base;
-pub mod connect;
+pub mod cli;
 pub mod config;
+pub mod connect;
 pub mod consent;
 pub mod crypto;
-pub mod policy;
 pub mod keys;
+pub mod policy;
 pub mod store;
 pub mod web;
-pub mod cli;
