@@ -17,5 +17,7 @@ pub mod guest;
 pub mod keys;
 pub mod policy;
 pub mod routes;
+pub mod keys;
+pub mod policy;
 pub mod store;
 pub mod web;
