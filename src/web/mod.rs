@@ -17,6 +17,7 @@ mod reason;
 mod reference;
 pub mod request;
 pub mod scan;
+pub mod tls;
 
 pub use etag::{ETag, IfMatch};
 pub use health::{Check, Readiness};
