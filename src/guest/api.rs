@@ -1,7 +1,8 @@
 //! The calls about guests: parse, call, map.
 
 use actix_web::{
-    HttpMessage, HttpRequest, HttpResponse, Responder, http::{StatusCode, header},
+    HttpMessage, HttpRequest, HttpResponse, Responder,
+    http::{StatusCode, header},
     web::{self, Data},
 };
 use chrono::{DateTime, Utc};
@@ -12,26 +13,35 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     audit::{Act, Decision, search::Filter},
     base::{
-        Caller, EntryId, Errand, FieldIndex, GuestId, PrincipalId, PropertyCode, Purpose, RequestId, SourceSystem,
+        Caller, EntryId, Errand, FieldIndex, GuestId, PrincipalId, PropertyCode, Purpose, RequestId,
+        SourceSystem,
     },
     consent::Statement,
     policy::Snapshot,
     store::StoreError,
     web::{
-        ETag, IfMatch, JsonBytes, Kind, Listing, MergePatch, Page, PathId, Problem, ProblemDocument, StrictJson,
-        StrictQuery,
+        ETag, IfMatch, JsonBytes, Kind, Listing, MergePatch, Page, PathId, Problem, ProblemDocument,
+        StrictJson, StrictQuery,
     },
 };
 
 use super::{
-    ConsentAnswer, ConsentsAnswer, GuestAnswer, GuestError, Outcome, RecordAnswer, RecordInput, RecordsAnswer, Stay,
-    StayInput, Vault, idempotency, looks::Entry,
+    ConsentAnswer, ConsentsAnswer, GuestAnswer, GuestError, Outcome, RecordAnswer, RecordInput,
+    RecordsAnswer, Stay, StayInput, Vault, idempotency, looks::Entry,
 };
 
 /// The calls of this folder; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(
-    put_record, get_guest, reveal, get_records, patch_guest, put_stay, post_consent, get_consents, get_entries,
+    put_record,
+    get_guest,
+    reveal,
+    get_records,
+    patch_guest,
+    put_stay,
+    post_consent,
+    get_consents,
+    get_entries,
     get_entry
 ))]
 pub struct Calls;
@@ -142,18 +152,31 @@ impl From<StoreError> for Problem {
 
 /// A merged guest answers 308 to its survivor; everything else as a problem.
 fn refused(error: GuestError, request: &HttpRequest, guest: GuestId) -> Result<HttpResponse, Problem> {
-    let GuestError::Moved(survivor) = error else { return Err(error.into()) };
-    let location = request.uri().to_string().replace(&guest.to_string(), &survivor.to_string());
-    Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, location)).finish())
+    let GuestError::Moved(survivor) = error else {
+        return Err(error.into());
+    };
+    let location = request
+        .uri()
+        .to_string()
+        .replace(&guest.to_string(), &survivor.to_string());
+    Ok(HttpResponse::PermanentRedirect()
+        .insert_header((header::LOCATION, location))
+        .finish())
 }
 
 /// The id that the access log knows the request by.
 fn request_id(request: &HttpRequest) -> RequestId {
-    request.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random)
+    request
+        .extensions()
+        .get::<RequestId>()
+        .copied()
+        .unwrap_or_else(RequestId::random)
 }
 
 fn with_version(version: i64, body: impl Serialize) -> HttpResponse {
-    HttpResponse::Ok().insert_header(ETag(version.unsigned_abs())).json(body)
+    HttpResponse::Ok()
+        .insert_header(ETag(version.unsigned_abs()))
+        .json(body)
 }
 
 /// The fields that words such as `name` or `emails` mean.
@@ -198,14 +221,19 @@ pub async fn put_record(
     body: StrictJson<RecordInput>,
 ) -> Result<HttpResponse, Problem> {
     let (system, id) = path.into_inner();
-    let system: SourceSystem =
-        system.parse().map_err(|_| Problem::new(Kind::InvalidRequest).field("source_system", "not a source's code"))?;
-    let answer = vault.put_record(&errand, &system, &id, body.0, options.0.strict).await?;
+    let system: SourceSystem = system
+        .parse()
+        .map_err(|_| Problem::new(Kind::InvalidRequest).field("source_system", "not a source's code"))?;
+    let answer = vault
+        .put_record(&errand, &system, &id, body.0, options.0.strict)
+        .await?;
     let status = match answer.resolution.outcome {
         Outcome::Created => StatusCode::CREATED,
         Outcome::Linked => StatusCode::OK,
     };
-    Ok(HttpResponse::build(status).insert_header(ETag(answer.version.unsigned_abs())).json(answer))
+    Ok(HttpResponse::build(status)
+        .insert_header(ETag(answer.version.unsigned_abs()))
+        .json(answer))
 }
 
 /// Which fields to read.
@@ -232,7 +260,12 @@ pub async fn get_guest(
     options: StrictQuery<GetOptions>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let words: Vec<&str> = options.0.fields.as_deref().map(|f| f.split(',').collect()).unwrap_or_default();
+    let words: Vec<&str> = options
+        .0
+        .fields
+        .as_deref()
+        .map(|f| f.split(',').collect())
+        .unwrap_or_default();
     let wanted = fields(&vault.policies.current(), &words)?;
     match vault.read_guest(&errand, id.0, &wanted).await {
         Ok(answer) => Ok(with_version(answer.version, answer)),
@@ -335,7 +368,9 @@ pub async fn put_stay(
     let guest: GuestId = crate::web::path_id(&guest)?;
     let mut stay = body.0;
     if !stay.reservation.is_empty() && stay.reservation != reservation {
-        return Err(Problem::new(Kind::InvalidRequest).field("reservation", "differs from the one in the path"));
+        return Err(
+            Problem::new(Kind::InvalidRequest).field("reservation", "differs from the one in the path")
+        );
     }
     stay.reservation = reservation;
     let holds = |version: i64| expected.check(version.unsigned_abs()).is_ok();
@@ -364,7 +399,10 @@ pub async fn post_consent(
     let statement: Statement = body.parse()?;
     let run = async {
         let answer = vault.put_consent(&errand, id.0, &statement).await?;
-        Ok((StatusCode::CREATED, serde_json::to_vec(&answer).unwrap_or_default()))
+        Ok((
+            StatusCode::CREATED,
+            serde_json::to_vec(&answer).unwrap_or_default(),
+        ))
     };
     idempotency::once(&vault, &errand.caller, &request, body.as_bytes(), run).await
 }
@@ -449,7 +487,9 @@ pub async fn get_entries(
         to: options.to,
     };
     let most = usize::try_from(page.rows()).unwrap_or(usize::MAX);
-    let entries = vault.search_log(&caller, request_id(&request), filter, before, most).await?;
+    let entries = vault
+        .search_log(&caller, request_id(&request), filter, before, most)
+        .await?;
     Ok(web::Json(Listing::page(&page, entries, |entry| entry.entry_id)))
 }
 

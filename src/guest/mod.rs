@@ -32,6 +32,6 @@ pub use looks::Entry;
 pub use records::{RecordView, RecordsAnswer};
 pub use vault::Vault;
 pub use words::{
-    AuditAnswer, FieldAnswer, GuestAnswer, LinkReason, Outcome, Party, Provenance, RecordAnswer, RecordInput, Rejected,
-    Resolution, Stay, StayInput, StayRole,
+    AuditAnswer, FieldAnswer, GuestAnswer, LinkReason, Outcome, Party, Provenance, RecordAnswer, RecordInput,
+    Rejected, Resolution, Stay, StayInput, StayRole,
 };
