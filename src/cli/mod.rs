@@ -1,4 +1,5 @@
 //! Floor 8: the command line, one file per command.
 
 pub mod demo;
+pub mod import;
 pub mod principal;
