@@ -8,4 +8,5 @@ mod support;
 mod dependencies;
 mod house;
 mod migrations;
+mod statements;
 mod tools;
