@@ -6,6 +6,7 @@
 mod support;
 
 mod dependencies;
+mod docs;
 mod house;
 mod migrations;
 mod statements;
