@@ -6,6 +6,8 @@
 mod support;
 
 mod dependencies;
+mod docs;
 mod house;
 mod migrations;
+mod statements;
 mod tools;
