@@ -112,8 +112,7 @@ impl From<GuestError> for Problem {
         match error {
             GuestError::Forbidden => Self::new(Kind::Forbidden)
                 .detail("No rule lets this role do this for this purpose at this property. See POST /v1/policy/explain."),
-            GuestError::NotFound => Self::new(Kind::NotFound),
-            GuestError::Moved(_) => Self::new(Kind::NotFound),
+            GuestError::NotFound | GuestError::Moved(_) => Self::new(Kind::NotFound),
             GuestError::Gone => Self::new(Kind::Gone),
             GuestError::Stale => Self::new(Kind::PreconditionFailed)
                 .detail("Read the guest again and repeat the change with its present ETag."),
@@ -196,7 +195,7 @@ fn fields(policy: &Snapshot, words: &[&str]) -> Result<Vec<FieldIndex>, GuestErr
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct PutOptions {
+pub(crate) struct PutOptions {
     /// Refuse the whole record when any value is refused.
     #[serde(default)]
     strict: bool,
@@ -213,7 +212,7 @@ pub struct PutOptions {
     request_body = RecordInput,
     responses((status = 200, body = RecordAnswer), (status = 201, body = RecordAnswer), Refusals)
 )]
-pub async fn put_record(
+pub(crate) async fn put_record(
     vault: Data<Vault>,
     errand: Errand,
     path: web::Path<(String, String)>,
@@ -240,7 +239,7 @@ pub async fn put_record(
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct GetOptions {
+pub(crate) struct GetOptions {
     /// Paths such as `name.surname`, or groups such as `name`, separated by commas; all fields, when absent.
     #[serde(default)]
     #[param(max_length = 4000, example = "name,phones")]
@@ -253,7 +252,7 @@ pub struct GetOptions {
     params(("guest_id" = GuestId, Path), GetOptions, ErrandHeaders),
     responses((status = 200, body = GuestAnswer), (status = 308, description = "Merged into another guest"), Refusals)
 )]
-pub async fn get_guest(
+pub(crate) async fn get_guest(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
@@ -276,7 +275,7 @@ pub async fn get_guest(
 /// Which fields to show plain.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RevealInput {
+pub(crate) struct RevealInput {
     /// Paths or groups; at least one.
     #[schema(min_items = 1, max_items = 100)]
     fields: Vec<String>,
@@ -288,7 +287,7 @@ pub struct RevealInput {
     params(("guest_id" = GuestId, Path), ErrandHeaders), request_body = RevealInput,
     responses((status = 200, body = GuestAnswer), Refusals)
 )]
-pub async fn reveal(
+pub(crate) async fn reveal(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
@@ -312,7 +311,7 @@ pub async fn reveal(
     params(("guest_id" = GuestId, Path), ErrandHeaders),
     responses((status = 200, body = RecordsAnswer), Refusals)
 )]
-pub async fn get_records(
+pub(crate) async fn get_records(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
@@ -331,7 +330,7 @@ pub async fn get_records(
     request_body(content = Object, content_type = "application/merge-patch+json"),
     responses((status = 200, body = RecordAnswer), Refusals)
 )]
-pub async fn patch_guest(
+pub(crate) async fn patch_guest(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
@@ -356,7 +355,7 @@ pub async fn patch_guest(
     request_body = StayInput,
     responses((status = 200, body = Stay), Refusals)
 )]
-pub async fn put_stay(
+pub(crate) async fn put_stay(
     vault: Data<Vault>,
     errand: Errand,
     path: web::Path<(String, String)>,
@@ -389,7 +388,7 @@ pub async fn put_stay(
     request_body = Statement,
     responses((status = 201, body = ConsentAnswer), Refusals)
 )]
-pub async fn post_consent(
+pub(crate) async fn post_consent(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
@@ -413,7 +412,7 @@ pub async fn post_consent(
     params(("guest_id" = GuestId, Path), ErrandHeaders),
     responses((status = 200, body = ConsentsAnswer), Refusals)
 )]
-pub async fn get_consents(
+pub(crate) async fn get_consents(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
@@ -429,7 +428,7 @@ pub async fn get_consents(
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct EntryOptions {
+pub(crate) struct EntryOptions {
     /// About this guest.
     guest_id: Option<GuestId>,
     /// On the orders of this staff id.
@@ -466,7 +465,7 @@ pub struct EntryOptions {
     get, path = "/v1/audit/entries", tag = "audit", params(EntryOptions),
     responses((status = 200, body = Listing<Entry>), Refusals)
 )]
-pub async fn get_entries(
+pub(crate) async fn get_entries(
     vault: Data<Vault>,
     caller: Caller,
     options: StrictQuery<EntryOptions>,
@@ -498,7 +497,7 @@ pub async fn get_entries(
     get, path = "/v1/audit/entries/{entry_id}", tag = "audit", params(("entry_id" = EntryId, Path)),
     responses((status = 200, body = Entry), Refusals)
 )]
-pub async fn get_entry(
+pub(crate) async fn get_entry(
     vault: Data<Vault>,
     caller: Caller,
     id: PathId<EntryId>,

@@ -1,6 +1,6 @@
 //! Writing to a guest's consent ledger, and reading it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -109,7 +109,7 @@ impl Vault {
             .ensure_guest_keys(guest, &[Category::Audit, Category::Consent])
             .await?;
         event.subject = Some(self.subject(guest, Some(&keys)));
-        event = self.with_reason(event, errand, Some(&keys));
+        event = Self::with_reason(event, errand, Some(&keys));
         let mut change = self.log.begin(&self.store).await?;
         let line = self
             .write_consent(&mut change, errand, (guest, None), statement, &keys)
@@ -200,7 +200,7 @@ impl Vault {
         event.subject = Some(self.subject(guest, Some(&keys)));
         event.count = u64::try_from(ledger.len()).ok();
         self.log
-            .record(self.with_reason(event, errand, Some(&keys)), ())
+            .record(Self::with_reason(event, errand, Some(&keys)), ())
             .await?;
         Ok(self.ledger_answer(ledger))
     }
@@ -213,12 +213,12 @@ impl Vault {
     }
 
     fn ledger_answer(&self, ledger: Vec<Line>) -> ConsentsAnswer {
-        let subjects: BTreeMap<(Purpose, String), ()> = ledger
+        let subjects: BTreeSet<(Purpose, String)> = ledger
             .iter()
-            .map(|l| ((l.purpose.clone(), l.recipient.clone()), ()))
+            .map(|l| (l.purpose.clone(), l.recipient.clone()))
             .collect();
         let standing = subjects
-            .into_keys()
+            .into_iter()
             .map(|(purpose, recipient)| {
                 let state = self.standing_of(&ledger, &purpose, &recipient);
                 StandingAnswer {

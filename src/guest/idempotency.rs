@@ -31,12 +31,12 @@ pub(super) async fn once<F>(
 where
     F: Future<Output = Result<(StatusCode, Vec<u8>), Problem>>,
 {
-    let Some(key) = key(request)? else {
+    let Some(sent) = key(request)? else {
         let (status, answer) = run.await?;
         return Ok(respond(status, answer));
     };
     let mac = vault.keys.mac(MacPurpose::Content);
-    let key = mac.mac_of(&[b"idempotency-key", key.as_bytes()]);
+    let key = mac.mac_of(&[b"idempotency-key", sent.as_bytes()]);
     let called = format!("{} {}", request.method(), request.path());
     let body = mac.mac_of(&[b"idempotency-body", called.as_bytes(), body]);
     if let Some(answer) = kept(vault, caller, &key, &body).await? {

@@ -69,7 +69,7 @@ impl Vault {
         let rows = search::entries(&self.store, &filter, before, most).await?;
         event.count = u64::try_from(rows.len()).ok();
         self.log.record(event, ()).await?;
-        Ok(rows.into_iter().map(|row| entry(row, None)).collect())
+        Ok(rows.into_iter().map(|row| entry(&row, None)).collect())
     }
 
     /// One entry with its reason.
@@ -106,7 +106,7 @@ impl Vault {
         event.subject = guest.map(|guest| self.subject(guest, keys.as_ref()));
         event.count = Some(1);
         self.log.record(event, ()).await?;
-        Ok(entry(row, keys.as_ref()))
+        Ok(entry(&row, keys.as_ref()))
     }
 
     fn sees_all(&self, caller: &Caller) -> bool {
@@ -125,7 +125,7 @@ fn is_own(row: &Row, caller: &Caller) -> bool {
     leaf.get("principal").and_then(Value::as_str) == Some(caller.principal.to_string().as_str())
 }
 
-fn entry(row: Row, keys: Option<&GuestKeys>) -> Entry {
+fn entry(row: &Row, keys: Option<&GuestKeys>) -> Entry {
     let at = from_micros(row.at);
     let guest_id = row.guest_id.map(GuestId);
     let reason = match (keys, guest_id, &row.detail) {

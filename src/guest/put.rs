@@ -57,9 +57,18 @@ impl Vault {
         let prepared = self
             .prepare_or_refuse(errand, (source, source_id), input, strict)
             .await?;
+        self.put_prepared(errand, &prepared).await
+    }
+
+    /// Stores a checked record, again when another writer was faster.
+    pub(super) async fn put_prepared(
+        &self,
+        errand: &Errand,
+        prepared: &Prepared,
+    ) -> Result<RecordAnswer, GuestError> {
         let mut tries = 0;
         loop {
-            match self.try_put(errand, &prepared).await {
+            match self.try_put(errand, prepared).await {
                 Err(error) if error.is_transient() && tries < TRIES => {
                     tries += 1;
                     pause(tries).await;
@@ -204,7 +213,7 @@ impl Vault {
         let mut event = Event::of(errand, act, self.clock.now());
         event.policy_version = Some(prepared.policy_version.clone());
         event.subject = Some(self.subject(guest, Some(keys)));
-        self.with_reason(event, errand, Some(keys))
+        Self::with_reason(event, errand, Some(keys))
     }
 
     /// Writes the record, its values, tokens, stays and consents, and its event, into the change.

@@ -2,13 +2,15 @@
 
 use std::{collections::BTreeMap, future::Future};
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     audit::{Act, Event, Receipt},
     base::{
-        Action, Catalogue, Class, Errand, Field, FieldIndex, FieldPath, FieldSet, GuestId, StayState, View,
+        Action, Catalogue, Class, ConsentId, Errand, Field, FieldIndex, FieldPath, FieldSet, GuestId,
+        StayState, View, from_micros,
     },
     consent::{self, Standing, standing},
     crypto::Aad,
@@ -89,7 +91,7 @@ impl Vault {
         if !wanted.is_empty() {
             note_withheld(&mut event, catalogue, &fetched.grant);
         }
-        let event = self.with_reason(event, errand, Some(&fetched.keys));
+        let event = Self::with_reason(event, errand, Some(&fetched.keys));
         let refused = event.clone();
         let receipt = self.log.record(event, fetched.grant.clone()).await?;
         match answer(catalogue, &fetched, &plan, &receipt, act) {
@@ -153,15 +155,14 @@ impl Vault {
         categories.sort_unstable();
         categories.dedup();
         let (lines, keys) = both(
-            async {
+            // Boxed: this future is large, and one lies in every waiting request.
+            Box::pin(async {
+                let mut conn = self.store.read().await?;
                 Ok::<_, GuestError>(
-                    self.store
-                        .read()
-                        .await?
-                        .guest_for_disclosure(guest, &paths, errand.purpose.as_str())
+                    conn.guest_for_disclosure(guest, &paths, errand.purpose.as_str())
                         .await?,
                 )
-            },
+            }),
             async { Ok(self.keys.guest_keys(guest, &categories).await?) },
         )
         .await?;
@@ -177,7 +178,7 @@ impl Vault {
             ("erased", _) => return self.refuse(event, GuestError::Gone).await,
             _ => {}
         }
-        let Ok(stays) = self.open_stays(guest, &lines, &keys) else {
+        let Ok(stays) = Self::open_stays(guest, &lines, &keys) else {
             event.act = Act::DamageFound;
             return self.refuse(event, GuestError::Damaged).await;
         };
@@ -255,23 +256,14 @@ impl Vault {
     }
 }
 
-fn consent_line(
-    line: &Line,
-) -> Option<(
-    crate::base::ConsentId,
-    consent::State,
-    chrono::DateTime<chrono::Utc>,
-    Option<chrono::DateTime<chrono::Utc>>,
-)> {
+/// A line of the ledger as [`standing`] takes it.
+type Spoken = (ConsentId, consent::State, DateTime<Utc>, Option<DateTime<Utc>>);
+
+fn consent_line(line: &Line) -> Option<Spoken> {
     // A word this program does not know is read as a withdrawal: the strict reading.
     let state = consent::State::from_word(&line.word).unwrap_or(consent::State::Withdrawn);
-    let at = crate::base::from_micros(line.at);
-    Some((
-        line.id?.into(),
-        state,
-        at,
-        line.until.map(crate::base::from_micros),
-    ))
+    let at = from_micros(line.at);
+    Some((line.id?.into(), state, at, line.until.map(from_micros)))
 }
 
 /// Runs two futures side by side; the first failure ends both.

@@ -69,7 +69,7 @@ impl Vault {
         let mut event = self.event(errand, Act::ReadRecords, &fetched);
         event.fields = shown(catalogue, &fetched);
         event.count = u64::try_from(rows.len()).ok();
-        let event = self.with_reason(event, errand, Some(&fetched.keys));
+        let event = Self::with_reason(event, errand, Some(&fetched.keys));
         let refused = event.clone();
         let receipt = self.log.record(event, fetched.grant.clone()).await?;
         let records: Result<Vec<_>, _> = rows

@@ -85,7 +85,7 @@ impl Vault {
             .ensure_guest_keys(guest, &[Category::Stay, Category::Audit])
             .await?;
         event.subject = Some(self.subject(guest, Some(&keys)));
-        let event = self.with_reason(event, errand, Some(&keys));
+        let event = Self::with_reason(event, errand, Some(&keys));
         let mut change = self.log.begin(&self.store).await?;
         change
             .tx
@@ -154,7 +154,6 @@ impl Vault {
 
     /// Opens stays for the vault's own use: they decide, and are shown only under a grant.
     pub(super) fn open_stays(
-        &self,
         guest: GuestId,
         lines: &[Line],
         keys: &GuestKeys,

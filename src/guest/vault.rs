@@ -45,7 +45,7 @@ impl Vault {
     }
 
     /// Puts the errand's reason into the event, sealed under the guest's own key.
-    pub(super) fn with_reason(&self, mut event: Event, errand: &Errand, keys: Option<&GuestKeys>) -> Event {
+    pub(super) fn with_reason(mut event: Event, errand: &Errand, keys: Option<&GuestKeys>) -> Event {
         if let (Some(reason), Some(keys), Some(subject)) = (&errand.reason, keys, &event.subject) {
             event.detail = detail::seal(keys, subject.guest, event.at, reason);
         }

@@ -14,20 +14,19 @@ const AFTER: u64 = 3;
 
 /// What of a stay decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
+pub(super) struct Window {
     /// The day of arrival.
-    pub arrival: NaiveDate,
+    pub(super) arrival: NaiveDate,
     /// The day of departure.
-    pub departure: NaiveDate,
+    pub(super) departure: NaiveDate,
     /// What the source says.
-    pub status: StayStatus,
+    pub(super) status: StayStatus,
     /// The property's time zone.
-    pub timezone: Tz,
+    pub(super) timezone: Tz,
 }
 
 /// The state of one stay. Cancelled stays, no-shows and mere requests open no door.
-#[must_use]
-pub fn state(stay: &Window, now: DateTime<Utc>) -> StayState {
+pub(super) fn state(stay: &Window, now: DateTime<Utc>) -> StayState {
     let today = now.with_timezone(&stay.timezone).date_naive();
     let from = stay
         .arrival
@@ -51,8 +50,7 @@ pub fn state(stay: &Window, now: DateTime<Utc>) -> StayState {
 }
 
 /// The state that several stays at a property amount to: the nearest to the present decides.
-#[must_use]
-pub fn nearest(states: impl IntoIterator<Item = StayState>) -> StayState {
+pub(super) fn nearest(states: impl IntoIterator<Item = StayState>) -> StayState {
     let nearness = |state: &StayState| match state {
         StayState::InHouse => 5,
         StayState::Arriving => 4,

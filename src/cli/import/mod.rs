@@ -10,6 +10,7 @@ mod sink;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod vault_sink;
 
 use std::{io::BufReader, path::PathBuf};
 
@@ -27,6 +28,7 @@ use screen::Screen;
 pub use files::FileId;
 pub use sink::{Mode, Put, Sink, SinkError};
 pub use summary::Summary;
+pub use vault_sink::VaultSink;
 
 /// How many records go to the vault together, and how many bytes of them at most.
 const BATCH_RECORDS: usize = 200;
