@@ -8,6 +8,8 @@ mod support;
 mod dependencies;
 mod docs;
 mod house;
+mod keys;
 mod migrations;
 mod statements;
 mod tools;
+mod vectors;
