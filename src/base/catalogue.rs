@@ -395,6 +395,26 @@ impl FieldSet {
         self.0.iter().all(|word| *word == 0)
     }
 
+    /// The fields in either.
+    #[must_use]
+    pub fn union(mut self, other: &Self) -> Self {
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(word, more)| *word |= more);
+        self
+    }
+
+    /// The fields in both.
+    #[must_use]
+    pub fn intersection(mut self, other: &Self) -> Self {
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(word, other)| *word &= other);
+        self
+    }
+
     /// The fields in it, in catalogue order.
     pub fn iter(&self) -> impl Iterator<Item = FieldIndex> + '_ {
         (0..u16::try_from(MAX_FIELDS).unwrap_or(u16::MAX))

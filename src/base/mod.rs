@@ -1,7 +1,9 @@
 //! Floor 0: the words every other folder speaks. No I/O, no cryptography, no SQL.
 
+mod address;
 mod caller;
 mod catalogue;
+mod catalogue_file;
 mod clock;
 mod ids;
 mod names;
@@ -9,6 +11,7 @@ mod property;
 mod stay;
 mod view;
 
+pub use address::{AddressRange, InvalidRange};
 pub use caller::{Caller, Credential, Errand};
 pub use catalogue::{
     Catalogue, CatalogueError, Category, Class, Field, FieldIndex, FieldSet, IndexKind, Kind,

@@ -1,3 +1,4 @@
-//! Floor 8: one file per command.
+//! Floor 8: the command line, one file per command.
 
+pub mod demo;
 pub mod principal;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::base::{PropertyCode, Role};
 
-/// One issuer of access tokens (RFC 9068): a `[[issuers]]` section.
+/// One issuer of access tokens (RFC 9068): a `[[jwt]]` section.
 ///
 /// Nothing is believed that is not written here: the algorithms are an allow-list, and a role is only given for a
 /// claim value that [`IssuerConfig::roles`] maps, so that the issuer's administrators cannot invent rights.
@@ -71,6 +71,28 @@ pub enum SigningAlgorithm {
     /// Ed25519.
     #[serde(rename = "EdDSA")]
     EdDsa,
+}
+
+impl IssuerConfig {
+    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+        let mut say = |problem: &str| wrong.push(format!("[[jwt]] {}: {problem}", self.issuer));
+        if self.issuer.is_empty() || self.audience.is_empty() {
+            say("issuer and audience must not be empty");
+        }
+        if self.algorithms.is_empty() {
+            say("algorithms must name at least one, such as \"ES256\"");
+        }
+        if let JwksSource::Url(url) = &self.jwks
+            && !url.starts_with("https://")
+            && !is_loopback(url)
+        {
+            say("jwks.url must begin with https://: whoever changes it on the way could sign tokens");
+        }
+    }
+}
+
+fn is_loopback(url: &str) -> bool {
+    ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"].iter().any(|start| url.starts_with(start))
 }
 
 fn role_claim() -> String {

@@ -81,6 +81,8 @@ kinds! {
     TooDeep = "too-deep", 400, "The body is nested too deeply";
     /// The body is too large.
     TooLarge = "too-large", 413, "The body is too large";
+    /// The request line and headers are too large.
+    HeadersTooLarge = "headers-too-large", 431, "The headers are too large";
     /// The body is not of the type this call takes.
     UnsupportedMediaType = "unsupported-media-type", 415, "The body is not of the type this call takes";
     /// The thing is in a state in which this cannot be done.
@@ -127,6 +129,7 @@ impl Kind {
             415 => Self::UnsupportedMediaType,
             408 | 504 => Self::Timeout,
             429 => Self::RateLimited,
+            431 => Self::HeadersTooLarge,
             503 => Self::Unavailable,
             400..=499 => Self::InvalidRequest,
             _ => Self::Internal,

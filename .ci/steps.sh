@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# The steps of CI, by name, for `.ci/run` and `.justfile`: `bash .ci/steps.sh STEP…`.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# PostgreSQL's own programs: Debian keeps them off PATH.
+for bin in /usr/lib/postgresql/*/bin; do PATH=$PATH:$bin; done
+export PATH CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never} LC_ALL=C.UTF-8
+
+# What the steps need beside Rust: program (or file) → Debian's package.
+needs() {
+    cat <<'TABLE'
+cc            gcc
+git           git
+curl          curl
+jq            jq
+initdb        postgresql
+pgbench       postgresql-contrib
+/usr/sbin/pgbouncer  pgbouncer
+/usr/bin/python3     python3
+/usr/lib/python3/dist-packages/cryptography  python3-cryptography
+TABLE
+}
+
+present() { [ -e "$1" ] || command -v "$1" >/dev/null; }
+
+setup() {
+    local missing=() program package
+    while read -r program package; do
+        present "$program" || missing+=("$package")
+    done < <(needs)
+    if [ ${#missing[@]} -gt 0 ]; then
+        echo "installing: ${missing[*]}"
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get -qq update
+        # No cluster of Debian's own: the tests start theirs.
+        mkdir -p /etc/postgresql-common
+        [ -e /etc/postgresql-common/createcluster.conf ] ||
+            echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+        apt-get -qq -y --no-install-recommends install "${missing[@]}" >/dev/null
+        for bin in /usr/lib/postgresql/*/bin; do PATH=$PATH:$bin; done
+    else
+        echo "nothing to install"
+    fi
+    while read -r program package; do
+        present "$program" || { echo "$program is missing (package $package)" >&2; return 1; }
+    done < <(needs)
+    cargo --version
+    postgres --version
+    # The components come with the toolchain here; elsewhere rustup has them.
+    cargo fmt --version || rustup component add rustfmt
+    cargo clippy --version || rustup component add clippy
+    cargo fetch --locked --target "$(rustc -vV | sed -n "s/^host: //p")"
+}
+
+format() { cargo fmt --check; }
+
+lint() { cargo clippy --locked --all-targets -- -D warnings; }
+
+# Floors, budgets, words, migrations, dependencies: the rules that need no database.
+house() { cargo test --locked --test it -- house:: dependencies:: migrations:: --skip postgres; }
+
+# The text of the code, and that every link in it leads somewhere.
+doc() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items; }
+
+deny() {
+    # The same rules as the tests in `dependencies`, read by another tool where it is installed.
+    if cargo deny --version >/dev/null 2>&1; then
+        cargo deny --offline check licenses bans sources
+    else
+        echo "cargo-deny is not installed; tests/it/dependencies.rs has held licences, bans and sources"
+    fi
+}
+
+# Units, doc tests and everything on SQLite.
+sqlite() { cargo test --locked --no-fail-fast -- --skip postgres; }
+
+# The same tests on a throw-away PostgreSQL; here its absence is an error.
+postgres_tests() { REQUIRE_POSTGRES=1 cargo test --locked --no-fail-fast --lib --test it -- postgres; }
+
+# Stored formats are what docs/formats.md says: another library opens the vectors.
+vectors() {
+    local script
+    for script in tests/vectors/*.py; do
+        echo "$script"
+        /usr/bin/python3 "$script"
+    done
+}
+
+# The policies that are built in pass their own table.
+policy() {
+    cargo run --locked --quiet -- policy check
+    cargo run --locked --quiet -- policy test
+}
+
+# A newcomer's way: the release build, the demo, the README's tour, a clean stop.
+e2e() {
+    cargo build --locked --release
+    /usr/bin/python3 tests/e2e/tour.py --binary target/release/guest-vault
+}
+
+bench() {
+    cargo build --locked --release
+    bash tests/bench/run.sh
+}
+
+ALL=(format lint house doc deny sqlite postgres vectors policy e2e)
+
+run() {
+    local name=$1 function=$1 start=$SECONDS
+    [ "$name" = postgres ] && function=postgres_tests
+    printf '\n==> %s\n' "$name"
+    # Not `if "$function"`: there `set -e` would not hold inside it.
+    set +e
+    (set -e; "$function")
+    local status=$?
+    set -e
+    TIMES+=("$(printf '%5ss  %s' $((SECONDS - start)) "$name")")
+    if [ $status -ne 0 ]; then
+        printf '\n==> FAILED: %s (exit %s)\n' "$name" $status >&2
+        exit 1
+    fi
+}
+
+TIMES=()
+for step in "${@:-all}"; do
+    case $step in
+        all) for each in "${ALL[@]}"; do run "$each"; done ;;
+        setup | bench) run "$step" ;;
+        *)
+            [[ " ${ALL[*]} " == *" $step "* ]] || { echo "no step $step; there are: setup ${ALL[*]} bench all" >&2; exit 2; }
+            run "$step"
+            ;;
+    esac
+done
+printf '\n==> passed\n'
+printf '%s\n' "${TIMES[@]}"

@@ -1,0 +1,51 @@
+//! `[budgets]`: how much one actor may look at in an hour.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::values::lenient;
+use crate::base::Role;
+
+/// What one actor of a role may do in an hour.
+#[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Budget {
+    /// Distinct guests read.
+    #[serde(deserialize_with = "lenient")]
+    pub guests_per_hour: u32,
+    /// Values revealed.
+    #[serde(deserialize_with = "lenient")]
+    pub reveals_per_hour: u32,
+    /// Searches.
+    #[serde(deserialize_with = "lenient")]
+    pub searches_per_hour: u32,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            guests_per_hour: 500,
+            reveals_per_hour: 60,
+            searches_per_hour: 300,
+        }
+    }
+}
+
+/// The section `[budgets]`: `[budgets.default]` and `[budgets.roles.<role>]`.
+#[derive(Deserialize, Debug, Clone, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct BudgetsConfig {
+    /// For roles without their own.
+    pub default: Budget,
+    /// By role.
+    pub roles: BTreeMap<Role, Budget>,
+}
+
+impl BudgetsConfig {
+    /// The budget of a role.
+    #[must_use]
+    pub fn of(&self, role: &Role) -> Budget {
+        self.roles.get(role).copied().unwrap_or(self.default)
+    }
+}

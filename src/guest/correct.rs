@@ -1,0 +1,86 @@
+//! Corrections by staff: pinned values, which outrank every source until they are taken back.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    audit::{Act, Event},
+    base::{Errand, GuestId, RecordId, SourceSystem},
+};
+
+use super::{
+    GuestError, Provenance, RecordAnswer, RecordInput, Vault,
+    put::{self, Place},
+};
+
+/// The source that staff's corrections are kept under: one record per guest.
+const SOURCE: &str = "vault.correction";
+
+impl Vault {
+    /// Merges a patch (RFC 7396) into what staff have fixed: a value is pinned, `null` unpins it.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`], [`GuestError::NotFound`], [`GuestError::Stale`] when `expected` does not hold for
+    /// the present version, [`GuestError::Rejected`] when a value cannot be valid: then nothing is changed.
+    pub async fn correct(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        patch: Map<String, Value>,
+        expected: impl Fn(i64) -> bool,
+    ) -> Result<RecordAnswer, GuestError> {
+        let policy = self.policies.current();
+        let mut event = Event::of(errand, Act::Correct, self.clock.now());
+        event.policy_version = Some(policy.version().to_owned());
+        event.subject = Some(self.subject(guest, None));
+        let source: SourceSystem = SOURCE.parse().map_err(|_| GuestError::NotFound)?;
+        let input = RecordInput {
+            observed_at: None,
+            provenance: Provenance::Corrected,
+            guest: patch,
+            consents: Vec::new(),
+            stays: Vec::new(),
+        };
+        let mut prepared = match self.prepare(errand, &policy, (&source, &guest.to_string()), input) {
+            Ok(prepared) if prepared.rejected.is_empty() => prepared,
+            Ok(prepared) => return self.refuse(event, GuestError::Rejected(prepared.rejected)).await,
+            Err(error) => return self.refuse(event, error).await,
+        };
+        prepared.pinned = true;
+        let mut tries = 0;
+        loop {
+            let version = match self.active_version(guest).await {
+                Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Moved(_))) => {
+                    return self.refuse(event, error).await;
+                }
+                other => other?,
+            };
+            if !expected(version) {
+                return self.refuse(event, GuestError::Stale).await;
+            }
+            let known = self.store.read().await?.source_record(&prepared.source_token).await?;
+            let place = correction_place(guest, known.map(|(_, record)| record));
+            let keys = self.keys.ensure_guest_keys(guest, &prepared.categories()).await?;
+            let mut change = self.log.begin(&self.store).await?;
+            let outcome = self.apply(&mut change, errand, &prepared, &place, (guest, version), &keys).await;
+            match outcome {
+                Err(error) if error.is_transient() && tries < 6 => {
+                    drop(change);
+                    tries += 1;
+                    put::pause(tries).await;
+                }
+                Err(error) => return Err(error),
+                Ok(done) => {
+                    change.commit().await?;
+                    return Ok(put::answer(&place, done));
+                }
+            }
+        }
+    }
+}
+
+fn correction_place(guest: GuestId, known: Option<RecordId>) -> Place {
+    match known {
+        Some(record) => Place::Known(guest, record),
+        None => Place::Linked(guest, Vec::new()),
+    }
+}

@@ -1,0 +1,77 @@
+//! Why a call about a guest could not be answered.
+
+use crate::{
+    audit::{AuditError, CommitError},
+    base::GuestId,
+    crypto::OpenError,
+    keys::KeysError,
+    store::StoreError,
+};
+
+use super::Rejected;
+
+/// Could not, because …
+#[derive(Debug, thiserror::Error)]
+pub enum GuestError {
+    /// No rule lets this role do this for this purpose at this property.
+    #[error("the policy does not allow this")]
+    Forbidden,
+    /// There is no such guest, or this caller may not know of it.
+    #[error("there is no such guest for this caller")]
+    NotFound,
+    /// Merged into another.
+    #[error("the guest goes on under another id")]
+    Moved(GuestId),
+    /// Erased.
+    #[error("the guest has been erased")]
+    Gone,
+    /// The version is not the one the caller knows.
+    #[error("the guest was changed since")]
+    Stale,
+    /// The record was refused as a whole.
+    #[error("the record holds values that cannot be valid")]
+    Rejected(Vec<Rejected>),
+    /// A field is named that the catalogue does not have.
+    #[error("a field does not exist")]
+    UnknownField(usize),
+    /// The call needs a reason.
+    #[error("a reason is required")]
+    ReasonRequired,
+    /// Too many reveals.
+    #[error("the access budget is used up")]
+    Budget,
+    /// Stored bytes do not open where they lie.
+    #[error("stored data is damaged")]
+    Damaged,
+    /// Its record could not be made durable, so there is nothing to show.
+    #[error(transparent)]
+    NotRecorded(#[from] AuditError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys failed.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+}
+
+impl From<OpenError> for GuestError {
+    fn from(_: OpenError) -> Self {
+        Self::Damaged
+    }
+}
+
+impl From<CommitError> for GuestError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Undone(error) => Self::Store(error),
+            CommitError::Unrecorded => Self::NotRecorded(AuditError),
+        }
+    }
+}
+
+impl GuestError {
+    /// Whether running the same change again may succeed: two writers met.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_transient())
+    }
+}

@@ -1,0 +1,34 @@
+//! Floor 5: guests. Sources say what they know ([`Vault::put_record`]), callers see what the policy lets them
+//! ([`Vault::read_guest`]), staff correct and pin ([`Vault::correct`]).
+//!
+//! A guest is a cluster of source records; nothing is overwritten across sources: which value is shown is chosen
+//! at reading ([`survivor`]), so that clusters can be taken apart again.
+
+pub mod api;
+mod consents;
+mod correct;
+mod detail;
+mod error;
+mod inspect;
+pub mod kinds;
+mod link;
+mod prepare;
+mod put;
+mod read;
+mod records;
+pub mod sql;
+mod stay;
+mod survivor;
+mod vault;
+mod window;
+mod words;
+
+pub use consents::{ConsentAnswer, ConsentLine, ConsentsAnswer, StandingAnswer};
+pub use error::GuestError;
+pub use inspect::Inspection;
+pub use records::{RecordView, RecordsAnswer};
+pub use vault::Vault;
+pub use words::{
+    AuditAnswer, FieldAnswer, GuestAnswer, LinkReason, Outcome, Party, Provenance, RecordAnswer, RecordInput, Rejected,
+    Resolution, Stay, StayInput, StayRole,
+};

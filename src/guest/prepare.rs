@@ -1,0 +1,236 @@
+//! Checking a record before anything is stored: pure but for the keyed tokens.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::{
+    base::{Action, Category, Errand, FieldIndex, FieldSet, SourceSystem, micros},
+    consent,
+    policy::Snapshot,
+};
+
+use super::{
+    GuestError, RecordInput, Rejected, StayInput, Vault,
+    kinds::{self, Accepted},
+    link::{self, Token},
+};
+
+/// The most stays or consents of one record.
+const MOST: usize = 200;
+
+/// A record that may be stored.
+pub(super) struct Prepared {
+    pub(super) source: SourceSystem,
+    pub(super) source_id: String,
+    pub(super) source_token: [u8; 16],
+    pub(super) input: RecordInput,
+    pub(super) observed_at: DateTime<Utc>,
+    pub(super) values: Vec<Ready>,
+    pub(super) cleared: Vec<String>,
+    pub(super) stays: Vec<StayInput>,
+    pub(super) consents: Vec<consent::Statement>,
+    pub(super) rejected: Vec<Rejected>,
+    pub(super) content_mac: Vec<u8>,
+    pub(super) policy_version: String,
+    /// Pinned by staff: outranks every source.
+    pub(super) pinned: bool,
+}
+
+/// A value with its drawer and tokens.
+pub(super) struct Ready {
+    pub(super) field: String,
+    pub(super) category: Category,
+    pub(super) value: Value,
+    pub(super) tokens: Vec<Token>,
+}
+
+impl Prepared {
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.values.iter().flat_map(|v| &v.tokens)
+    }
+
+    /// Every category this record needs a key for.
+    pub(super) fn categories(&self) -> Vec<Category> {
+        let mut all: Vec<Category> = self.values.iter().map(|v| v.category).collect();
+        // The source's id, stays, evidence and the pseudonym lie in drawers of their own.
+        all.extend([Category::Identity, Category::Stay, Category::Audit]);
+        if self.consents.iter().any(|c| c.evidence_ref.is_some()) {
+            all.push(Category::Consent);
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+/// A source's id: any text of one line, at most 200 characters.
+pub(super) fn is_source_id(id: &str) -> bool {
+    !id.is_empty() && id.chars().count() <= 200 && !id.chars().any(char::is_control)
+}
+
+impl Vault {
+    /// Checks a record against catalogue, kinds and policy.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`] when the caller may write nothing at all.
+    pub(super) fn prepare(
+        &self,
+        errand: &Errand,
+        policy: &Snapshot,
+        (source, source_id): (&SourceSystem, &str),
+        input: RecordInput,
+    ) -> Result<Prepared, GuestError> {
+        let catalogue = policy.catalogue();
+        let now = self.clock.now();
+        let everything: FieldSet = catalogue.iter().map(|(at, _)| at).collect();
+        let caller = &errand.caller;
+        let writable = policy
+            .decide(&caller.role, &errand.property, &errand.purpose, Action::Write, &everything)
+            .ok_or(GuestError::Forbidden)?
+            .columns();
+        let node = self.properties.get(&errand.property);
+        let context = kinds::Context {
+            region: node.and_then(|n| n.region.as_deref()),
+            today: now.date_naive(),
+            source,
+        };
+        let document = kinds::read_document(catalogue, &input.guest, &context);
+        let mut rejected: Vec<Rejected> = document
+            .rejected
+            .iter()
+            .map(|r| Rejected { field: r.field.clone(), reason: r.reason.as_str().to_owned() })
+            .collect();
+        let path = |at: FieldIndex| catalogue.get(at).map(|f| f.path.to_string()).unwrap_or_default();
+        let mut forbid = |at: FieldIndex| {
+            let allowed = writable.contains(at);
+            if !allowed {
+                rejected.push(Rejected { field: path(at), reason: "not_permitted".to_owned() });
+            }
+            allowed
+        };
+        let accepted: Vec<Accepted> = document.values.into_iter().filter(|v| forbid(v.field)).collect();
+        let cleared = document.cleared.into_iter().filter(|at| forbid(*at)).map(path).collect();
+        let name = name_of(policy, &accepted);
+        let ready = accepted.into_iter().filter_map(|value| self.ready(policy, value, name.as_deref())).collect();
+        let stays = self.checked_stays(errand, &input, &mut rejected);
+        let consents = checked_consents(policy, &input, now, &mut rejected);
+        let index = self.keys.index_key();
+        let source_token = index.token("source", format!("{source}\u{1f}{source_id}").as_bytes());
+        let content_mac = self.content_mac(errand, &input);
+        Ok(Prepared {
+            source: source.clone(),
+            source_id: source_id.to_owned(),
+            source_token,
+            observed_at: input.observed_at.unwrap_or(now).min(now),
+            values: ready,
+            cleared,
+            stays,
+            consents,
+            rejected,
+            content_mac,
+            policy_version: policy.version().to_owned(),
+            pinned: false,
+            input,
+        })
+    }
+
+    fn ready(&self, policy: &Snapshot, accepted: Accepted, name: Option<&str>) -> Option<Ready> {
+        let field = policy.catalogue().get(accepted.field)?;
+        let path = field.path.to_string();
+        let index = self.keys.index_key();
+        let tokens = accepted.tokens.iter().flat_map(|t| link::tokens(index, &path, t, name)).collect();
+        Some(Ready { field: path, category: field.category, value: accepted.value, tokens })
+    }
+
+    /// A keyed code of all the source said, so that the same words again change nothing, and a thief of the database
+    /// cannot test guesses.
+    fn content_mac(&self, errand: &Errand, input: &RecordInput) -> Vec<u8> {
+        let words = serde_json::to_vec(input).unwrap_or_default();
+        let property = errand.property.as_str().as_bytes();
+        self.keys.mac(crate::keys::MacPurpose::Content).mac_of(&[property, &words]).to_vec()
+    }
+
+    pub(super) fn checked_stays(
+        &self,
+        errand: &Errand,
+        input: &RecordInput,
+        rejected: &mut Vec<Rejected>,
+    ) -> Vec<StayInput> {
+        let mut good = Vec::new();
+        for (at, stay) in input.stays.iter().enumerate() {
+            match self.check_stay(errand, stay) {
+                Err(reason) => rejected.push(Rejected { field: format!("stays[{at}]"), reason: reason.to_owned() }),
+                Ok(()) if good.len() == MOST => {
+                    rejected.push(Rejected { field: format!("stays[{at}]"), reason: "too_many".to_owned() });
+                }
+                Ok(()) => good.push(stay.clone()),
+            }
+        }
+        good
+    }
+}
+
+fn checked_consents(
+    policy: &Snapshot,
+    input: &RecordInput,
+    now: DateTime<Utc>,
+    rejected: &mut Vec<Rejected>,
+) -> Vec<consent::Statement> {
+    let mut good = Vec::new();
+    for (at, statement) in input.consents.iter().enumerate() {
+        match check_consent(policy, statement, now) {
+            Err(reason) => {
+                rejected.push(Rejected { field: format!("consents[{at}]"), reason: reason.as_str().to_owned() });
+            }
+            Ok(()) if good.len() == MOST => {
+                rejected.push(Rejected { field: format!("consents[{at}]"), reason: "too_many".to_owned() });
+            }
+            Ok(()) => {
+                let mut statement = statement.clone();
+                // What a record says, was said when the source saw it; so its retry adds nothing.
+                statement.at = statement.at.or(input.observed_at);
+                good.push(statement);
+            }
+        }
+    }
+    good
+}
+
+/// Whether a statement can stand in the ledger under this policy.
+pub(super) fn check_consent(
+    policy: &Snapshot,
+    statement: &consent::Statement,
+    now: DateTime<Utc>,
+) -> Result<(), consent::Refusal> {
+    if policy.purpose(&statement.purpose).is_none() {
+        return Err(consent::Refusal::UnknownPurpose);
+    }
+    if statement.evidence_ref.as_deref().is_some_and(kinds::holds_card_number) {
+        return Err(consent::Refusal::InvalidEvidence);
+    }
+    consent::check(statement, now)
+}
+
+/// The name in the form that is compared; only ever used inside a keyed token.
+fn name_of(policy: &Snapshot, accepted: &[Accepted]) -> Option<String> {
+    let text = |path: &str| {
+        let (at, _) = policy.catalogue().find(path)?;
+        accepted.iter().find(|a| a.field == at)?.value.as_str()
+    };
+    let fold = match (text("name.surname"), text("name.given"), text("name.full")) {
+        (Some(surname), given, _) => kinds::name_fold(surname, given.unwrap_or_default()),
+        (None, given, Some(full)) => kinds::name_fold(full, given.unwrap_or_default()),
+        _ => return None,
+    };
+    (!fold.is_empty()).then_some(fold)
+}
+
+/// The version that a value's seal is bound to.
+pub(super) fn seal_version(version: i64) -> u64 {
+    version.unsigned_abs()
+}
+
+/// Whether the input is older than what is there.
+pub(super) fn is_older(prepared: &Prepared, stored_at: i64) -> bool {
+    micros(prepared.observed_at) < stored_at
+}

@@ -1,0 +1,326 @@
+//! Reading a guest: decide, fetch only what may be shown, narrow to this guest, record, open, mask.
+
+use std::{collections::BTreeMap, future::Future};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    audit::{Act, Event, Receipt},
+    base::{Action, Catalogue, Class, Errand, Field, FieldIndex, FieldPath, FieldSet, GuestId, StayState, View},
+    consent::{self, Standing, standing},
+    crypto::Aad,
+    keys::GuestKeys,
+    policy::{ConsentAnswer, Facts, Grant, Snapshot, mask},
+};
+
+use super::{
+    AuditAnswer, FieldAnswer, GuestAnswer, GuestError, Stay, Vault,
+    kinds, records,
+    sql::{Line, Part},
+    survivor,
+    vault::ALWAYS,
+};
+
+/// The managed field that shows stays.
+pub(super) const STAY_LINKS: &str = "stay_links";
+
+/// A guest fetched for a grant, nothing of it opened but what decides.
+pub(super) struct Fetched {
+    pub(super) guest: GuestId,
+    pub(super) version: i64,
+    pub(super) status: String,
+    pub(super) lines: Vec<Line>,
+    /// Those at the errand's property.
+    pub(super) stays: Vec<Stay>,
+    pub(super) keys: GuestKeys,
+    pub(super) grant: Grant,
+}
+
+impl Vault {
+    /// The guest as this caller may see it; `wanted` empty means every field.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`], [`GuestError::NotFound`] (missing and hidden alike), [`GuestError::Moved`],
+    /// [`GuestError::Gone`]; every one of them recorded.
+    pub async fn read_guest(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        wanted: &[FieldIndex],
+    ) -> Result<GuestAnswer, GuestError> {
+        self.show(errand, guest, wanted, Act::Read).await
+    }
+
+    /// Plain values of fields that the policy shows on demand.
+    ///
+    /// # Errors
+    /// As [`Vault::read_guest`]; [`GuestError::ReasonRequired`] for fields of class C3 and above without a reason.
+    pub async fn reveal(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        wanted: &[FieldIndex],
+    ) -> Result<GuestAnswer, GuestError> {
+        let policy = self.policies.current();
+        let high = |at: &FieldIndex| policy.catalogue().get(*at).is_some_and(|f| f.class >= Class::C3);
+        if errand.reason.is_none() && wanted.iter().any(high) {
+            let mut event = Event::of(errand, Act::Reveal, self.clock.now());
+            event.subject = Some(self.subject(guest, None));
+            return self.refuse(event, GuestError::ReasonRequired).await;
+        }
+        self.show(errand, guest, wanted, Act::Reveal).await
+    }
+
+    async fn show(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        wanted: &[FieldIndex],
+        act: Act,
+    ) -> Result<GuestAnswer, GuestError> {
+        let policy = self.policies.current();
+        let fetched = self.fetch(errand, guest, wanted, act, &policy).await?;
+        let catalogue = policy.catalogue();
+        let plan = plan(catalogue, &fetched);
+        let mut event = self.event(errand, act, &fetched);
+        event.fields = shown(catalogue, &fetched, &plan, act);
+        if !wanted.is_empty() {
+            note_withheld(&mut event, catalogue, &fetched.grant);
+        }
+        let event = self.with_reason(event, errand, Some(&fetched.keys));
+        let refused = event.clone();
+        let receipt = self.log.record(event, fetched.grant.clone()).await?;
+        match answer(catalogue, &fetched, &plan, &receipt, act) {
+            Ok(fields) => Ok(GuestAnswer {
+                guest_id: fetched.guest,
+                version: fetched.version,
+                status: fetched.status,
+                fields,
+                audit: AuditAnswer { entry_id: receipt.entry() },
+            }),
+            Err(error) => self.refuse(Event { act: Act::DamageFound, ..refused }, error).await,
+        }
+    }
+
+    /// Decides, fetches, narrows; refusals are recorded.
+    pub(super) async fn fetch(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        wanted: &[FieldIndex],
+        act: Act,
+        policy: &Snapshot,
+    ) -> Result<Fetched, GuestError> {
+        let catalogue = policy.catalogue();
+        let wanted: FieldSet =
+            if wanted.is_empty() { catalogue.iter().map(|(at, _)| at).collect() } else { wanted.iter().copied().collect() };
+        let mut event = Event::of(errand, act, self.clock.now());
+        event.policy_version = Some(policy.version().to_owned());
+        event.subject = Some(self.subject(guest, None));
+        let caller = &errand.caller;
+        let Some(grant) = policy.decide(&caller.role, &errand.property, &errand.purpose, Action::Read, &wanted) else {
+            return self.refuse(event, GuestError::Forbidden).await;
+        };
+        let columns = grant.columns();
+        let (paths, mut categories): (Vec<&str>, Vec<_>) =
+            columns.iter().filter_map(|at| catalogue.get(at)).map(|f| (f.path.as_str(), f.category)).unzip();
+        categories.extend(ALWAYS);
+        categories.sort_unstable();
+        categories.dedup();
+        let (lines, keys) = both(
+            async {
+                Ok::<_, GuestError>(
+                    self.store.read().await?.guest_for_disclosure(guest, &paths, errand.purpose.as_str()).await?,
+                )
+            },
+            async { Ok(self.keys.guest_keys(guest, &categories).await?) },
+        )
+        .await?;
+        let Some(head) = lines.iter().find(|l| l.part() == Some(Part::Guest)) else {
+            return self.refuse(event, GuestError::NotFound).await;
+        };
+        event.subject = Some(self.subject(guest, Some(&keys)));
+        let (version, status) = (head.version, head.word.clone());
+        match (status.as_str(), head.id) {
+            ("merged", Some(survivor)) => return self.refuse(event, GuestError::Moved(GuestId(survivor))).await,
+            ("erased", _) => return self.refuse(event, GuestError::Gone).await,
+            _ => {}
+        }
+        let Ok(stays) = self.open_stays(guest, &lines, &keys) else {
+            event.act = Act::DamageFound;
+            return self.refuse(event, GuestError::Damaged).await;
+        };
+        let facts = Facts {
+            stay: self.stay_state(errand, &stays),
+            portfolio: self.is_portfolio(errand, head),
+            consent: self.consent_answer(&grant, &lines),
+        };
+        let grant = grant.narrow(&facts);
+        if !grant.visible() {
+            return self.refuse(event, GuestError::NotFound).await;
+        }
+        let here = |stay: &Stay| self.properties.within(&stay.property, &errand.property);
+        let stays = stays.into_iter().filter(here).collect();
+        Ok(Fetched { guest, version, status, lines, stays, keys, grant })
+    }
+
+    pub(super) fn event(&self, errand: &Errand, act: Act, fetched: &Fetched) -> Event {
+        let grant = &fetched.grant;
+        let mut event = Event::of(errand, act, self.clock.now());
+        event.subject = Some(self.subject(fetched.guest, Some(&fetched.keys)));
+        event.policy_version = Some(grant.policy_version().to_owned());
+        event.basis = Some(match grant.consent_id() {
+            Some(id) => format!("consent:{id}"),
+            None => grant.purpose().legal_basis.as_str().to_owned(),
+        });
+        let mut rules: Vec<String> =
+            grant.columns().iter().filter_map(|at| grant.rule(at)).map(|rule| rule.to_string()).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        event.rules = rules;
+        event
+    }
+
+    fn is_portfolio(&self, errand: &Errand, head: &Line) -> bool {
+        let Some(actor) = &errand.caller.actor else { return false };
+        let Some(manager) = &head.sealed else { return false };
+        crate::crypto::same(manager, &self.manager_token(actor))
+    }
+
+    fn stay_state(&self, errand: &Errand, stays: &[Stay]) -> StayState {
+        let here = stays.iter().filter(|s| self.properties.within(&s.property, &errand.property));
+        self.nearest(here)
+    }
+
+    fn consent_answer(&self, grant: &Grant, lines: &[Line]) -> ConsentAnswer {
+        if !grant.needs_consent() {
+            return ConsentAnswer::NotNeeded;
+        }
+        let recipient = grant.purpose().recipient.as_deref().unwrap_or_default();
+        let spoken = lines.iter().filter(|l| l.part() == Some(Part::Consent));
+        let about = spoken.filter(|l| l.more.as_deref().unwrap_or_default() == recipient).filter_map(consent_line);
+        match standing(about, self.clock.now()) {
+            Standing::Given(id) => ConsentAnswer::Given(id),
+            _ => ConsentAnswer::Missing,
+        }
+    }
+}
+
+fn consent_line(
+    line: &Line,
+) -> Option<(crate::base::ConsentId, consent::State, chrono::DateTime<chrono::Utc>, Option<chrono::DateTime<chrono::Utc>>)>
+{
+    // A word this program does not know is read as a withdrawal: the strict reading.
+    let state = consent::State::from_word(&line.word).unwrap_or(consent::State::Withdrawn);
+    let at = crate::base::from_micros(line.at);
+    Some((line.id?.into(), state, at, line.until.map(crate::base::from_micros)))
+}
+
+/// Runs two futures side by side; the first failure ends both.
+async fn both<A, B, E>(
+    a: impl Future<Output = Result<A, E>>,
+    b: impl Future<Output = Result<B, E>>,
+) -> Result<(A, B), E> {
+    futures_util::future::try_join(a, b).await
+}
+
+/// The values that make each field's answer, best first, under the grant.
+type Plan<'f> = BTreeMap<FieldIndex, Vec<&'f Line>>;
+
+fn plan<'f>(catalogue: &Catalogue, fetched: &'f Fetched) -> Plan<'f> {
+    let mut plan = Plan::new();
+    for (path, values) in survivor::ranked(&fetched.lines) {
+        let Some((at, field)) = catalogue.find(path) else { continue };
+        if fetched.grant.view(at) != View::None {
+            plan.insert(at, survivor::chosen(&values, field.list).to_vec());
+        }
+    }
+    plan
+}
+
+/// What the event says was shown: only fields that have a value.
+fn shown(catalogue: &Catalogue, fetched: &Fetched, plan: &Plan<'_>, act: Act) -> BTreeMap<FieldPath, View> {
+    let with_stays = catalogue.find(STAY_LINKS).map(|(at, _)| at).filter(|_| !fetched.stays.is_empty());
+    let present = plan.keys().copied().chain(with_stays);
+    present
+        .filter_map(|at| Some((catalogue.get(at)?.path.clone(), effective(fetched.grant.view(at), act))))
+        .filter(|(_, view)| *view != View::None)
+        .collect()
+}
+
+/// What was asked for by name and not shown is part of the record.
+fn note_withheld(event: &mut Event, catalogue: &Catalogue, grant: &Grant) {
+    for at in grant.wanted().iter().filter(|at| grant.view(*at) == View::None) {
+        if let Some(field) = catalogue.get(at) {
+            event.fields.insert(field.path.clone(), View::None);
+        }
+    }
+}
+
+/// What a view amounts to in this call: *reveal* is masked when read and plain on demand.
+pub(super) fn effective(view: View, act: Act) -> View {
+    match (view, act) {
+        (View::Reveal, Act::Reveal) => View::Plain,
+        (View::Reveal, _) => View::Masked,
+        (view, _) => view,
+    }
+}
+
+fn answer(
+    catalogue: &Catalogue,
+    fetched: &Fetched,
+    plan: &Plan<'_>,
+    receipt: &Receipt<Grant>,
+    act: Act,
+) -> Result<BTreeMap<String, FieldAnswer>, GuestError> {
+    let grant = receipt.grant();
+    let mut fields = BTreeMap::new();
+    for at in grant.wanted().iter() {
+        let Some(field) = catalogue.get(at) else { continue };
+        let path = field.path.to_string();
+        if let Some(reason) = grant.withheld(at) {
+            fields.insert(path, FieldAnswer::withheld(reason));
+        } else if field.path.as_str() == STAY_LINKS {
+            fields.extend(records::stays_answer(&fetched.stays, grant.view(at)).map(|answer| (path, answer)));
+        } else if let Some(values) = plan.get(&at) {
+            let opened = values
+                .iter()
+                .map(|line| open(fetched, receipt, (at, field), line))
+                .collect::<Result<Vec<Value>, GuestError>>()?;
+            let value = if field.list {
+                kinds::merge_lists(field.kind, opened)
+            } else {
+                opened.into_iter().next().unwrap_or_default()
+            };
+            fields.insert(path, present(field, &value, grant.view(at), act));
+        }
+    }
+    Ok(fields)
+}
+
+/// Opens one value against the receipt.
+pub(super) fn open(
+    fetched: &Fetched,
+    receipt: &Receipt<Grant>,
+    (at, field): (FieldIndex, &Field),
+    line: &Line,
+) -> Result<Value, GuestError> {
+    let record = line.id.unwrap_or(Uuid::nil());
+    let aad =
+        Aad { guest: fetched.guest, record, path: field.path.as_str(), version: line.version.unsigned_abs() };
+    let sealed = line.sealed.as_deref().unwrap_or_default();
+    let plain = fetched.keys.open(receipt, at, field.category, sealed, &aad)?;
+    serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)
+}
+
+/// One field's answer under a view.
+pub(super) fn present(field: &Field, value: &Value, view: View, act: Act) -> FieldAnswer {
+    let as_shown = effective(view, act);
+    FieldAnswer {
+        view: as_shown.as_str(),
+        value: Some(mask::show(field, value, as_shown)),
+        revealable: view == View::Reveal && act != Act::Reveal,
+        reason: None,
+    }
+}

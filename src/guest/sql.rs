@@ -1,0 +1,644 @@
+//! Statements about guests: ciphertext, tokens and ids only.
+
+use std::fmt::Write;
+
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use crate::{
+    base::{GuestId, PropertyCode, RecordId, micros},
+    on, statements,
+    store::{Conn, StoreError, Tx},
+};
+
+use super::words::{Provenance, RecordHead};
+
+statements! {
+    SOURCE_FIND = "SELECT guest_id, record_id FROM source_record WHERE token = $1";
+    SOURCE_INSERT = "INSERT INTO source_record (token, guest_id, record_id) VALUES ($1, $2, $3)";
+    GUEST_INSERT = "INSERT INTO guest (guest_id, version, status, survivor, manager_token, created_at, updated_at)
+                    VALUES ($1, 1, 'active', NULL, NULL, $2, $2)";
+    GUEST_TOUCH = "UPDATE guest SET version = version + 1, updated_at = $3
+                   WHERE guest_id = $1 AND version = $2 AND status = 'active'";
+    GUEST_MANAGER = "UPDATE guest SET manager_token = $2 WHERE guest_id = $1";
+    GUEST_HEAD = "SELECT version, status, survivor FROM guest WHERE guest_id = $1";
+    RECORD_HEAD = "SELECT observed_at, content_mac FROM record WHERE guest_id = $1 AND record_id = $2";
+    RECORD_UPSERT = "INSERT INTO record (guest_id, record_id, source_system, source_id, provenance, property, trust,
+                         observed_at, received_at, content_mac)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                     ON CONFLICT (guest_id, record_id) DO UPDATE
+                     SET source_id = excluded.source_id, provenance = excluded.provenance, property = excluded.property,
+                         trust = excluded.trust, observed_at = excluded.observed_at,
+                         received_at = excluded.received_at, content_mac = excluded.content_mac";
+    RECORDS = "SELECT record_id, source_system, source_id, provenance, property, observed_at, received_at
+               FROM record WHERE guest_id = $1 ORDER BY record_id";
+    FIELD_HEADS = "SELECT field, version, observed_at FROM field_value WHERE guest_id = $1 AND record_id = $2";
+    FIELD_DELETE = "DELETE FROM field_value WHERE guest_id = $1 AND record_id = $2 AND field = $3";
+    TOKENS_DELETE = "DELETE FROM blind_index WHERE guest_id = $1 AND record_id = $2 AND field = $3";
+    STAY_UPSERT = "INSERT INTO stay (guest_id, stay_token, property, record_id, version, sealed, updated_at)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7)
+                   ON CONFLICT (guest_id, stay_token) DO UPDATE
+                   SET record_id = excluded.record_id, version = excluded.version, sealed = excluded.sealed,
+                       updated_at = excluded.updated_at";
+    STAY_VERSION = "SELECT version FROM stay WHERE guest_id = $1 AND stay_token = $2";
+    STAYS = "SELECT guest_id, stay_token, property, version, sealed FROM stay WHERE guest_id = $1 ORDER BY stay_token";
+    GUESTS_COUNT = "SELECT count(*) FROM guest";
+    FIELDS_PAGE = "SELECT guest_id, record_id, field, version, sealed FROM field_value
+                   WHERE (guest_id, record_id, field) > ($1, $2, $3)
+                   ORDER BY guest_id, record_id, field LIMIT $4";
+    IDEMPOTENT_FIND = "SELECT body_mac, status, answer FROM idempotency
+                       WHERE principal = $1 AND key_mac = $2 AND expires_at > $3";
+    IDEMPOTENT_INSERT = "INSERT INTO idempotency (principal, key_mac, body_mac, status, answer, expires_at)
+                         VALUES ($1, $2, $3, $4, $5, $6)
+                         ON CONFLICT (principal, key_mac) DO UPDATE
+                         SET body_mac = excluded.body_mac, status = excluded.status, answer = excluded.answer,
+                             expires_at = excluded.expires_at
+                         WHERE idempotency.expires_at <= $7";
+    IDEMPOTENT_SWEEP = "DELETE FROM idempotency WHERE expires_at <= $1";
+    IMPORT_FIND = "SELECT done_lines FROM import_progress WHERE file_mac = $1";
+    IMPORT_SET = "INSERT INTO import_progress (file_mac, done_lines, updated_at) VALUES ($1, $2, $3)
+                  ON CONFLICT (file_mac) DO UPDATE
+                  SET done_lines = excluded.done_lines, updated_at = excluded.updated_at";
+}
+
+/// What a line of [`Conn::guest_for_disclosure`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The guest itself: status in `word`, survivor in `id`, manager token in `sealed`.
+    Guest,
+    /// A sealed value: record in `id`, path in `word`.
+    Field,
+    /// A sealed stay: its token in `id`, property in `word`.
+    Stay,
+    /// A ledger line of the purpose: id in `id`, state in `word`, recipient in `more`, end in `until`.
+    Consent,
+}
+
+/// One line of all that a disclosure needs to know of a guest.
+#[derive(sqlx::FromRow)]
+pub struct Line {
+    kind: i64,
+    /// See [`Part`].
+    pub id: Option<Uuid>,
+    /// See [`Part`].
+    pub word: String,
+    /// See [`Part`].
+    pub more: Option<String>,
+    /// The version of the guest, value or stay.
+    pub version: i64,
+    /// Sealed bytes, or a token.
+    pub sealed: Option<Vec<u8>>,
+    /// Survivorship: 2 pinned, 1 verified, 0 neither.
+    pub rank: i64,
+    /// Survivorship: the source's trust.
+    pub trust: i64,
+    /// When observed, or said, in microseconds.
+    pub at: i64,
+    /// When a consent ends.
+    pub until: Option<i64>,
+}
+
+impl Line {
+    /// What it is.
+    #[must_use]
+    pub fn part(&self) -> Option<Part> {
+        match self.kind {
+            0 => Some(Part::Guest),
+            1 => Some(Part::Field),
+            2 => Some(Part::Stay),
+            3 => Some(Part::Consent),
+            _ => None,
+        }
+    }
+}
+
+/// The parts of [`disclosure`]; each branch has the same columns, so that one round trip brings all of a guest.
+fn disclosure(fields: usize) -> String {
+    let mut sql = String::from(
+        "SELECT 0 AS kind, survivor AS id, status AS word, CAST(NULL AS TEXT) AS more, version, manager_token AS sealed,
+                CAST(0 AS BIGINT) AS rank, CAST(0 AS BIGINT) AS trust, updated_at AS at, CAST(NULL AS BIGINT) AS until
+         FROM guest WHERE guest_id = $1
+         UNION ALL
+         SELECT 2, stay_token, property, CAST(NULL AS TEXT), version, sealed, 0, 0, updated_at, CAST(NULL AS BIGINT)
+         FROM stay WHERE guest_id = $1
+         UNION ALL
+         SELECT 3, consent_id, state, recipient, 0, CAST(NULL AS BYTEA), 0, 0, at, valid_until
+         FROM consent WHERE guest_id = $1 AND purpose = $2",
+    );
+    if fields > 0 {
+        sql.push_str(
+            " UNION ALL
+         SELECT 1, record_id, field, CAST(NULL AS TEXT), version, sealed,
+                CASE WHEN pinned THEN 2 WHEN verified THEN 1 ELSE 0 END, trust, observed_at, CAST(NULL AS BIGINT)
+         FROM field_value WHERE guest_id = $1 AND field IN (",
+        );
+        placeholders(&mut sql, 3, fields);
+        sql.push(')');
+    }
+    sql
+}
+
+/// `$from, $from+1, …`.
+fn placeholders(sql: &mut String, from: usize, count: usize) {
+    for at in from..from + count {
+        // Writing to a String cannot fail.
+        let _ = write!(sql, "{}${at}", if at == from { "" } else { ", " });
+    }
+}
+
+/// Lists are padded to powers of two (by repeating the last) so that few statements are prepared.
+fn padded<T: Copy>(list: &[T]) -> impl Iterator<Item = T> + '_ {
+    let size = if list.is_empty() { 0 } else { list.len().next_power_of_two() };
+    (0..size).filter_map(|at| list.get(at.min(list.len().saturating_sub(1))).copied())
+}
+
+impl Conn {
+    /// All that one disclosure needs, in one round trip: the guest, the values of these fields and no others, its
+    /// stays, and the ledger's lines for the purpose. Empty when there is no such guest.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn guest_for_disclosure(
+        &mut self,
+        guest: GuestId,
+        fields: &[&str],
+        purpose: &str,
+    ) -> Result<Vec<Line>, StoreError> {
+        let fields: Vec<&str> = padded(fields).collect();
+        Ok(on!(self, c => {
+            let mut query = sqlx::query_as(AssertSqlSafe(disclosure(fields.len()))).bind(guest.0).bind(purpose);
+            for field in fields {
+                query = query.bind(field);
+            }
+            query.fetch_all(c).await?
+        }))
+    }
+
+    /// Where the record of this source and id is.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn source_record(&mut self, token: &[u8; 16]) -> Result<Option<(GuestId, RecordId)>, StoreError> {
+        let row: Option<(Uuid, Uuid)> =
+            on!(self, c => sqlx::query_as(SOURCE_FIND).bind(&token[..]).fetch_optional(c).await?);
+        Ok(row.map(|(g, r)| (GuestId(g), RecordId(r))))
+    }
+
+    /// Which guests have which of these tokens; at most `most` rows, so that a token shared by thousands costs little.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn token_holders(
+        &mut self,
+        tokens: &[[u8; 16]],
+        most: i64,
+    ) -> Result<Vec<(Vec<u8>, Uuid)>, StoreError> {
+        if tokens.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tokens: Vec<[u8; 16]> = padded(tokens).collect();
+        let mut sql = String::from(
+            "SELECT DISTINCT b.token, b.guest_id FROM blind_index b JOIN guest g ON g.guest_id = b.guest_id
+             WHERE g.status = 'active' AND b.token IN (",
+        );
+        placeholders(&mut sql, 2, tokens.len());
+        sql.push_str(") ORDER BY b.guest_id LIMIT $1");
+        Ok(on!(self, c => {
+            let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(most);
+            for token in tokens {
+                query = query.bind(token.to_vec());
+            }
+            query.fetch_all(c).await?
+        }))
+    }
+
+    /// Version, status and survivor of a guest.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn guest_head(&mut self, guest: GuestId) -> Result<Option<(i64, String, Option<Uuid>)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(GUEST_HEAD).bind(guest.0).fetch_optional(c).await?))
+    }
+
+    /// Content code and time of a stored record.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn record_head(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+    ) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(RECORD_HEAD).bind(guest.0).bind(record.0).fetch_optional(c).await?))
+    }
+
+    /// The records behind a guest, without their values.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn records(&mut self, guest: GuestId) -> Result<Vec<RecordRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(RECORDS).bind(guest.0).fetch_all(c).await?))
+    }
+
+    /// The stays of a guest.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn stays(&mut self, guest: GuestId) -> Result<Vec<StayRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(STAYS).bind(guest.0).fetch_all(c).await?))
+    }
+
+    /// How many guests there are.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn guests_count(&mut self) -> Result<i64, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(GUESTS_COUNT).fetch_one(c).await?))
+    }
+
+    /// Sealed values after this place, for an inspection of every stored byte.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn fields_page(
+        &mut self,
+        (guest, record, field): (Uuid, Uuid, &str),
+        most: i64,
+    ) -> Result<Vec<ValueRow>, StoreError> {
+        Ok(on!(self, c => {
+            sqlx::query_as(FIELDS_PAGE).bind(guest).bind(record).bind(field).bind(most).fetch_all(c).await?
+        }))
+    }
+
+    /// The answer once given to this key: body code, status, sealed answer.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn idempotent_answer(
+        &mut self,
+        principal: Uuid,
+        key: &[u8],
+        now: i64,
+    ) -> Result<Option<(Vec<u8>, i64, Vec<u8>)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(IDEMPOTENT_FIND).bind(principal).bind(key).bind(now).fetch_optional(c).await?))
+    }
+
+    /// How many lines of a file are imported.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn import_progress(&mut self, file: &[u8]) -> Result<i64, StoreError> {
+        let done: Option<i64> = on!(self, c => sqlx::query_scalar(IMPORT_FIND).bind(file).fetch_optional(c).await?);
+        Ok(done.unwrap_or(0))
+    }
+}
+
+/// A record without its values.
+#[derive(sqlx::FromRow)]
+pub struct RecordRow {
+    /// Its id.
+    pub record_id: Uuid,
+    /// Whose words these are.
+    pub source_system: String,
+    /// The source's id, sealed.
+    pub source_id: Vec<u8>,
+    /// How the source came to know.
+    pub provenance: String,
+    /// For which property it was sent.
+    pub property: String,
+    /// When observed, in microseconds.
+    pub observed_at: i64,
+    /// When it came, in microseconds.
+    pub received_at: i64,
+}
+
+/// A sealed stay.
+#[derive(sqlx::FromRow)]
+pub struct StayRow {
+    /// Whose.
+    pub guest_id: Uuid,
+    /// Keyed token of property and reservation.
+    pub stay_token: Uuid,
+    /// Where.
+    pub property: String,
+    /// Its version, bound into the seal.
+    pub version: i64,
+    /// Sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// A sealed value with its place.
+#[derive(sqlx::FromRow)]
+pub struct ValueRow {
+    /// Whose.
+    pub guest_id: Uuid,
+    /// Of which record.
+    pub record_id: Uuid,
+    /// Which field.
+    pub field: String,
+    /// Its version, bound into the seal.
+    pub version: i64,
+    /// Sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// A value to be stored.
+pub struct NewValue {
+    /// Which field.
+    pub field: String,
+    /// Its version.
+    pub version: i64,
+    /// Sealed.
+    pub sealed: Vec<u8>,
+    /// Whether staff fixed it.
+    pub pinned: bool,
+    /// Whether it was verified.
+    pub verified: bool,
+}
+
+impl Tx {
+    /// Makes a guest.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn insert_guest(&mut self, guest: GuestId, now: i64) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(GUEST_INSERT).bind(guest.0).bind(now).execute(c).await?; });
+        Ok(())
+    }
+
+    /// Moves a guest to its next version.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when it is no longer at this version, or no longer active.
+    pub async fn touch_guest(&mut self, guest: GuestId, version: i64, now: i64) -> Result<(), StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(GUEST_TOUCH).bind(guest.0).bind(version).bind(now).execute(c).await?.rows_affected()
+        });
+        if rows == 1 { Ok(()) } else { Err(StoreError::Stale) }
+    }
+
+    /// Says whose portfolio a guest is in, as a keyed token.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn set_manager(&mut self, guest: GuestId, token: Option<[u8; 16]>) -> Result<(), StoreError> {
+        let token = token.map(|t| t.to_vec());
+        on!(self, c => { sqlx::query(GUEST_MANAGER).bind(guest.0).bind(token).execute(c).await?; });
+        Ok(())
+    }
+
+    /// Claims a source's id for a record.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another record has it.
+    pub async fn insert_source(
+        &mut self,
+        token: &[u8; 16],
+        guest: GuestId,
+        record: RecordId,
+    ) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(SOURCE_INSERT).bind(&token[..]).bind(guest.0).bind(record.0).execute(c).await?;
+        });
+        Ok(())
+    }
+
+    /// Writes a record's head.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn upsert_record(&mut self, guest: GuestId, head: &RecordHead) -> Result<(), StoreError> {
+        let provenance: Provenance = head.provenance;
+        let property: &PropertyCode = &head.property;
+        on!(self, c => {
+            sqlx::query(RECORD_UPSERT)
+                .bind(guest.0)
+                .bind(head.record.0)
+                .bind(head.source.as_str())
+                .bind(&head.source_id)
+                .bind(provenance.as_str())
+                .bind(property.as_str())
+                .bind(provenance.trust())
+                .bind(micros(head.observed_at))
+                .bind(micros(head.received_at))
+                .bind(&head.content_mac)
+                .execute(c)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// The versions and times of a record's values.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn field_heads(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+    ) -> Result<Vec<(String, i64, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(FIELD_HEADS).bind(guest.0).bind(record.0).fetch_all(c).await?))
+    }
+
+    /// Writes values of a record, several in one statement.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn upsert_values(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+        trust: i64,
+        observed_at: i64,
+        values: &[NewValue],
+    ) -> Result<(), StoreError> {
+        let mut rest = values;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(1 << rest.len().ilog2().min(4));
+            rest = later;
+            on!(self, c => {
+                let mut query = sqlx::query(AssertSqlSafe(values_upsert(now.len())));
+                for value in now {
+                    query = query
+                        .bind(guest.0)
+                        .bind(record.0)
+                        .bind(&value.field)
+                        .bind(value.version)
+                        .bind(&value.sealed)
+                        .bind(value.pinned)
+                        .bind(value.verified)
+                        .bind(trust)
+                        .bind(observed_at);
+                }
+                query.execute(c).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// Removes a value and its tokens.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn delete_value(&mut self, guest: GuestId, record: RecordId, field: &str) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(FIELD_DELETE).bind(guest.0).bind(record.0).bind(field).execute(c).await?;
+        });
+        self.delete_tokens(guest, record, field).await
+    }
+
+    /// Removes the tokens of a value.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn delete_tokens(&mut self, guest: GuestId, record: RecordId, field: &str) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(TOKENS_DELETE).bind(guest.0).bind(record.0).bind(field).execute(c).await?;
+        });
+        Ok(())
+    }
+
+    /// Adds tokens, several in one statement.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn insert_tokens(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+        tokens: &[([u8; 16], String)],
+    ) -> Result<(), StoreError> {
+        let mut rest = tokens;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(1 << rest.len().ilog2().min(4));
+            rest = later;
+            on!(self, c => {
+                let mut query = sqlx::query(AssertSqlSafe(tokens_insert(now.len())));
+                for (token, field) in now {
+                    query = query.bind(token.to_vec()).bind(guest.0).bind(record.0).bind(field);
+                }
+                query.execute(c).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// The version of a stay, 0 when there is none.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn stay_version(&mut self, guest: GuestId, token: Uuid) -> Result<i64, StoreError> {
+        let version: Option<i64> = on!(self, c => {
+            sqlx::query_scalar(STAY_VERSION).bind(guest.0).bind(token).fetch_optional(c).await?
+        });
+        Ok(version.unwrap_or(0))
+    }
+
+    /// Writes a stay.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn upsert_stay(&mut self, stay: &StayRow, record: RecordId, now: i64) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(STAY_UPSERT)
+                .bind(stay.guest_id)
+                .bind(stay.stay_token)
+                .bind(&stay.property)
+                .bind(record.0)
+                .bind(stay.version)
+                .bind(&stay.sealed)
+                .bind(now)
+                .execute(c)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Keeps an answer for retries; does nothing when a live one is there.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn keep_answer(
+        &mut self,
+        principal: Uuid,
+        key: &[u8],
+        body: &[u8],
+        (status, answer): (i64, &[u8]),
+        (now, expires_at): (i64, i64),
+    ) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(IDEMPOTENT_INSERT)
+                .bind(principal)
+                .bind(key)
+                .bind(body)
+                .bind(status)
+                .bind(answer)
+                .bind(expires_at)
+                .bind(now)
+                .execute(c)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Forgets answers that are too old.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn sweep_answers(&mut self, now: i64) -> Result<u64, StoreError> {
+        Ok(on!(self, c => sqlx::query(IDEMPOTENT_SWEEP).bind(now).execute(c).await?.rows_affected()))
+    }
+
+    /// Notes how many lines of a file are imported.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn set_import_progress(&mut self, file: &[u8], lines: i64, now: i64) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(IMPORT_SET).bind(file).bind(lines).bind(now).execute(c).await?; });
+        Ok(())
+    }
+}
+
+/// `($1, …), (…)`.
+fn rows(sql: &mut String, rows: usize, columns: usize) {
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        placeholders(sql, row * columns + 1, columns);
+        sql.push(')');
+    }
+}
+
+fn values_upsert(count: usize) -> String {
+    let mut sql = String::from(
+        "INSERT INTO field_value (guest_id, record_id, field, version, sealed, pinned, verified, trust, observed_at)
+         VALUES ",
+    );
+    rows(&mut sql, count, 9);
+    sql.push_str(
+        " ON CONFLICT (guest_id, record_id, field) DO UPDATE
+         SET version = excluded.version, sealed = excluded.sealed, pinned = excluded.pinned,
+             verified = excluded.verified, trust = excluded.trust, observed_at = excluded.observed_at",
+    );
+    sql
+}
+
+fn tokens_insert(count: usize) -> String {
+    let mut sql = String::from("INSERT INTO blind_index (token, guest_id, record_id, field) VALUES ");
+    rows(&mut sql, count, 4);
+    sql.push_str(" ON CONFLICT (token, guest_id, record_id, field) DO NOTHING");
+    sql
+}
+
+/// The statements built at run time, for the test that prepares each on both databases.
+#[must_use]
+pub fn built_statements() -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for size in [0, 1, 2, 4, 8, 16, 32, 64, 128] {
+        all.push((format!("disclosure {size}"), disclosure(size)));
+    }
+    for size in [1, 2, 4, 8, 16] {
+        all.push((format!("values {size}"), values_upsert(size)));
+        all.push((format!("tokens {size}"), tokens_insert(size)));
+    }
+    all
+}

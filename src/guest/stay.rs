@@ -1,0 +1,186 @@
+//! Stays: sealed whole, because where somebody was and when is as telling as a name.
+
+use uuid::Uuid;
+
+use crate::{
+    audit::{Act, Change, Event},
+    base::{Category, Errand, GuestId, PropertyCode, RecordId, StayState, micros},
+    consent::is_code,
+    crypto::Aad,
+    keys::GuestKeys,
+    policy::Right,
+};
+
+use super::{
+    GuestError, Rejected, Stay, StayInput, Vault,
+    prepare::seal_version,
+    put,
+    sql::{Line, Part, StayRow},
+    window::{self, Window},
+};
+
+/// The longest stay that is believed, in days.
+const LONGEST: i64 = 5 * 366;
+
+impl Vault {
+    /// Links a stay to a guest, or changes it.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`], [`GuestError::NotFound`], [`GuestError::Rejected`] for dates or codes that cannot be.
+    pub async fn put_stay(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        stay: StayInput,
+        expected: impl Fn(i64) -> bool,
+    ) -> Result<(Stay, i64), GuestError> {
+        let policy = self.policies.current();
+        let mut event = Event::of(errand, Act::PutStay, self.clock.now());
+        event.policy_version = Some(policy.version().to_owned());
+        event.subject = Some(self.subject(guest, None));
+        if !policy.allows(&errand.caller.role, Right::ManageStays) {
+            return self.refuse(event, GuestError::Forbidden).await;
+        }
+        if let Err(reason) = self.check_stay(errand, &stay) {
+            let rejected = Rejected { field: "stay".to_owned(), reason: reason.to_owned() };
+            return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
+        }
+        let mut tries = 0;
+        loop {
+            match self.try_put_stay(errand, guest, &stay, &expected, event.clone()).await {
+                Err(error) if error.is_transient() && tries < 6 => {
+                    tries += 1;
+                    put::pause(tries).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_put_stay(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        stay: &StayInput,
+        expected: impl Fn(i64) -> bool,
+        mut event: Event,
+    ) -> Result<(Stay, i64), GuestError> {
+        let version = match self.active_version(guest).await {
+            Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Moved(_))) => {
+                return self.refuse(event, error).await;
+            }
+            other => other?,
+        };
+        if !expected(version) {
+            return self.refuse(event, GuestError::Stale).await;
+        }
+        let keys = self.keys.ensure_guest_keys(guest, &[Category::Stay, Category::Audit]).await?;
+        event.subject = Some(self.subject(guest, Some(&keys)));
+        let event = self.with_reason(event, errand, Some(&keys));
+        let mut change = self.log.begin(&self.store).await?;
+        change.tx.touch_guest(guest, version, micros(self.clock.now())).await?;
+        self.write_stay(&mut change, errand, (guest, RecordId(Uuid::nil())), stay, &keys).await?;
+        change.record(&event).await?;
+        change.commit().await?;
+        Ok((with_property(errand, stay), version + 1))
+    }
+
+    /// Whether a stay can be.
+    pub(super) fn check_stay(&self, errand: &Errand, stay: &StayInput) -> Result<(), &'static str> {
+        let property = stay.property.as_ref().unwrap_or(&errand.property);
+        let days = (stay.departure - stay.arrival).num_days();
+        let codes = [stay.channel.as_deref(), stay.purpose.as_deref()];
+        if self.properties.get(property).is_none() || !self.properties.within(property, &errand.property) {
+            Err("property_out_of_scope")
+        } else if !super::prepare::is_source_id(&stay.reservation) || stay.reservation.len() > 100 {
+            Err("invalid_reservation")
+        } else if !(0..=LONGEST).contains(&days) {
+            Err("impossible_date")
+        } else if !codes.into_iter().flatten().all(is_code) {
+            Err("invalid_code")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Seals and stores one stay inside a change.
+    pub(super) async fn write_stay(
+        &self,
+        change: &mut Change,
+        errand: &Errand,
+        (guest, record): (GuestId, RecordId),
+        stay: &StayInput,
+        keys: &GuestKeys,
+    ) -> Result<(), GuestError> {
+        let stay = with_property(errand, stay);
+        let token = self.stay_token(&stay.property, &stay.input.reservation);
+        let version = change.tx.stay_version(guest, token).await? + 1;
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(&stay.input).unwrap_or_default());
+        let path = path(&stay.property);
+        let sealed = keys.seal(Category::Stay, &place(guest, token, &path, version), &plain)?;
+        let row = StayRow {
+            guest_id: guest.0,
+            stay_token: token,
+            property: stay.property.to_string(),
+            version,
+            sealed: sealed.into_bytes(),
+        };
+        Ok(change.tx.upsert_stay(&row, record, micros(self.clock.now())).await?)
+    }
+
+    fn stay_token(&self, property: &PropertyCode, reservation: &str) -> Uuid {
+        Uuid::from_bytes(self.keys.index_key().token("reservation", format!("{property}\u{1f}{reservation}").as_bytes()))
+    }
+
+    /// Opens stays for the vault's own use: they decide, and are shown only under a grant.
+    pub(super) fn open_stays(
+        &self,
+        guest: GuestId,
+        lines: &[Line],
+        keys: &GuestKeys,
+    ) -> Result<Vec<Stay>, GuestError> {
+        let stays = lines.iter().filter(|l| l.part() == Some(Part::Stay));
+        let mut all: Vec<Stay> = stays.map(|line| open(guest, line, keys)).collect::<Result<_, _>>()?;
+        all.sort_by(|a, b| (a.input.arrival, &a.property).cmp(&(b.input.arrival, &b.property)));
+        Ok(all)
+    }
+
+    /// The state these stays amount to now.
+    pub(super) fn nearest<'s>(&self, stays: impl Iterator<Item = &'s Stay>) -> StayState {
+        let now = self.clock.now();
+        window::nearest(stays.map(|stay| {
+            let timezone = self.properties.get(&stay.property).map(|n| n.timezone).unwrap_or_default();
+            let Stay { input, .. } = stay;
+            window::state(
+                &Window { arrival: input.arrival, departure: input.departure, status: input.status, timezone },
+                now,
+            )
+        }))
+    }
+}
+
+/// A stay without a property is one at the errand's.
+fn with_property(errand: &Errand, stay: &StayInput) -> Stay {
+    let mut input = stay.clone();
+    let property = input.property.take().unwrap_or_else(|| errand.property.clone());
+    Stay { property, input }
+}
+
+/// Where a stay is sealed to: moved to another guest, property or reservation it does not open.
+fn place(guest: GuestId, token: Uuid, path: &str, version: i64) -> Aad<'_> {
+    Aad { guest, record: token, path, version: seal_version(version) }
+}
+
+fn path(property: &PropertyCode) -> String {
+    format!("stay.{property}")
+}
+
+fn open(guest: GuestId, line: &Line, keys: &GuestKeys) -> Result<Stay, GuestError> {
+    let sealed = line.sealed.as_deref().unwrap_or_default();
+    let property = line.word.parse().map_err(|_| GuestError::Damaged)?;
+    let path = path(&property);
+    let aad = place(guest, line.id.unwrap_or_default(), &path, line.version);
+    let plain = keys.open_internal(Category::Stay, sealed, &aad)?;
+    let input: StayInput = serde_json::from_slice(&plain).map_err(|_| GuestError::Damaged)?;
+    Ok(Stay { property, input })
+}

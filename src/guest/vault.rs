@@ -1,0 +1,69 @@
+//! What reading and writing guests needs, in one place.
+
+use std::sync::Arc;
+
+use chrono::Datelike;
+
+use crate::{
+    audit::{Event, Log, Receipt, Subject},
+    base::{Category, Clock, Errand, GuestId, PropertyTree},
+    keys::{GuestKeys, Keyring},
+    policy::Policies,
+    store::Store,
+};
+
+use super::{GuestError, detail};
+
+/// The vault's guests: data, keys, policy, log and clock. Cheap to clone.
+#[derive(Clone)]
+pub struct Vault {
+    /// Where sealed values lie.
+    pub store: Store,
+    /// The record of every look.
+    pub log: Log,
+    /// What opens values.
+    pub keys: Arc<Keyring>,
+    /// What decides.
+    pub policies: Arc<Policies>,
+    /// When it is.
+    pub clock: Clock,
+    /// The hotel group's tree.
+    pub properties: Arc<PropertyTree>,
+}
+
+/// Categories every look at a guest needs besides those of the fields: the stay window, and the pseudonym of the log.
+pub(super) const ALWAYS: [Category; 2] = [Category::Stay, Category::Audit];
+
+impl Vault {
+    /// The subject of an event about this guest; the pseudonym needs the guest's keys.
+    pub(super) fn subject(&self, guest: GuestId, keys: Option<&GuestKeys>) -> Subject {
+        let year = self.clock.now().year();
+        Subject { guest, pseudonym: keys.and_then(|keys| self.keys.pseudonym(keys, year)) }
+    }
+
+    /// Puts the errand's reason into the event, sealed under the guest's own key.
+    pub(super) fn with_reason(&self, mut event: Event, errand: &Errand, keys: Option<&GuestKeys>) -> Event {
+        if let (Some(reason), Some(keys), Some(subject)) = (&errand.reason, keys, &event.subject) {
+            event.detail = detail::seal(keys, subject.guest, event.at, reason);
+        }
+        event
+    }
+
+    /// Records a refusal and passes it on. A refusal that cannot be recorded is told as such: nobody learns anything
+    /// off the record.
+    pub(super) async fn refuse<T>(&self, event: Event, error: GuestError) -> Result<T, GuestError> {
+        let outcome = match &error {
+            GuestError::Forbidden => "policy",
+            GuestError::NotFound => "not_found",
+            GuestError::Moved(_) => "merged",
+            GuestError::Gone => "erased",
+            GuestError::Stale => "stale",
+            GuestError::ReasonRequired => "reason_required",
+            GuestError::Budget => "budget",
+            GuestError::Damaged => "damaged",
+            _ => "failed",
+        };
+        let _: Receipt<()> = self.log.record(event.denied(outcome), ()).await?;
+        Err(error)
+    }
+}

@@ -1,0 +1,228 @@
+//! Statements of the key store: wrapped keys and ids.
+
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use crate::{
+    base::GuestId,
+    on, statements,
+    store::{Conn, Database, StoreError, Tx},
+};
+
+/// The most guests of one `SELECT` and rows of one `INSERT`. Sizes are powers of two, filled up by repeating, so
+/// that few statements are prepared.
+const BATCH: usize = 512;
+
+statements! {
+    VAULT_KEYS = "SELECT purpose, version, wrapped, key_check, created_at, retired_at
+                  FROM vault_key ORDER BY purpose, version";
+    VAULT_KEY_INSERT = "INSERT INTO vault_key (purpose, version, wrapped, key_check, created_at, retired_at)
+                        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+    ANY_DATA_KEY = "SELECT guest_id FROM data_key LIMIT 1";
+    DATA_KEYS_BY_EPOCH = "SELECT epoch, count(*) FROM data_key GROUP BY epoch ORDER BY epoch";
+    GUEST_COUNT = "SELECT count(DISTINCT guest_id) FROM data_key";
+    GUESTS_AFTER = "SELECT DISTINCT guest_id FROM data_key WHERE guest_id > $1 ORDER BY guest_id LIMIT $2";
+    DESTROY_GUEST = "DELETE FROM data_key WHERE guest_id = $1";
+    DESTROY_CATEGORY = "DELETE FROM data_key WHERE guest_id = $1 AND category = $2";
+}
+
+/// A vault key as stored.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct VaultKeyRow {
+    /// What it is for.
+    pub purpose: String,
+    /// Its version; for epochs the epoch.
+    pub version: i64,
+    /// Wrapped by the root key.
+    pub wrapped: Vec<u8>,
+    /// Tells which root key that was.
+    pub key_check: Vec<u8>,
+    /// When it was made, in microseconds.
+    pub created_at: i64,
+    /// Since when it makes nothing new.
+    pub retired_at: Option<i64>,
+}
+
+/// A data key as stored.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct DataKeyRow {
+    /// Whose.
+    pub guest_id: Uuid,
+    /// Of which category, by its number.
+    pub category: i64,
+    /// The version in the header of values.
+    pub version: i64,
+    /// Under which epoch's key it is wrapped.
+    pub epoch: i64,
+    /// Wrapped.
+    pub wrapped: Vec<u8>,
+    /// When it was made, in microseconds.
+    pub created_at: i64,
+}
+
+/// `DATA_KEYS` for so many guests.
+fn data_keys(guests: usize) -> String {
+    let list: Vec<String> = (1..=guests).map(|at| format!("${at}")).collect();
+    format!(
+        "SELECT guest_id, category, version, epoch, wrapped, created_at FROM data_key WHERE guest_id IN ({})",
+        list.join(",")
+    )
+}
+
+/// `DATA_KEY_INSERT` of so many rows; a row that is there stays as it is.
+fn data_key_insert(rows: usize) -> String {
+    let row = |at: usize| {
+        let columns: Vec<String> = (1..=6).map(|column| format!("${}", at * 6 + column)).collect();
+        format!("({})", columns.join(","))
+    };
+    let rows: Vec<String> = (0..rows).map(row).collect();
+    format!(
+        "INSERT INTO data_key (guest_id, category, version, epoch, wrapped, created_at) VALUES {} \
+         ON CONFLICT DO NOTHING",
+        rows.join(",")
+    )
+}
+
+/// Every statement whose text depends on a size, so that a test can prepare them.
+#[must_use]
+pub fn batches() -> Vec<(&'static str, String)> {
+    std::iter::successors(Some(1), |size| Some(size * 2))
+        .take_while(|size| *size <= BATCH)
+        .flat_map(|size| {
+            [
+                ("DATA_KEYS", data_keys(size)),
+                ("DATA_KEY_INSERT", data_key_insert(size)),
+            ]
+        })
+        .collect()
+}
+
+/// The items, then the last one again and again up to the next power of two.
+fn filled<T>(items: &[T]) -> impl Iterator<Item = &T> {
+    let last = items.last();
+    items
+        .iter()
+        .chain(std::iter::from_fn(move || last))
+        .take(if items.is_empty() {
+            0
+        } else {
+            items.len().next_power_of_two()
+        })
+}
+
+async fn data_keys_of(db: &mut impl Database, guests: &[GuestId]) -> Result<Vec<DataKeyRow>, StoreError> {
+    let mut rows = Vec::new();
+    for some in guests.chunks(BATCH) {
+        let text = data_keys(some.len().next_power_of_two());
+        rows.extend(on!(db, c => {
+            let mut query = sqlx::query_as::<_, DataKeyRow>(AssertSqlSafe(text));
+            for guest in filled(some) {
+                query = query.bind(guest.0);
+            }
+            query.fetch_all(c).await?
+        }));
+    }
+    Ok(rows)
+}
+
+impl Conn {
+    /// All vault keys.
+    pub(super) async fn vault_keys(&mut self) -> Result<Vec<VaultKeyRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(VAULT_KEYS).fetch_all(c).await?))
+    }
+
+    /// Whether there is any data key at all.
+    pub(super) async fn has_data_keys(&mut self) -> Result<bool, StoreError> {
+        let any: Option<Uuid> = on!(self, c => sqlx::query_scalar(ANY_DATA_KEY).fetch_optional(c).await?);
+        Ok(any.is_some())
+    }
+
+    /// The data keys of some guests, in no order.
+    pub(super) async fn data_keys(&mut self, guests: &[GuestId]) -> Result<Vec<DataKeyRow>, StoreError> {
+        data_keys_of(self, guests).await
+    }
+
+    /// How many data keys each epoch holds.
+    pub(super) async fn data_keys_by_epoch(&mut self) -> Result<Vec<(i64, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(DATA_KEYS_BY_EPOCH).fetch_all(c).await?))
+    }
+
+    /// How many guests have data keys.
+    pub(super) async fn guests_with_keys(&mut self) -> Result<i64, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(GUEST_COUNT).fetch_one(c).await?))
+    }
+
+    /// Guests with data keys, in the order of their ids, after one of them.
+    pub(super) async fn guests_with_keys_after(
+        &mut self,
+        after: GuestId,
+        most: i64,
+    ) -> Result<Vec<GuestId>, StoreError> {
+        let ids: Vec<Uuid> =
+            on!(self, c => sqlx::query_scalar(GUESTS_AFTER).bind(after.0).bind(most).fetch_all(c).await?);
+        Ok(ids.into_iter().map(GuestId).collect())
+    }
+}
+
+impl Tx {
+    /// Adds vault keys that are not there yet.
+    pub(super) async fn add_vault_keys(&mut self, rows: &[VaultKeyRow]) -> Result<(), StoreError> {
+        for row in rows {
+            on!(self, c => {
+                sqlx::query(VAULT_KEY_INSERT)
+                    .bind(&row.purpose)
+                    .bind(row.version)
+                    .bind(&row.wrapped)
+                    .bind(&row.key_check)
+                    .bind(row.created_at)
+                    .bind(row.retired_at)
+                    .execute(c)
+                    .await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds data keys that are not there yet. Give them ordered by guest and category: then two such transactions
+    /// cannot wait for each other.
+    pub(super) async fn add_data_keys(&mut self, rows: &[DataKeyRow]) -> Result<(), StoreError> {
+        for some in rows.chunks(BATCH) {
+            let text = data_key_insert(some.len().next_power_of_two());
+            on!(self, c => {
+                let mut query = sqlx::query(AssertSqlSafe(text));
+                for row in filled(some) {
+                    query = query
+                        .bind(row.guest_id)
+                        .bind(row.category)
+                        .bind(row.version)
+                        .bind(row.epoch)
+                        .bind(&row.wrapped)
+                        .bind(row.created_at);
+                }
+                query.execute(c).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// The data keys of some guests, in no order, those of this transaction included.
+    pub(super) async fn data_keys(&mut self, guests: &[GuestId]) -> Result<Vec<DataKeyRow>, StoreError> {
+        data_keys_of(self, guests).await
+    }
+
+    /// Removes all data keys of a guest.
+    pub(super) async fn destroy_data_keys(&mut self, guest: GuestId) -> Result<u64, StoreError> {
+        Ok(on!(self, c => sqlx::query(DESTROY_GUEST).bind(guest.0).execute(c).await?.rows_affected()))
+    }
+
+    /// Removes the data key of one category, by its number.
+    pub(super) async fn destroy_data_key(
+        &mut self,
+        guest: GuestId,
+        category: i64,
+    ) -> Result<u64, StoreError> {
+        Ok(on!(self, c => {
+            sqlx::query(DESTROY_CATEGORY).bind(guest.0).bind(category).execute(c).await?.rows_affected()
+        }))
+    }
+}

@@ -1,0 +1,237 @@
+//! Policy: who may see which field of a guest, how, for which purpose, at which property, at which point of
+//! the guest's stay, and which rule says so.
+//!
+//! casbin decides, a table answers. Everything that can be asked is finite, so casbin is asked at load
+//! (`engine`, `table`); a request costs array look-ups. Deny wins, and what no rule allows is denied. A policy
+//! is loaded whole into a [`Snapshot`], must pass its own cases, and is swapped atomically ([`Policies`]).
+//!
+//! The order of a disclosure begins here: only [`Snapshot::decide`] makes a [`Grant`], and only a [`Grant`]
+//! narrowed to the facts of one guest has views.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Category, ConsentId, Purpose, StayState};
+
+pub mod cases;
+mod compile;
+mod engine;
+mod error;
+mod grant;
+mod load;
+mod noting;
+mod purposes;
+mod reload;
+mod roles;
+mod rules;
+mod snapshot;
+mod table;
+mod words;
+
+pub use cases::CaseReport;
+pub use error::PolicyError;
+pub use grant::Grant;
+pub use load::PolicySource;
+pub use reload::{Policies, Reload};
+pub use roles::RoleEntry;
+pub use snapshot::Snapshot;
+
+/// What a purpose is, as `purposes.toml` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurposeRule {
+    /// Its code.
+    pub code: Purpose,
+    /// What it covers, for people.
+    pub description: String,
+    /// The ground it rests on.
+    pub legal_basis: LegalBasis,
+    /// Whether it shows nothing without a live consent of the guest.
+    pub needs_consent: bool,
+    /// Who receives the data, for purposes `third_party:<name>`; a consent must name the same recipient.
+    pub recipient: Option<String>,
+    /// The most it may ever touch; generated as deny rules, so no allow rule reaches past it.
+    pub categories: Vec<Category>,
+    /// Where it is written.
+    pub rule: RuleId,
+}
+
+/// A ground for processing (GDPR Art. 6(1), PIPL Art. 13); recorded with every entry of the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LegalBasis {
+    /// The guest agreed.
+    Consent,
+    /// Needed for the guest's booking or stay.
+    Contract,
+    /// A statute asks for it.
+    LegalObligation,
+    /// Life or limb.
+    VitalInterest,
+    /// Weighed against the guest's own interests; the guest may object.
+    LegitimateInterest,
+}
+
+impl LegalBasis {
+    /// The word of the contract and the audit log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Consent => "consent",
+            Self::Contract => "contract",
+            Self::LegalObligation => "legal_obligation",
+            Self::VitalInterest => "vital_interest",
+            Self::LegitimateInterest => "legitimate_interest",
+        }
+    }
+}
+
+/// Which file a rule stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RuleFile {
+    /// `rules.csv`.
+    Rules,
+    /// `purposes.toml`: the ceiling of a purpose.
+    Purposes,
+    /// The rules no folder can override.
+    Fixed,
+}
+
+/// One rule, by where it is written; shown as `rules.csv:42`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId {
+    /// The file.
+    pub file: RuleFile,
+    /// The line in it, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for RuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = match self.file {
+            RuleFile::Rules => "rules.csv",
+            RuleFile::Purposes => "purposes.toml",
+            RuleFile::Fixed => "fixed.csv",
+        };
+        write!(f, "{file}:{}", self.line)
+    }
+}
+
+/// What is known of the guest and of consent when a grant meets one guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// Where the guest stands with the caller's property now.
+    pub stay: StayState,
+    /// Whether the guest is the caller's own: its account manager is the caller's actor, or, for a guest, itself.
+    pub portfolio: bool,
+    /// What the consent ledger says for the purpose (and its recipient).
+    pub consent: ConsentAnswer,
+}
+
+/// What the consent ledger says. It narrows a grant and never widens one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsentAnswer {
+    /// Not asked, because the purpose rests on another ground. For a purpose that needs consent this counts as missing.
+    NotNeeded,
+    /// A live consent.
+    Given(ConsentId),
+    /// None, refused, withdrawn or expired.
+    Missing,
+}
+
+/// What a role may do besides seeing guests' fields; `right` rules of `rules.csv`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Right {
+    /// Search the whole audit log.
+    ReadAudit,
+    /// Search the entries of its own principal.
+    ReadOwnActions,
+    /// See who saw its own data (guests).
+    ReadAccessReport,
+    /// Make, list and revoke principals.
+    ManagePrincipals,
+    /// See key versions and counts; never a key.
+    ReadKeys,
+    /// See the policy and ask it to explain itself.
+    ReadPolicy,
+    /// Suggest a change of policy.
+    ProposePolicy,
+    /// Agree to a change of policy.
+    ApprovePolicy,
+    /// Put a changed policy in place.
+    ChangePolicy,
+    /// See the consents of a guest.
+    ReadConsent,
+    /// Write to the consent ledger.
+    WriteConsent,
+    /// Ask whether guests may be approached; yes or no only.
+    CheckConsent,
+    /// Write notices.
+    ManageNotices,
+    /// Write stay links.
+    ManageStays,
+    /// Leave a write-only note for a steward.
+    WriteObservation,
+    /// Import many records at once.
+    Import,
+}
+
+impl Right {
+    /// All rights, in the order of [`Right::index`].
+    pub const ALL: [Self; 16] = [
+        Self::ReadAudit,
+        Self::ReadOwnActions,
+        Self::ReadAccessReport,
+        Self::ManagePrincipals,
+        Self::ReadKeys,
+        Self::ReadPolicy,
+        Self::ProposePolicy,
+        Self::ApprovePolicy,
+        Self::ChangePolicy,
+        Self::ReadConsent,
+        Self::WriteConsent,
+        Self::CheckConsent,
+        Self::ManageNotices,
+        Self::ManageStays,
+        Self::WriteObservation,
+        Self::Import,
+    ];
+
+    /// Position in [`Right::ALL`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        Self::ALL
+            .iter()
+            .position(|right| *right == self)
+            .unwrap_or(Self::ALL.len())
+    }
+
+    /// The word in `rules.csv`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadAudit => "read_audit",
+            Self::ReadOwnActions => "read_own_actions",
+            Self::ReadAccessReport => "read_access_report",
+            Self::ManagePrincipals => "manage_principals",
+            Self::ReadKeys => "read_keys",
+            Self::ReadPolicy => "read_policy",
+            Self::ProposePolicy => "propose_policy",
+            Self::ApprovePolicy => "approve_policy",
+            Self::ChangePolicy => "change_policy",
+            Self::ReadConsent => "read_consent",
+            Self::WriteConsent => "write_consent",
+            Self::CheckConsent => "check_consent",
+            Self::ManageNotices => "manage_notices",
+            Self::ManageStays => "manage_stays",
+            Self::WriteObservation => "write_observation",
+            Self::Import => "import",
+        }
+    }
+}
+
+/// What every grant of a snapshot has in common: the policy's version.
+pub(crate) type Version = Arc<str>;

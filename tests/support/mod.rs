@@ -1,0 +1,7 @@
+//! What the integration tests share: databases, canaries, the running binary.
+
+pub(crate) mod canaries;
+pub(crate) mod database;
+pub(crate) mod http;
+pub(crate) mod pg;
+pub(crate) mod process;
