@@ -3,8 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# PostgreSQL's own programs: Debian keeps them off PATH.
-for bin in /usr/lib/postgresql/*/bin; do PATH=$PATH:$bin; done
+# PostgreSQL's own programs: Debian keeps them off PATH. Called for each step, as `setup` may have brought them.
+find_postgres() { for bin in /usr/lib/postgresql/*/bin; do PATH=$PATH:$bin; done; }
 export PATH CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never} LC_ALL=C.UTF-8
 
 # What the steps need beside Rust: program (or file) → Debian's package.
@@ -15,7 +15,6 @@ git           git
 curl          curl
 jq            jq
 initdb        postgresql
-pgbench       postgresql-contrib
 /usr/sbin/pgbouncer  pgbouncer
 /usr/bin/python3     python3
 /usr/lib/python3/dist-packages/cryptography  python3-cryptography
@@ -33,12 +32,8 @@ setup() {
         echo "installing: ${missing[*]}"
         export DEBIAN_FRONTEND=noninteractive
         apt-get -qq update
-        # No cluster of Debian's own: the tests start theirs.
-        mkdir -p /etc/postgresql-common
-        [ -e /etc/postgresql-common/createcluster.conf ] ||
-            echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
-        apt-get -qq -y --no-install-recommends install "${missing[@]}" >/dev/null
-        for bin in /usr/lib/postgresql/*/bin; do PATH=$PATH:$bin; done
+        apt-get -qq -y --no-install-recommends -o Dpkg::Options::=--force-confold install "${missing[@]}" >/dev/null
+        find_postgres
     else
         echo "nothing to install"
     fi
@@ -112,7 +107,7 @@ run() {
     printf '\n==> %s\n' "$name"
     # Not `if "$function"`: there `set -e` would not hold inside it.
     set +e
-    (set -e; "$function")
+    (set -e; find_postgres; "$function")
     local status=$?
     set -e
     TIMES+=("$(printf '%5ss  %s' $((SECONDS - start)) "$name")")

@@ -53,9 +53,9 @@ pub struct Config {
     /// What the process writes about itself.
     #[serde(default)]
     pub log: LogConfig,
-    /// Issuers whose tokens are accepted: `[[jwt]]`.
+    /// Issuers whose tokens are accepted: `[[issuers]]`.
     #[serde(default)]
-    pub jwt: Vec<IssuerConfig>,
+    pub issuers: Vec<IssuerConfig>,
     /// The hotel group's tree: `[[property]]`.
     #[serde(default = "one_hotel")]
     pub property: Vec<PropertyNode>,
@@ -115,7 +115,7 @@ impl Config {
         self.server.check(&mut wrong);
         self.database.check(&mut wrong);
         self.keys.check(&mut wrong);
-        for issuer in &self.jwt {
+        for issuer in &self.issuers {
             issuer.check(&mut wrong);
         }
         if let Err(error) = self.properties() {

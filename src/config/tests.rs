@@ -189,22 +189,22 @@ fn lists_and_flags_can_be_variables() {
 
 #[test]
 fn issuers_are_checked() {
-    let issuer = "[[jwt]]\nissuer = \"https://sso.example\"\naudience = \"vault\"\n";
-    let good =
-        format!("{issuer}algorithms = [\"ES256\"]\njwks = {{ file = \"k\" }}\n[jwt.roles]\ndesk = \"front_desk\"");
+    let issuer = "[[issuers]]\nissuer = \"https://sso.example\"\naudience = \"vault\"\n\
+                  roles = { desk = \"front_desk\" }\n";
+    let good = format!("{issuer}algorithms = [\"ES256\"]\njwks = {{ file = \"k\" }}");
     assert_eq!(
-        load(&good, &[]).unwrap().jwt[0].roles["desk"].as_str(),
+        load(&good, &[]).unwrap().issuers[0].roles["desk"].as_str(),
         "front_desk"
     );
     let cases = [
         (
-            "algorithms = [\"HS256\"]\njwks = { file = \"k\" }\nroles = {}",
-            "HS256",
+            "algorithms = [\"HS256\"]\njwks = { file = \"k\" }",
+            "must be one of: RS256",
         ),
-        ("algorithms = []\njwks = { file = \"k\" }\nroles = {}", "at least one"),
-        ("algorithms = [\"ES256\"]\nroles = {}", "jwks"),
+        ("algorithms = []\njwks = { file = \"k\" }", "at least one"),
+        ("algorithms = [\"ES256\"]", "jwks is missing"),
         (
-            "algorithms = [\"ES256\"]\njwks = { url = \"http://sso.example/k\" }\nroles = {}",
+            "algorithms = [\"ES256\"]\njwks = { url = \"http://sso.example/k\" }",
             "https://",
         ),
     ];

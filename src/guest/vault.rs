@@ -38,7 +38,7 @@ impl Vault {
     /// The subject of an event about this guest; the pseudonym needs the guest's keys.
     pub(super) fn subject(&self, guest: GuestId, keys: Option<&GuestKeys>) -> Subject {
         let year = self.clock.now().year();
-        Subject { guest, pseudonym: keys.and_then(|keys| self.keys.pseudonym(keys, year)) }
+        Subject { guest, pseudonym: keys.and_then(|keys| keys.pseudonym(year)) }
     }
 
     /// Puts the errand's reason into the event, sealed under the guest's own key.

@@ -18,6 +18,7 @@ pub mod cases;
 mod compile;
 mod engine;
 mod error;
+mod explain;
 mod grant;
 mod load;
 mod noting;
@@ -27,10 +28,13 @@ mod roles;
 mod rules;
 mod snapshot;
 mod table;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use cases::CaseReport;
 pub use error::PolicyError;
+pub use explain::{ConsentAsked, Decision, ExplainError, ExplainRequest, Explanation, RuleText};
 pub use grant::Grant;
 pub use load::PolicySource;
 pub use reload::{Policies, Reload};

@@ -278,6 +278,9 @@ impl Reader<'_> {
             let kept = catalogue.iter().filter(|(_, field)| keep(field));
             kept.map(|(_, field)| field.path.to_string()).collect::<Vec<_>>()
         };
+        if word == "*" {
+            return of(&|_| true);
+        }
         if let Some(name) = word.strip_prefix('@') {
             return of(&|field| field.category.as_str() == name);
         }

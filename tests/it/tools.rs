@@ -10,12 +10,13 @@ use std::{
 
 use data_encoding::{BASE64, BASE64URL, HEXUPPER};
 use guest_vault::store::{Database as _, Live, Which};
-use sqlx::Executor;
+use sqlx::{Connection, Executor, PgConnection, Row};
 
 use crate::support::{
     canaries::Canaries,
-    database::both,
+    database::{both, on_postgres},
     http::{raw, request},
+    pooler::Pooler,
     process::{Process, free_port},
 };
 
@@ -108,6 +109,29 @@ both!(a_canary_in_a_table_is_found_on_disk, async |database| {
     assert!(!canaries.in_files(&database.written().await).is_empty());
     store.close().await;
 });
+
+/// The pooler of the tests must be of the bad kind: two live clients of it share one server connection.
+#[test]
+fn the_pooler_hands_one_server_to_two_clients_on_postgres() {
+    on_postgres(async |database| {
+        let (cluster, name) = database.cluster().unwrap();
+        let Some(pooler) = Pooler::start(cluster) else {
+            return;
+        };
+        let mut servers = Vec::new();
+        let mut clients = Vec::new();
+        for _ in 0..2 {
+            let mut client = PgConnection::connect(&pooler.url(name)).await.unwrap();
+            let pid = sqlx::raw_sql("SELECT pg_backend_pid()")
+                .fetch_one(&mut client)
+                .await
+                .unwrap();
+            servers.push(pid.get::<i32, _>(0));
+            clients.push(client);
+        }
+        assert_eq!(servers[0], servers[1]);
+    });
+}
 
 #[test]
 fn a_process_is_started_watched_and_awaited() {

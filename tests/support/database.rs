@@ -74,6 +74,14 @@ impl Database {
         }
     }
 
+    /// The cluster and the name of the data's database, for what only PostgreSQL has.
+    pub(crate) fn cluster(&self) -> Option<(&'static Cluster, &str)> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres { cluster, data, .. } => Some((cluster, data)),
+        }
+    }
+
     /// The folder for key files, logs and the like.
     pub(crate) fn dir(&self) -> &Path {
         match self {

@@ -4,4 +4,5 @@ pub(crate) mod canaries;
 pub(crate) mod database;
 pub(crate) mod http;
 pub(crate) mod pg;
+pub(crate) mod pooler;
 pub(crate) mod process;

@@ -58,9 +58,8 @@ impl Cluster {
         let mut shell = Command::new("sh");
         // PostgreSQL refuses uid 0: as root, the `postgres` user owns the directory and runs the shell.
         if id(&["-u"]) == 0 {
-            let (uid, gid) = (id(&["-u", "postgres"]), id(&["-g", "postgres"]));
+            let (uid, gid) = as_postgres(&mut shell);
             chown(&dir, Some(uid), Some(gid)).expect("chown");
-            shell.gid(gid).uid(uid);
         }
         let mut child = shell
             .args(["-c", include_str!("pg.sh"), "pg"])
@@ -182,7 +181,14 @@ async fn execute(connection: &mut PgConnection, sql: String) {
         .unwrap_or_else(|e| panic!("{shown}: {e}"));
 }
 
-fn id(args: &[&str]) -> u32 {
+/// Makes the command run as the `postgres` user, and says which that is.
+pub(super) fn as_postgres(command: &mut Command) -> (u32, u32) {
+    let (uid, gid) = (id(&["-u", "postgres"]), id(&["-g", "postgres"]));
+    command.gid(gid).uid(uid);
+    (uid, gid)
+}
+
+pub(super) fn id(args: &[&str]) -> u32 {
     let out = Command::new("id").args(args).output().expect("id").stdout;
     String::from_utf8_lossy(&out)
         .trim()

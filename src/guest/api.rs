@@ -1,0 +1,469 @@
+//! The calls about guests: parse, call, map.
+
+use actix_web::{
+    HttpMessage, HttpRequest, HttpResponse, Responder, http::{StatusCode, header},
+    web::{self, Data},
+};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    audit::{Act, Decision, search::Filter},
+    base::{
+        Caller, EntryId, Errand, FieldIndex, GuestId, PrincipalId, PropertyCode, Purpose, RequestId, SourceSystem,
+    },
+    consent::Statement,
+    policy::Snapshot,
+    store::StoreError,
+    web::{
+        ETag, IfMatch, JsonBytes, Kind, Listing, MergePatch, Page, PathId, Problem, ProblemDocument, StrictJson,
+        StrictQuery,
+    },
+};
+
+use super::{
+    ConsentAnswer, ConsentsAnswer, GuestAnswer, GuestError, Outcome, RecordAnswer, RecordInput, RecordsAnswer, Stay,
+    StayInput, Vault, idempotency, looks::Entry,
+};
+
+/// The calls of this folder; the routes are in `routes.rs`.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(
+    put_record, get_guest, reveal, get_records, patch_guest, put_stay, post_consent, get_consents, get_entries,
+    get_entry
+))]
+pub struct Calls;
+
+/// The headers of a call that touches guest data.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes headers that `access` reads")]
+struct ErrandHeaders {
+    /// The property on whose behalf; within the caller's scope.
+    #[param(rename = "Vault-Property", example = "LIS01", max_length = 20)]
+    property: String,
+    /// Why: one of the configured purposes.
+    #[param(rename = "Vault-Purpose", example = "stay_service", max_length = 60)]
+    purpose: String,
+    /// The human behind a service's call: a staff id.
+    #[param(rename = "Vault-Actor", max_length = 64, required = false)]
+    actor: Option<String>,
+    /// Why, in words, where it is required; at most 200 characters.
+    #[param(rename = "Vault-Reason", max_length = 200, required = false)]
+    reason: Option<String>,
+}
+
+/// The refusals that any of these calls may give.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "describes answers that `web::Problem` gives")]
+enum Refusals {
+    /// The request is not valid.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(ProblemDocument),
+    /// No valid credential.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(ProblemDocument),
+    /// Not for this caller.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(ProblemDocument),
+    /// Missing, or hidden from this caller.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemDocument),
+    /// Erased.
+    #[response(status = 410, content_type = "application/problem+json")]
+    Gone(ProblemDocument),
+    /// Changed since it was read.
+    #[response(status = 412, content_type = "application/problem+json")]
+    Stale(ProblemDocument),
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(ProblemDocument),
+    /// The body is not JSON.
+    #[response(status = 415, content_type = "application/problem+json")]
+    MediaType(ProblemDocument),
+    /// A value cannot be valid.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Rejected(ProblemDocument),
+    /// Too many calls, or the access budget is used up.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(ProblemDocument),
+    /// Stored data is damaged, or a fault of the vault.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Fault(ProblemDocument),
+    /// The vault cannot serve at the moment.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(ProblemDocument),
+}
+
+impl From<GuestError> for Problem {
+    fn from(error: GuestError) -> Self {
+        match error {
+            GuestError::Forbidden => Self::new(Kind::Forbidden)
+                .detail("No rule lets this role do this for this purpose at this property. See POST /v1/policy/explain."),
+            GuestError::NotFound => Self::new(Kind::NotFound),
+            GuestError::Moved(_) => Self::new(Kind::NotFound),
+            GuestError::Gone => Self::new(Kind::Gone),
+            GuestError::Stale => Self::new(Kind::PreconditionFailed)
+                .detail("Read the guest again and repeat the change with its present ETag."),
+            GuestError::Rejected(rejected) => rejected
+                .into_iter()
+                .fold(Self::new(Kind::RecordRejected), |problem, r| problem.field(r.field, r.reason)),
+            GuestError::UnknownField(at) => Self::new(Kind::UnknownField)
+                .field(format!("fields[{at}]"), "no such field; GET /v1/policy lists them"),
+            GuestError::ReasonRequired => Self::new(Kind::ReasonRequired)
+                .detail("Fields of class C3 and above are revealed for a reason: send Vault-Reason."),
+            GuestError::Budget => Self::new(Kind::BudgetExceeded).retry_after(3600),
+            GuestError::Damaged => {
+                Self::new(Kind::Damaged).detail("The operator finds the row with `guest-vault doctor`.")
+            }
+            GuestError::Store(error) => error.into(),
+            GuestError::NotRecorded(_) => {
+                Self::new(Kind::Unavailable).detail("What cannot be recorded is not shown.").retry_after(1)
+            }
+            GuestError::Keys(error) => {
+                tracing::error!(error = %error, "the keys failed");
+                Self::new(Kind::Unavailable).retry_after(5)
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = %error, "the database failed");
+        match error {
+            StoreError::Damaged(_) => Self::new(Kind::Damaged),
+            _ => Self::new(Kind::Unavailable).retry_after(1),
+        }
+    }
+}
+
+/// A merged guest answers 308 to its survivor; everything else as a problem.
+fn refused(error: GuestError, request: &HttpRequest, guest: GuestId) -> Result<HttpResponse, Problem> {
+    let GuestError::Moved(survivor) = error else { return Err(error.into()) };
+    let location = request.uri().to_string().replace(&guest.to_string(), &survivor.to_string());
+    Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, location)).finish())
+}
+
+/// The id that the access log knows the request by.
+fn request_id(request: &HttpRequest) -> RequestId {
+    request.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random)
+}
+
+fn with_version(version: i64, body: impl Serialize) -> HttpResponse {
+    HttpResponse::Ok().insert_header(ETag(version.unsigned_abs())).json(body)
+}
+
+/// The fields that words such as `name` or `emails` mean.
+fn fields(policy: &Snapshot, words: &[&str]) -> Result<Vec<FieldIndex>, GuestError> {
+    let mut all = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let meant = policy.catalogue().select(word.trim());
+        if meant.is_empty() {
+            return Err(GuestError::UnknownField(at));
+        }
+        all.extend(meant);
+    }
+    Ok(all)
+}
+
+/// Options of `PUT /v1/records`.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PutOptions {
+    /// Refuse the whole record when any value is refused.
+    #[serde(default)]
+    strict: bool,
+}
+
+/// What a source system says about one person.
+#[utoipa::path(
+    put, path = "/v1/records/{source_system}/{source_id}", tag = "guests",
+    params(
+        ("source_system" = String, Path, description = "The source: pms, web, ota …", max_length = 40),
+        ("source_id" = String, Path, description = "The source's own id of the person", max_length = 200),
+        PutOptions, ErrandHeaders
+    ),
+    request_body = RecordInput,
+    responses((status = 200, body = RecordAnswer), (status = 201, body = RecordAnswer), Refusals)
+)]
+pub async fn put_record(
+    vault: Data<Vault>,
+    errand: Errand,
+    path: web::Path<(String, String)>,
+    options: StrictQuery<PutOptions>,
+    body: StrictJson<RecordInput>,
+) -> Result<HttpResponse, Problem> {
+    let (system, id) = path.into_inner();
+    let system: SourceSystem =
+        system.parse().map_err(|_| Problem::new(Kind::InvalidRequest).field("source_system", "not a source's code"))?;
+    let answer = vault.put_record(&errand, &system, &id, body.0, options.0.strict).await?;
+    let status = match answer.resolution.outcome {
+        Outcome::Created => StatusCode::CREATED,
+        Outcome::Linked => StatusCode::OK,
+    };
+    Ok(HttpResponse::build(status).insert_header(ETag(answer.version.unsigned_abs())).json(answer))
+}
+
+/// Which fields to read.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct GetOptions {
+    /// Paths such as `name.surname`, or groups such as `name`, separated by commas; all fields, when absent.
+    #[serde(default)]
+    #[param(max_length = 4000, example = "name,phones")]
+    fields: Option<String>,
+}
+
+/// The guest as this caller may see it.
+#[utoipa::path(
+    get, path = "/v1/guests/{guest_id}", tag = "guests",
+    params(("guest_id" = GuestId, Path), GetOptions, ErrandHeaders),
+    responses((status = 200, body = GuestAnswer), (status = 308, description = "Merged into another guest"), Refusals)
+)]
+pub async fn get_guest(
+    vault: Data<Vault>,
+    errand: Errand,
+    id: PathId<GuestId>,
+    options: StrictQuery<GetOptions>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let words: Vec<&str> = options.0.fields.as_deref().map(|f| f.split(',').collect()).unwrap_or_default();
+    let wanted = fields(&vault.policies.current(), &words)?;
+    match vault.read_guest(&errand, id.0, &wanted).await {
+        Ok(answer) => Ok(with_version(answer.version, answer)),
+        Err(error) => refused(error, &request, id.0),
+    }
+}
+
+/// Which fields to show plain.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevealInput {
+    /// Paths or groups; at least one.
+    #[schema(min_items = 1, max_items = 100)]
+    fields: Vec<String>,
+}
+
+/// Plain values of fields that the policy shows on demand.
+#[utoipa::path(
+    post, path = "/v1/guests/{guest_id}/reveal", tag = "guests",
+    params(("guest_id" = GuestId, Path), ErrandHeaders), request_body = RevealInput,
+    responses((status = 200, body = GuestAnswer), Refusals)
+)]
+pub async fn reveal(
+    vault: Data<Vault>,
+    errand: Errand,
+    id: PathId<GuestId>,
+    body: StrictJson<RevealInput>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let words: Vec<&str> = body.0.fields.iter().map(String::as_str).collect();
+    if words.is_empty() || words.len() > 100 {
+        return Err(Problem::new(Kind::InvalidRequest).field("fields", "name 1 to 100 fields"));
+    }
+    let wanted = fields(&vault.policies.current(), &words)?;
+    match vault.reveal(&errand, id.0, &wanted).await {
+        Ok(answer) => Ok(with_version(answer.version, answer)),
+        Err(error) => refused(error, &request, id.0),
+    }
+}
+
+/// The source records behind the guest.
+#[utoipa::path(
+    get, path = "/v1/guests/{guest_id}/records", tag = "guests",
+    params(("guest_id" = GuestId, Path), ErrandHeaders),
+    responses((status = 200, body = RecordsAnswer), Refusals)
+)]
+pub async fn get_records(
+    vault: Data<Vault>,
+    errand: Errand,
+    id: PathId<GuestId>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    match vault.read_records(&errand, id.0).await {
+        Ok(answer) => Ok(HttpResponse::Ok().json(answer)),
+        Err(error) => refused(error, &request, id.0),
+    }
+}
+
+/// A correction by staff: values are pinned, `null` unpins.
+#[utoipa::path(
+    patch, path = "/v1/guests/{guest_id}", tag = "guests",
+    params(("guest_id" = GuestId, Path), ("If-Match" = Option<String>, Header, max_length = 200), ErrandHeaders),
+    request_body(content = Object, content_type = "application/merge-patch+json"),
+    responses((status = 200, body = RecordAnswer), Refusals)
+)]
+pub async fn patch_guest(
+    vault: Data<Vault>,
+    errand: Errand,
+    id: PathId<GuestId>,
+    expected: IfMatch,
+    body: MergePatch<Map<String, Value>>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let holds = |version: i64| expected.check(version.unsigned_abs()).is_ok();
+    match vault.correct(&errand, id.0, body.0, holds).await {
+        Ok(answer) => Ok(with_version(answer.version, answer)),
+        Err(error) => refused(error, &request, id.0),
+    }
+}
+
+/// Links a stay, or changes it.
+#[utoipa::path(
+    put, path = "/v1/guests/{guest_id}/stays/{reservation}", tag = "guests",
+    params(
+        ("guest_id" = GuestId, Path), ("reservation" = String, Path, max_length = 100),
+        ("If-Match" = Option<String>, Header, max_length = 200), ErrandHeaders
+    ),
+    request_body = StayInput,
+    responses((status = 200, body = Stay), Refusals)
+)]
+pub async fn put_stay(
+    vault: Data<Vault>,
+    errand: Errand,
+    path: web::Path<(String, String)>,
+    expected: IfMatch,
+    body: StrictJson<StayInput>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (guest, reservation) = path.into_inner();
+    let guest: GuestId = crate::web::path_id(&guest)?;
+    let mut stay = body.0;
+    if !stay.reservation.is_empty() && stay.reservation != reservation {
+        return Err(Problem::new(Kind::InvalidRequest).field("reservation", "differs from the one in the path"));
+    }
+    stay.reservation = reservation;
+    let holds = |version: i64| expected.check(version.unsigned_abs()).is_ok();
+    match vault.put_stay(&errand, guest, stay, holds).await {
+        Ok((stay, version)) => Ok(with_version(version, stay)),
+        Err(error) => refused(error, &request, guest),
+    }
+}
+
+/// Appends to the consent ledger.
+#[utoipa::path(
+    post, path = "/v1/guests/{guest_id}/consents", tag = "consent",
+    params(
+        ("guest_id" = GuestId, Path), ("Idempotency-Key" = Option<String>, Header, max_length = 255), ErrandHeaders
+    ),
+    request_body = Statement,
+    responses((status = 201, body = ConsentAnswer), Refusals)
+)]
+pub async fn post_consent(
+    vault: Data<Vault>,
+    errand: Errand,
+    id: PathId<GuestId>,
+    body: JsonBytes,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let statement: Statement = body.parse()?;
+    let run = async {
+        let answer = vault.put_consent(&errand, id.0, &statement).await?;
+        Ok((StatusCode::CREATED, serde_json::to_vec(&answer).unwrap_or_default()))
+    };
+    idempotency::once(&vault, &errand.caller, &request, body.as_bytes(), run).await
+}
+
+/// The state per purpose and recipient, and the whole history.
+#[utoipa::path(
+    get, path = "/v1/guests/{guest_id}/consents", tag = "consent",
+    params(("guest_id" = GuestId, Path), ErrandHeaders),
+    responses((status = 200, body = ConsentsAnswer), Refusals)
+)]
+pub async fn get_consents(
+    vault: Data<Vault>,
+    errand: Errand,
+    id: PathId<GuestId>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    match vault.read_consents(&errand, id.0).await {
+        Ok(answer) => Ok(HttpResponse::Ok().json(answer)),
+        Err(error) => refused(error, &request, id.0),
+    }
+}
+
+/// What to look for in the log; every part narrows.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EntryOptions {
+    /// About this guest.
+    guest_id: Option<GuestId>,
+    /// On the orders of this staff id.
+    #[param(max_length = 64)]
+    actor: Option<String>,
+    /// By this principal.
+    principal: Option<PrincipalId>,
+    /// For this purpose.
+    #[param(value_type = Option<String>, max_length = 60)]
+    purpose: Option<Purpose>,
+    /// For this property.
+    #[param(value_type = Option<String>, max_length = 20)]
+    property: Option<PropertyCode>,
+    /// Of this kind.
+    #[param(inline)]
+    action: Option<Act>,
+    /// Ended so.
+    #[param(inline)]
+    decision: Option<Decision>,
+    /// At or after.
+    from: Option<DateTime<Utc>>,
+    /// Before.
+    to: Option<DateTime<Utc>>,
+    /// Items per page, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u16>,
+    /// Where the page begins.
+    #[param(max_length = 200)]
+    cursor: Option<String>,
+}
+
+/// Searches the audit log, newest first; denied attempts too.
+#[utoipa::path(
+    get, path = "/v1/audit/entries", tag = "audit", params(EntryOptions),
+    responses((status = 200, body = Listing<Entry>), Refusals)
+)]
+pub async fn get_entries(
+    vault: Data<Vault>,
+    caller: Caller,
+    options: StrictQuery<EntryOptions>,
+    request: HttpRequest,
+) -> Result<impl Responder, Problem> {
+    let options = options.0;
+    let page = Page::new(options.limit, options.cursor)?;
+    let before: Option<EntryId> = page.after()?;
+    let filter = Filter {
+        guest_id: options.guest_id,
+        actor: options.actor,
+        principal: options.principal,
+        purpose: options.purpose,
+        property: options.property,
+        action: options.action,
+        decision: options.decision,
+        from: options.from,
+        to: options.to,
+    };
+    let most = usize::try_from(page.rows()).unwrap_or(usize::MAX);
+    let entries = vault.search_log(&caller, request_id(&request), filter, before, most).await?;
+    Ok(web::Json(Listing::page(&page, entries, |entry| entry.entry_id)))
+}
+
+/// One entry of the log with its reason.
+#[utoipa::path(
+    get, path = "/v1/audit/entries/{entry_id}", tag = "audit", params(("entry_id" = EntryId, Path)),
+    responses((status = 200, body = Entry), Refusals)
+)]
+pub async fn get_entry(
+    vault: Data<Vault>,
+    caller: Caller,
+    id: PathId<EntryId>,
+    request: HttpRequest,
+) -> Result<impl Responder, Problem> {
+    let request: RequestId = request_id(&request);
+    Ok(web::Json(vault.read_entry(&caller, request, id.0).await?))
+}
