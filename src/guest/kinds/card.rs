@@ -3,31 +3,31 @@
 /// Issuer ranges as (first digits from, to, lengths): ISO/IEC 7812 ranges as the schemes publish them.
 /// Private ranges and account numbers of banks are not in it: they would catch bookings and loyalty numbers.
 const ISSUERS: &[(&str, &str, &[usize])] = &[
-    ("4", "4", &[13, 16, 18, 19]),                  // Visa
-    ("51", "55", &[16]),                            // Mastercard
-    ("2221", "2720", &[16]),                        // Mastercard
-    ("34", "34", &[15]),                            // American Express
-    ("37", "37", &[15]),                            // American Express
-    ("300", "305", &[14, 16, 19]),                  // Diners Club
-    ("309", "309", &[14, 16, 19]),                  // Diners Club
-    ("36", "36", &[14, 16, 19]),                    // Diners Club
-    ("38", "39", &[14, 16, 19]),                    // Diners Club
-    ("6011", "6011", &[16, 17, 18, 19]),            // Discover
-    ("644", "659", &[16, 17, 18, 19]),              // Discover, RuPay
-    ("3528", "3589", &[16, 17, 18, 19]),            // JCB
-    ("62", "62", &[16, 17, 18, 19]),                // UnionPay
-    ("8100", "8171", &[16, 17, 18, 19]),            // UnionPay
-    ("2200", "2204", &[16, 17, 18, 19]),            // Mir
+    ("4", "4", &[13, 16, 18, 19]),                   // Visa
+    ("51", "55", &[16]),                             // Mastercard
+    ("2221", "2720", &[16]),                         // Mastercard
+    ("34", "34", &[15]),                             // American Express
+    ("37", "37", &[15]),                             // American Express
+    ("300", "305", &[14, 16, 19]),                   // Diners Club
+    ("309", "309", &[14, 16, 19]),                   // Diners Club
+    ("36", "36", &[14, 16, 19]),                     // Diners Club
+    ("38", "39", &[14, 16, 19]),                     // Diners Club
+    ("6011", "6011", &[16, 17, 18, 19]),             // Discover
+    ("644", "659", &[16, 17, 18, 19]),               // Discover, RuPay
+    ("3528", "3589", &[16, 17, 18, 19]),             // JCB
+    ("62", "62", &[16, 17, 18, 19]),                 // UnionPay
+    ("8100", "8171", &[16, 17, 18, 19]),             // UnionPay
+    ("2200", "2204", &[16, 17, 18, 19]),             // Mir
     ("5018", "5018", &[13, 14, 15, 16, 17, 18, 19]), // Maestro
     ("5020", "5020", &[13, 14, 15, 16, 17, 18, 19]), // Maestro
     ("5038", "5038", &[13, 14, 15, 16, 17, 18, 19]), // Maestro
     ("5893", "5893", &[13, 14, 15, 16, 17, 18, 19]), // Maestro
     ("6304", "6304", &[13, 14, 15, 16, 17, 18, 19]), // Maestro
     ("6759", "6763", &[13, 14, 15, 16, 17, 18, 19]), // Maestro
-    ("5060", "5061", &[16, 18, 19]),                // Verve
-    ("5085", "5089", &[16]),                        // RuPay
-    ("607", "608", &[16]),                          // RuPay
-    ("9792", "9792", &[16]),                        // Troy
+    ("5060", "5061", &[16, 18, 19]),                 // Verve
+    ("5085", "5089", &[16]),                         // RuPay
+    ("607", "608", &[16]),                           // RuPay
+    ("9792", "9792", &[16]),                         // Troy
 ];
 
 /// The words before a security code. Those of ASCII letters must stand alone.
@@ -51,8 +51,9 @@ const CODE_WORDS: &[&str] = &[
     "code de sécurité",
 ];
 
-/// Whether a text holds a card number or a security code.
-pub(super) fn is_in(text: &str) -> bool {
+/// Whether a text holds a card number or a card's security code: such a text is stored nowhere.
+#[must_use]
+pub fn is_in(text: &str) -> bool {
     runs(text).iter().any(Run::holds_card) || holds_code(text)
 }
 
@@ -85,7 +86,8 @@ struct Run {
 
 impl Run {
     fn holds_card(&self) -> bool {
-        (0..self.groups.len()).any(|from| self.card_from(from)) || self.groups.iter().any(|g| in_long_group(g))
+        (0..self.groups.len()).any(|from| self.card_from(from))
+            || self.groups.iter().any(|g| in_long_group(g))
     }
 
     /// Cards are written in whole groups: `4111 1111 1111 1111 12/27`.
@@ -147,8 +149,18 @@ fn runs(text: &str) -> Vec<Run> {
 const fn is_separator(c: char) -> bool {
     matches!(
         c,
-        ' ' | '\t' | '\n' | '-' | '.' | '_' | '/' | ',' | '|' | '\u{a0}' | '\u{2009}' | '\u{202f}' | '\u{2010}'..='\u{2015}' | '·' | '\u{3000}'
-            | '\u{200c}' | '\u{200d}'
+        ' ' | '\t'
+            | '\n'
+            | '-'
+            | '.'
+            | '_'
+            | '/'
+            | ','
+            | '|'
+            | '\u{a0}'
+            | '\u{2009}'
+            | '\u{202f}'
+            | '\u{2010}'..='\u{2015}' | '·' | '\u{3000}' | '\u{200c}' | '\u{200d}'
     )
 }
 
@@ -178,7 +190,11 @@ fn code_follows(after: &str) -> bool {
     let after = after.strip_prefix('2').unwrap_or(after);
     let rest = after.chars().take(16).position(|c| digit(c).is_some());
     let Some(skip) = rest else { return false };
-    let digits = after.chars().skip(skip).take_while(|c| digit(*c).is_some()).count();
+    let digits = after
+        .chars()
+        .skip(skip)
+        .take_while(|c| digit(*c).is_some())
+        .count();
     digits == 3 || digits == 4
 }
 
@@ -225,7 +241,14 @@ mod tests {
 
     #[test]
     fn security_codes_are_found_in_context() {
-        for text in ["cvv 123", "CVV2: 1234", "the CVC is 999", "安全码123", "Prüfnummer: 123", "cvv=0123"] {
+        for text in [
+            "cvv 123",
+            "CVV2: 1234",
+            "the CVC is 999",
+            "安全码123",
+            "Prüfnummer: 123",
+            "cvv=0123",
+        ] {
             assert!(is_in(text), "{text}");
         }
     }

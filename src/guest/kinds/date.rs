@@ -7,8 +7,20 @@ use super::{Context, Reason, text};
 
 /// What programs write when they know no date.
 const FILLERS: [&str; 14] = [
-    "0001-01-01", "1000-01-01", "1111-11-11", "1753-01-01", "1800-01-01", "1899-12-30", "1899-12-31", "1900-01-01",
-    "1900-01", "1900", "1901-01-01", "1970-01-01", "2999-12-31", "9999-12-31",
+    "0001-01-01",
+    "1000-01-01",
+    "1111-11-11",
+    "1753-01-01",
+    "1800-01-01",
+    "1899-12-30",
+    "1899-12-31",
+    "1900-01-01",
+    "1900-01",
+    "1900",
+    "1901-01-01",
+    "1970-01-01",
+    "2999-12-31",
+    "9999-12-31",
 ];
 
 /// The oldest anybody has been (122 years), and some.
@@ -28,11 +40,18 @@ pub(super) fn partial(value: &Value) -> Result<String, Reason> {
         [all] if all.len() == 8 => {
             let (year, rest) = all.split_at_checked(4).ok_or(Reason::Invalid)?;
             let (month, day) = rest.split_at_checked(2).ok_or(Reason::Invalid)?;
-            partial(&Value::from(format!("{}-{}-{}", digits(year, 4)?, digits(month, 2)?, digits(day, 2)?)))
+            partial(&Value::from(format!(
+                "{}-{}-{}",
+                digits(year, 4)?,
+                digits(month, 2)?,
+                digits(day, 2)?
+            )))
         }
         [year] => digits(year, 4).map(ToOwned::to_owned),
         [year, month] => day_of(digits(year, 4)?, digits(month, 2)?, "01").map(|_| given.clone()),
-        [year, month, day] => day_of(digits(year, 4)?, digits(month, 2)?, digits(day, 2)?).map(|_| given.clone()),
+        [year, month, day] => {
+            day_of(digits(year, 4)?, digits(month, 2)?, digits(day, 2)?).map(|_| given.clone())
+        }
         // 2000 is a leap year: 29 February is a birthday.
         ["", "", month, day] => day_of("2000", digits(month, 2)?, digits(day, 2)?).map(|_| given.clone()),
         _ => Err(Reason::Invalid),
@@ -52,7 +71,10 @@ pub(super) fn birth(value: &Value, context: &Context<'_>) -> Result<String, Reas
     if date.as_str() > today.get(..date.len()).unwrap_or_default() {
         return Err(Reason::InFuture);
     }
-    let year: i32 = date.get(..4).and_then(|y| y.parse().ok()).ok_or(Reason::Invalid)?;
+    let year: i32 = date
+        .get(..4)
+        .and_then(|y| y.parse().ok())
+        .ok_or(Reason::Invalid)?;
     if context.today.year() - year > OLDEST {
         return Err(Reason::ImpossibleDate);
     }
@@ -65,7 +87,11 @@ pub(super) fn birth(value: &Value, context: &Context<'_>) -> Result<String, Reas
 /// As [`partial`]; and [`Reason::Invalid`] for a part of a date.
 pub(super) fn day(value: &Value) -> Result<String, Reason> {
     let date = partial(value)?;
-    if date.len() == 10 { Ok(date) } else { Err(Reason::Invalid) }
+    if date.len() == 10 {
+        Ok(date)
+    } else {
+        Err(Reason::Invalid)
+    }
 }
 
 /// A moment (RFC 3339, told in UTC) or a whole day.
@@ -75,7 +101,9 @@ pub(super) fn day(value: &Value) -> Result<String, Reason> {
 pub(super) fn moment(value: &Value) -> Result<String, Reason> {
     let given = text::line(value, 40)?;
     match DateTime::parse_from_rfc3339(&given) {
-        Ok(at) => Ok(at.with_timezone(&Utc).to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        Ok(at) => Ok(at
+            .with_timezone(&Utc)
+            .to_rfc3339_opts(SecondsFormat::AutoSi, true)),
         Err(_) => day(value),
     }
 }
@@ -112,5 +140,9 @@ fn day_of(year: &str, month: &str, day: &str) -> Result<NaiveDate, Reason> {
 }
 
 fn digits(text: &str, length: usize) -> Result<&str, Reason> {
-    if text.len() == length && text.bytes().all(|b| b.is_ascii_digit()) { Ok(text) } else { Err(Reason::Invalid) }
+    if text.len() == length && text.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(text)
+    } else {
+        Err(Reason::Invalid)
+    }
 }

@@ -31,8 +31,10 @@ pub(super) fn email(field: &Field, value: &Value, _: &Context<'_>) -> Checked {
     item.may("kind", |given| word(given, &["home", "work", "other"]));
     item.may("primary", flag);
     item.may("verified_at", date::moment);
-    item.may("bounce", |given| word(given, &["none", "soft", "hard", "complaint"]));
-    item.may("raw", raw);
+    item.may("bounce", |given| {
+        word(given, &["none", "soft", "hard", "complaint"])
+    });
+    item.may("raw", |given| raw(given, parsed.as_ref()));
     let lent = items::relay(&mut item);
     let Some(parsed) = parsed else { return item.close() };
     if let (Some(raw), None) = (&parsed.raw, item.text("raw")) {
@@ -43,7 +45,10 @@ pub(super) fn email(field: &Field, value: &Value, _: &Context<'_>) -> Checked {
         item.put("relay", serde_json::json!({ "provider": provider }));
     }
     if provider.is_none() && !lent && field.index.contains(&IndexKind::Exact) {
-        item.token(TokenKind::Email, &[&format!("{}@{}", parsed.local.to_lowercase(), parsed.domain)]);
+        item.token(
+            TokenKind::Email,
+            &[&format!("{}@{}", parsed.local.to_lowercase(), parsed.domain)],
+        );
     }
     item.close()
 }
@@ -77,7 +82,11 @@ fn parse(value: &Value) -> Result<Parsed, Reason> {
     if is_filler(&local, &domain) {
         return Err(Reason::Placeholder);
     }
-    let mut parsed = Parsed { local, domain, raw: None };
+    let mut parsed = Parsed {
+        local,
+        domain,
+        raw: None,
+    };
     let address = parsed.address();
     if address.len() > 254 {
         return Err(Reason::TooLong);
@@ -89,14 +98,21 @@ fn parse(value: &Value) -> Result<Parsed, Reason> {
 /// A dot-atom (RFC 5322 §3.2.3) of ASCII or other letters; no quoted strings.
 fn is_local(local: &str) -> bool {
     let atom = |c: char| {
-        c.is_ascii_alphanumeric() || "!#$%&'+/=?^_`{|}~-".contains(c) || (!c.is_ascii() && c.is_alphanumeric())
+        c.is_ascii_alphanumeric()
+            || "!#$%&'+/=?^_`{|}~-".contains(c)
+            || (!c.is_ascii() && c.is_alphanumeric())
     };
-    (1..=64).contains(&local.len()) && local.split('.').all(|part| !part.is_empty() && part.chars().all(atom))
+    (1..=64).contains(&local.len())
+        && local
+            .split('.')
+            .all(|part| !part.is_empty() && part.chars().all(atom))
 }
 
 /// The domain in ASCII and lower case, with a name of its own below a top-level domain.
 fn domain_of(domain: &str) -> Option<String> {
-    let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::URL).ok()?.to_lowercase();
+    let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::URL)
+        .ok()?
+        .to_lowercase();
     let ascii = ascii.trim_end_matches('.');
     let label = |l: &str| {
         (1..=63).contains(&l.len())
@@ -111,14 +127,17 @@ fn domain_of(domain: &str) -> Option<String> {
 
 fn is_filler(local: &str, domain: &str) -> bool {
     let local = local.to_lowercase();
-    LOCALS.contains(local.as_str()) || DOMAINS.contains(domain) || ADDRESSES.contains(format!("{local}@{domain}").as_str())
+    LOCALS.contains(local.as_str())
+        || DOMAINS.contains(domain)
+        || ADDRESSES.contains(format!("{local}@{domain}").as_str())
 }
 
-/// The address as the source wrote it, kept for showing.
-fn raw(value: &Value) -> Result<String, Reason> {
-    let raw = text::unscreened_line(value, 254)?;
-    if raw.chars().any(text::is_mask) {
-        return Err(Reason::Masked);
+/// The address as the source wrote it, kept for showing: it must mean the same address.
+fn raw(value: &Value, parsed: Option<&Parsed>) -> Result<String, Reason> {
+    let again = parse(value)?;
+    if parsed.is_some_and(|p| p.address() == again.address()) {
+        text::unscreened_line(value, 254)
+    } else {
+        Err(Reason::Inconsistent)
     }
-    if raw.contains('@') { Ok(raw) } else { Err(Reason::Invalid) }
 }

@@ -14,7 +14,10 @@ pub(super) struct Flaw {
 
 impl Flaw {
     pub(super) fn below(self, prefix: &str) -> Rejection {
-        Rejection { field: format!("{prefix}{}", self.at), reason: self.reason }
+        Rejection {
+            field: format!("{prefix}{}", self.at),
+            reason: self.reason,
+        }
     }
 }
 
@@ -29,7 +32,12 @@ pub(super) struct Good {
 
 impl Good {
     pub(super) fn plain(value: Value) -> Self {
-        Self { value, tokens: Vec::new(), flaws: Vec::new(), aside: Vec::new() }
+        Self {
+            value,
+            tokens: Vec::new(),
+            flaws: Vec::new(),
+            aside: Vec::new(),
+        }
     }
 }
 
@@ -38,14 +46,24 @@ pub(super) type Checked = Result<Good, Vec<Flaw>>;
 
 /// A flaw of the value itself.
 pub(super) fn refused(reason: Reason) -> Vec<Flaw> {
-    vec![Flaw { at: String::new(), reason }]
+    vec![Flaw {
+        at: String::new(),
+        reason,
+    }]
 }
 
 /// The word of an unknown key, unless it might be data: digits in a row are a phone or a document.
 pub(super) fn safe_word(key: &str) -> &str {
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
-    let word = !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if word && digits < 4 && key.len() <= 40 { key } else { "?" }
+    let word = !key.is_empty()
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if word && digits < 4 && key.len() <= 40 {
+        key
+    } else {
+        "?"
+    }
 }
 
 /// An object being read.
@@ -90,14 +108,8 @@ impl<'a> Item<'a> {
         name: &'static str,
         check: impl FnOnce(&Value) -> Result<T, Reason>,
     ) -> Option<&Value> {
-        let given = self.given(name)?;
-        match check(given) {
-            Ok(value) => Some(self.put(name, value)),
-            Err(reason) => {
-                self.flaw(name, reason);
-                None
-            }
-        }
+        let value = check(self.given(name)?);
+        self.settle(name, value)
     }
 
     /// A member that the value cannot do without.
@@ -116,9 +128,37 @@ impl<'a> Item<'a> {
         self.taken.get(name)
     }
 
+    /// Like [`Item::need`], taking what another member said where nothing is given.
+    pub(super) fn need_or<T: Into<Value>>(
+        &mut self,
+        name: &'static str,
+        otherwise: Option<&str>,
+        check: impl FnOnce(&Value) -> Result<T, Reason>,
+    ) -> Option<&Value> {
+        match otherwise {
+            Some(text) if self.given(name).is_none() => {
+                let value = check(&text.into());
+                self.settle(name, value)
+            }
+            _ => self.need(name, check),
+        }
+    }
+
+    fn settle<T: Into<Value>>(&mut self, name: &'static str, value: Result<T, Reason>) -> Option<&Value> {
+        match value {
+            Ok(value) => Some(self.put(name, value)),
+            Err(reason) => {
+                self.flaw(name, reason);
+                None
+            }
+        }
+    }
+
     /// Keeps a member.
     pub(super) fn put(&mut self, name: &'static str, value: impl Into<Value>) -> &Value {
-        self.taken.entry(name).insert_entry(value.into()).into_mut()
+        let place = self.taken.entry(name).or_insert(Value::Null);
+        *place = value.into();
+        place
     }
 
     /// A kept text member.
@@ -126,15 +166,12 @@ impl<'a> Item<'a> {
         self.taken.get(name).and_then(Value::as_str)
     }
 
-    /// A kept member that turned out to be untrue.
-    pub(super) fn drop_member(&mut self, name: &'static str, reason: Reason) {
-        self.taken.remove(name);
-        self.flaw(name, reason);
-    }
-
     /// Tells that a member is left out.
     pub(super) fn flaw(&mut self, name: &str, reason: Reason) {
-        self.flaws.push(Flaw { at: format!(".{name}"), reason });
+        self.flaws.push(Flaw {
+            at: format!(".{name}"),
+            reason,
+        });
     }
 
     /// Refuses the whole value because of a member.
@@ -145,7 +182,10 @@ impl<'a> Item<'a> {
 
     /// What the value can be found by.
     pub(super) fn token(&mut self, kind: TokenKind, parts: &[&str]) {
-        self.tokens.push(TokenInput { kind, value: parts.join("\u{1f}") });
+        self.tokens.push(TokenInput {
+            kind,
+            value: parts.join("\u{1f}"),
+        });
     }
 
     /// What a member says of another field.
@@ -160,7 +200,10 @@ impl<'a> Item<'a> {
     pub(super) fn close(mut self) -> Checked {
         for key in self.given.keys() {
             if !self.asked.contains(&key.as_str()) {
-                self.flaws.push(Flaw { at: format!(".{}", safe_word(key)), reason: Reason::UnknownField });
+                self.flaws.push(Flaw {
+                    at: format!(".{}", safe_word(key)),
+                    reason: Reason::UnknownField,
+                });
             }
         }
         if self.taken.is_empty() && self.flaws.is_empty() {
@@ -169,6 +212,11 @@ impl<'a> Item<'a> {
         if self.broken || self.taken.is_empty() {
             return Err(self.flaws);
         }
-        Ok(Good { value: Value::Object(self.taken), tokens: self.tokens, flaws: self.flaws, aside: self.aside })
+        Ok(Good {
+            value: Value::Object(self.taken),
+            tokens: self.tokens,
+            flaws: self.flaws,
+            aside: self.aside,
+        })
     }
 }

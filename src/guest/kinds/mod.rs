@@ -8,6 +8,33 @@ use serde_json::Value;
 
 use crate::base::{FieldIndex, SourceSystem};
 
+mod card;
+mod date;
+mod document;
+mod email;
+mod item;
+mod items;
+mod merge;
+mod mrz;
+mod name;
+mod papers;
+mod phone;
+mod place;
+mod relay;
+mod resident;
+mod scalar;
+mod tax;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use card::is_in as holds_card_number;
+pub use document::{read_document, validate};
+pub use merge::merge_lists;
+pub use name::name_fold;
+pub use phone::warm_up;
+
 /// What the rules need to know besides the value.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
@@ -194,20 +221,3 @@ const LONGEST_LINE: usize = 200;
 const LONGEST_NOTE: usize = 4_000;
 /// Items of one list.
 const MOST_ITEMS: usize = 50;
-pub fn read_document(
-    _: &crate::base::Catalogue,
-    _: &serde_json::Map<String, Value>,
-    _: &Context<'_>,
-) -> Document {
-    Document::default()
-}
-pub fn merge_lists(_: crate::base::Kind, mut l: Vec<Value>) -> Value {
-    l.remove(0)
-}
-pub fn holds_card_number(_: &str) -> bool {
-    false
-}
-pub fn warm_up() {}
-pub fn name_fold(_: &str, _: &str) -> String {
-    String::new()
-}

@@ -36,7 +36,10 @@ pub(super) fn component(value: &Value) -> Result<String, Reason> {
 /// `{script, value, phonetic?, phonetic_system?}`; the script is found from the letters when not given.
 pub(super) fn native(value: &Value) -> Checked {
     let mut item = Item::open(value)?;
-    let name = item.need("value", component).and_then(Value::as_str).map(ToOwned::to_owned);
+    let name = item
+        .need("value", component)
+        .and_then(Value::as_str)
+        .map(ToOwned::to_owned);
     item.may("script", |given| {
         let code = text::line(given, 40)?;
         place::script(&code).ok_or(Reason::InvalidCode)
@@ -77,7 +80,10 @@ fn script_of(name: &str) -> Option<&'static str> {
 #[must_use]
 pub fn name_fold(surname: &str, given: &str) -> String {
     let folded = fold(&format!("{surname} {given}"));
-    let mut words: Vec<&str> = folded.split(|c: char| !c.is_alphabetic()).filter(|w| !w.is_empty()).collect();
+    let mut words: Vec<&str> = folded
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|w| !w.is_empty())
+        .collect();
     words.sort_unstable();
     words.join(" ")
 }
@@ -85,7 +91,11 @@ pub fn name_fold(surname: &str, given: &str) -> String {
 fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     // Marks of the block U+0300 are accents; those of other scripts are letters' parts and stay.
-    for c in text.nfkd().filter(|c| !matches!(c, '\u{300}'..='\u{36f}')).flat_map(char::to_lowercase) {
+    for c in text
+        .nfkd()
+        .filter(|c| !matches!(c, '\u{300}'..='\u{36f}'))
+        .flat_map(char::to_lowercase)
+    {
         match c {
             'ß' => folded.push_str("ss"),
             'æ' => folded.push_str("ae"),
@@ -100,7 +110,12 @@ fn fold(text: &str) -> String {
         }
     }
     // A capital İ leaves its dot behind when lower-cased.
-    folded.chars().filter(|c| *c != '\u{307}').collect::<String>().nfkc().collect()
+    folded
+        .chars()
+        .filter(|c| *c != '\u{307}')
+        .collect::<String>()
+        .nfkc()
+        .collect()
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(super) fn phone(field: &Field, value: &Value, context: &Context<'_>) -> Chec
     item.may("ext", extension);
     item.may("primary", flag);
     item.may("verified_at", date::moment);
-    item.may("raw", raw);
+    item.may("raw", |given| raw(given, parsed.as_ref()));
     let lent = items::relay(&mut item);
     let Some(parsed) = parsed else { return item.close() };
     if let (Some(ext), None) = (&parsed.ext, item.text("ext")) {
@@ -86,19 +86,37 @@ fn parse(value: &Value, context: &Context<'_>) -> Result<Parsed, Reason> {
     if text::is_filler(digits) || digits.bytes().all(|b| b == b'0') {
         return Err(Reason::Placeholder);
     }
-    let e164 = e164(&dialled, context).ok_or(if card::is_number(digits) { Reason::CardNumber } else { Reason::InvalidPhone })?;
+    let e164 = e164(&dialled, context).ok_or(if card::is_number(digits) {
+        Reason::CardNumber
+    } else {
+        Reason::InvalidPhone
+    })?;
     let national = e164.get(1 + code_length(&e164)..).unwrap_or_default();
     if text::is_filler(national) {
         return Err(Reason::Placeholder);
     }
-    Ok(Parsed { raw: (given != e164).then_some(given), ext, e164 })
+    Ok(Parsed {
+        raw: (given != e164).then_some(given),
+        ext,
+        e164,
+    })
 }
 
 /// Digits with a `+` before them when they begin with a country code.
 fn dialled(number: &str) -> Result<String, Reason> {
     // "+44 (0)20 …": the zero is dialled only inside the country.
-    let number = if number.starts_with('+') { number.replace("(0)", "") } else { number.to_owned() };
-    let known = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '(' | ')' | '-' | '.' | '/' | '‐' | '–' | '—' | '\u{2212}');
+    let number = if number.starts_with('+') {
+        number.replace("(0)", "")
+    } else {
+        number.to_owned()
+    };
+    let known = |c: char| {
+        c.is_ascii_digit()
+            || matches!(
+                c,
+                ' ' | '(' | ')' | '-' | '.' | '/' | '‐' | '–' | '—' | '\u{2212}'
+            )
+    };
     let body = number.strip_prefix('+').unwrap_or(&number);
     if !body.chars().all(known) {
         return Err(Reason::InvalidPhone);
@@ -107,7 +125,11 @@ fn dialled(number: &str) -> Result<String, Reason> {
     if digits.is_empty() {
         return Err(Reason::InvalidPhone);
     }
-    Ok(if number.starts_with('+') { format!("+{digits}") } else { digits })
+    Ok(if number.starts_with('+') {
+        format!("+{digits}")
+    } else {
+        digits
+    })
 }
 
 fn split_extension(number: &str) -> (&str, Option<String>) {
@@ -131,20 +153,22 @@ fn e164(dialled: &str, context: &Context<'_>) -> Option<String> {
     let region = context.region.and_then(|r| r.parse::<country::Id>().ok());
     let local = region.and_then(|region| {
         let number = phonenumber::parse(Some(region), dialled).ok()?;
-        number.is_valid().then(|| number.format().mode(Mode::E164).to_string())
+        number
+            .is_valid()
+            .then(|| number.format().mode(Mode::E164).to_string())
     });
     local
         .or_else(|| international(&format!("+{}", dialled.strip_prefix("00")?)))
-        .or_else(|| chinese_mobile(dialled).and_then(international_ref))
-}
-
-fn international_ref(dialled: String) -> Option<String> {
-    international(&dialled)
+        .or_else(|| international(&chinese_mobile(dialled)?))
 }
 
 fn chinese_mobile(digits: &str) -> Option<String> {
-    let mobile = digits.strip_prefix("86").filter(|rest| rest.len() == 11).unwrap_or(digits);
-    let fits = mobile.len() == 11 && mobile.starts_with('1') && !mobile.starts_with("10") && !mobile.starts_with("12");
+    let mobile = digits
+        .strip_prefix("86")
+        .filter(|rest| rest.len() == 11)
+        .unwrap_or(digits);
+    let fits =
+        mobile.len() == 11 && mobile.starts_with('1') && !matches!(mobile.get(1..2), Some("0" | "1" | "2"));
     fits.then(|| format!("+86{mobile}"))
 }
 
@@ -156,21 +180,31 @@ fn international(dialled: &str) -> Option<String> {
     }
     let number = phonenumber::parse(None, dialled).ok()?;
     let e164 = number.format().mode(Mode::E164).to_string();
-    let national = e164.len().checked_sub(1 + number.code().value().to_string().len())?;
+    let national = e164
+        .len()
+        .checked_sub(1 + number.code().value().to_string().len())?;
     (number.is_valid() || possible(number.code().value(), national)).then_some(e164)
 }
 
 fn possible(code: u16, national: usize) -> bool {
     let regions = DATABASE.region(&code).unwrap_or_default();
-    regions.iter().filter_map(|region| DATABASE.by_id(*region)).any(|meta| {
-        let general = meta.descriptors().general();
-        general.possible_length().iter().any(|length| usize::from(*length) == national)
-    })
+    regions
+        .iter()
+        .filter_map(|region| DATABASE.by_id(*region))
+        .any(|meta| {
+            let general = meta.descriptors().general();
+            general
+                .possible_length()
+                .iter()
+                .any(|length| usize::from(*length) == national)
+        })
 }
 
 /// Whether these digits, with a `+` before them, are a phone.
 pub(super) fn is_valid(digits: &str) -> bool {
-    digits.len() <= 15 && digits.bytes().all(|b| b.is_ascii_digit()) && phonenumber::parse(None, format!("+{digits}")).is_ok_and(|n| n.is_valid())
+    digits.len() <= 15
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && phonenumber::parse(None, format!("+{digits}")).is_ok_and(|n| n.is_valid())
 }
 
 /// The length of the country code (ITU-T E.164 annex): one digit in zones 1 and 7, two for the early ones, else three.
@@ -186,19 +220,26 @@ fn code_length(e164: &str) -> usize {
     }
 }
 
-/// The number as the source wrote it, kept for showing.
-fn raw(value: &Value) -> Result<String, Reason> {
+/// The number as the source wrote it, kept for showing: it must hold the number's last digits and little else.
+fn raw(value: &Value, parsed: Option<&Parsed>) -> Result<String, Reason> {
     let raw = text::unscreened_line(value, 60)?;
-    if raw.chars().any(text::is_mask) {
-        return Err(Reason::Masked);
-    }
-    if raw.chars().filter(|c| c.is_numeric()).count() < 3 {
+    let digits: String = raw.nfkc().filter(char::is_ascii_digit).collect();
+    let Some(e164) = parsed.map(|p| p.e164.as_str()) else {
         return Err(Reason::Invalid);
+    };
+    let tail = e164.get(e164.len().saturating_sub(5)..).unwrap_or_default();
+    if digits.contains(tail) && digits.len() <= e164.len() + 10 {
+        Ok(raw)
+    } else {
+        Err(Reason::Inconsistent)
     }
-    Ok(raw)
 }
 
 fn extension(value: &Value) -> Result<String, Reason> {
     let ext = text::line(value, 20)?;
-    if ext.len() <= 8 && ext.bytes().all(|b| b.is_ascii_digit()) { Ok(ext) } else { Err(Reason::Invalid) }
+    if ext.len() <= 8 && ext.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(ext)
+    } else {
+        Err(Reason::Invalid)
+    }
 }

@@ -19,7 +19,8 @@ static COUNTRIES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(
 /// What a travel document can say instead of a country (ICAO Doc 9303-3 §5, parts B to D): stateless, refugee,
 /// organisations, and Utopia of the specimens.
 const NOT_COUNTRIES: [&str; 17] = [
-    "UNO", "UNA", "UNK", "XXA", "XXB", "XXC", "XOM", "XPO", "XCC", "XCE", "XCO", "XEC", "XES", "XMP", "XBA", "EUE", "UTO",
+    "UNO", "UNA", "UNK", "XXA", "XXB", "XXC", "XOM", "XPO", "XCC", "XCE", "XCO", "XEC", "XES", "XMP", "XBA",
+    "EUE", "UTO",
 ];
 
 static LANGUAGES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
@@ -31,13 +32,28 @@ static LANGUAGES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(
         .collect()
 });
 
-static SCRIPTS: LazyLock<HashSet<&'static str>> =
-    LazyLock::new(|| text::table(include_str!("data/scripts.txt")).flat_map(str::split_whitespace).collect());
+static SCRIPTS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    text::table(include_str!("data/scripts.txt"))
+        .flat_map(str::split_whitespace)
+        .collect()
+});
 
 /// The letters by which hotel systems have long named languages.
 const LEGACY: [(&str, &str); 14] = [
-    ("A", "ar"), ("C", "zh"), ("D", "de"), ("E", "en"), ("F", "fr"), ("G", "de"), ("H", "nl"), ("I", "it"), ("J", "ja"),
-    ("K", "ko"), ("P", "pt"), ("R", "ru"), ("S", "es"), ("T", "tr"),
+    ("A", "ar"),
+    ("C", "zh"),
+    ("D", "de"),
+    ("E", "en"),
+    ("F", "fr"),
+    ("G", "de"),
+    ("H", "nl"),
+    ("I", "it"),
+    ("J", "ja"),
+    ("K", "ko"),
+    ("P", "pt"),
+    ("R", "ru"),
+    ("S", "es"),
+    ("T", "tr"),
 ];
 
 /// A country as alpha-2; alpha-3 is taken too.
@@ -46,14 +62,17 @@ const LEGACY: [(&str, &str); 14] = [
 /// When there is no such country.
 pub(super) fn country(value: &Value) -> Result<String, Reason> {
     let given = text::line(value, 40)?.to_uppercase();
-    if given == "XXX" || given == "ZZ" || given == "XX" {
+    if given == "ZZ" || given == "XX" {
         return Err(Reason::Placeholder);
     }
     // A lone D is Germany only on a travel document.
     if given.len() < 2 {
         return Err(Reason::InvalidCountry);
     }
-    COUNTRIES.get(given.as_str()).map(|two| (*two).to_owned()).ok_or(Reason::InvalidCountry)
+    COUNTRIES
+        .get(given.as_str())
+        .map(|two| (*two).to_owned())
+        .ok_or(Reason::InvalidCountry)
 }
 
 /// A country or one of the other words of travel documents, such as `D`, `XXA` or `UTO`.
@@ -63,6 +82,9 @@ pub(super) fn country(value: &Value) -> Result<String, Reason> {
 pub(super) fn issuer(value: &Value) -> Result<String, Reason> {
     let given = text::unscreened_line(value, 40)?.to_uppercase();
     let given = given.trim_end_matches('<');
+    if given == "XXX" {
+        return Err(Reason::Placeholder);
+    }
     if NOT_COUNTRIES.contains(&given) {
         return Ok(given.to_owned());
     }
@@ -110,7 +132,11 @@ fn canonical(subtag: &str) -> Result<String, Reason> {
         (4, true) => script(subtag).ok_or(Reason::InvalidLanguage),
         (2, true) => {
             let region = subtag.to_uppercase();
-            if COUNTRIES.contains_key(region.as_str()) { Ok(region) } else { Err(Reason::InvalidLanguage) }
+            if COUNTRIES.contains_key(region.as_str()) {
+                Ok(region)
+            } else {
+                Err(Reason::InvalidLanguage)
+            }
         }
         _ => Ok(subtag.to_lowercase()),
     }
@@ -129,7 +155,13 @@ mod tests {
 
     #[test]
     fn countries_become_alpha_2() {
-        for (given, stored) in [("CN", "CN"), ("chn", "CN"), ("GBR", "GB"), ("XK", "XK"), ("rou", "RO")] {
+        for (given, stored) in [
+            ("CN", "CN"),
+            ("chn", "CN"),
+            ("GBR", "GB"),
+            ("XK", "XK"),
+            ("rou", "RO"),
+        ] {
             assert_eq!(country(&given.into()), Ok(stored.into()), "{given}");
         }
         for (given, why) in [
@@ -146,7 +178,14 @@ mod tests {
 
     #[test]
     fn travel_documents_know_more_issuers() {
-        for (given, stored) in [("D", "DE"), ("D<<", "DE"), ("UTO", "UTO"), ("XXA", "XXA"), ("GBN", "GB"), ("RKS", "XK")] {
+        for (given, stored) in [
+            ("D", "DE"),
+            ("D<<", "DE"),
+            ("UTO", "UTO"),
+            ("XXA", "XXA"),
+            ("GBN", "GB"),
+            ("RKS", "XK"),
+        ] {
             assert_eq!(issuer(&given.into()), Ok(stored.into()), "{given}");
         }
         assert_eq!(issuer(&"QQQ".into()), Err(Reason::InvalidCountry));

@@ -14,7 +14,11 @@ static RELAYS: LazyLock<Vec<Relay>> = LazyLock::new(|| {
     text::table(include_str!("data/relays.csv"))
         .filter_map(|line| {
             let mut cells = line.split(',');
-            Some(Relay { kind: cells.next()?, pattern: cells.next()?, provider: cells.next()? })
+            Some(Relay {
+                kind: cells.next()?,
+                pattern: cells.next()?,
+                provider: cells.next()?,
+            })
         })
         .collect()
 });
@@ -22,12 +26,20 @@ static RELAYS: LazyLock<Vec<Relay>> = LazyLock::new(|| {
 /// Who lent an address of this domain.
 pub(super) fn of_domain(domain: &str) -> Option<&'static str> {
     let below = |pattern: &str| {
-        domain.strip_suffix(pattern).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        domain
+            .strip_suffix(pattern)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    RELAYS.iter().find(|r| r.kind == "domain" && below(r.pattern)).map(|r| r.provider)
+    RELAYS
+        .iter()
+        .find(|r| r.kind == "domain" && below(r.pattern))
+        .map(|r| r.provider)
 }
 
 /// Who lent this phone number.
 pub(super) fn of_phone(number: &str) -> Option<&'static str> {
-    RELAYS.iter().find(|r| r.kind == "phone" && number.starts_with(r.pattern)).map(|r| r.provider)
+    RELAYS
+        .iter()
+        .find(|r| r.kind == "phone" && number.starts_with(r.pattern))
+        .map(|r| r.provider)
 }

@@ -10,8 +10,9 @@ const CHECKS: &str = "10X98765432";
 /// Province-level regions of GB/T 2260; 81 to 83 are residence permits of Hong Kong, Macao and Taiwan residents,
 /// 91 those of foreigners.
 const REGIONS: [&str; 35] = [
-    "11", "12", "13", "14", "15", "21", "22", "23", "31", "32", "33", "34", "35", "36", "37", "41", "42", "43", "44",
-    "45", "46", "50", "51", "52", "53", "54", "61", "62", "63", "64", "65", "71", "81", "82", "83",
+    "11", "12", "13", "14", "15", "21", "22", "23", "31", "32", "33", "34", "35", "36", "37", "41", "42",
+    "43", "44", "45", "46", "50", "51", "52", "53", "54", "61", "62", "63", "64", "65", "71", "81", "82",
+    "83",
 ];
 
 /// A checked number of 18 places.
@@ -41,13 +42,19 @@ pub(super) fn resident(number: &str, today: NaiveDate) -> Result<Resident, Reaso
     if check_character(body) != check.chars().next() {
         return Err(Reason::BadCheckDigit);
     }
-    let birth = body.get(6..14).and_then(|day| NaiveDate::parse_from_str(day, "%Y%m%d").ok());
+    let birth = body
+        .get(6..14)
+        .and_then(|day| NaiveDate::parse_from_str(day, "%Y%m%d").ok());
     let birth = birth.ok_or(Reason::ImpossibleDate)?;
     if birth > today {
         return Err(Reason::InFuture);
     }
     let odd = body.ends_with(['1', '3', '5', '7', '9']);
-    Ok(Resident { sex: if odd { 1 } else { 2 }, birth, number: full })
+    Ok(Resident {
+        sex: if odd { 1 } else { 2 },
+        birth,
+        number: full,
+    })
 }
 
 fn upgraded(old: &str) -> Result<String, Reason> {
@@ -59,7 +66,11 @@ fn upgraded(old: &str) -> Result<String, Reason> {
 
 /// ISO 7064 MOD 11-2.
 fn check_character(body: &str) -> Option<char> {
-    let sum: u32 = body.chars().zip(WEIGHTS).map(|(c, weight)| c.to_digit(10).unwrap_or(0) * weight).sum();
+    let sum: u32 = body
+        .chars()
+        .zip(WEIGHTS)
+        .map(|(c, weight)| c.to_digit(10).unwrap_or(0) * weight)
+        .sum();
     CHECKS.chars().nth(usize::try_from(sum % 11).ok()?)
 }
 
@@ -84,7 +95,11 @@ mod tests {
             ("110101199003070214", "1990-03-07", 1),
         ] {
             let read = resident(number, today()).unwrap();
-            assert_eq!((read.birth.to_string().as_str(), read.sex), (birth, sex), "{number}");
+            assert_eq!(
+                (read.birth.to_string().as_str(), read.sex),
+                (birth, sex),
+                "{number}"
+            );
             assert_eq!(read.number, number);
         }
     }

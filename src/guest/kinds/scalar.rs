@@ -37,8 +37,13 @@ pub(super) fn scalar(field: &Field, value: &Value, context: &Context<'_>) -> Res
 /// When it is none.
 pub(super) fn code(value: &Value) -> Result<String, Reason> {
     let code = text::line(value, 60)?;
-    let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/' | '+' | ' ' | '&' | '\'');
-    if code.chars().all(fits) { Ok(code) } else { Err(Reason::InvalidCode) }
+    let fits =
+        |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/' | '+' | ' ' | '&' | '\'');
+    if code.chars().all(fits) {
+        Ok(code)
+    } else {
+        Err(Reason::InvalidCode)
+    }
 }
 
 /// One of a few words, in lower case.
@@ -47,7 +52,11 @@ pub(super) fn code(value: &Value) -> Result<String, Reason> {
 /// When it is another.
 pub(super) fn word(value: &Value, words: &[&str]) -> Result<String, Reason> {
     let code = code(value)?.to_lowercase().replace([' ', '-'], "_");
-    if words.contains(&code.as_str()) { Ok(code) } else { Err(Reason::InvalidCode) }
+    if words.contains(&code.as_str()) {
+        Ok(code)
+    } else {
+        Err(Reason::InvalidCode)
+    }
 }
 
 /// A list of codes, each once, in the order given; or the flaws of single ones.
@@ -102,23 +111,36 @@ fn token(value: &Value) -> Result<String, Reason> {
         return Err(Reason::Invalid);
     }
     let digits: String = token.chars().filter(char::is_ascii_digit).collect();
-    if card::is_number(&digits) { Err(Reason::CardNumber) } else { Ok(token) }
+    if card::is_number(&digits) {
+        Err(Reason::CardNumber)
+    } else {
+        Ok(token)
+    }
 }
 
 /// A vehicle plate: capitals and digits without separators.
 fn plate(value: &Value) -> Result<String, Reason> {
     let plate = text::compact(&text::line(value, 40)?);
-    let letters = plate.chars().all(char::is_alphanumeric) && plate.chars().any(|c| c.is_ascii_digit() || c.is_alphabetic());
+    let letters = plate.chars().all(char::is_alphanumeric)
+        && plate.chars().any(|c| c.is_ascii_digit() || c.is_alphabetic());
     if text::is_filler(&plate) {
         return Err(Reason::Placeholder);
     }
-    if letters && (2..=12).contains(&plate.chars().count()) { Ok(plate) } else { Err(Reason::Invalid) }
+    if letters && (2..=12).contains(&plate.chars().count()) {
+        Ok(plate)
+    } else {
+        Err(Reason::Invalid)
+    }
 }
 
 /// The address of an object kept elsewhere: one word.
 fn reference(value: &Value) -> Result<String, Reason> {
     let reference = text::line(value, LONGEST_LINE)?;
-    if reference.contains(char::is_whitespace) { Err(Reason::Invalid) } else { Ok(reference) }
+    if reference.contains(char::is_whitespace) {
+        Err(Reason::Invalid)
+    } else {
+        Ok(reference)
+    }
 }
 
 /// A number in another system: trimmed, not a filler.
@@ -127,5 +149,9 @@ fn reference(value: &Value) -> Result<String, Reason> {
 /// When it is none.
 pub(super) fn number(value: &Value, longest: usize) -> Result<String, Reason> {
     let number = text::line(value, longest)?;
-    if text::is_filler(&text::compact(&number)) { Err(Reason::Placeholder) } else { Ok(number) }
+    if text::is_filler(&text::compact(&number)) {
+        Err(Reason::Placeholder)
+    } else {
+        Ok(number)
+    }
 }

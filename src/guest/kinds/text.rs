@@ -9,7 +9,9 @@ use super::{LONGEST_NOTE, Reason, card};
 
 /// Lines of a data table, without comments.
 pub(super) fn table(text: &'static str) -> impl Iterator<Item = &'static str> {
-    text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'))
+    text.lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with('#'))
 }
 
 /// The values of one kind in the table of placeholders, lower-cased.
@@ -112,31 +114,56 @@ pub(super) fn is_masked(text: &str) -> bool {
     let mut longest_x = 0_usize;
     for c in text.chars() {
         mask_run = if is_mask(c) { mask_run + 1 } else { 0 };
-        x_run = if matches!(c, 'x' | 'X' | '×') { x_run + 1 } else { 0 };
+        x_run = if matches!(c, 'x' | 'X' | '×') {
+            x_run + 1
+        } else {
+            0
+        };
         longest_x = longest_x.max(x_run);
         if mask_run >= 2 {
             return true;
         }
     }
-    longest_x >= 3 && text.chars().all(|c| matches!(c, 'x' | 'X' | '×' | '+') || !c.is_alphabetic())
+    longest_x >= 3
+        && text
+            .chars()
+            .all(|c| matches!(c, 'x' | 'X' | '×' | '+') || !c.is_alphabetic())
 }
 
 /// Whether a text stands for a missing value.
 pub(super) fn is_placeholder(text: &str) -> bool {
     // "NULL" and "NONE" come from programs; Null is a surname.
     matches!(text, "null" | "NULL" | "none" | "NONE" | "nil" | "NIL")
-        || text.chars().all(|c| c.is_ascii_punctuation() || matches!(c, '。' | '—' | '–' | '？' | '、' | ' '))
+        || text
+            .chars()
+            .all(|c| c.is_ascii_punctuation() || matches!(c, '。' | '—' | '–' | '？' | '、' | ' '))
         || WORDS.contains(text.to_lowercase().as_str())
 }
 
 /// Whether a number is one that people type to get past a form: one digit repeated, or counting up.
 pub(super) fn is_filler(number: &str) -> bool {
     let repeated = number.len() >= 3 && number.chars().all(|c| number.starts_with(c));
-    repeated || (number.len() >= 6 && ["01234567890123456789", "12345678901234567890", "98765432109876543210"].iter().any(|run| run.starts_with(number)))
+    repeated
+        || (number.len() >= 6
+            && [
+                "01234567890123456789",
+                "12345678901234567890",
+                "98765432109876543210",
+            ]
+            .iter()
+            .any(|run| run.starts_with(number)))
 }
 
 /// The first bytes of JPEG, PNG, GIF, PDF, WebP and TIFF in Base64.
-const PICTURES: [&str; 7] = ["/9j/", "iVBORw0KGgo", "R0lGOD", "JVBERi0", "UklGR", "SUkqA", "TU0AK"];
+const PICTURES: [&str; 7] = [
+    "/9j/",
+    "iVBORw0KGgo",
+    "R0lGOD",
+    "JVBERi0",
+    "UklGR",
+    "SUkqA",
+    "TU0AK",
+];
 
 fn is_picture(text: &str) -> bool {
     let start: String = text.chars().take(64).collect::<String>().to_lowercase();
