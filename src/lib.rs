@@ -5,6 +5,7 @@
 //! (see `docs/architecture.md`; `tests/it/house.rs` holds it).
 
 pub mod access;
+pub mod app;
 pub mod audit;
 pub mod base;
 pub mod cli;
@@ -15,5 +16,7 @@ pub mod crypto;
 pub mod guest;
 pub mod keys;
 pub mod policy;
+pub mod routes;
 pub mod store;
 pub mod web;
+pub mod guest;

@@ -34,8 +34,13 @@ pub async fn authenticate<B: MessageBody + 'static>(
     };
     match caller {
         Ok(caller) => {
+            let within = access.rates.principal(caller.principal);
+            // Also before a refusal, for the access log.
             request.extensions_mut().insert(caller);
-            Ok(next.call(request).await?.map_into_left_body())
+            match within {
+                Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
+                Err(problem) => Ok(problem.refuse(request).map_into_right_body()),
+            }
         }
         Err(error) => {
             metrics::counter!("guest_vault_credentials_refused_total").increment(1);

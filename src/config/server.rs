@@ -44,6 +44,10 @@ pub struct ServerConfig {
     /// How long running requests may take to finish after a stop, in seconds.
     #[serde(deserialize_with = "lenient")]
     pub drain_seconds: u64,
+    /// How long new connections are still taken after a stop, in seconds, while `/readyz` already says no: time for
+    /// a load balancer to notice.
+    #[serde(deserialize_with = "lenient")]
+    pub drain_delay_seconds: u64,
     /// The most connections at once, over all workers.
     #[serde(deserialize_with = "lenient")]
     pub max_connections: usize,
@@ -71,6 +75,7 @@ impl Default for ServerConfig {
             body_limit_bytes: 1024 * 1024,
             timeout_seconds: 30,
             drain_seconds: 30,
+            drain_delay_seconds: 0,
             max_connections: 10_000,
             calls_per_second_principal: 1_000,
             calls_per_second_address: 2_000,

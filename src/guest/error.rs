@@ -3,8 +3,7 @@
 use crate::{
     audit::{AuditError, CommitError},
     base::GuestId,
-    crypto::OpenError,
-    keys::KeysError,
+    keys::{KeysError, OpenError},
     store::StoreError,
 };
 

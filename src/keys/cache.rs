@@ -70,19 +70,23 @@ impl KeyCache {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::guest_keys::Categories, *};
+
+    fn entry() -> Arc<Entry> {
+        Arc::new(Entry::new(Categories::NONE))
+    }
 
     #[test]
     fn keys_read_before_a_destruction_are_not_kept_after_it() {
         let (cache, guest) = (KeyCache::new(), GuestId::random());
         let since = cache.now();
-        cache.keep(guest, &Arc::default(), since);
+        cache.keep(guest, &entry(), since);
         assert!(cache.get(guest).is_some());
         cache.destroyed(guest);
         assert!(cache.get(guest).is_none());
-        cache.keep(guest, &Arc::default(), since);
+        cache.keep(guest, &entry(), since);
         assert!(cache.get(guest).is_none());
-        cache.keep(guest, &Arc::default(), cache.now());
+        cache.keep(guest, &entry(), cache.now());
         assert!(cache.get(guest).is_some());
     }
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{Category, GuestId},
+    audit::Receipt,
+    base::{Category, FieldIndex, GuestId, View},
     crypto::{Aad, DataKey, Sealed},
+    policy::Grant,
 };
 
 use super::{KeysError, OpenError};
@@ -30,6 +31,8 @@ pub(super) enum Held {
 pub(super) struct Categories(u32);
 
 impl Categories {
+    pub(super) const NONE: Self = Self(0);
+
     pub(super) fn of(categories: &[Category]) -> Self {
         Self(
             categories
@@ -50,10 +53,6 @@ impl Categories {
         Self(self.0 | other.0)
     }
 
-    pub(super) const fn intersection(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
     pub(super) const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
@@ -70,35 +69,53 @@ impl Categories {
 }
 
 /// What is known of one guest's keys; shared between the cache and those who use it.
-#[derive(Default)]
-pub(super) struct Entry(Vec<(Category, Held)>);
+pub(super) struct Entry {
+    /// The categories that were looked for: without a key here, there was none.
+    looked: Categories,
+    keys: Vec<(Category, Held)>,
+}
 
 impl Entry {
-    pub(super) fn insert(&mut self, category: Category, held: Held) {
-        self.0.push((category, held));
+    pub(super) const fn new(looked: Categories) -> Self {
+        Self {
+            looked,
+            keys: Vec::new(),
+        }
     }
 
+    pub(super) fn insert(&mut self, category: Category, held: Held) {
+        self.keys.push((category, held));
+    }
+
+    pub(super) const fn looked(&self) -> Categories {
+        self.looked
+    }
+
+    /// The categories with a key, damaged ones included.
     pub(super) fn categories(&self) -> Categories {
         Categories(
-            self.0
+            self.keys
                 .iter()
                 .fold(0, |bits, (category, _)| bits | Categories::bit(*category)),
         )
     }
 
     pub(super) const fn len(&self) -> usize {
-        self.0.len()
+        self.keys.len()
     }
 
     pub(super) fn damaged(&self) -> impl Iterator<Item = Category> {
-        self.0
+        self.keys
             .iter()
             .filter(|(_, held)| matches!(held, Held::Damaged))
             .map(|(category, _)| *category)
     }
 
     fn get(&self, category: Category) -> Option<&Held> {
-        self.0.iter().find(|(c, _)| *c == category).map(|(_, held)| held)
+        self.keys
+            .iter()
+            .find(|(c, _)| *c == category)
+            .map(|(_, held)| held)
     }
 }
 
@@ -125,11 +142,6 @@ impl GuestKeys {
     #[must_use]
     pub fn has(&self, category: Category) -> bool {
         self.held(category).is_some()
-    }
-
-    /// The categories that were asked for and are there.
-    pub(super) fn categories(&self) -> Categories {
-        self.entry.categories().intersection(self.asked)
     }
 
     /// Seals a value to its place under the key of its category.
@@ -171,10 +183,48 @@ impl GuestKeys {
         }
     }
 
-    /// The guest's handle in the audit log for a calendar year: not linkable to the guest, or to another year, once
-    /// the key of [`Category::Audit`] is destroyed. `None` without that key.
-    #[must_use]
-    pub fn pseudonym(&self, year: i32) -> Option<[u8; 16]> {
+    /// Opens a value for an answer: only against the durable record of a grant that shows the field.
+    ///
+    /// A grant that is not on record opens nothing; it does not compile:
+    ///
+    /// ```compile_fail,E0308
+    /// use guest_vault::{base::{Category, FieldIndex}, crypto::Aad, keys::{GuestKeys, OpenError, Plain}, policy::Grant};
+    ///
+    /// fn disclose(keys: &GuestKeys, grant: &Grant, sealed: &[u8], aad: &Aad<'_>) -> Result<Plain, OpenError> {
+    ///     keys.open(grant, FieldIndex(0), Category::Contact, sealed, aad)
+    /// }
+    /// ```
+    ///
+    /// The same with the receipt does:
+    ///
+    /// ```
+    /// use guest_vault::{audit::Receipt, base::{Category, FieldIndex}, crypto::Aad};
+    /// use guest_vault::{keys::{GuestKeys, OpenError, Plain}, policy::Grant};
+    ///
+    /// fn disclose(keys: &GuestKeys, on_record: &Receipt<Grant>, sealed: &[u8], aad: &Aad<'_>) -> Result<Plain, OpenError> {
+    ///     keys.open(on_record, FieldIndex(0), Category::Contact, sealed, aad)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`OpenError::NotGranted`] when the recorded grant does not show the field; otherwise as
+    /// [`GuestKeys::open_internal`].
+    pub fn open(
+        &self,
+        receipt: &Receipt<Grant>,
+        field: FieldIndex,
+        category: Category,
+        sealed: &[u8],
+        aad: &Aad<'_>,
+    ) -> Result<Plain, OpenError> {
+        if receipt.grant().view(field) == View::None {
+            return Err(OpenError::NotGranted);
+        }
+        self.open_internal(category, sealed, aad).map(Plain)
+    }
+
+    /// See [`super::Keyring::pseudonym`].
+    pub(super) fn pseudonym(&self, year: i32) -> Option<[u8; 16]> {
         let Some(Held::Open { key, .. }) = self.held(Category::Audit) else {
             return None;
         };
@@ -190,17 +240,19 @@ impl GuestKeys {
     }
 }
 
-/// A value opened for an answer. It cannot be printed or copied; a lint makes each look at it say why.
+/// A value opened for an answer. It cannot be printed or copied, and is wiped when dropped.
+///
+/// ```compile_fail,E0277
+/// fn show(value: guest_vault::keys::Plain) -> String {
+///     format!("{value:?}")
+/// }
+/// ```
 pub struct Plain(Zeroizing<Vec<u8>>);
 
 impl Plain {
-    pub(super) const fn new(bytes: Zeroizing<Vec<u8>>) -> Self {
-        Self(bytes)
-    }
-}
-
-impl ExposeSecret<[u8]> for Plain {
-    fn expose_secret(&self) -> &[u8] {
+    /// The value, for the mask and the answer.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 }

@@ -1,29 +1,23 @@
 //! The opened hierarchy: what the rest of the program asks for keys.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
-
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
     base::{Category, Clock, GuestId, micros},
-    crypto::{Aad, DataKey, IndexKey, KeyEncryptionKey, MacKey, Sealed},
+    crypto::{Aad, IndexKey, MacKey, Sealed},
     store::Store,
 };
 
 use super::{
     GuestKeys, KeyStatus, KeysError, MacPurpose, OpenError, RootKeyProvider, RootKeySource,
     cache::KeyCache,
-    guest_keys::{Categories, Entry, Held},
+    guest_keys::Categories,
     hierarchy::{VaultKeys, make},
-    sql::DataKeyRow,
     status,
 };
 
-/// The version of a data key until rotation makes another.
+/// The version of the key that seals the vault's own values, until rotation makes another.
 const FIRST: u16 = 1;
 /// The key category of what belongs to no guest; no [`Category`] has this number.
 const VAULT: u8 = 0;
@@ -31,10 +25,10 @@ const VAULT: u8 = 0;
 /// All keys of a vault. Opened once, shared as `Arc<Keyring>`.
 pub struct Keyring {
     provider: Box<dyn RootKeyProvider>,
-    store: Store,
-    clock: Clock,
-    keys: VaultKeys,
-    cache: KeyCache,
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) keys: VaultKeys,
+    pub(super) cache: KeyCache,
 }
 
 impl Keyring {
@@ -116,84 +110,6 @@ impl Keyring {
         Ok(self.keys.vault_data.open_bytes(sealed, &own(what, id))?)
     }
 
-    /// The data keys of a guest for some categories, from the cache or by one query; what does not exist is absent.
-    ///
-    /// Ask for the categories whose values are at hand: an absence is not remembered, because another process may
-    /// make the key the next moment.
-    ///
-    /// # Errors
-    /// When the key store cannot be reached.
-    pub async fn guest_keys(&self, guest: GuestId, categories: &[Category]) -> Result<GuestKeys, KeysError> {
-        let asked = Categories::of(categories);
-        if let Some(entry) = self.cached(guest, asked) {
-            return Ok(GuestKeys::new(guest, entry, asked));
-        }
-        let mut loaded = self.load(&[(guest, asked)]).await?;
-        let entry = loaded.remove(&guest).unwrap_or_default();
-        Ok(GuestKeys::new(guest, entry, asked))
-    }
-
-    /// [`Keyring::guest_keys`] of many guests, with one query for each 512. Every guest is in the answer.
-    ///
-    /// # Errors
-    /// When the key store cannot be reached.
-    pub async fn many_guest_keys(
-        &self,
-        guests: &[GuestId],
-        categories: &[Category],
-    ) -> Result<HashMap<GuestId, GuestKeys>, KeysError> {
-        let asked = Categories::of(categories);
-        let wanted: BTreeMap<GuestId, Categories> = guests.iter().map(|guest| (*guest, asked)).collect();
-        self.gather(&wanted).await
-    }
-
-    /// [`Keyring::guest_keys`], making the keys that are missing; they are durable before this returns. When two make
-    /// the same key at once, both get the one that was stored.
-    ///
-    /// # Errors
-    /// When the key store cannot be reached or written.
-    pub async fn ensure_guest_keys(
-        &self,
-        guest: GuestId,
-        categories: &[Category],
-    ) -> Result<GuestKeys, KeysError> {
-        let mut all = self.ensure_many(&[(guest, categories.to_vec())]).await?;
-        let absent = || GuestKeys::new(guest, Arc::default(), Categories::of(&[]));
-        Ok(all.remove(&guest).unwrap_or_else(absent))
-    }
-
-    /// [`Keyring::ensure_guest_keys`] of many guests, in one transaction.
-    ///
-    /// # Errors
-    /// When the key store cannot be reached or written; then no key was made.
-    pub async fn ensure_many(
-        &self,
-        wanted: &[(GuestId, Vec<Category>)],
-    ) -> Result<HashMap<GuestId, GuestKeys>, KeysError> {
-        let mut asked: BTreeMap<GuestId, Categories> = BTreeMap::new();
-        for (guest, categories) in wanted {
-            let more = Categories::of(categories);
-            asked
-                .entry(*guest)
-                .and_modify(|known| *known = known.union(more))
-                .or_insert(more);
-        }
-        let mut all = self.gather(&asked).await?;
-        let missing: BTreeMap<GuestId, Categories> = asked
-            .iter()
-            .map(|(guest, asked)| {
-                let there = all.get(guest).map_or(Categories::of(&[]), GuestKeys::categories);
-                (*guest, asked.without(there))
-            })
-            .filter(|(_, missing)| !missing.is_empty())
-            .collect();
-        if !missing.is_empty() {
-            let made = self.make_data_keys(&missing, &asked).await?;
-            all.extend(made);
-        }
-        Ok(all)
-    }
-
     /// Destroys data keys: of some categories, or of all. What they sealed can never be read again. Returns how many
     /// there were; destroying what is gone already is no error.
     ///
@@ -236,18 +152,11 @@ impl Keyring {
             .await?)
     }
 
-    /// The categories of these guests whose stored keys do not open.
-    ///
-    /// # Errors
-    /// When the key store cannot be reached.
-    pub async fn damaged_keys(&self, guests: &[GuestId]) -> Result<Vec<(GuestId, Category)>, KeysError> {
-        let all = Categories::of(&Category::ALL);
-        let wanted: Vec<_> = guests.iter().map(|guest| (*guest, all)).collect();
-        let loaded = self.load(&wanted).await?;
-        let damaged = loaded
-            .iter()
-            .flat_map(|(guest, entry)| entry.damaged().map(|category| (*guest, category)));
-        Ok(damaged.collect())
+    /// The guest's handle in the audit log for a calendar year: not linkable to the guest, or to another year, once
+    /// the key of [`Category::Audit`] is destroyed. `None` without that key.
+    #[must_use]
+    pub fn pseudonym(&self, keys: &GuestKeys, year: i32) -> Option<[u8; 16]> {
+        keys.pseudonym(year)
     }
 
     /// Where the keys are and in which state.
@@ -264,132 +173,6 @@ impl Keyring {
     /// What the provider says.
     pub async fn health(&self) -> Result<(), KeysError> {
         Ok(self.provider.health().await?)
-    }
-
-    /// The cached entry, if it has all that is asked.
-    fn cached(&self, guest: GuestId, asked: Categories) -> Option<Arc<Entry>> {
-        self.cache
-            .get(guest)
-            .filter(|entry| asked.without(entry.categories()).is_empty())
-    }
-
-    async fn gather(
-        &self,
-        wanted: &BTreeMap<GuestId, Categories>,
-    ) -> Result<HashMap<GuestId, GuestKeys>, KeysError> {
-        let mut all = HashMap::with_capacity(wanted.len());
-        let mut missed = Vec::new();
-        for (guest, asked) in wanted {
-            match self.cached(*guest, *asked) {
-                Some(entry) => {
-                    all.insert(*guest, GuestKeys::new(*guest, entry, *asked));
-                }
-                None => missed.push((*guest, *asked)),
-            }
-        }
-        let mut loaded = self.load(&missed).await?;
-        for (guest, asked) in missed {
-            let entry = loaded.remove(&guest).unwrap_or_default();
-            all.insert(guest, GuestKeys::new(guest, entry, asked));
-        }
-        Ok(all)
-    }
-
-    /// Reads and opens keys, past the cache, and keeps them there.
-    async fn load(
-        &self,
-        wanted: &[(GuestId, Categories)],
-    ) -> Result<HashMap<GuestId, Arc<Entry>>, KeysError> {
-        if wanted.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let since = self.cache.now();
-        let guests: Vec<GuestId> = wanted.iter().map(|(guest, _)| *guest).collect();
-        let rows = self.store.read().await?.data_keys(&guests).await?;
-        // What was cached is opened again too, so that no key outlives its time by being asked for in company.
-        let wanted = wanted.iter().map(|(guest, asked)| {
-            let known = self.cache.get(*guest).map(|entry| entry.categories());
-            (*guest, known.map_or(*asked, |known| known.union(*asked)))
-        });
-        let entries = self.open_rows(&rows, &wanted.collect());
-        for (guest, entry) in &entries {
-            self.cache.keep(*guest, entry, since);
-        }
-        Ok(entries)
-    }
-
-    /// Opens the wanted ones of the rows.
-    fn open_rows(
-        &self,
-        rows: &[DataKeyRow],
-        wanted: &HashMap<GuestId, Categories>,
-    ) -> HashMap<GuestId, Arc<Entry>> {
-        let mut entries: HashMap<GuestId, Entry> = HashMap::with_capacity(wanted.len());
-        // The rows of a guest mostly come together: its wrapping key is derived once.
-        let mut last: Option<(GuestId, i64, Option<KeyEncryptionKey>)> = None;
-        for row in rows {
-            let guest = GuestId(row.guest_id);
-            let Some(category) = category_of(row).filter(|c| wanted.get(&guest).is_some_and(|w| w.has(*c)))
-            else {
-                continue;
-            };
-            let (.., wrapping) = match last.take() {
-                Some(last) if (last.0, last.1) == (guest, row.epoch) => last,
-                _ => (guest, row.epoch, self.keys.wrapping(guest, row.epoch)),
-            };
-            let held = wrapping
-                .as_ref()
-                .map_or(Held::Damaged, |key| open_row(key, row, category));
-            entries.entry(guest).or_default().insert(category, held);
-            last = Some((guest, row.epoch, wrapping));
-        }
-        entries
-            .into_iter()
-            .map(|(guest, entry)| (guest, Arc::new(entry)))
-            .collect()
-    }
-
-    async fn make_data_keys(
-        &self,
-        missing: &BTreeMap<GuestId, Categories>,
-        asked: &BTreeMap<GuestId, Categories>,
-    ) -> Result<HashMap<GuestId, GuestKeys>, KeysError> {
-        let since = self.cache.now();
-        let now = micros(self.clock.now());
-        let mut made = Vec::new();
-        for (guest, categories) in missing {
-            let (epoch, wrapping) = self.keys.current_wrapping(*guest);
-            for category in categories.iter() {
-                made.push(DataKeyRow {
-                    guest_id: guest.0,
-                    category: category.code().into(),
-                    version: FIRST.into(),
-                    epoch,
-                    wrapped: wrapping.wrap(
-                        DataKey::random().material(),
-                        &context(*guest, category, FIRST).each_ref().map(Vec::as_slice),
-                    )?,
-                    created_at: now,
-                });
-            }
-        }
-        let guests: Vec<GuestId> = missing.keys().copied().collect();
-        let mut tx = self.store.begin().await?;
-        tx.add_data_keys(&made).await?;
-        let rows = tx.data_keys(&guests).await?;
-        tx.commit().await?;
-        let wanted = guests
-            .iter()
-            .filter_map(|g| asked.get(g).map(|asked| (*g, *asked)));
-        let entries = self.open_rows(&rows, &wanted.collect());
-        Ok(entries
-            .into_iter()
-            .map(|(guest, entry)| {
-                self.cache.keep(guest, &entry, since);
-                let asked = asked.get(&guest).copied().unwrap_or(Categories::of(&[]));
-                (guest, GuestKeys::new(guest, entry, asked))
-            })
-            .collect())
     }
 }
 
@@ -412,32 +195,4 @@ fn own(what: &str, id: Uuid) -> Aad<'_> {
         path: what,
         version: 0,
     }
-}
-
-fn category_of(row: &DataKeyRow) -> Option<Category> {
-    u8::try_from(row.category).ok().and_then(Category::from_code)
-}
-
-/// What a data key is bound to besides the guest's wrapping key.
-fn context(guest: GuestId, category: Category, version: u16) -> [Vec<u8>; 4] {
-    [
-        b"data key".to_vec(),
-        guest.0.as_bytes().to_vec(),
-        vec![category.code()],
-        version.to_be_bytes().to_vec(),
-    ]
-}
-
-fn open_row(wrapping: &KeyEncryptionKey, row: &DataKeyRow, category: Category) -> Held {
-    let opened = u16::try_from(row.version).ok().and_then(|version| {
-        let context = context(GuestId(row.guest_id), category, version);
-        let key = wrapping
-            .unwrap(&row.wrapped, &context.each_ref().map(Vec::as_slice))
-            .ok()?;
-        Some(Held::Open {
-            version,
-            key: DataKey::new(key),
-        })
-    });
-    opened.unwrap_or(Held::Damaged)
 }

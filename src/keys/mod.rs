@@ -11,6 +11,7 @@
 //! stops the start; nothing is ever made anew over existing data.
 
 mod cache;
+mod data_keys;
 mod error;
 mod guest_keys;
 mod hierarchy;

@@ -2,23 +2,31 @@
 
 pub mod etag;
 pub mod headers;
+pub mod health;
 pub mod json;
 mod limits;
 pub mod metrics;
+pub mod openapi;
+mod operation;
 pub mod page;
 pub mod peer;
 mod problem;
 pub mod query;
 mod rate;
 mod reason;
+mod reference;
 pub mod request;
 pub mod scan;
+pub mod tls;
 
 pub use etag::{ETag, IfMatch};
+pub use health::{Check, Readiness};
 pub use json::{JsonBytes, MergePatch, StrictJson};
 pub use limits::Limits;
+pub use openapi::Contract;
+pub use operation::{operation, refusals};
 pub use page::{Listing, Page};
 pub use problem::{FieldProblem, Kind, PROBLEM_JSON, Problem, ProblemDocument};
 pub use query::{PathId, StrictQuery, path_id};
 pub use rate::RateLimits;
-pub use request::{ClientAddress, Door};
+pub use request::{ClientAddress, Door, request_id};

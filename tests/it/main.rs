@@ -5,7 +5,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod dependencies;
+mod docs;
 mod house;
+mod keys;
 mod migrations;
+mod statements;
 mod tools;
+mod vectors;

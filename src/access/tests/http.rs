@@ -23,6 +23,7 @@ use crate::{
     access::{Access, Issuers, Known, Principals, authenticate, operator},
     base::{Caller, Clock, Errand, RequestId},
     config::JwksSource,
+    web::RateLimits,
 };
 
 struct Vault {
@@ -30,6 +31,7 @@ struct Vault {
     issuer: TestIssuer,
     principals: Arc<Principals>,
     issuers: Arc<Issuers>,
+    rates: Arc<RateLimits>,
 }
 
 impl Vault {
@@ -46,6 +48,7 @@ impl Vault {
             issuer,
             principals,
             issuers: Arc::new(issuers),
+            rates: Arc::new(RateLimits::new(0, 0)),
         }
     }
 
@@ -67,6 +70,7 @@ impl Vault {
         let access = Access {
             principals: self.principals.clone(),
             issuers: self.issuers.clone(),
+            rates: Arc::clone(&self.rates),
             log: self.house.log.clone(),
             clock: self.house.clock.clone(),
         };
@@ -306,4 +310,24 @@ async fn actor_and_reason_are_checked_and_kept() {
             "{told}"
         );
     }
+}
+
+#[actix_web::test]
+async fn each_principal_has_a_rate_of_its_own() {
+    let mut vault = Vault::new().await;
+    vault.rates = Arc::new(RateLimits::new(1, 0));
+    let (busy, calm) = (vault.key(&["LIS01"]).await, vault.key(&["LIS01"]).await);
+    let call = async |key: &str| {
+        vault
+            .call("who", &[("authorization", &format!("Bearer {key}"))])
+            .await
+            .0
+            .as_u16()
+    };
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        statuses.push(call(&busy).await);
+    }
+    assert_eq!((statuses[0], statuses[4]), (200, 429));
+    assert_eq!(call(&calm).await, 200);
 }

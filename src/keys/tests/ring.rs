@@ -232,11 +232,11 @@ async fn keys_are_only_those_asked_for() {
 }
 
 #[tokio::test]
-async fn a_key_that_another_process_made_is_found_at_once() {
+async fn a_key_that_another_process_made_is_found_by_asking_again() {
     let bench = Bench::new().await;
     let (one, two) = (bench.open(true).await.unwrap(), bench.open(true).await.unwrap());
-    let guest = GuestId::random();
-    let contact = &[Category::Contact];
+    let (guest, contact) = (GuestId::random(), &[Category::Contact]);
+    let at = place(guest, "phones");
     assert!(
         !two.guest_keys(guest, contact)
             .await
@@ -244,12 +244,46 @@ async fn a_key_that_another_process_made_is_found_at_once() {
             .has(Category::Contact)
     );
     let made = one.ensure_guest_keys(guest, contact).await.unwrap();
-    let sealed = made
-        .seal(Category::Contact, &place(guest, "phones"), b"1")
-        .unwrap();
-    let found = two.guest_keys(guest, contact).await.unwrap();
-    let opened = found.open_internal(Category::Contact, sealed.as_bytes(), &place(guest, "phones"));
+    let sealed = made.seal(Category::Contact, &at, b"1").unwrap();
+    assert!(
+        !two.guest_keys(guest, contact)
+            .await
+            .unwrap()
+            .has(Category::Contact),
+        "remembered"
+    );
+    let found = two.fresh_guest_keys(guest, contact).await.unwrap();
+    let opened = found.open_internal(Category::Contact, sealed.as_bytes(), &at);
     assert_eq!(opened.unwrap().as_slice(), b"1");
+    assert!(
+        two.guest_keys(guest, contact)
+            .await
+            .unwrap()
+            .has(Category::Contact)
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_sealed_under_a_key_that_another_process_destroyed() {
+    let bench = Bench::new().await;
+    let (one, two) = (bench.open(true).await.unwrap(), bench.open(true).await.unwrap());
+    let (guest, contact) = (GuestId::random(), &[Category::Contact]);
+    let at = place(guest, "phones");
+    two.ensure_guest_keys(guest, contact).await.unwrap();
+    one.destroy(guest, None).await.unwrap();
+    let keys = two.ensure_guest_keys(guest, contact).await.unwrap();
+    let sealed = keys.seal(Category::Contact, &at, b"1").unwrap();
+    let cold = bench
+        .open(false)
+        .await
+        .unwrap()
+        .guest_keys(guest, contact)
+        .await
+        .unwrap();
+    assert!(
+        cold.open_internal(Category::Contact, sealed.as_bytes(), &at)
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -485,7 +519,9 @@ async fn no_key_lies_in_clear_in_the_key_store() {
         .await
         .unwrap();
     let text = fs::read_to_string(bench.path("root.key")).unwrap();
-    let root = data_encoding::BASE64.decode(text.trim()[8..].as_bytes()).unwrap();
+    let root = data_encoding::BASE64
+        .decode(&text.trim().as_bytes()[8..])
+        .unwrap();
     for file in ["keys.db", "keys.db-wal"] {
         let bytes = fs::read(bench.path(file)).unwrap();
         assert!(!bytes.windows(32).any(|window| window == root));

@@ -1,0 +1,175 @@
+//! Floor 8: all that a request needs, built once from the configuration.
+
+use std::sync::Arc;
+
+use crate::{
+    access::{Access, Issuers, IssuersError, Known, Principals, SecretHashKey},
+    audit::Log,
+    base::{Clock, PropertyTreeError},
+    config::{Config, ProviderKind},
+    crypto::MacKey,
+    guest::{GuestError, Vault, kinds},
+    keys::{Keyring, KeysError, MacPurpose, RootKeySource},
+    policy::{Policies, PolicyError, PolicySource},
+    store::{Store, StoreError, StoreUrl, Which},
+};
+
+/// Everything, opened. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// Guests: data, keys, policy, log, clock.
+    pub vault: Vault,
+    /// Who calls.
+    pub access: Access,
+    /// Where wrapped keys lie.
+    pub key_store: Store,
+}
+
+/// Could not start, because …
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The tree of properties.
+    #[error(transparent)]
+    Properties(#[from] PropertyTreeError),
+    /// The data.
+    #[error("the database: {0}")]
+    Data(#[source] StoreError),
+    /// The key store.
+    #[error("the key store: {0}")]
+    KeyStore(#[source] StoreError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The issuers of tokens.
+    #[error(transparent)]
+    Issuers(#[from] IssuersError),
+    /// What an open vault answers.
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+}
+
+/// The configured root key.
+#[must_use]
+pub fn root_key(config: &Config) -> RootKeySource {
+    match config.keys.provider {
+        ProviderKind::File => RootKeySource::File(config.key_file()),
+        ProviderKind::Passphrase => RootKeySource::Passphrase(
+            config
+                .keys
+                .passphrase_file
+                .clone()
+                .unwrap_or_else(|| config.key_file()),
+        ),
+    }
+}
+
+/// Opens the two databases, their tables not yet touched.
+///
+/// # Errors
+/// When one of them cannot be reached.
+pub async fn open_stores(config: &Config) -> Result<(Store, Store), AppError> {
+    let url: StoreUrl = config.database_url().parse().map_err(AppError::Data)?;
+    let keys_url: StoreUrl = match config.keys_url() {
+        Some(text) => text.parse().map_err(AppError::KeyStore)?,
+        None => url.default_keys(),
+    };
+    let connections = config.database.max_connections;
+    let data = Store::open(&url, connections).await.map_err(AppError::Data)?;
+    let keys = Store::open(&keys_url, connections)
+        .await
+        .map_err(AppError::KeyStore)?;
+    Ok((data, keys))
+}
+
+/// Whether nothing was ever stored: only then may keys be made.
+async fn is_fresh(store: &Store) -> Result<bool, StoreError> {
+    let mut conn = store.read().await?;
+    Ok(conn.guests_count().await? == 0 && conn.audit_count().await? == 0)
+}
+
+/// The key under which secrets of API keys are hashed.
+struct HashKey(Arc<Keyring>);
+
+impl SecretHashKey for HashKey {
+    fn secret_hash_key(&self) -> &MacKey {
+        self.0.mac(MacPurpose::ApiKeyHash)
+    }
+}
+
+impl App {
+    /// Opens everything, brings tables up to date, makes keys for a new vault.
+    ///
+    /// # Errors
+    /// With what to do about it.
+    pub async fn open(config: &Config, clock: Clock) -> Result<Self, AppError> {
+        let properties = config.properties()?;
+        let source = config
+            .policies
+            .dir
+            .clone()
+            .map_or(PolicySource::BuiltIn, PolicySource::Folder);
+        let policies = Policies::load(source, &properties)?;
+        let (store, key_store) = open_stores(config).await?;
+        Self::assemble(config, clock, (store, key_store), Arc::new(policies)).await
+    }
+
+    /// The same over databases and a policy that are open already.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub async fn assemble(
+        config: &Config,
+        clock: Clock,
+        (store, key_store): (Store, Store),
+        policies: Arc<Policies>,
+    ) -> Result<Self, AppError> {
+        store.migrate(Which::Data).await.map_err(AppError::Data)?;
+        key_store.migrate(Which::Keys).await.map_err(AppError::KeyStore)?;
+        let fresh = is_fresh(&store).await.map_err(AppError::Data)?;
+        let keys = Arc::new(Keyring::open(&root_key(config), key_store.clone(), fresh, clock.clone()).await?);
+        let log = Log::start(store.clone());
+        let hash_key: Arc<dyn SecretHashKey> = Arc::new(HashKey(Arc::clone(&keys)));
+        let principals = Principals::start(store.clone(), log.clone(), hash_key, clock.clone());
+        let issuers = Issuers::open(&config.issuers, clock.clone()).await?;
+        let vault = Vault {
+            store,
+            log: log.clone(),
+            keys,
+            policies,
+            clock: clock.clone(),
+            properties: Arc::new(config.properties()?),
+        };
+        let access = Access {
+            principals: Arc::new(principals),
+            issuers: Arc::new(issuers),
+            log,
+            clock,
+        };
+        // Loading the numbering plans of all countries takes a tenth of a second: now, not in the first request.
+        kinds::warm_up();
+        Ok(Self {
+            vault,
+            access,
+            key_store,
+        })
+    }
+
+    /// What errands are checked against.
+    #[must_use]
+    pub fn known(&self) -> Known {
+        let policies = Arc::clone(&self.vault.policies);
+        Known {
+            properties: Arc::clone(&self.vault.properties),
+            purpose: Box::new(move |purpose| policies.current().purpose(purpose).is_some()),
+        }
+    }
+
+    /// Lets running statements finish and closes both databases.
+    pub async fn close(&self) {
+        self.vault.store.close().await;
+        self.key_store.close().await;
+    }
+}
