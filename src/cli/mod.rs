@@ -3,5 +3,6 @@
 pub mod demo;
 pub mod import;
 pub mod logging;
+pub mod policy;
 pub mod principal;
 pub mod server;

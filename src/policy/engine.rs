@@ -220,7 +220,7 @@ impl Engine {
         let place = model
             .get_mut(section)
             .and_then(|assertions| assertions.get_mut(key));
-        let place = place.ok_or_else(|| unusable(&format!("it has no `{key}`")))?;
+        let place = place.ok_or_else(|| unusable(format!("it has no `{key}`")))?;
         let policy = place.get_mut_policy();
         policy.clear();
         policy.extend(rows);
@@ -312,9 +312,9 @@ fn read_model(text: &str) -> Result<DefaultModel, PolicyError> {
             .get_model()
             .get(section)
             .and_then(|assertions| assertions.get(key));
-        if !found.is_some_and(|assertion| squeezed(&assertion.value) == squeezed(expected)) {
+        if found.is_none_or(|assertion| squeezed(&assertion.value) != squeezed(expected)) {
             let written = expected.replace("p_eft", "p.eft");
-            return Err(unusable(&format!(
+            return Err(unusable(format!(
                 "`{key}` must be `{written}`; only the matchers may be changed"
             )));
         }

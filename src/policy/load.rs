@@ -4,6 +4,7 @@
 //! A file that is none of a policy's is refused, because a misspelt `rule.csv` would silently change nothing.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -82,18 +83,28 @@ impl Files {
         })
     }
 
-    /// The first 16 hexadecimal digits of the SHA-256 over all files, each with its name and length.
-    pub(super) fn version(&self) -> String {
-        let texts = [
+    /// Each file, and whether its text is not the built-in one.
+    pub(super) fn overrides(&self) -> BTreeMap<String, bool> {
+        let own = NAMES.iter().zip(self.texts()).zip(BUILT_IN);
+        own.map(|((name, text), built_in)| ((*name).to_owned(), text != built_in))
+            .collect()
+    }
+
+    fn texts(&self) -> [&str; 6] {
+        [
             &self.model,
             &self.roles,
             &self.rules,
             &self.purposes,
             &self.fields,
             &self.cases,
-        ];
+        ]
+    }
+
+    /// The first 16 hexadecimal digits of the SHA-256 over all files, each with its name and length.
+    pub(super) fn version(&self) -> String {
         let mut all = String::new();
-        for (name, text) in NAMES.iter().zip(texts) {
+        for (name, text) in NAMES.iter().zip(self.texts()) {
             all.extend([name, "\n", &text.len().to_string(), "\n", text]);
         }
         let hash = data_encoding::HEXLOWER.encode(&sha256(all.as_bytes()));

@@ -8,18 +8,25 @@
 //! The order of a disclosure begins here: only [`Snapshot::decide`] makes a [`Grant`], and only a [`Grant`]
 //! narrowed to the facts of one guest has views.
 
+#![expect(
+    clippy::similar_names,
+    reason = "roles and rules are what a policy is made of"
+)]
+
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Category, ConsentId, Purpose, StayState};
 
+pub mod api;
 pub mod cases;
 mod compile;
 mod engine;
 mod error;
 mod explain;
 mod grant;
+mod inspect;
 mod load;
 mod noting;
 mod purposes;
@@ -36,6 +43,7 @@ pub use cases::CaseReport;
 pub use error::PolicyError;
 pub use explain::{ConsentAsked, Decision, ExplainError, ExplainRequest, Explanation, RuleText};
 pub use grant::Grant;
+pub use inspect::{Desk, DeskError, PolicyAnswer, PurposeAnswer, RoleAnswer};
 pub use load::PolicySource;
 pub use reload::{Policies, Reload};
 pub use roles::RoleEntry;

@@ -113,10 +113,10 @@ impl Rules {
                 ["set", set, of] => reader.add_set(&line, set, of)?,
                 ["right", roles, rights] => self.rights.push(reader.right(&line, roles, rights)?),
                 ["allow", rest @ ..] if rest.len() == 7 => {
-                    self.fields.push(reader.rule(&line, Effect::Allow, rest)?)
+                    self.fields.push(reader.rule(&line, Effect::Allow, rest)?);
                 }
                 ["deny", rest @ ..] if rest.len() == 7 => {
-                    self.fields.push(reader.rule(&line, Effect::Deny, rest)?)
+                    self.fields.push(reader.rule(&line, Effect::Deny, rest)?);
                 }
                 _ => return Err(line.wrong(name, SHAPE)),
             }
@@ -144,6 +144,11 @@ fn ceiling(purpose: &PurposeRule, catalogue: &Catalogue) -> Option<Rule> {
         views: Words::Any,
         text: format!("purpose `{}` touches no other category", purpose.code),
     })
+}
+
+/// The fixed rules also name roles and classes that a hotel may have left out.
+fn lenient(line: &Line<'_>) -> bool {
+    line.at.file == RuleFile::Fixed
 }
 
 struct Reader<'a> {
@@ -218,11 +223,6 @@ impl Reader<'_> {
         ))
     }
 
-    /// The fixed rules also name roles and classes that a hotel may have left out.
-    fn lenient(&self, line: &Line<'_>) -> bool {
-        line.at.file == RuleFile::Fixed
-    }
-
     fn role_words(&self) -> impl Iterator<Item = &str> {
         self.words.roles.all().map(|role| role.as_str())
     }
@@ -248,7 +248,7 @@ impl Reader<'_> {
         for word in self.unfold(line, text)? {
             let found = |word: &str| {
                 let found = self.paths(word);
-                if found.is_empty() && !self.lenient(line) {
+                if found.is_empty() && !lenient(line) {
                     return Err(line.wrong(self.name, self.unknown_field(word)));
                 }
                 Ok(found)
@@ -263,7 +263,7 @@ impl Reader<'_> {
         }
         chosen.sort();
         chosen.dedup();
-        if chosen.is_empty() && !self.lenient(line) {
+        if chosen.is_empty() && !lenient(line) {
             return Err(line.wrong(
                 self.name,
                 format!("`{text}` leaves no field; write what is meant before the `!`"),
@@ -326,7 +326,7 @@ impl Reader<'_> {
         let known: Vec<&str> = known.into_iter().collect();
         let words = self.unfold(line, text)?;
         for word in &words {
-            if !self.lenient(line) && !known.contains(&word.as_str()) {
+            if !lenient(line) && !known.contains(&word.as_str()) {
                 let hint = did_you_mean(word, known.iter().copied());
                 return Err(line.wrong(self.name, format!("there is no {what} `{word}`{hint}")));
             }

@@ -1,18 +1,18 @@
 //! One policy, loaded and compiled: immutable, so a request decides by one version from beginning to end.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
 use super::{
-    Grant, PolicyError, PolicySource, PurposeRule, Right, RoleEntry, RuleId, Version, cases,
+    Grant, PolicyError, PolicySource, PurposeRule, Right, RoleEntry, RuleId, RuleText, Version, cases,
     compile::{Parts, compile},
     grant::Terms,
     load::Files,
     purposes,
     roles::Roles,
-    rules::{Rules, Vocabulary},
+    rules::{Effect, Rules, Vocabulary},
     table::{Row, Table},
 };
 use crate::base::{Action, Catalogue, FieldSet, PropertyCode, PropertyKind, PropertyTree, Purpose, Role};
@@ -30,6 +30,7 @@ pub struct Snapshot {
     pub(super) property: PropertyCode,
     /// Every rule as it is written.
     pub(super) texts: BTreeMap<RuleId, String>,
+    allows: Vec<RuleId>,
     slots: HashMap<Role, Slot>,
     by_code: HashMap<Purpose, Arc<PurposeRule>>,
     nothing: Arc<Row>,
@@ -53,7 +54,15 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// As [`Snapshot::load`], without its cases.
+    /// As [`Snapshot::load`], without its cases: to tell all that fail, not only that one does.
+    ///
+    /// # Errors
+    /// As [`Snapshot::load`].
+    pub fn without_cases(source: &PolicySource, tree: &PropertyTree) -> Result<Self, PolicyError> {
+        Self::compile(Files::read(source)?, tree)
+    }
+
+    /// The same of texts already read.
     pub(super) fn compile(files: Files, tree: &PropertyTree) -> Result<Self, PolicyError> {
         let hotel = tree
             .iter()
@@ -111,6 +120,12 @@ impl Snapshot {
                 .iter()
                 .map(|rule| (rule.code.clone(), Arc::clone(rule)))
                 .collect(),
+            allows: rules
+                .fields
+                .iter()
+                .filter(|rule| rule.effect == Effect::Allow)
+                .map(|rule| rule.id)
+                .collect(),
             nothing: Arc::new(Row::new(Vec::new())),
             catalogue,
             roles,
@@ -126,6 +141,43 @@ impl Snapshot {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// casbin's model.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.files.model
+    }
+
+    /// Every rule about fields as it is written, by file and line.
+    pub fn rules(&self) -> impl Iterator<Item = RuleText> + '_ {
+        self.texts.keys().map(|rule| self.rule_text(*rule))
+    }
+
+    /// Allow rules that decide nothing: others show as much, or deny it.
+    pub fn idle_rules(&self) -> impl Iterator<Item = RuleText> + '_ {
+        let deciding: HashSet<RuleId> = self
+            .table
+            .rows()
+            .flat_map(|row| row.cells())
+            .filter_map(|c| c.rule)
+            .collect();
+        self.allows
+            .iter()
+            .filter(move |rule| !deciding.contains(*rule))
+            .map(|rule| self.rule_text(*rule))
+    }
+
+    /// Each file, and whether it is the hotel's own instead of the built-in one.
+    #[must_use]
+    pub fn overrides(&self) -> BTreeMap<String, bool> {
+        self.files.overrides()
+    }
+
+    /// The first hotel of the tree: where a question names no property.
+    #[must_use]
+    pub fn first_property(&self) -> &PropertyCode {
+        &self.property
     }
 
     /// The fields there are.

@@ -1,0 +1,91 @@
+//! The calls about the policy: parse, call, map.
+
+use actix_web::{
+    HttpRequest, Responder,
+    web::{self, Data},
+};
+
+use super::{
+    ExplainError, ExplainRequest, Explanation,
+    inspect::{Desk, DeskError, PolicyAnswer},
+};
+use crate::{
+    base::Caller,
+    web::{Kind, Problem, ProblemDocument, StrictJson, request_id},
+};
+
+/// The calls of this folder; the routes are in `routes.rs`.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(get_policy, explain))]
+pub struct Calls;
+
+/// The refusals that any of these calls may give.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "describes answers that `web::Problem` gives")]
+enum Refusals {
+    /// The request is not valid, or uses a word that is not of this policy.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(ProblemDocument),
+    /// No valid credential.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(ProblemDocument),
+    /// Not for this caller.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(ProblemDocument),
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(ProblemDocument),
+    /// The body is not JSON.
+    #[response(status = 415, content_type = "application/problem+json")]
+    MediaType(ProblemDocument),
+    /// Too many calls.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(ProblemDocument),
+    /// The record cannot be made durable.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(ProblemDocument),
+}
+
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Forbidden => Self::new(Kind::Forbidden),
+            DeskError::NotRecorded(_) => Self::new(Kind::Unavailable),
+            DeskError::Unknown(unknown) => {
+                let field = match unknown {
+                    ExplainError::Role(_) => "role",
+                    ExplainError::Property(_) => "property",
+                    ExplainError::Purpose(_) => "purpose",
+                    ExplainError::Field(_) => "field",
+                };
+                Self::new(Kind::InvalidRequest)
+                    .field(field, "is not of this policy; GET /v1/policy lists what is")
+            }
+        }
+    }
+}
+
+/// The policy in force: model, roles, purposes, rules, fields and their version.
+#[utoipa::path(get, path = "/v1/policy", tag = "policy", responses((status = 200, body = PolicyAnswer), Refusals))]
+pub(crate) async fn get_policy(
+    desk: Data<Desk>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<impl Responder, Problem> {
+    Ok(web::Json(desk.show(&caller, request_id(&request)).await?))
+}
+
+/// One decision: how a field is shown, the rule that made it, the consent it asks for.
+#[utoipa::path(
+    post, path = "/v1/policy/explain", tag = "policy", request_body = ExplainRequest,
+    responses((status = 200, body = Explanation), Refusals)
+)]
+pub(crate) async fn explain(
+    desk: Data<Desk>,
+    caller: Caller,
+    asked: StrictJson<ExplainRequest>,
+    request: HttpRequest,
+) -> Result<impl Responder, Problem> {
+    let explained = desk.explain(&caller, request_id(&request), &asked.0).await?;
+    Ok(web::Json(explained))
+}

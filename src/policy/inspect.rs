@@ -1,0 +1,170 @@
+//! Showing the policy to those who may see it, and explaining it; each look is recorded.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{ExplainError, ExplainRequest, Explanation, LegalBasis, Policies, Right, RuleText, Snapshot};
+use crate::{
+    audit::{Act, AuditError, Event, Log, Receipt},
+    base::{Caller, Category, Clock, Field, Purpose, RequestId, Role},
+};
+
+/// What reading the policy needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    /// The policy in force.
+    pub policies: Arc<Policies>,
+    /// The record of every look.
+    pub log: Log,
+    /// When it is.
+    pub clock: Clock,
+}
+
+/// Could not, because …
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The role has not the right to read the policy.
+    #[error("this role may not read the policy")]
+    Forbidden,
+    /// The question uses a word that is not of this policy.
+    #[error(transparent)]
+    Unknown(#[from] ExplainError),
+    /// The look could not be recorded, so there is nothing to show.
+    #[error(transparent)]
+    NotRecorded(#[from] AuditError),
+}
+
+/// A role.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RoleAnswer {
+    /// Its code.
+    code: Role,
+    /// Its abbreviation in the matrix.
+    #[schema(max_length = 40)]
+    short: String,
+    /// Who that is.
+    #[schema(max_length = 400)]
+    description: String,
+    /// What it may do besides seeing guests' fields.
+    rights: Vec<Right>,
+}
+
+/// A purpose.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PurposeAnswer {
+    /// Its code.
+    code: Purpose,
+    /// What it covers.
+    #[schema(max_length = 400)]
+    description: String,
+    /// The ground it rests on.
+    legal_basis: LegalBasis,
+    /// Whether it shows nothing without a live consent.
+    needs_consent: bool,
+    /// Who receives the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 60)]
+    recipient: Option<String>,
+    /// The most it may touch.
+    categories: Vec<Category>,
+}
+
+/// The policy in force.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PolicyAnswer {
+    /// Its version.
+    #[schema(max_length = 16)]
+    version: String,
+    /// casbin's model.
+    #[schema(max_length = 20_000)]
+    model: String,
+    /// The roles.
+    roles: Vec<RoleAnswer>,
+    /// The purposes.
+    purposes: Vec<PurposeAnswer>,
+    /// The rules, in the order of their files; the fixed ones and the purposes' ceilings among them.
+    rules: Vec<RuleText>,
+    /// The fields.
+    fields: Vec<Field>,
+    /// Each file, and whether it is the hotel's own instead of the built-in one.
+    overrides: BTreeMap<String, bool>,
+}
+
+impl PolicyAnswer {
+    /// What a snapshot holds, for people.
+    #[must_use]
+    pub fn of(policy: &Snapshot) -> Self {
+        let rights = |role: &Role| {
+            Right::ALL
+                .into_iter()
+                .filter(|right| policy.allows(role, *right))
+                .collect()
+        };
+        let roles = policy.roles().iter().map(|role| RoleAnswer {
+            code: role.code.clone(),
+            short: role.short.clone(),
+            description: role.description.clone(),
+            rights: rights(&role.code),
+        });
+        let purposes = policy.purposes().map(|rule| PurposeAnswer {
+            code: rule.code.clone(),
+            description: rule.description.clone(),
+            legal_basis: rule.legal_basis,
+            needs_consent: rule.needs_consent,
+            recipient: rule.recipient.clone(),
+            categories: rule.categories.clone(),
+        });
+        Self {
+            version: policy.version().to_owned(),
+            model: policy.model().to_owned(),
+            roles: roles.collect(),
+            purposes: purposes.collect(),
+            rules: policy.rules().collect(),
+            fields: policy
+                .catalogue()
+                .iter()
+                .map(|(_, field)| field.clone())
+                .collect(),
+            overrides: policy.overrides(),
+        }
+    }
+}
+
+impl Desk {
+    /// The policy in force.
+    ///
+    /// # Errors
+    /// [`DeskError::Forbidden`], and when the look cannot be recorded.
+    pub async fn show(&self, caller: &Caller, request: RequestId) -> Result<PolicyAnswer, DeskError> {
+        let policy = self.enter(caller, request).await?;
+        Ok(PolicyAnswer::of(&policy))
+    }
+
+    /// One decision of the policy in force, explained.
+    ///
+    /// # Errors
+    /// As [`Desk::show`]; [`DeskError::Unknown`] for words that are not of this policy.
+    pub async fn explain(
+        &self,
+        caller: &Caller,
+        request: RequestId,
+        asked: &ExplainRequest,
+    ) -> Result<Explanation, DeskError> {
+        let policy = self.enter(caller, request).await?;
+        Ok(policy.explain(asked)?)
+    }
+
+    async fn enter(&self, caller: &Caller, request: RequestId) -> Result<Arc<Snapshot>, DeskError> {
+        let policy = self.policies.current();
+        let mut event = Event::by(caller, Act::ReadPolicy, request, self.clock.now());
+        event.policy_version = Some(policy.version().to_owned());
+        if !policy.allows(&caller.role, Right::ReadPolicy) {
+            let _: Receipt<()> = self.log.record(event.denied("policy"), ()).await?;
+            return Err(DeskError::Forbidden);
+        }
+        let _: Receipt<()> = self.log.record(event, ()).await?;
+        Ok(policy)
+    }
+}
