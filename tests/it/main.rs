@@ -8,6 +8,7 @@ mod support;
 mod access;
 mod dependencies;
 mod docs;
+mod guests;
 mod house;
 mod keys;
 mod migrations;
