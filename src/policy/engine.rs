@@ -182,6 +182,15 @@ impl Engine {
                 .any(|name| manager.has_link(property.as_str(), name, None))
     }
 
+    #[cfg(test)]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "shows that a disabled enforcer is no way in"
+    )]
+    pub(super) fn disable(&mut self) {
+        self.enforcer.enable_enforce(false);
+    }
+
     fn is_empty(&self) -> bool {
         let model = self.enforcer.get_model().get_model();
         model
