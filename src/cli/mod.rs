@@ -2,4 +2,6 @@
 
 pub mod demo;
 pub mod import;
+pub mod logging;
 pub mod principal;
+pub mod server;
