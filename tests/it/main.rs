@@ -9,5 +9,6 @@ mod dependencies;
 mod docs;
 mod house;
 mod migrations;
+mod pooler;
 mod statements;
 mod tools;
