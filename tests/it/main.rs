@@ -12,6 +12,7 @@ mod guests;
 mod house;
 mod keys;
 mod migrations;
+mod pooler;
 mod statements;
 mod tools;
 mod vectors;
