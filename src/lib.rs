@@ -17,7 +17,5 @@ pub mod guest;
 pub mod keys;
 pub mod policy;
 pub mod routes;
-pub mod keys;
-pub mod policy;
 pub mod store;
 pub mod web;
