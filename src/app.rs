@@ -7,9 +7,9 @@ use crate::{
     audit::Log,
     base::{Clock, PropertyTreeError},
     config::{Config, ProviderKind},
+    crypto::MacKey,
     guest::{GuestError, Vault, kinds},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
-    crypto::MacKey,
     policy::{Policies, PolicyError, PolicySource},
     store::{Store, StoreError, StoreUrl, Which},
 };
@@ -56,9 +56,13 @@ pub enum AppError {
 pub fn root_key(config: &Config) -> RootKeySource {
     match config.keys.provider {
         ProviderKind::File => RootKeySource::File(config.key_file()),
-        ProviderKind::Passphrase => {
-            RootKeySource::Passphrase(config.keys.passphrase_file.clone().unwrap_or_else(|| config.key_file()))
-        }
+        ProviderKind::Passphrase => RootKeySource::Passphrase(
+            config
+                .keys
+                .passphrase_file
+                .clone()
+                .unwrap_or_else(|| config.key_file()),
+        ),
     }
 }
 
@@ -74,7 +78,9 @@ pub async fn open_stores(config: &Config) -> Result<(Store, Store), AppError> {
     };
     let connections = config.database.max_connections;
     let data = Store::open(&url, connections).await.map_err(AppError::Data)?;
-    let keys = Store::open(&keys_url, connections).await.map_err(AppError::KeyStore)?;
+    let keys = Store::open(&keys_url, connections)
+        .await
+        .map_err(AppError::KeyStore)?;
     Ok((data, keys))
 }
 
@@ -100,7 +106,11 @@ impl App {
     /// With what to do about it.
     pub async fn open(config: &Config, clock: Clock) -> Result<Self, AppError> {
         let properties = config.properties()?;
-        let source = config.policies.dir.clone().map_or(PolicySource::BuiltIn, PolicySource::Folder);
+        let source = config
+            .policies
+            .dir
+            .clone()
+            .map_or(PolicySource::BuiltIn, PolicySource::Folder);
         let policies = Policies::load(source, &properties)?;
         let (store, key_store) = open_stores(config).await?;
         Self::assemble(config, clock, (store, key_store), Arc::new(policies)).await
@@ -124,12 +134,27 @@ impl App {
         let hash_key: Arc<dyn SecretHashKey> = Arc::new(HashKey(Arc::clone(&keys)));
         let principals = Principals::start(store.clone(), log.clone(), hash_key, clock.clone());
         let issuers = Issuers::open(&config.issuers, clock.clone()).await?;
-        let vault =
-            Vault { store, log: log.clone(), keys, policies, clock: clock.clone(), properties: Arc::new(config.properties()?) };
-        let access = Access { principals: Arc::new(principals), issuers: Arc::new(issuers), log, clock };
+        let vault = Vault {
+            store,
+            log: log.clone(),
+            keys,
+            policies,
+            clock: clock.clone(),
+            properties: Arc::new(config.properties()?),
+        };
+        let access = Access {
+            principals: Arc::new(principals),
+            issuers: Arc::new(issuers),
+            log,
+            clock,
+        };
         // Loading the numbering plans of all countries takes a tenth of a second: now, not in the first request.
         kinds::warm_up();
-        Ok(Self { vault, access, key_store })
+        Ok(Self {
+            vault,
+            access,
+            key_store,
+        })
     }
 
     /// What errands are checked against.

@@ -19,3 +19,4 @@ pub mod policy;
 pub mod routes;
 pub mod store;
 pub mod web;
+pub mod guest;

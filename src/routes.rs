@@ -2,10 +2,10 @@
 
 use actix_web::{
     middleware::from_fn,
-    web::{self, Data, ServiceConfig, delete, get, patch, post, put},
+    web::{self, Data, ServiceConfig, get, patch, post, put},
 };
 
-use crate::{access::authenticate, app::App, guest::api as guest, policy::api as policy, web::refusals};
+use crate::{access::authenticate, app::App, guest::api as guest, web::refusals};
 
 /// Mounts the vault's calls; the server and the tests both use this.
 pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
@@ -15,12 +15,18 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     move |config| {
         let v1 = web::scope("/v1")
             .wrap(from_fn(authenticate))
-            .route("/records/{source_system}/{source_id}", put().to(guest::put_record))
+            .route(
+                "/records/{source_system}/{source_id}",
+                put().to(guest::put_record),
+            )
             .route("/guests/{guest_id}", get().to(guest::get_guest))
             .route("/guests/{guest_id}", patch().to(guest::patch_guest))
             .route("/guests/{guest_id}/reveal", post().to(guest::reveal))
             .route("/guests/{guest_id}/records", get().to(guest::get_records))
-            .route("/guests/{guest_id}/stays/{reservation}", put().to(guest::put_stay))
+            .route(
+                "/guests/{guest_id}/stays/{reservation}",
+                put().to(guest::put_stay),
+            )
             .route("/guests/{guest_id}/consents", post().to(guest::post_consent))
             .route("/guests/{guest_id}/consents", get().to(guest::get_consents))
             .route("/audit/entries", get().to(guest::get_entries))

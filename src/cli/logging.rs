@@ -14,7 +14,9 @@ pub fn start(config: &LogConfig) {
     let registry = tracing_subscriber::registry().with(filter(config));
     // An error means that a log runs already.
     let _ = match config.format {
-        LogFormat::Json => registry.with(lines.json().flatten_event(true).with_current_span(false)).try_init(),
+        LogFormat::Json => registry
+            .with(lines.json().flatten_event(true).with_current_span(false))
+            .try_init(),
         LogFormat::Text => registry.with(lines.compact()).try_init(),
     };
     panic::set_hook(Box::new(|info| {
@@ -61,15 +63,24 @@ mod tests {
     fn libraries_may_not_write_what_passes_through_them_even_when_we_debug() {
         let written = Written::default();
         let into = written.clone();
-        let config = LogConfig { level: LogLevel::Debug, format: LogFormat::Json };
-        let lines = fmt::layer().with_writer(move || into.clone()).json().flatten_event(true);
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(filter(&config)).with(lines), || {
-            tracing::warn!(target: "sqlx::query", "SELECT SECRET");
-            tracing::warn!(target: "h2::codec", "SECRET");
-            tracing::info!(target: "hyper::client", "SECRET");
-            tracing::debug!(target: "sqlx_core::pool", "SECRET");
-            tracing::debug!(target: "guest_vault::access", status = 200, "answered");
-        });
+        let config = LogConfig {
+            level: LogLevel::Debug,
+            format: LogFormat::Json,
+        };
+        let lines = fmt::layer()
+            .with_writer(move || into.clone())
+            .json()
+            .flatten_event(true);
+        tracing::subscriber::with_default(
+            tracing_subscriber::registry().with(filter(&config)).with(lines),
+            || {
+                tracing::warn!(target: "sqlx::query", "SELECT SECRET");
+                tracing::warn!(target: "h2::codec", "SECRET");
+                tracing::info!(target: "hyper::client", "SECRET");
+                tracing::debug!(target: "sqlx_core::pool", "SECRET");
+                tracing::debug!(target: "guest_vault::access", status = 200, "answered");
+            },
+        );
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         assert!(!text.contains("SECRET"), "{text}");
         let line: serde_json::Value = serde_json::from_str(text.trim()).unwrap();

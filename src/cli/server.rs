@@ -55,10 +55,7 @@ pub struct Shared {
     pub clock: Clock,
 }
 
-/// Serves what `configure` routes until SIGTERM or SIGINT, then lets running requests finish. `on_ready` is told
-/// the real address. When it returns, nothing is running any more: the caller closes its databases.
-///
-/// `configure` is run in each worker, after the calls that every server has.
+/// Serves what `configure` routes until SIGTERM or SIGINT: see [`serve_until`].
 ///
 /// # Errors
 /// When the address or TLS cannot be had, or the server breaks.
@@ -71,11 +68,37 @@ pub async fn serve<F>(
 where
     F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
 {
+    serve_until(config, shared, configure, on_ready, told_to_stop()).await
+}
+
+/// Serves what `configure` routes until `stop` ends, then lets running requests finish. `on_ready` is told the real
+/// address. When it returns, nothing is running any more: the caller closes its databases.
+///
+/// `configure` is run in each worker, after the calls that every server has.
+///
+/// # Errors
+/// When the address or TLS cannot be had, or the server breaks.
+pub async fn serve_until<F>(
+    config: &ServerConfig,
+    shared: Shared,
+    configure: F,
+    on_ready: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServerError>
+where
+    F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+{
     let readiness = Data::new(shared.readiness);
     let contract = Data::new(shared.contract);
     let token = Data::new(metrics::MetricsToken(config.metrics_token.clone()));
-    let rates = Arc::new(RateLimits::new(config.calls_per_second_principal, config.calls_per_second_address));
-    let limits = Limits { body_bytes: config.body_limit_bytes, timeout: config.timeout() };
+    let rates = Arc::new(RateLimits::new(
+        config.calls_per_second_principal,
+        config.calls_per_second_address,
+    ));
+    let limits = Limits {
+        body_bytes: config.body_limit_bytes,
+        timeout: config.timeout(),
+    };
     let door = Door {
         timeout: config.timeout(),
         tls: config.tls(),
@@ -95,16 +118,24 @@ where
             .configure(operation)
             .configure(refusals)
             .configure(configure)
-            .wrap(from_fn(move |request, next| request::through(door.clone(), request, next)))
+            .wrap(from_fn(move |request, next| {
+                request::through(door.clone(), request, next)
+            }))
     })
     .keep_alive(KEEP_ALIVE)
     .client_request_timeout(HEAD_TIMEOUT)
     .client_disconnect_timeout(Duration::from_secs(1))
     .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
     .shutdown_timeout(config.drain_seconds)
-    .shutdown_signal(stopped(draining, Duration::from_secs(config.drain_delay_seconds)));
+    .shutdown_signal(drained(
+        stop,
+        draining,
+        Duration::from_secs(config.drain_delay_seconds),
+    ));
     let workers = config.workers.unwrap_or_else(cores);
-    let server = server.workers(workers).max_connections((config.max_connections / workers).max(1));
+    let server = server
+        .workers(workers)
+        .max_connections((config.max_connections / workers).max(1));
 
     let address = config.address();
     let refused = |cause| ServerError::Bind { address, cause };
@@ -128,9 +159,8 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// Ends at the first signal to stop; from then on the vault says that it is not ready, and after `delay` it takes
-/// no new connection.
-async fn stopped(readiness: Data<Readiness>, delay: Duration) {
+/// Ends at the first signal to stop.
+async fn told_to_stop() {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
@@ -141,6 +171,11 @@ async fn stopped(readiness: Data<Readiness>, delay: Duration) {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+}
+
+/// Once told to stop, the vault says that it is not ready; after `delay` it takes no new connection.
+async fn drained(stop: impl Future<Output = ()> + Send, readiness: Data<Readiness>, delay: Duration) {
+    stop.await;
     tracing::info!("stopping: running requests finish, new ones are refused");
     readiness.drain();
     tokio::time::sleep(delay).await;

@@ -1,7 +1,8 @@
 //! The calls about guests: parse, call, map.
 
 use actix_web::{
-    HttpMessage, HttpRequest, HttpResponse, Responder, http::{StatusCode, header},
+    HttpMessage, HttpRequest, HttpResponse, Responder,
+    http::{StatusCode, header},
     web::{self, Data},
 };
 use chrono::{DateTime, Utc};
@@ -12,26 +13,35 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     audit::{Act, Decision, search::Filter},
     base::{
-        Caller, EntryId, Errand, FieldIndex, GuestId, PrincipalId, PropertyCode, Purpose, RequestId, SourceSystem,
+        Caller, EntryId, Errand, FieldIndex, GuestId, PrincipalId, PropertyCode, Purpose, RequestId,
+        SourceSystem,
     },
     consent::Statement,
     policy::Snapshot,
     store::StoreError,
     web::{
-        ETag, IfMatch, JsonBytes, Kind, Listing, MergePatch, Page, PathId, Problem, ProblemDocument, StrictJson,
-        StrictQuery,
+        ETag, IfMatch, JsonBytes, Kind, Listing, MergePatch, Page, PathId, Problem, ProblemDocument,
+        StrictJson, StrictQuery,
     },
 };
 
 use super::{
-    ConsentAnswer, ConsentsAnswer, GuestAnswer, GuestError, Outcome, RecordAnswer, RecordInput, RecordsAnswer, Stay,
-    StayInput, Vault, idempotency, looks::Entry,
+    ConsentAnswer, ConsentsAnswer, GuestAnswer, GuestError, Outcome, RecordAnswer, RecordInput,
+    RecordsAnswer, Stay, StayInput, Vault, idempotency, looks::Entry,
 };
 
 /// The calls of this folder; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(
-    put_record, get_guest, reveal, get_records, patch_guest, put_stay, post_consent, get_consents, get_entries,
+    put_record,
+    get_guest,
+    reveal,
+    get_records,
+    patch_guest,
+    put_stay,
+    post_consent,
+    get_consents,
+    get_entries,
     get_entry
 ))]
 pub struct Calls;
@@ -102,8 +112,7 @@ impl From<GuestError> for Problem {
         match error {
             GuestError::Forbidden => Self::new(Kind::Forbidden)
                 .detail("No rule lets this role do this for this purpose at this property. See POST /v1/policy/explain."),
-            GuestError::NotFound => Self::new(Kind::NotFound),
-            GuestError::Moved(_) => Self::new(Kind::NotFound),
+            GuestError::NotFound | GuestError::Moved(_) => Self::new(Kind::NotFound),
             GuestError::Gone => Self::new(Kind::Gone),
             GuestError::Stale => Self::new(Kind::PreconditionFailed)
                 .detail("Read the guest again and repeat the change with its present ETag."),
@@ -142,18 +151,31 @@ impl From<StoreError> for Problem {
 
 /// A merged guest answers 308 to its survivor; everything else as a problem.
 fn refused(error: GuestError, request: &HttpRequest, guest: GuestId) -> Result<HttpResponse, Problem> {
-    let GuestError::Moved(survivor) = error else { return Err(error.into()) };
-    let location = request.uri().to_string().replace(&guest.to_string(), &survivor.to_string());
-    Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, location)).finish())
+    let GuestError::Moved(survivor) = error else {
+        return Err(error.into());
+    };
+    let location = request
+        .uri()
+        .to_string()
+        .replace(&guest.to_string(), &survivor.to_string());
+    Ok(HttpResponse::PermanentRedirect()
+        .insert_header((header::LOCATION, location))
+        .finish())
 }
 
 /// The id that the access log knows the request by.
 fn request_id(request: &HttpRequest) -> RequestId {
-    request.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random)
+    request
+        .extensions()
+        .get::<RequestId>()
+        .copied()
+        .unwrap_or_else(RequestId::random)
 }
 
 fn with_version(version: i64, body: impl Serialize) -> HttpResponse {
-    HttpResponse::Ok().insert_header(ETag(version.unsigned_abs())).json(body)
+    HttpResponse::Ok()
+        .insert_header(ETag(version.unsigned_abs()))
+        .json(body)
 }
 
 /// The fields that words such as `name` or `emails` mean.
@@ -173,7 +195,7 @@ fn fields(policy: &Snapshot, words: &[&str]) -> Result<Vec<FieldIndex>, GuestErr
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct PutOptions {
+pub(crate) struct PutOptions {
     /// Refuse the whole record when any value is refused.
     #[serde(default)]
     strict: bool,
@@ -190,7 +212,7 @@ pub struct PutOptions {
     request_body = RecordInput,
     responses((status = 200, body = RecordAnswer), (status = 201, body = RecordAnswer), Refusals)
 )]
-pub async fn put_record(
+pub(crate) async fn put_record(
     vault: Data<Vault>,
     errand: Errand,
     path: web::Path<(String, String)>,
@@ -198,21 +220,26 @@ pub async fn put_record(
     body: StrictJson<RecordInput>,
 ) -> Result<HttpResponse, Problem> {
     let (system, id) = path.into_inner();
-    let system: SourceSystem =
-        system.parse().map_err(|_| Problem::new(Kind::InvalidRequest).field("source_system", "not a source's code"))?;
-    let answer = vault.put_record(&errand, &system, &id, body.0, options.0.strict).await?;
+    let system: SourceSystem = system
+        .parse()
+        .map_err(|_| Problem::new(Kind::InvalidRequest).field("source_system", "not a source's code"))?;
+    let answer = vault
+        .put_record(&errand, &system, &id, body.0, options.0.strict)
+        .await?;
     let status = match answer.resolution.outcome {
         Outcome::Created => StatusCode::CREATED,
         Outcome::Linked => StatusCode::OK,
     };
-    Ok(HttpResponse::build(status).insert_header(ETag(answer.version.unsigned_abs())).json(answer))
+    Ok(HttpResponse::build(status)
+        .insert_header(ETag(answer.version.unsigned_abs()))
+        .json(answer))
 }
 
 /// Which fields to read.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct GetOptions {
+pub(crate) struct GetOptions {
     /// Paths such as `name.surname`, or groups such as `name`, separated by commas; all fields, when absent.
     #[serde(default)]
     #[param(max_length = 4000, example = "name,phones")]
@@ -225,14 +252,19 @@ pub struct GetOptions {
     params(("guest_id" = GuestId, Path), GetOptions, ErrandHeaders),
     responses((status = 200, body = GuestAnswer), (status = 308, description = "Merged into another guest"), Refusals)
 )]
-pub async fn get_guest(
+pub(crate) async fn get_guest(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
     options: StrictQuery<GetOptions>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let words: Vec<&str> = options.0.fields.as_deref().map(|f| f.split(',').collect()).unwrap_or_default();
+    let words: Vec<&str> = options
+        .0
+        .fields
+        .as_deref()
+        .map(|f| f.split(',').collect())
+        .unwrap_or_default();
     let wanted = fields(&vault.policies.current(), &words)?;
     match vault.read_guest(&errand, id.0, &wanted).await {
         Ok(answer) => Ok(with_version(answer.version, answer)),
@@ -243,7 +275,7 @@ pub async fn get_guest(
 /// Which fields to show plain.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RevealInput {
+pub(crate) struct RevealInput {
     /// Paths or groups; at least one.
     #[schema(min_items = 1, max_items = 100)]
     fields: Vec<String>,
@@ -255,7 +287,7 @@ pub struct RevealInput {
     params(("guest_id" = GuestId, Path), ErrandHeaders), request_body = RevealInput,
     responses((status = 200, body = GuestAnswer), Refusals)
 )]
-pub async fn reveal(
+pub(crate) async fn reveal(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
@@ -279,7 +311,7 @@ pub async fn reveal(
     params(("guest_id" = GuestId, Path), ErrandHeaders),
     responses((status = 200, body = RecordsAnswer), Refusals)
 )]
-pub async fn get_records(
+pub(crate) async fn get_records(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
@@ -298,7 +330,7 @@ pub async fn get_records(
     request_body(content = Object, content_type = "application/merge-patch+json"),
     responses((status = 200, body = RecordAnswer), Refusals)
 )]
-pub async fn patch_guest(
+pub(crate) async fn patch_guest(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
@@ -323,7 +355,7 @@ pub async fn patch_guest(
     request_body = StayInput,
     responses((status = 200, body = Stay), Refusals)
 )]
-pub async fn put_stay(
+pub(crate) async fn put_stay(
     vault: Data<Vault>,
     errand: Errand,
     path: web::Path<(String, String)>,
@@ -335,7 +367,9 @@ pub async fn put_stay(
     let guest: GuestId = crate::web::path_id(&guest)?;
     let mut stay = body.0;
     if !stay.reservation.is_empty() && stay.reservation != reservation {
-        return Err(Problem::new(Kind::InvalidRequest).field("reservation", "differs from the one in the path"));
+        return Err(
+            Problem::new(Kind::InvalidRequest).field("reservation", "differs from the one in the path")
+        );
     }
     stay.reservation = reservation;
     let holds = |version: i64| expected.check(version.unsigned_abs()).is_ok();
@@ -354,7 +388,7 @@ pub async fn put_stay(
     request_body = Statement,
     responses((status = 201, body = ConsentAnswer), Refusals)
 )]
-pub async fn post_consent(
+pub(crate) async fn post_consent(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
@@ -364,7 +398,10 @@ pub async fn post_consent(
     let statement: Statement = body.parse()?;
     let run = async {
         let answer = vault.put_consent(&errand, id.0, &statement).await?;
-        Ok((StatusCode::CREATED, serde_json::to_vec(&answer).unwrap_or_default()))
+        Ok((
+            StatusCode::CREATED,
+            serde_json::to_vec(&answer).unwrap_or_default(),
+        ))
     };
     idempotency::once(&vault, &errand.caller, &request, body.as_bytes(), run).await
 }
@@ -375,7 +412,7 @@ pub async fn post_consent(
     params(("guest_id" = GuestId, Path), ErrandHeaders),
     responses((status = 200, body = ConsentsAnswer), Refusals)
 )]
-pub async fn get_consents(
+pub(crate) async fn get_consents(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
@@ -391,7 +428,7 @@ pub async fn get_consents(
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct EntryOptions {
+pub(crate) struct EntryOptions {
     /// About this guest.
     guest_id: Option<GuestId>,
     /// On the orders of this staff id.
@@ -428,7 +465,7 @@ pub struct EntryOptions {
     get, path = "/v1/audit/entries", tag = "audit", params(EntryOptions),
     responses((status = 200, body = Listing<Entry>), Refusals)
 )]
-pub async fn get_entries(
+pub(crate) async fn get_entries(
     vault: Data<Vault>,
     caller: Caller,
     options: StrictQuery<EntryOptions>,
@@ -449,7 +486,9 @@ pub async fn get_entries(
         to: options.to,
     };
     let most = usize::try_from(page.rows()).unwrap_or(usize::MAX);
-    let entries = vault.search_log(&caller, request_id(&request), filter, before, most).await?;
+    let entries = vault
+        .search_log(&caller, request_id(&request), filter, before, most)
+        .await?;
     Ok(web::Json(Listing::page(&page, entries, |entry| entry.entry_id)))
 }
 
@@ -458,7 +497,7 @@ pub async fn get_entries(
     get, path = "/v1/audit/entries/{entry_id}", tag = "audit", params(("entry_id" = EntryId, Path)),
     responses((status = 200, body = Entry), Refusals)
 )]
-pub async fn get_entry(
+pub(crate) async fn get_entry(
     vault: Data<Vault>,
     caller: Caller,
     id: PathId<EntryId>,

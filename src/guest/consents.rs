@@ -1,6 +1,6 @@
 //! Writing to a guest's consent ledger, and reading it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -93,7 +93,10 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         if let Err(reason) = check_consent(&policy, statement, self.clock.now()) {
-            let rejected = Rejected { field: "consent".to_owned(), reason: reason.as_str().to_owned() };
+            let rejected = Rejected {
+                field: "consent".to_owned(),
+                reason: reason.as_str().to_owned(),
+            };
             return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
         }
         if let Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Moved(_))) =
@@ -101,17 +104,25 @@ impl Vault {
         {
             return self.refuse(event, error).await;
         }
-        let keys = self.keys.ensure_guest_keys(guest, &[Category::Audit, Category::Consent]).await?;
+        let keys = self
+            .keys
+            .ensure_guest_keys(guest, &[Category::Audit, Category::Consent])
+            .await?;
         event.subject = Some(self.subject(guest, Some(&keys)));
-        event = self.with_reason(event, errand, Some(&keys));
+        event = Self::with_reason(event, errand, Some(&keys));
         let mut change = self.log.begin(&self.store).await?;
-        let line = self.write_consent(&mut change, errand, (guest, None), statement, &keys).await?;
+        let line = self
+            .write_consent(&mut change, errand, (guest, None), statement, &keys)
+            .await?;
         event.basis = Some(format!("consent:{}", line.id));
         change.record(&event).await?;
         change.commit().await?;
         let ledger = self.store.read().await?.consents(guest).await?;
         let state = self.standing_of(&ledger, &line.purpose, &line.recipient);
-        Ok(ConsentAnswer { consent_id: line.id, state })
+        Ok(ConsentAnswer {
+            consent_id: line.id,
+            state,
+        })
     }
 
     /// Appends a statement inside a change; one that is there already is not repeated.
@@ -140,12 +151,23 @@ impl Vault {
         let evidence = match &statement.evidence_ref {
             None => None,
             Some(text) => {
-                let place = Aad { guest, record: line.id.0, path: "consent.evidence", version: 1 };
-                Some(keys.seal(Category::Consent, &place, text.as_bytes())?.into_bytes())
+                let place = Aad {
+                    guest,
+                    record: line.id.0,
+                    path: "consent.evidence",
+                    version: 1,
+                };
+                Some(
+                    keys.seal(Category::Consent, &place, text.as_bytes())?
+                        .into_bytes(),
+                )
             }
         };
         if record.is_none() || !change.tx.has_consent(guest, &line).await? {
-            change.tx.append_consent(guest, record, &line, evidence.as_deref()).await?;
+            change
+                .tx
+                .append_consent(guest, record, &line, evidence.as_deref())
+                .await?;
         }
         Ok(line)
     }
@@ -169,13 +191,17 @@ impl Vault {
             Some((_, _, Some(survivor))) => {
                 return self.refuse(event, GuestError::Moved(GuestId(survivor))).await;
             }
-            Some((_, status, None)) if status != "active" => return self.refuse(event, GuestError::Gone).await,
+            Some((_, status, None)) if status != "active" => {
+                return self.refuse(event, GuestError::Gone).await;
+            }
             Some(_) => {}
         }
         let keys = self.keys.guest_keys(guest, &[Category::Audit]).await?;
         event.subject = Some(self.subject(guest, Some(&keys)));
         event.count = u64::try_from(ledger.len()).ok();
-        self.log.record(self.with_reason(event, errand, Some(&keys)), ()).await?;
+        self.log
+            .record(Self::with_reason(event, errand, Some(&keys)), ())
+            .await?;
         Ok(self.ledger_answer(ledger))
     }
 
@@ -187,28 +213,47 @@ impl Vault {
     }
 
     fn ledger_answer(&self, ledger: Vec<Line>) -> ConsentsAnswer {
-        let subjects: BTreeMap<(Purpose, String), ()> =
-            ledger.iter().map(|l| ((l.purpose.clone(), l.recipient.clone()), ())).collect();
+        let subjects: BTreeSet<(Purpose, String)> = ledger
+            .iter()
+            .map(|l| (l.purpose.clone(), l.recipient.clone()))
+            .collect();
         let standing = subjects
-            .into_keys()
+            .into_iter()
             .map(|(purpose, recipient)| {
                 let state = self.standing_of(&ledger, &purpose, &recipient);
-                StandingAnswer { purpose, recipient, state }
+                StandingAnswer {
+                    purpose,
+                    recipient,
+                    state,
+                }
             })
             .collect();
-        ConsentsAnswer { standing, history: ledger.into_iter().map(shown).collect() }
+        ConsentsAnswer {
+            standing,
+            history: ledger.into_iter().map(shown).collect(),
+        }
     }
 
     fn standing_of(&self, ledger: &[Line], purpose: &Purpose, recipient: &str) -> &'static str {
-        let about = ledger.iter().filter(|l| l.purpose == *purpose && l.recipient == recipient);
-        standing(about.map(|l| (l.id, l.state, l.at, l.valid_until)), self.clock.now()).as_str()
+        let about = ledger
+            .iter()
+            .filter(|l| l.purpose == *purpose && l.recipient == recipient);
+        standing(
+            about.map(|l| (l.id, l.state, l.at, l.valid_until)),
+            self.clock.now(),
+        )
+        .as_str()
     }
 }
 
 /// Purposes of third parties name their recipient; a statement may leave it out.
 fn recipient(statement: &Statement) -> String {
     let named = statement.purpose.as_str().strip_prefix("third_party:");
-    statement.recipient.clone().or(named.map(str::to_owned)).unwrap_or_default()
+    statement
+        .recipient
+        .clone()
+        .or(named.map(str::to_owned))
+        .unwrap_or_default()
 }
 
 fn shown(line: Line) -> ConsentLine {

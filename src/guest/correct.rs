@@ -57,11 +57,18 @@ impl Vault {
             if !expected(version) {
                 return self.refuse(event, GuestError::Stale).await;
             }
-            let known = self.store.read().await?.source_record(&prepared.source_token).await?;
+            let known = self
+                .store
+                .read()
+                .await?
+                .source_record(&prepared.source_token)
+                .await?;
             let place = correction_place(guest, known.map(|(_, record)| record));
             let keys = self.keys.ensure_guest_keys(guest, &prepared.categories()).await?;
             let mut change = self.log.begin(&self.store).await?;
-            let outcome = self.apply(&mut change, errand, &prepared, &place, (guest, version), &keys).await;
+            let outcome = self
+                .apply(&mut change, errand, &prepared, &place, (guest, version), &keys)
+                .await;
             match outcome {
                 Err(error) if error.is_transient() && tries < 6 => {
                     drop(change);

@@ -31,24 +31,28 @@ pub(super) async fn once<F>(
 where
     F: Future<Output = Result<(StatusCode, Vec<u8>), Problem>>,
 {
-    let Some(key) = key(request)? else {
+    let Some(sent) = key(request)? else {
         let (status, answer) = run.await?;
         return Ok(respond(status, answer));
     };
     let mac = vault.keys.mac(MacPurpose::Content);
-    let key = mac.mac_of(&[b"idempotency-key", key.as_bytes()]);
+    let key = mac.mac_of(&[b"idempotency-key", sent.as_bytes()]);
     let called = format!("{} {}", request.method(), request.path());
     let body = mac.mac_of(&[b"idempotency-body", called.as_bytes(), body]);
     if let Some(answer) = kept(vault, caller, &key, &body).await? {
         return Ok(answer);
     }
     let (status, answer) = run.await?;
-    keep(vault, caller, (&key, &body), status, &answer).await.map_err(Problem::from)?;
+    keep(vault, caller, (&key, &body), status, &answer)
+        .await
+        .map_err(Problem::from)?;
     Ok(respond(status, answer))
 }
 
 fn key(request: &HttpRequest) -> Result<Option<&str>, Problem> {
-    let Some(value) = request.headers().get("Idempotency-Key") else { return Ok(None) };
+    let Some(value) = request.headers().get("Idempotency-Key") else {
+        return Ok(None);
+    };
     match value.to_str() {
         Ok(key) if !key.is_empty() && key.len() <= LONGEST => Ok(Some(key)),
         _ => Err(Problem::new(Kind::InvalidRequest)
@@ -56,11 +60,21 @@ fn key(request: &HttpRequest) -> Result<Option<&str>, Problem> {
     }
 }
 
-async fn kept(vault: &Vault, caller: &Caller, key: &[u8], body: &[u8]) -> Result<Option<HttpResponse>, Problem> {
+async fn kept(
+    vault: &Vault,
+    caller: &Caller,
+    key: &[u8],
+    body: &[u8],
+) -> Result<Option<HttpResponse>, Problem> {
     let now = micros(vault.clock.now());
     let mut conn = vault.store.read().await.map_err(GuestError::from)?;
-    let found = conn.idempotent_answer(caller.principal.0, key, now).await.map_err(GuestError::from)?;
-    let Some((stored_body, status, answer)) = found else { return Ok(None) };
+    let found = conn
+        .idempotent_answer(caller.principal.0, key, now)
+        .await
+        .map_err(GuestError::from)?;
+    let Some((stored_body, status, answer)) = found else {
+        return Ok(None);
+    };
     if !same(&stored_body, body) {
         return Err(Problem::new(Kind::IdempotencyConflict));
     }
@@ -68,7 +82,10 @@ async fn kept(vault: &Vault, caller: &Caller, key: &[u8], body: &[u8]) -> Result
         .keys
         .open_own("idempotency", caller.principal.0, &answer)
         .map_err(|_| Problem::new(Kind::Damaged))?;
-    let status = u16::try_from(status).ok().and_then(|s| StatusCode::from_u16(s).ok()).unwrap_or(StatusCode::OK);
+    let status = u16::try_from(status)
+        .ok()
+        .and_then(|s| StatusCode::from_u16(s).ok())
+        .unwrap_or(StatusCode::OK);
     Ok(Some(respond(status, plain.to_vec())))
 }
 
@@ -80,14 +97,26 @@ async fn keep(
     answer: &[u8],
 ) -> Result<(), GuestError> {
     let now = vault.clock.now();
-    let sealed = vault.keys.seal_own("idempotency", caller.principal.0, answer)?.into_bytes();
+    let sealed = vault
+        .keys
+        .seal_own("idempotency", caller.principal.0, answer)?
+        .into_bytes();
     let mut tx = vault.store.begin().await?;
     tx.sweep_answers(micros(now)).await?;
     let answer = (i64::from(status.as_u16()), sealed.as_slice());
-    tx.keep_answer(caller.principal.0, key, body, answer, (micros(now), micros(now + KEPT))).await?;
+    tx.keep_answer(
+        caller.principal.0,
+        key,
+        body,
+        answer,
+        (micros(now), micros(now + KEPT)),
+    )
+    .await?;
     Ok(tx.commit().await?)
 }
 
 fn respond(status: StatusCode, body: Vec<u8>) -> HttpResponse {
-    HttpResponse::build(status).content_type("application/json").body(body)
+    HttpResponse::build(status)
+        .content_type("application/json")
+        .body(body)
 }

@@ -11,11 +11,7 @@ use crate::{
     keys::GuestKeys,
 };
 
-use super::{
-    GuestError, Vault,
-    prepare::seal_version,
-    sql::ValueRow,
-};
+use super::{GuestError, Vault, prepare::seal_version, sql::ValueRow};
 
 /// Rows opened at a time.
 const PAGE: i64 = 2000;
@@ -42,8 +38,12 @@ impl Vault {
         let mut found = Inspection::default();
         let mut after = (Uuid::nil(), Uuid::nil(), String::new());
         loop {
-            let rows =
-                self.store.read().await?.fields_page((after.0, after.1, &after.2), PAGE).await?;
+            let rows = self
+                .store
+                .read()
+                .await?
+                .fields_page((after.0, after.1, &after.2), PAGE)
+                .await?;
             let Some(last) = rows.last() else { return Ok(found) };
             after = (last.guest_id, last.record_id, last.field.clone());
             self.inspect_page(&rows, &mut found).await?;
@@ -72,8 +72,12 @@ impl Vault {
 }
 
 fn opens(keys: &GuestKeys, row: &ValueRow) -> bool {
-    let Ok((category, _)) = Sealed::key_of(&row.sealed) else { return false };
-    let Some(category) = Category::from_code(category) else { return false };
+    let Ok((category, _)) = Sealed::key_of(&row.sealed) else {
+        return false;
+    };
+    let Some(category) = Category::from_code(category) else {
+        return false;
+    };
     let aad = Aad {
         guest: GuestId(row.guest_id),
         record: row.record_id,

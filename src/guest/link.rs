@@ -50,12 +50,20 @@ fn meaning(kind: TokenKind) -> Meaning {
 pub(super) fn tokens(index: &IndexKey, field: &str, input: &TokenInput, name: Option<&str>) -> Vec<Token> {
     let kind = input.kind;
     let meaning = meaning(kind);
-    let own = Token { bytes: index.token(kind.as_str(), input.value.as_bytes()), field: field.to_owned(), meaning };
+    let own = Token {
+        bytes: index.token(kind.as_str(), input.value.as_bytes()),
+        field: field.to_owned(),
+        meaning,
+    };
     let mut all = vec![own];
     if let (Some(name), Meaning::Personal(_) | Meaning::Shared(_)) = (name, meaning) {
         let both = format!("{}\u{1f}{name}", input.value);
         let bytes = index.token(&format!("named:{}", kind.as_str()), both.as_bytes());
-        all.push(Token { bytes, field: field.to_owned(), meaning: Meaning::Named(kind) });
+        all.push(Token {
+            bytes,
+            field: field.to_owned(),
+            meaning: Meaning::Named(kind),
+        });
     }
     all
 }
@@ -69,18 +77,31 @@ pub(super) struct Link {
 impl Vault {
     /// The one guest that shares enough with these tokens; `None` when there is none, or more than one.
     pub(super) async fn find_link(&self, tokens: &[Token]) -> Result<Option<Link>, StoreError> {
-        let telling: BTreeMap<[u8; 16], Meaning> =
-            tokens.iter().filter(|t| t.meaning != Meaning::Search).map(|t| (t.bytes, t.meaning)).collect();
+        let telling: BTreeMap<[u8; 16], Meaning> = tokens
+            .iter()
+            .filter(|t| t.meaning != Meaning::Search)
+            .map(|t| (t.bytes, t.meaning))
+            .collect();
         let wanted: Vec<[u8; 16]> = telling.keys().copied().collect();
-        let holders = self.store.read().await?.token_holders(&wanted, MOST_HOLDERS).await?;
+        let holders = self
+            .store
+            .read()
+            .await?
+            .token_holders(&wanted, MOST_HOLDERS)
+            .await?;
         let mut shared: BTreeMap<Uuid, BTreeSet<Meaning>> = BTreeMap::new();
         for (token, guest) in holders {
-            let Some(meaning) = <[u8; 16]>::try_from(token).ok().and_then(|t| telling.get(&t)) else { continue };
+            let Some(meaning) = <[u8; 16]>::try_from(token).ok().and_then(|t| telling.get(&t)) else {
+                continue;
+            };
             shared.entry(guest).or_default().insert(*meaning);
         }
         let mut linked = shared.into_iter().filter(|(_, agreed)| suffices(agreed));
         Ok(match (linked.next(), linked.next()) {
-            (Some((guest, agreed)), None) => Some(Link { guest: GuestId(guest), reasons: reasons(&agreed) }),
+            (Some((guest, agreed)), None) => Some(Link {
+                guest: GuestId(guest),
+                reasons: reasons(&agreed),
+            }),
             // Two guests fit: to choose would be to guess.
             _ => None,
         })
@@ -90,7 +111,10 @@ impl Vault {
 /// The two-attribute rule: an identifier with the same name, or a personal identifier with another identifier.
 fn suffices(agreed: &BTreeSet<Meaning>) -> bool {
     let named = agreed.iter().any(|m| matches!(m, Meaning::Named(_)));
-    let personal = agreed.iter().filter(|m| matches!(m, Meaning::Personal(_))).count();
+    let personal = agreed
+        .iter()
+        .filter(|m| matches!(m, Meaning::Personal(_)))
+        .count();
     let shared = agreed.iter().filter(|m| matches!(m, Meaning::Shared(_))).count();
     named || (personal >= 1 && personal + shared >= 2)
 }
@@ -112,7 +136,14 @@ fn reasons(agreed: &BTreeSet<Meaning>) -> Vec<LinkReason> {
             Meaning::Search => {}
         }
     }
-    fields.into_iter().map(|f| LinkReason { field: f.to_owned(), level: "exact", weight: BITS }).collect()
+    fields
+        .into_iter()
+        .map(|f| LinkReason {
+            field: f.to_owned(),
+            level: "exact",
+            weight: BITS,
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -128,6 +159,9 @@ mod tests {
         assert!(!agreed(&[Shared(TokenKind::Phone), Shared(TokenKind::Email)]));
         assert!(agreed(&[Shared(TokenKind::Phone), Named(TokenKind::Phone)]));
         assert!(agreed(&[Personal(TokenKind::Document), Shared(TokenKind::Phone)]));
-        assert!(agreed(&[Personal(TokenKind::Document), Personal(TokenKind::Membership)]));
+        assert!(agreed(&[
+            Personal(TokenKind::Document),
+            Personal(TokenKind::Membership)
+        ]));
     }
 }

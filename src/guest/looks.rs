@@ -8,7 +8,11 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
-    audit::{Act, Event, search::{self, Filter}, sql::Row},
+    audit::{
+        Act, Event,
+        search::{self, Filter},
+        sql::Row,
+    },
     base::{Caller, Category, EntryId, GuestId, RequestId, from_micros},
     keys::GuestKeys,
     policy::Right,
@@ -50,7 +54,11 @@ impl Vault {
         let mut event = self.log_event(caller, request);
         event.subject = filter.guest_id.map(|guest| self.subject(guest, None));
         if !self.sees_all(caller) {
-            if !self.policies.current().allows(&caller.role, Right::ReadOwnActions) {
+            if !self
+                .policies
+                .current()
+                .allows(&caller.role, Right::ReadOwnActions)
+            {
                 return self.refuse(event, GuestError::Forbidden).await;
             }
             if filter.principal.is_some_and(|p| p != caller.principal) {
@@ -61,21 +69,35 @@ impl Vault {
         let rows = search::entries(&self.store, &filter, before, most).await?;
         event.count = u64::try_from(rows.len()).ok();
         self.log.record(event, ()).await?;
-        Ok(rows.into_iter().map(|row| entry(row, None)).collect())
+        Ok(rows.into_iter().map(|row| entry(&row, None)).collect())
     }
 
     /// One entry with its reason.
     ///
     /// # Errors
     /// [`GuestError::Forbidden`]; [`GuestError::NotFound`] when there is none, or it is another's.
-    pub async fn read_entry(&self, caller: &Caller, request: RequestId, id: EntryId) -> Result<Entry, GuestError> {
+    pub async fn read_entry(
+        &self,
+        caller: &Caller,
+        request: RequestId,
+        id: EntryId,
+    ) -> Result<Entry, GuestError> {
         let mut event = self.log_event(caller, request);
         let all = self.sees_all(caller);
-        if !all && !self.policies.current().allows(&caller.role, Right::ReadOwnActions) {
+        if !all
+            && !self
+                .policies
+                .current()
+                .allows(&caller.role, Right::ReadOwnActions)
+        {
             return self.refuse(event, GuestError::Forbidden).await;
         }
-        let row = search::entry(&self.store, id).await?.filter(|row| all || is_own(row, caller));
-        let Some(row) = row else { return self.refuse(event, GuestError::NotFound).await };
+        let row = search::entry(&self.store, id)
+            .await?
+            .filter(|row| all || is_own(row, caller));
+        let Some(row) = row else {
+            return self.refuse(event, GuestError::NotFound).await;
+        };
         let guest = row.guest_id.map(GuestId);
         let keys = match guest {
             Some(guest) => Some(self.keys.guest_keys(guest, &[Category::Audit]).await?),
@@ -84,7 +106,7 @@ impl Vault {
         event.subject = guest.map(|guest| self.subject(guest, keys.as_ref()));
         event.count = Some(1);
         self.log.record(event, ()).await?;
-        Ok(entry(row, keys.as_ref()))
+        Ok(entry(&row, keys.as_ref()))
     }
 
     fn sees_all(&self, caller: &Caller) -> bool {
@@ -103,7 +125,7 @@ fn is_own(row: &Row, caller: &Caller) -> bool {
     leaf.get("principal").and_then(Value::as_str) == Some(caller.principal.to_string().as_str())
 }
 
-fn entry(row: Row, keys: Option<&GuestKeys>) -> Entry {
+fn entry(row: &Row, keys: Option<&GuestKeys>) -> Entry {
     let at = from_micros(row.at);
     let guest_id = row.guest_id.map(GuestId);
     let reason = match (keys, guest_id, &row.detail) {
@@ -112,5 +134,11 @@ fn entry(row: Row, keys: Option<&GuestKeys>) -> Entry {
     };
     // A leaf that does not parse is shown as empty; `audit verify` says that it is damaged.
     let leaf = serde_json::from_slice(&row.leaf).unwrap_or_default();
-    Entry { entry_id: EntryId(row.entry_id), at, guest_id, leaf, reason }
+    Entry {
+        entry_id: EntryId(row.entry_id),
+        at,
+        guest_id,
+        leaf,
+        reason,
+    }
 }

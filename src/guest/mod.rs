@@ -10,6 +10,7 @@ mod correct;
 mod detail;
 mod error;
 mod idempotency;
+mod import;
 mod inspect;
 pub mod kinds;
 mod link;
@@ -27,11 +28,12 @@ mod words;
 
 pub use consents::{ConsentAnswer, ConsentLine, ConsentsAnswer, StandingAnswer};
 pub use error::GuestError;
+pub use import::{Incoming, Preview};
 pub use inspect::Inspection;
 pub use looks::Entry;
 pub use records::{RecordView, RecordsAnswer};
 pub use vault::Vault;
 pub use words::{
-    AuditAnswer, FieldAnswer, GuestAnswer, LinkReason, Outcome, Party, Provenance, RecordAnswer, RecordInput, Rejected,
-    Resolution, Stay, StayInput, StayRole,
+    AuditAnswer, FieldAnswer, GuestAnswer, LinkReason, Outcome, Party, Provenance, RecordAnswer, RecordInput,
+    Rejected, Resolution, Stay, StayInput, StayRole,
 };

@@ -85,7 +85,13 @@ impl Vault {
         let everything: FieldSet = catalogue.iter().map(|(at, _)| at).collect();
         let caller = &errand.caller;
         let writable = policy
-            .decide(&caller.role, &errand.property, &errand.purpose, Action::Write, &everything)
+            .decide(
+                &caller.role,
+                &errand.property,
+                &errand.purpose,
+                Action::Write,
+                &everything,
+            )
             .ok_or(GuestError::Forbidden)?
             .columns();
         let node = self.properties.get(&errand.property);
@@ -98,20 +104,34 @@ impl Vault {
         let mut rejected: Vec<Rejected> = document
             .rejected
             .iter()
-            .map(|r| Rejected { field: r.field.clone(), reason: r.reason.as_str().to_owned() })
+            .map(|r| Rejected {
+                field: r.field.clone(),
+                reason: r.reason.as_str().to_owned(),
+            })
             .collect();
         let path = |at: FieldIndex| catalogue.get(at).map(|f| f.path.to_string()).unwrap_or_default();
         let mut forbid = |at: FieldIndex| {
             let allowed = writable.contains(at);
             if !allowed {
-                rejected.push(Rejected { field: path(at), reason: "not_permitted".to_owned() });
+                rejected.push(Rejected {
+                    field: path(at),
+                    reason: "not_permitted".to_owned(),
+                });
             }
             allowed
         };
         let accepted: Vec<Accepted> = document.values.into_iter().filter(|v| forbid(v.field)).collect();
-        let cleared = document.cleared.into_iter().filter(|at| forbid(*at)).map(path).collect();
+        let cleared = document
+            .cleared
+            .into_iter()
+            .filter(|at| forbid(*at))
+            .map(path)
+            .collect();
         let name = name_of(policy, &accepted);
-        let ready = accepted.into_iter().filter_map(|value| self.ready(policy, value, name.as_deref())).collect();
+        let ready = accepted
+            .into_iter()
+            .filter_map(|value| self.ready(policy, value, name.as_deref()))
+            .collect();
         let stays = self.checked_stays(errand, &input, &mut rejected);
         let consents = checked_consents(policy, &input, now, &mut rejected);
         let index = self.keys.index_key();
@@ -138,8 +158,17 @@ impl Vault {
         let field = policy.catalogue().get(accepted.field)?;
         let path = field.path.to_string();
         let index = self.keys.index_key();
-        let tokens = accepted.tokens.iter().flat_map(|t| link::tokens(index, &path, t, name)).collect();
-        Some(Ready { field: path, category: field.category, value: accepted.value, tokens })
+        let tokens = accepted
+            .tokens
+            .iter()
+            .flat_map(|t| link::tokens(index, &path, t, name))
+            .collect();
+        Some(Ready {
+            field: path,
+            category: field.category,
+            value: accepted.value,
+            tokens,
+        })
     }
 
     /// A keyed code of all the source said, so that the same words again change nothing, and a thief of the database
@@ -147,7 +176,10 @@ impl Vault {
     fn content_mac(&self, errand: &Errand, input: &RecordInput) -> Vec<u8> {
         let words = serde_json::to_vec(input).unwrap_or_default();
         let property = errand.property.as_str().as_bytes();
-        self.keys.mac(crate::keys::MacPurpose::Content).mac_of(&[property, &words]).to_vec()
+        self.keys
+            .mac(crate::keys::MacPurpose::Content)
+            .mac_of(&[property, &words])
+            .to_vec()
     }
 
     pub(super) fn checked_stays(
@@ -159,9 +191,15 @@ impl Vault {
         let mut good = Vec::new();
         for (at, stay) in input.stays.iter().enumerate() {
             match self.check_stay(errand, stay) {
-                Err(reason) => rejected.push(Rejected { field: format!("stays[{at}]"), reason: reason.to_owned() }),
+                Err(reason) => rejected.push(Rejected {
+                    field: format!("stays[{at}]"),
+                    reason: reason.to_owned(),
+                }),
                 Ok(()) if good.len() == MOST => {
-                    rejected.push(Rejected { field: format!("stays[{at}]"), reason: "too_many".to_owned() });
+                    rejected.push(Rejected {
+                        field: format!("stays[{at}]"),
+                        reason: "too_many".to_owned(),
+                    });
                 }
                 Ok(()) => good.push(stay.clone()),
             }
@@ -180,10 +218,16 @@ fn checked_consents(
     for (at, statement) in input.consents.iter().enumerate() {
         match check_consent(policy, statement, now) {
             Err(reason) => {
-                rejected.push(Rejected { field: format!("consents[{at}]"), reason: reason.as_str().to_owned() });
+                rejected.push(Rejected {
+                    field: format!("consents[{at}]"),
+                    reason: reason.as_str().to_owned(),
+                });
             }
             Ok(()) if good.len() == MOST => {
-                rejected.push(Rejected { field: format!("consents[{at}]"), reason: "too_many".to_owned() });
+                rejected.push(Rejected {
+                    field: format!("consents[{at}]"),
+                    reason: "too_many".to_owned(),
+                });
             }
             Ok(()) => {
                 let mut statement = statement.clone();
@@ -205,7 +249,11 @@ pub(super) fn check_consent(
     if policy.purpose(&statement.purpose).is_none() {
         return Err(consent::Refusal::UnknownPurpose);
     }
-    if statement.evidence_ref.as_deref().is_some_and(kinds::holds_card_number) {
+    if statement
+        .evidence_ref
+        .as_deref()
+        .is_some_and(kinds::holds_card_number)
+    {
         return Err(consent::Refusal::InvalidEvidence);
     }
     consent::check(statement, now)

@@ -54,10 +54,21 @@ impl Vault {
         input: RecordInput,
         strict: bool,
     ) -> Result<RecordAnswer, GuestError> {
-        let prepared = self.prepare_or_refuse(errand, (source, source_id), input, strict).await?;
+        let prepared = self
+            .prepare_or_refuse(errand, (source, source_id), input, strict)
+            .await?;
+        self.put_prepared(errand, &prepared).await
+    }
+
+    /// Stores a checked record, again when another writer was faster.
+    pub(super) async fn put_prepared(
+        &self,
+        errand: &Errand,
+        prepared: &Prepared,
+    ) -> Result<RecordAnswer, GuestError> {
         let mut tries = 0;
         loop {
-            match self.try_put(errand, &prepared).await {
+            match self.try_put(errand, prepared).await {
                 Err(error) if error.is_transient() && tries < TRIES => {
                     tries += 1;
                     pause(tries).await;
@@ -78,7 +89,10 @@ impl Vault {
         let mut event = Event::of(errand, Act::PutRecord, self.clock.now());
         event.policy_version = Some(policy.version().to_owned());
         if !is_source_id(source_id) {
-            let rejected = Rejected { field: "source_id".to_owned(), reason: "invalid".to_owned() };
+            let rejected = Rejected {
+                field: "source_id".to_owned(),
+                reason: "invalid".to_owned(),
+            };
             return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
         }
         match self.prepare(errand, &policy, (source, source_id), input) {
@@ -123,7 +137,9 @@ impl Vault {
             _ => self.active_version(guest).await?,
         };
         let mut change = self.log.begin(&self.store).await?;
-        let done = self.apply(&mut change, errand, prepared, place, (guest, version), keys).await?;
+        let done = self
+            .apply(&mut change, errand, prepared, place, (guest, version), keys)
+            .await?;
         change.commit().await?;
         Ok(done)
     }
@@ -140,7 +156,12 @@ impl Vault {
 
     /// Where the record goes, as things stand.
     pub(super) async fn place(&self, prepared: &Prepared) -> Result<Place, GuestError> {
-        let known = self.store.read().await?.source_record(&prepared.source_token).await?;
+        let known = self
+            .store
+            .read()
+            .await?
+            .source_record(&prepared.source_token)
+            .await?;
         if let Some((guest, record)) = known {
             return Ok(Place::Known(guest, record));
         }
@@ -160,26 +181,39 @@ impl Vault {
         record: RecordId,
     ) -> Result<Option<RecordAnswer>, GuestError> {
         let mut conn = self.store.read().await?;
-        let Some((_, content)) = conn.record_head(guest, record).await? else { return Ok(None) };
+        let Some((_, content)) = conn.record_head(guest, record).await? else {
+            return Ok(None);
+        };
         if !crate::crypto::same(&content, &prepared.content_mac) {
             return Ok(None);
         }
-        let Some((version, ..)) = conn.guest_head(guest).await? else { return Ok(None) };
+        let Some((version, ..)) = conn.guest_head(guest).await? else {
+            return Ok(None);
+        };
         drop(conn);
         let keys = self.keys.guest_keys(guest, &[Category::Audit]).await?;
         let mut event = self.put_event(errand, prepared, guest, &keys);
         event.outcome = Some("unchanged");
         self.log.record(event, ()).await?;
-        let done = Done { guest, record, version, rejected: prepared.rejected.clone() };
+        let done = Done {
+            guest,
+            record,
+            version,
+            rejected: prepared.rejected.clone(),
+        };
         Ok(Some(answer(&Place::Known(guest, record), done)))
     }
 
     fn put_event(&self, errand: &Errand, prepared: &Prepared, guest: GuestId, keys: &GuestKeys) -> Event {
-        let act = if prepared.pinned { Act::Correct } else { Act::PutRecord };
+        let act = if prepared.pinned {
+            Act::Correct
+        } else {
+            Act::PutRecord
+        };
         let mut event = Event::of(errand, act, self.clock.now());
         event.policy_version = Some(prepared.policy_version.clone());
         event.subject = Some(self.subject(guest, Some(keys)));
-        self.with_reason(event, errand, Some(keys))
+        Self::with_reason(event, errand, Some(keys))
     }
 
     /// Writes the record, its values, tokens, stays and consents, and its event, into the change.
@@ -203,23 +237,35 @@ impl Vault {
             change.tx.touch_guest(guest, version, micros(now)).await?;
         }
         if !matches!(place, Place::Known(..)) {
-            change.tx.insert_source(&prepared.source_token, guest, record).await?;
+            change
+                .tx
+                .insert_source(&prepared.source_token, guest, record)
+                .await?;
         }
         let stored = change.tx.field_heads(guest, record).await?;
         let head = self.record_head(errand, prepared, guest, record, keys)?;
         change.tx.upsert_record(guest, &head).await?;
         let mut rejected = prepared.rejected.clone();
-        let written = self.write_values(change, prepared, (guest, record), &stored, keys, &mut rejected).await?;
+        let written = self
+            .write_values(change, prepared, (guest, record), &stored, keys, &mut rejected)
+            .await?;
         let mut event = self.put_event(errand, prepared, guest, keys);
         event.fields = written;
         for stay in &prepared.stays {
-            self.write_stay(change, errand, (guest, record), stay, keys).await?;
+            self.write_stay(change, errand, (guest, record), stay, keys)
+                .await?;
         }
         for statement in &prepared.consents {
-            self.write_consent(change, errand, (guest, Some(record)), statement, keys).await?;
+            self.write_consent(change, errand, (guest, Some(record)), statement, keys)
+                .await?;
         }
         change.record(&event).await?;
-        Ok(Done { guest, record, version: version + 1, rejected })
+        Ok(Done {
+            guest,
+            record,
+            version: version + 1,
+            rejected,
+        })
     }
 
     fn record_head(
@@ -253,15 +299,20 @@ impl Vault {
         keys: &GuestKeys,
         rejected: &mut Vec<Rejected>,
     ) -> Result<BTreeMap<FieldPath, View>, GuestError> {
-        let heads: BTreeMap<&str, (i64, i64)> =
-            stored.iter().map(|(field, version, at)| (field.as_str(), (*version, *at))).collect();
+        let heads: BTreeMap<&str, (i64, i64)> = stored
+            .iter()
+            .map(|(field, version, at)| (field.as_str(), (*version, *at)))
+            .collect();
         let mut written = BTreeMap::new();
         let mut values = Vec::new();
         let mut tokens = Vec::new();
         for ready in &prepared.values {
             let (version, at) = heads.get(ready.field.as_str()).copied().unwrap_or((0, i64::MIN));
             if is_older(prepared, at) {
-                rejected.push(Rejected { field: ready.field.clone(), reason: "stale".to_owned() });
+                rejected.push(Rejected {
+                    field: ready.field.clone(),
+                    reason: "stale".to_owned(),
+                });
                 continue;
             }
             values.push(seal_value(prepared, ready, (guest, record), version + 1, keys)?);
@@ -272,7 +323,10 @@ impl Vault {
             note(&mut written, &ready.field);
         }
         let trust = prepared.input.provenance.trust();
-        change.tx.upsert_values(guest, record, trust, micros(prepared.observed_at), &values).await?;
+        change
+            .tx
+            .upsert_values(guest, record, trust, micros(prepared.observed_at), &values)
+            .await?;
         change.tx.insert_tokens(guest, record, &tokens).await?;
         for field in &prepared.cleared {
             change.tx.delete_value(guest, record, field).await?;
@@ -294,7 +348,11 @@ impl Vault {
         if !written.keys().any(|path| path.as_str() == FIELD) {
             return Ok(());
         }
-        let staff = prepared.values.iter().find(|v| v.field == FIELD).and_then(|v| v.value.as_str());
+        let staff = prepared
+            .values
+            .iter()
+            .find(|v| v.field == FIELD)
+            .and_then(|v| v.value.as_str());
         let token = staff.map(|id| self.manager_token(id));
         Ok(change.tx.set_manager(guest, token).await?)
     }
@@ -307,7 +365,12 @@ impl Vault {
 
 /// Where a source's own id is sealed to.
 pub(super) fn source_id_place(guest: GuestId, record: Uuid) -> Aad<'static> {
-    Aad { guest, record, path: "record.source_id", version: 1 }
+    Aad {
+        guest,
+        record,
+        path: "record.source_id",
+        version: 1,
+    }
 }
 
 fn seal_value(
@@ -317,7 +380,12 @@ fn seal_value(
     version: i64,
     keys: &GuestKeys,
 ) -> Result<NewValue, GuestError> {
-    let aad = Aad { guest, record: record.0, path: &ready.field, version: seal_version(version) };
+    let aad = Aad {
+        guest,
+        record: record.0,
+        path: &ready.field,
+        version: seal_version(version),
+    };
     let plain = zeroize::Zeroizing::new(serde_json::to_vec(&ready.value).unwrap_or_default());
     let sealed = keys.seal(ready.category, &aad, &plain)?;
     Ok(NewValue {
@@ -336,15 +404,27 @@ fn note(written: &mut BTreeMap<FieldPath, View>, field: &str) {
 }
 
 pub(super) fn answer(place: &Place, done: Done) -> RecordAnswer {
-    let exact = |field: &str| LinkReason { field: field.to_owned(), level: "exact", weight: f64::from(64) };
+    let exact = |field: &str| LinkReason {
+        field: field.to_owned(),
+        level: "exact",
+        weight: f64::from(64),
+    };
     let resolution = match place {
-        Place::New => Resolution { outcome: Outcome::Created, probability: 1.0, reasons: Vec::new() },
-        Place::Known(..) => {
-            Resolution { outcome: Outcome::Linked, probability: 1.0, reasons: vec![exact("source_id")] }
-        }
-        Place::Linked(_, reasons) => {
-            Resolution { outcome: Outcome::Linked, probability: 1.0, reasons: reasons.clone() }
-        }
+        Place::New => Resolution {
+            outcome: Outcome::Created,
+            probability: 1.0,
+            reasons: Vec::new(),
+        },
+        Place::Known(..) => Resolution {
+            outcome: Outcome::Linked,
+            probability: 1.0,
+            reasons: vec![exact("source_id")],
+        },
+        Place::Linked(_, reasons) => Resolution {
+            outcome: Outcome::Linked,
+            probability: 1.0,
+            reasons: reasons.clone(),
+        },
     };
     RecordAnswer {
         guest_id: done.guest,

@@ -2,21 +2,24 @@
 
 use std::{collections::BTreeMap, future::Future};
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     audit::{Act, Event, Receipt},
-    base::{Action, Catalogue, Class, Errand, Field, FieldIndex, FieldPath, FieldSet, GuestId, StayState, View},
+    base::{
+        Action, Catalogue, Class, ConsentId, Errand, Field, FieldIndex, FieldPath, FieldSet, GuestId,
+        StayState, View, from_micros,
+    },
     consent::{self, Standing, standing},
     crypto::Aad,
     keys::GuestKeys,
-    policy::{ConsentAnswer, Facts, Grant, Snapshot, mask},
+    policy::{ConsentAnswer, Facts, Grant, Snapshot},
 };
 
 use super::{
-    AuditAnswer, FieldAnswer, GuestAnswer, GuestError, Stay, Vault,
-    kinds, records,
+    AuditAnswer, FieldAnswer, GuestAnswer, GuestError, Stay, Vault, kinds, records,
     sql::{Line, Part},
     survivor,
     vault::ALWAYS,
@@ -88,7 +91,7 @@ impl Vault {
         if !wanted.is_empty() {
             note_withheld(&mut event, catalogue, &fetched.grant);
         }
-        let event = self.with_reason(event, errand, Some(&fetched.keys));
+        let event = Self::with_reason(event, errand, Some(&fetched.keys));
         let refused = event.clone();
         let receipt = self.log.record(event, fetched.grant.clone()).await?;
         match answer(catalogue, &fetched, &plan, &receipt, act) {
@@ -97,9 +100,20 @@ impl Vault {
                 version: fetched.version,
                 status: fetched.status,
                 fields,
-                audit: AuditAnswer { entry_id: receipt.entry() },
+                audit: AuditAnswer {
+                    entry_id: receipt.entry(),
+                },
             }),
-            Err(error) => self.refuse(Event { act: Act::DamageFound, ..refused }, error).await,
+            Err(error) => {
+                self.refuse(
+                    Event {
+                        act: Act::DamageFound,
+                        ..refused
+                    },
+                    error,
+                )
+                .await
+            }
         }
     }
 
@@ -113,27 +127,42 @@ impl Vault {
         policy: &Snapshot,
     ) -> Result<Fetched, GuestError> {
         let catalogue = policy.catalogue();
-        let wanted: FieldSet =
-            if wanted.is_empty() { catalogue.iter().map(|(at, _)| at).collect() } else { wanted.iter().copied().collect() };
+        let wanted: FieldSet = if wanted.is_empty() {
+            catalogue.iter().map(|(at, _)| at).collect()
+        } else {
+            wanted.iter().copied().collect()
+        };
         let mut event = Event::of(errand, act, self.clock.now());
         event.policy_version = Some(policy.version().to_owned());
         event.subject = Some(self.subject(guest, None));
         let caller = &errand.caller;
-        let Some(grant) = policy.decide(&caller.role, &errand.property, &errand.purpose, Action::Read, &wanted) else {
+        let Some(grant) = policy.decide(
+            &caller.role,
+            &errand.property,
+            &errand.purpose,
+            Action::Read,
+            &wanted,
+        ) else {
             return self.refuse(event, GuestError::Forbidden).await;
         };
         let columns = grant.columns();
-        let (paths, mut categories): (Vec<&str>, Vec<_>) =
-            columns.iter().filter_map(|at| catalogue.get(at)).map(|f| (f.path.as_str(), f.category)).unzip();
+        let (paths, mut categories): (Vec<&str>, Vec<_>) = columns
+            .iter()
+            .filter_map(|at| catalogue.get(at))
+            .map(|f| (f.path.as_str(), f.category))
+            .unzip();
         categories.extend(ALWAYS);
         categories.sort_unstable();
         categories.dedup();
         let (lines, keys) = both(
-            async {
+            // Boxed: this future is large, and one lies in every waiting request.
+            Box::pin(async {
+                let mut conn = self.store.read().await?;
                 Ok::<_, GuestError>(
-                    self.store.read().await?.guest_for_disclosure(guest, &paths, errand.purpose.as_str()).await?,
+                    conn.guest_for_disclosure(guest, &paths, errand.purpose.as_str())
+                        .await?,
                 )
-            },
+            }),
             async { Ok(self.keys.guest_keys(guest, &categories).await?) },
         )
         .await?;
@@ -143,11 +172,13 @@ impl Vault {
         event.subject = Some(self.subject(guest, Some(&keys)));
         let (version, status) = (head.version, head.word.clone());
         match (status.as_str(), head.id) {
-            ("merged", Some(survivor)) => return self.refuse(event, GuestError::Moved(GuestId(survivor))).await,
+            ("merged", Some(survivor)) => {
+                return self.refuse(event, GuestError::Moved(GuestId(survivor))).await;
+            }
             ("erased", _) => return self.refuse(event, GuestError::Gone).await,
             _ => {}
         }
-        let Ok(stays) = self.open_stays(guest, &lines, &keys) else {
+        let Ok(stays) = Self::open_stays(guest, &lines, &keys) else {
             event.act = Act::DamageFound;
             return self.refuse(event, GuestError::Damaged).await;
         };
@@ -162,7 +193,15 @@ impl Vault {
         }
         let here = |stay: &Stay| self.properties.within(&stay.property, &errand.property);
         let stays = stays.into_iter().filter(here).collect();
-        Ok(Fetched { guest, version, status, lines, stays, keys, grant })
+        Ok(Fetched {
+            guest,
+            version,
+            status,
+            lines,
+            stays,
+            keys,
+            grant,
+        })
     }
 
     pub(super) fn event(&self, errand: &Errand, act: Act, fetched: &Fetched) -> Event {
@@ -174,8 +213,12 @@ impl Vault {
             Some(id) => format!("consent:{id}"),
             None => grant.purpose().legal_basis.as_str().to_owned(),
         });
-        let mut rules: Vec<String> =
-            grant.columns().iter().filter_map(|at| grant.rule(at)).map(|rule| rule.to_string()).collect();
+        let mut rules: Vec<String> = grant
+            .columns()
+            .iter()
+            .filter_map(|at| grant.rule(at))
+            .map(|rule| rule.to_string())
+            .collect();
         rules.sort_unstable();
         rules.dedup();
         event.rules = rules;
@@ -183,13 +226,17 @@ impl Vault {
     }
 
     fn is_portfolio(&self, errand: &Errand, head: &Line) -> bool {
-        let Some(actor) = &errand.caller.actor else { return false };
+        let Some(actor) = &errand.caller.actor else {
+            return false;
+        };
         let Some(manager) = &head.sealed else { return false };
         crate::crypto::same(manager, &self.manager_token(actor))
     }
 
     fn stay_state(&self, errand: &Errand, stays: &[Stay]) -> StayState {
-        let here = stays.iter().filter(|s| self.properties.within(&s.property, &errand.property));
+        let here = stays
+            .iter()
+            .filter(|s| self.properties.within(&s.property, &errand.property));
         self.nearest(here)
     }
 
@@ -199,7 +246,9 @@ impl Vault {
         }
         let recipient = grant.purpose().recipient.as_deref().unwrap_or_default();
         let spoken = lines.iter().filter(|l| l.part() == Some(Part::Consent));
-        let about = spoken.filter(|l| l.more.as_deref().unwrap_or_default() == recipient).filter_map(consent_line);
+        let about = spoken
+            .filter(|l| l.more.as_deref().unwrap_or_default() == recipient)
+            .filter_map(consent_line);
         match standing(about, self.clock.now()) {
             Standing::Given(id) => ConsentAnswer::Given(id),
             _ => ConsentAnswer::Missing,
@@ -207,14 +256,14 @@ impl Vault {
     }
 }
 
-fn consent_line(
-    line: &Line,
-) -> Option<(crate::base::ConsentId, consent::State, chrono::DateTime<chrono::Utc>, Option<chrono::DateTime<chrono::Utc>>)>
-{
+/// A line of the ledger as [`standing`] takes it.
+type Spoken = (ConsentId, consent::State, DateTime<Utc>, Option<DateTime<Utc>>);
+
+fn consent_line(line: &Line) -> Option<Spoken> {
     // A word this program does not know is read as a withdrawal: the strict reading.
     let state = consent::State::from_word(&line.word).unwrap_or(consent::State::Withdrawn);
-    let at = crate::base::from_micros(line.at);
-    Some((line.id?.into(), state, at, line.until.map(crate::base::from_micros)))
+    let at = from_micros(line.at);
+    Some((line.id?.into(), state, at, line.until.map(from_micros)))
 }
 
 /// Runs two futures side by side; the first failure ends both.
@@ -231,7 +280,9 @@ type Plan<'f> = BTreeMap<FieldIndex, Vec<&'f Line>>;
 fn plan<'f>(catalogue: &Catalogue, fetched: &'f Fetched) -> Plan<'f> {
     let mut plan = Plan::new();
     for (path, values) in survivor::ranked(&fetched.lines) {
-        let Some((at, field)) = catalogue.find(path) else { continue };
+        let Some((at, field)) = catalogue.find(path) else {
+            continue;
+        };
         if fetched.grant.view(at) != View::None {
             plan.insert(at, survivor::chosen(&values, field.list).to_vec());
         }
@@ -241,10 +292,18 @@ fn plan<'f>(catalogue: &Catalogue, fetched: &'f Fetched) -> Plan<'f> {
 
 /// What the event says was shown: only fields that have a value.
 fn shown(catalogue: &Catalogue, fetched: &Fetched, plan: &Plan<'_>, act: Act) -> BTreeMap<FieldPath, View> {
-    let with_stays = catalogue.find(STAY_LINKS).map(|(at, _)| at).filter(|_| !fetched.stays.is_empty());
+    let with_stays = catalogue
+        .find(STAY_LINKS)
+        .map(|(at, _)| at)
+        .filter(|_| !fetched.stays.is_empty());
     let present = plan.keys().copied().chain(with_stays);
     present
-        .filter_map(|at| Some((catalogue.get(at)?.path.clone(), effective(fetched.grant.view(at), act))))
+        .filter_map(|at| {
+            Some((
+                catalogue.get(at)?.path.clone(),
+                effective(fetched.grant.view(at), act),
+            ))
+        })
         .filter(|(_, view)| *view != View::None)
         .collect()
 }
@@ -307,8 +366,12 @@ pub(super) fn open(
     line: &Line,
 ) -> Result<Value, GuestError> {
     let record = line.id.unwrap_or(Uuid::nil());
-    let aad =
-        Aad { guest: fetched.guest, record, path: field.path.as_str(), version: line.version.unsigned_abs() };
+    let aad = Aad {
+        guest: fetched.guest,
+        record,
+        path: field.path.as_str(),
+        version: line.version.unsigned_abs(),
+    };
     let sealed = line.sealed.as_deref().unwrap_or_default();
     let plain = fetched.keys.open(receipt, at, field.category, sealed, &aad)?;
     serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)
@@ -319,7 +382,7 @@ pub(super) fn present(field: &Field, value: &Value, view: View, act: Act) -> Fie
     let as_shown = effective(view, act);
     FieldAnswer {
         view: as_shown.as_str(),
-        value: Some(mask::show(field, value, as_shown)),
+        value: Some(value.clone()),
         revealable: view == View::Reveal && act != Act::Reveal,
         reason: None,
     }

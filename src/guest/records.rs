@@ -69,22 +69,44 @@ impl Vault {
         let mut event = self.event(errand, Act::ReadRecords, &fetched);
         event.fields = shown(catalogue, &fetched);
         event.count = u64::try_from(rows.len()).ok();
-        let event = self.with_reason(event, errand, Some(&fetched.keys));
+        let event = Self::with_reason(event, errand, Some(&fetched.keys));
         let refused = event.clone();
         let receipt = self.log.record(event, fetched.grant.clone()).await?;
-        let records: Result<Vec<_>, _> = rows.into_iter().map(|row| view(catalogue, &fetched, &receipt, row)).collect();
+        let records: Result<Vec<_>, _> = rows
+            .into_iter()
+            .map(|row| view(catalogue, &fetched, &receipt, row))
+            .collect();
         match records {
             Ok(records) => {
-                let audit = AuditAnswer { entry_id: receipt.entry() };
-                Ok(RecordsAnswer { guest_id: guest, records, audit })
+                let audit = AuditAnswer {
+                    entry_id: receipt.entry(),
+                };
+                Ok(RecordsAnswer {
+                    guest_id: guest,
+                    records,
+                    audit,
+                })
             }
-            Err(error) => self.refuse(Event { act: Act::DamageFound, ..refused }, error).await,
+            Err(error) => {
+                self.refuse(
+                    Event {
+                        act: Act::DamageFound,
+                        ..refused
+                    },
+                    error,
+                )
+                .await
+            }
         }
     }
 }
 
 fn shown(catalogue: &Catalogue, fetched: &Fetched) -> BTreeMap<FieldPath, View> {
-    let paths = fetched.lines.iter().filter(|l| l.part() == Some(Part::Field)).map(|l| l.word.as_str());
+    let paths = fetched
+        .lines
+        .iter()
+        .filter(|l| l.part() == Some(Part::Field))
+        .map(|l| l.word.as_str());
     paths
         .chain([EXTERNAL_IDS])
         .filter_map(|path| {
@@ -104,11 +126,18 @@ fn view(
     let mut fields = BTreeMap::new();
     let own = |l: &&Line| l.part() == Some(Part::Field) && l.id == Some(row.record_id);
     for line in fetched.lines.iter().filter(own) {
-        let Some((at, field)) = catalogue.find(&line.word) else { continue };
+        let Some((at, field)) = catalogue.find(&line.word) else {
+            continue;
+        };
         let view = receipt.grant().view(at);
         let answer = match receipt.grant().withheld(at) {
             Some(reason) => FieldAnswer::withheld(reason),
-            None => present(field, &open(fetched, receipt, (at, field), line)?, view, Act::ReadRecords),
+            None => present(
+                field,
+                &open(fetched, receipt, (at, field), line)?,
+                view,
+                Act::ReadRecords,
+            ),
         };
         fields.insert(line.word.clone(), answer);
     }
@@ -130,12 +159,16 @@ fn source_id(
     receipt: &Receipt<Grant>,
     row: &RecordRow,
 ) -> Result<Option<String>, GuestError> {
-    let Some((at, _)) = catalogue.find(EXTERNAL_IDS) else { return Ok(None) };
+    let Some((at, _)) = catalogue.find(EXTERNAL_IDS) else {
+        return Ok(None);
+    };
     if receipt.grant().view(at) != View::Plain {
         return Ok(None);
     }
     let place = source_id_place(fetched.guest, row.record_id);
-    let plain = fetched.keys.open(receipt, at, Category::Identity, &row.source_id, &place)?;
+    let plain = fetched
+        .keys
+        .open(receipt, at, Category::Identity, &row.source_id, &place)?;
     Ok(String::from_utf8(plain.bytes().to_vec()).ok())
 }
 
@@ -149,5 +182,10 @@ pub(super) fn stays_answer(stays: &[Stay], view: View) -> Option<FieldAnswer> {
         View::Plain | View::Reveal => (View::Plain, Value::Array(stays.iter().map(plain).collect())),
         _ => (View::Flag, Value::from(stays.len())),
     };
-    Some(FieldAnswer { view: view.as_str(), value: Some(value), revealable: false, reason: None })
+    Some(FieldAnswer {
+        view: view.as_str(),
+        value: Some(value),
+        revealable: false,
+        reason: None,
+    })
 }

@@ -148,7 +148,11 @@ fn placeholders(sql: &mut String, from: usize, count: usize) {
 
 /// Lists are padded to powers of two (by repeating the last) so that few statements are prepared.
 fn padded<T: Copy>(list: &[T]) -> impl Iterator<Item = T> + '_ {
-    let size = if list.is_empty() { 0 } else { list.len().next_power_of_two() };
+    let size = if list.is_empty() {
+        0
+    } else {
+        list.len().next_power_of_two()
+    };
     (0..size).filter_map(|at| list.get(at.min(list.len().saturating_sub(1))).copied())
 }
 
@@ -178,7 +182,10 @@ impl Conn {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn source_record(&mut self, token: &[u8; 16]) -> Result<Option<(GuestId, RecordId)>, StoreError> {
+    pub async fn source_record(
+        &mut self,
+        token: &[u8; 16],
+    ) -> Result<Option<(GuestId, RecordId)>, StoreError> {
         let row: Option<(Uuid, Uuid)> =
             on!(self, c => sqlx::query_as(SOURCE_FIND).bind(&token[..]).fetch_optional(c).await?);
         Ok(row.map(|(g, r)| (GuestId(g), RecordId(r))))
@@ -216,7 +223,10 @@ impl Conn {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn guest_head(&mut self, guest: GuestId) -> Result<Option<(i64, String, Option<Uuid>)>, StoreError> {
+    pub async fn guest_head(
+        &mut self,
+        guest: GuestId,
+    ) -> Result<Option<(i64, String, Option<Uuid>)>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(GUEST_HEAD).bind(guest.0).fetch_optional(c).await?))
     }
 
@@ -280,7 +290,9 @@ impl Conn {
         key: &[u8],
         now: i64,
     ) -> Result<Option<(Vec<u8>, i64, Vec<u8>)>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(IDEMPOTENT_FIND).bind(principal).bind(key).bind(now).fetch_optional(c).await?))
+        Ok(
+            on!(self, c => sqlx::query_as(IDEMPOTENT_FIND).bind(principal).bind(key).bind(now).fetch_optional(c).await?),
+        )
     }
 
     /// How many lines of a file are imported.
@@ -288,7 +300,8 @@ impl Conn {
     /// # Errors
     /// What the database says.
     pub async fn import_progress(&mut self, file: &[u8]) -> Result<i64, StoreError> {
-        let done: Option<i64> = on!(self, c => sqlx::query_scalar(IMPORT_FIND).bind(file).fetch_optional(c).await?);
+        let done: Option<i64> =
+            on!(self, c => sqlx::query_scalar(IMPORT_FIND).bind(file).fetch_optional(c).await?);
         Ok(done.unwrap_or(0))
     }
 }
@@ -480,7 +493,12 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn delete_value(&mut self, guest: GuestId, record: RecordId, field: &str) -> Result<(), StoreError> {
+    pub async fn delete_value(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+        field: &str,
+    ) -> Result<(), StoreError> {
         on!(self, c => {
             sqlx::query(FIELD_DELETE).bind(guest.0).bind(record.0).bind(field).execute(c).await?;
         });
@@ -491,7 +509,12 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn delete_tokens(&mut self, guest: GuestId, record: RecordId, field: &str) -> Result<(), StoreError> {
+    pub async fn delete_tokens(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+        field: &str,
+    ) -> Result<(), StoreError> {
         on!(self, c => {
             sqlx::query(TOKENS_DELETE).bind(guest.0).bind(record.0).bind(field).execute(c).await?;
         });
@@ -538,7 +561,12 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn upsert_stay(&mut self, stay: &StayRow, record: RecordId, now: i64) -> Result<(), StoreError> {
+    pub async fn upsert_stay(
+        &mut self,
+        stay: &StayRow,
+        record: RecordId,
+        now: i64,
+    ) -> Result<(), StoreError> {
         on!(self, c => {
             sqlx::query(STAY_UPSERT)
                 .bind(stay.guest_id)

@@ -42,12 +42,18 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         if let Err(reason) = self.check_stay(errand, &stay) {
-            let rejected = Rejected { field: "stay".to_owned(), reason: reason.to_owned() };
+            let rejected = Rejected {
+                field: "stay".to_owned(),
+                reason: reason.to_owned(),
+            };
             return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
         }
         let mut tries = 0;
         loop {
-            match self.try_put_stay(errand, guest, &stay, &expected, event.clone()).await {
+            match self
+                .try_put_stay(errand, guest, &stay, &expected, event.clone())
+                .await
+            {
                 Err(error) if error.is_transient() && tries < 6 => {
                     tries += 1;
                     put::pause(tries).await;
@@ -74,12 +80,19 @@ impl Vault {
         if !expected(version) {
             return self.refuse(event, GuestError::Stale).await;
         }
-        let keys = self.keys.ensure_guest_keys(guest, &[Category::Stay, Category::Audit]).await?;
+        let keys = self
+            .keys
+            .ensure_guest_keys(guest, &[Category::Stay, Category::Audit])
+            .await?;
         event.subject = Some(self.subject(guest, Some(&keys)));
-        let event = self.with_reason(event, errand, Some(&keys));
+        let event = Self::with_reason(event, errand, Some(&keys));
         let mut change = self.log.begin(&self.store).await?;
-        change.tx.touch_guest(guest, version, micros(self.clock.now())).await?;
-        self.write_stay(&mut change, errand, (guest, RecordId(Uuid::nil())), stay, &keys).await?;
+        change
+            .tx
+            .touch_guest(guest, version, micros(self.clock.now()))
+            .await?;
+        self.write_stay(&mut change, errand, (guest, RecordId(Uuid::nil())), stay, &keys)
+            .await?;
         change.record(&event).await?;
         change.commit().await?;
         Ok((with_property(errand, stay), version + 1))
@@ -125,22 +138,30 @@ impl Vault {
             version,
             sealed: sealed.into_bytes(),
         };
-        Ok(change.tx.upsert_stay(&row, record, micros(self.clock.now())).await?)
+        Ok(change
+            .tx
+            .upsert_stay(&row, record, micros(self.clock.now()))
+            .await?)
     }
 
     fn stay_token(&self, property: &PropertyCode, reservation: &str) -> Uuid {
-        Uuid::from_bytes(self.keys.index_key().token("reservation", format!("{property}\u{1f}{reservation}").as_bytes()))
+        Uuid::from_bytes(
+            self.keys
+                .index_key()
+                .token("reservation", format!("{property}\u{1f}{reservation}").as_bytes()),
+        )
     }
 
     /// Opens stays for the vault's own use: they decide, and are shown only under a grant.
     pub(super) fn open_stays(
-        &self,
         guest: GuestId,
         lines: &[Line],
         keys: &GuestKeys,
     ) -> Result<Vec<Stay>, GuestError> {
         let stays = lines.iter().filter(|l| l.part() == Some(Part::Stay));
-        let mut all: Vec<Stay> = stays.map(|line| open(guest, line, keys)).collect::<Result<_, _>>()?;
+        let mut all: Vec<Stay> = stays
+            .map(|line| open(guest, line, keys))
+            .collect::<Result<_, _>>()?;
         all.sort_by(|a, b| (a.input.arrival, &a.property).cmp(&(b.input.arrival, &b.property)));
         Ok(all)
     }
@@ -149,10 +170,19 @@ impl Vault {
     pub(super) fn nearest<'s>(&self, stays: impl Iterator<Item = &'s Stay>) -> StayState {
         let now = self.clock.now();
         window::nearest(stays.map(|stay| {
-            let timezone = self.properties.get(&stay.property).map(|n| n.timezone).unwrap_or_default();
+            let timezone = self
+                .properties
+                .get(&stay.property)
+                .map(|n| n.timezone)
+                .unwrap_or_default();
             let Stay { input, .. } = stay;
             window::state(
-                &Window { arrival: input.arrival, departure: input.departure, status: input.status, timezone },
+                &Window {
+                    arrival: input.arrival,
+                    departure: input.departure,
+                    status: input.status,
+                    timezone,
+                },
                 now,
             )
         }))
@@ -168,7 +198,12 @@ fn with_property(errand: &Errand, stay: &StayInput) -> Stay {
 
 /// Where a stay is sealed to: moved to another guest, property or reservation it does not open.
 fn place(guest: GuestId, token: Uuid, path: &str, version: i64) -> Aad<'_> {
-    Aad { guest, record: token, path, version: seal_version(version) }
+    Aad {
+        guest,
+        record: token,
+        path,
+        version: seal_version(version),
+    }
 }
 
 fn path(property: &PropertyCode) -> String {

@@ -38,11 +38,14 @@ impl Vault {
     /// The subject of an event about this guest; the pseudonym needs the guest's keys.
     pub(super) fn subject(&self, guest: GuestId, keys: Option<&GuestKeys>) -> Subject {
         let year = self.clock.now().year();
-        Subject { guest, pseudonym: keys.and_then(|keys| keys.pseudonym(year)) }
+        Subject {
+            guest,
+            pseudonym: keys.and_then(|keys| self.keys.pseudonym(keys, year)),
+        }
     }
 
     /// Puts the errand's reason into the event, sealed under the guest's own key.
-    pub(super) fn with_reason(&self, mut event: Event, errand: &Errand, keys: Option<&GuestKeys>) -> Event {
+    pub(super) fn with_reason(mut event: Event, errand: &Errand, keys: Option<&GuestKeys>) -> Event {
         if let (Some(reason), Some(keys), Some(subject)) = (&errand.reason, keys, &event.subject) {
             event.detail = detail::seal(keys, subject.guest, event.at, reason);
         }

@@ -14,23 +14,28 @@ const AFTER: u64 = 3;
 
 /// What of a stay decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
+pub(super) struct Window {
     /// The day of arrival.
-    pub arrival: NaiveDate,
+    pub(super) arrival: NaiveDate,
     /// The day of departure.
-    pub departure: NaiveDate,
+    pub(super) departure: NaiveDate,
     /// What the source says.
-    pub status: StayStatus,
+    pub(super) status: StayStatus,
     /// The property's time zone.
-    pub timezone: Tz,
+    pub(super) timezone: Tz,
 }
 
 /// The state of one stay. Cancelled stays, no-shows and mere requests open no door.
-#[must_use]
-pub fn state(stay: &Window, now: DateTime<Utc>) -> StayState {
+pub(super) fn state(stay: &Window, now: DateTime<Utc>) -> StayState {
     let today = now.with_timezone(&stay.timezone).date_naive();
-    let from = stay.arrival.checked_sub_days(Days::new(BEFORE)).unwrap_or(stay.arrival);
-    let until = stay.departure.checked_add_days(Days::new(AFTER)).unwrap_or(stay.departure);
+    let from = stay
+        .arrival
+        .checked_sub_days(Days::new(BEFORE))
+        .unwrap_or(stay.arrival);
+    let until = stay
+        .departure
+        .checked_add_days(Days::new(AFTER))
+        .unwrap_or(stay.departure);
     match stay.status {
         StayStatus::Cancelled | StayStatus::NoShow | StayStatus::Tentative => StayState::None,
         _ if today > until => StayState::Past,
@@ -45,8 +50,7 @@ pub fn state(stay: &Window, now: DateTime<Utc>) -> StayState {
 }
 
 /// The state that several stays at a property amount to: the nearest to the present decides.
-#[must_use]
-pub fn nearest(states: impl IntoIterator<Item = StayState>) -> StayState {
+pub(super) fn nearest(states: impl IntoIterator<Item = StayState>) -> StayState {
     let nearness = |state: &StayState| match state {
         StayState::InHouse => 5,
         StayState::Arriving => 4,
@@ -68,7 +72,12 @@ mod tests {
 
     fn stay(status: StayStatus, timezone: Tz) -> Window {
         let day = |d| NaiveDate::from_ymd_opt(2026, 3, d).unwrap();
-        Window { arrival: day(4), departure: day(7), status, timezone }
+        Window {
+            arrival: day(4),
+            departure: day(7),
+            status,
+            timezone,
+        }
     }
 
     #[test]
@@ -91,8 +100,14 @@ mod tests {
     #[test]
     fn check_in_and_check_out_move_the_window() {
         let now = at("2026-03-04T15:00:00Z");
-        assert_eq!(state(&stay(StayStatus::CheckedIn, Tz::UTC), now), StayState::InHouse);
-        assert_eq!(state(&stay(StayStatus::CheckedOut, Tz::UTC), now), StayState::Departed);
+        assert_eq!(
+            state(&stay(StayStatus::CheckedIn, Tz::UTC), now),
+            StayState::InHouse
+        );
+        assert_eq!(
+            state(&stay(StayStatus::CheckedOut, Tz::UTC), now),
+            StayState::Departed
+        );
         for gone in [StayStatus::Cancelled, StayStatus::NoShow, StayStatus::Tentative] {
             assert_eq!(state(&stay(gone, Tz::UTC), now), StayState::None);
         }

@@ -61,7 +61,10 @@ impl Provenance {
     /// The provenance of a stored word; unknown words are the least trusted.
     #[must_use]
     pub fn from_word(word: &str) -> Self {
-        Self::ALL.into_iter().find(|p| p.as_str() == word).unwrap_or(Self::Inferred)
+        Self::ALL
+            .into_iter()
+            .find(|p| p.as_str() == word)
+            .unwrap_or(Self::Inferred)
     }
 
     /// How much a value weighs against another source's: the guest's own word above what was noticed or computed.
@@ -283,7 +286,12 @@ impl FieldAnswer {
     /// A withheld field.
     #[must_use]
     pub fn withheld(reason: Withheld) -> Self {
-        Self { view: View::None.as_str(), value: None, revealable: false, reason: Some(reason) }
+        Self {
+            view: View::None.as_str(),
+            value: None,
+            revealable: false,
+            reason: Some(reason),
+        }
     }
 }
 

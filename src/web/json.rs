@@ -32,7 +32,7 @@ pub struct JsonBytes(Bytes);
 impl JsonBytes {
     /// The bytes as they came.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &Bytes {
         &self.0
     }
 

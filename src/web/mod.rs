@@ -29,4 +29,4 @@ pub use page::{Listing, Page};
 pub use problem::{FieldProblem, Kind, PROBLEM_JSON, Problem, ProblemDocument};
 pub use query::{PathId, StrictQuery, path_id};
 pub use rate::RateLimits;
-pub use request::{ClientAddress, Door};
+pub use request::{ClientAddress, Door, request_id};

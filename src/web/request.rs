@@ -11,7 +11,7 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpMessage as _, ResponseError as _,
+    Error, HttpMessage as _, HttpRequest, ResponseError as _,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{Method, header},
@@ -41,6 +41,13 @@ pub struct Door {
 /// The caller's address, for the audit log's deletable detail; in the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
+
+/// The request's id, as the answer, the access log and the audit log name it.
+#[must_use]
+pub fn request_id(request: &HttpRequest) -> RequestId {
+    // Without the middleware, as in tests of single handlers, an id that nobody else knows.
+    request.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random)
+}
 
 /// The outermost middleware: `App::wrap(from_fn(move |request, next| request::through(door.clone(), request, next)))`.
 ///
@@ -202,7 +209,7 @@ fn known(method: &Method) -> &'static str {
 #[cfg(test)]
 mod tests {
     use actix_web::{
-        App, HttpRequest, HttpResponse,
+        App, HttpResponse,
         body::to_bytes,
         http::StatusCode,
         middleware::from_fn,

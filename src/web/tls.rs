@@ -33,7 +33,9 @@ pub enum TlsError {
     #[error("{0} holds no private key; it must be PEM, and not be encrypted")]
     NoKey(PathBuf),
     /// They do not belong together.
-    #[error("the key in {key} does not belong to the first certificate in {cert}; one of them is of another pair")]
+    #[error(
+        "the key in {key} does not belong to the first certificate in {cert}; one of them is of another pair"
+    )]
     Mismatch {
         /// The certificate's file.
         cert: PathBuf,
@@ -74,32 +76,49 @@ pub fn server_config(cert: &Path, key: &Path, now: DateTime<Utc>) -> Result<Serv
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&read(cert)?)
         .collect::<Result<_, _>>()
         .map_err(|_| TlsError::NoCertificate(cert.to_owned()))?;
-    let own = chain.first().ok_or_else(|| TlsError::NoCertificate(cert.to_owned()))?;
+    let own = chain
+        .first()
+        .ok_or_else(|| TlsError::NoCertificate(cert.to_owned()))?;
     if let Some((from, until)) = validity(own) {
         if now > until {
-            return Err(TlsError::Expired { path: cert.to_owned(), on: until });
+            return Err(TlsError::Expired {
+                path: cert.to_owned(),
+                on: until,
+            });
         }
         if now < from {
-            return Err(TlsError::NotYet { path: cert.to_owned(), on: from });
+            return Err(TlsError::NotYet {
+                path: cert.to_owned(),
+                on: from,
+            });
         }
     }
-    let secret =
-        PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| TlsError::NoKey(key.to_owned()))?;
+    let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| TlsError::NoKey(key.to_owned()))?;
     ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
-        .map_err(|cause| TlsError::Unusable { path: cert.to_owned(), cause })?
+        .map_err(|cause| TlsError::Unusable {
+            path: cert.to_owned(),
+            cause,
+        })?
         .with_no_client_auth()
         .with_single_cert(chain, secret)
         .map_err(|cause| match cause {
-            rustls::Error::InconsistentKeys(_) => {
-                TlsError::Mismatch { cert: cert.to_owned(), key: key.to_owned() }
-            }
-            cause => TlsError::Unusable { path: cert.to_owned(), cause },
+            rustls::Error::InconsistentKeys(_) => TlsError::Mismatch {
+                cert: cert.to_owned(),
+                key: key.to_owned(),
+            },
+            cause => TlsError::Unusable {
+                path: cert.to_owned(),
+                cause,
+            },
         })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|cause| TlsError::Unreadable { path: path.to_owned(), cause })
+    fs::read(path).map_err(|cause| TlsError::Unreadable {
+        path: path.to_owned(),
+        cause,
+    })
 }
 
 /// From when until when a certificate is valid (RFC 5280 §4.1.2.5); `None` when it cannot be told.
@@ -126,10 +145,15 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = bytes.split_first()?;
     let (first, rest) = rest.split_first()?;
     let (length, rest) = match first {
-        0..0x80 => (usize::from(*first), rest),
+        0..=0x7f => (usize::from(*first), rest),
         0x81..=0x83 => {
             let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), rest)
+            (
+                digits
+                    .iter()
+                    .fold(0, |length, digit| length << 8 | usize::from(*digit)),
+                rest,
+            )
         }
         _ => return None,
     };
@@ -148,7 +172,11 @@ fn time(tag: u8, text: &[u8]) -> Option<DateTime<Utc>> {
         GENERALIZED_TIME => text.to_owned(),
         _ => return None,
     };
-    Some(NaiveDateTime::parse_from_str(&full, "%Y%m%d%H%M%SZ").ok()?.and_utc())
+    Some(
+        NaiveDateTime::parse_from_str(&full, "%Y%m%d%H%M%SZ")
+            .ok()?
+            .and_utc(),
+    )
 }
 
 #[cfg(test)]
@@ -163,7 +191,9 @@ mod tests {
 
     impl Files {
         fn new() -> Self {
-            Self { folder: tempfile::tempdir().unwrap() }
+            Self {
+                folder: tempfile::tempdir().unwrap(),
+            }
         }
 
         fn write(&self, name: &str, text: &str) -> PathBuf {
@@ -178,7 +208,10 @@ mod tests {
             params.not_after = date_time_ymd(until, 1, 1);
             let key = KeyPair::generate().unwrap();
             let cert = params.self_signed(&key).unwrap();
-            (self.write(&format!("{name}.pem"), &cert.pem()), self.write(&format!("{name}.key"), &key.serialize_pem()))
+            (
+                self.write(&format!("{name}.pem"), &cert.pem()),
+                self.write(&format!("{name}.key"), &key.serialize_pem()),
+            )
         }
     }
 
@@ -199,10 +232,19 @@ mod tests {
         assert!(matches!(refused(&cert, &other), TlsError::Mismatch { .. }));
         assert!(matches!(refused(&key, &key), TlsError::NoCertificate(_)));
         assert!(matches!(refused(&cert, &cert), TlsError::NoKey(_)));
-        assert!(matches!(refused(&cert, Path::new("/nowhere/key")), TlsError::Unreadable { .. }));
-        let rubbish = files.write("r", "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n");
+        assert!(matches!(
+            refused(&cert, Path::new("/nowhere/key")),
+            TlsError::Unreadable { .. }
+        ));
+        let rubbish = files.write(
+            "r",
+            "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n",
+        );
         assert!(matches!(refused(&rubbish, &key), TlsError::NoCertificate(_)));
-        let empty = files.write("e", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+        let empty = files.write(
+            "e",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        );
         assert!(matches!(refused(&empty, &key), TlsError::Unusable { .. }));
     }
 
@@ -210,7 +252,11 @@ mod tests {
     fn a_certificate_out_of_its_time_is_told() {
         let files = Files::new();
         let (cert, key) = files.pair("old", 2020, 2026);
-        assert!(refused(&cert, &key).to_string().contains("expired on 2026-01-01 00:00:00 UTC; renew it"));
+        assert!(
+            refused(&cert, &key)
+                .to_string()
+                .contains("expired on 2026-01-01 00:00:00 UTC; renew it")
+        );
         let (cert, key) = files.pair("new", 2027, 2060);
         assert!(matches!(refused(&cert, &key), TlsError::NotYet { .. }));
     }
@@ -220,7 +266,10 @@ mod tests {
         let files = Files::new();
         let (cert, _) = files.pair("a", 1999, 2060);
         let der = CertificateDer::from_pem_file(cert).unwrap();
-        assert_eq!(validity(&der), Some((at("1999-01-01T00:00:00Z"), at("2060-01-01T00:00:00Z"))));
+        assert_eq!(
+            validity(&der),
+            Some((at("1999-01-01T00:00:00Z"), at("2060-01-01T00:00:00Z")))
+        );
         for cut in 0..der.len() {
             let _ = validity(&der[..cut]);
             let mut flipped = der.to_vec();

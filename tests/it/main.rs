@@ -7,6 +7,10 @@ mod support;
 
 mod access;
 mod dependencies;
+mod docs;
 mod house;
+mod keys;
 mod migrations;
+mod statements;
 mod tools;
+mod vectors;

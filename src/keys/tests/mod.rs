@@ -16,6 +16,7 @@ use crate::{
 };
 
 mod provider;
+mod receipt;
 mod ring;
 
 /// A key store and a folder for key files.

@@ -519,7 +519,9 @@ async fn no_key_lies_in_clear_in_the_key_store() {
         .await
         .unwrap();
     let text = fs::read_to_string(bench.path("root.key")).unwrap();
-    let root = data_encoding::BASE64.decode(&text.trim().as_bytes()[8..]).unwrap();
+    let root = data_encoding::BASE64
+        .decode(&text.trim().as_bytes()[8..])
+        .unwrap();
     for file in ["keys.db", "keys.db-wal"] {
         let bytes = fs::read(bench.path(file)).unwrap();
         assert!(!bytes.windows(32).any(|window| window == root));

@@ -7,7 +7,7 @@ use super::random::Random;
 use crate::base::StayState;
 
 /// The hotels of the invented group.
-pub(super) const HOTELS: [&str; 3] = ["LIS01", "SHA01", "BER01"];
+pub const HOTELS: [&str; 3] = ["LIS01", "SHA01", "BER01"];
 
 /// One booking as the property's system has it.
 #[derive(Clone)]

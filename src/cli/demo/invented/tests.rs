@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::{properties, records, stays::HOTELS};
+use super::{HOTELS, properties, records};
 
 const SEED: u64 = 7;
 

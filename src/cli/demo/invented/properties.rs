@@ -67,7 +67,7 @@ pub fn properties() -> Vec<PropertyNode> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{base::PropertyTree, cli::demo::stays::HOTELS};
+    use crate::{base::PropertyTree, cli::demo::invented::HOTELS};
 
     #[test]
     fn the_tree_stands() {

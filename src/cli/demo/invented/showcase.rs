@@ -26,9 +26,37 @@ use crate::base::StayState;
 /// One seed of their own: they do not change with `--guests` or the day.
 const SEED: u64 = 0x004C_554D_454E;
 
+/// One of them, for those who want to look.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown {
+    /// The source id, in every system that knows the guest.
+    pub id: &'static str,
+    /// The property of the stay around today.
+    pub property: &'static str,
+    /// What there is to see.
+    pub about: &'static str,
+}
+
+/// The six.
+pub const SHOWN: [Shown; 6] = [
+    STARS[0].shown(),
+    STARS[1].shown(),
+    STARS[2].shown(),
+    STARS[3].shown(),
+    STARS[4].shown(),
+    STARS[5].shown(),
+];
+
+impl Star {
+    const fn shown(&self) -> Shown {
+        Shown { id: self.id, property: self.property, about: self.about }
+    }
+}
+
 /// How one of them comes into being.
 struct Star {
     id: &'static str,
+    about: &'static str,
     region: &'static str,
     surname: &'static str,
     surname2: &'static str,
@@ -44,6 +72,7 @@ struct Star {
 const STARS: [Star; 6] = [
     Star {
         id: "SHOW-WANG",
+        about: "in house; five sources, one guest; an allergy; every consent",
         region: "CN",
         surname: "Wang=王",
         surname2: "",
@@ -56,6 +85,7 @@ const STARS: [Star; 6] = [
     },
     Star {
         id: "SHOW-AMIRA",
+        about: "arrives today; a forwarding address; halal; no to marketing",
         region: "AE",
         surname: "Al-Haddad=الحداد",
         surname2: "",
@@ -68,6 +98,7 @@ const STARS: [Star; 6] = [
     },
     Star {
         id: "SHOW-SOFIA",
+        about: "left yesterday; two surnames; an open complaint; consent withdrawn",
         region: "ES",
         surname: "García",
         surname2: "Ortega",
@@ -80,6 +111,7 @@ const STARS: [Star; 6] = [
     },
     Star {
         id: "SHOW-SATO",
+        about: "booked in three weeks; step-free access; an anniversary",
         region: "JP",
         surname: "Sato=佐藤=サトウ",
         surname2: "",
@@ -92,6 +124,7 @@ const STARS: [Star; 6] = [
     },
     Star {
         id: "SHOW-GRETA",
+        about: "in house under another name; a VIP code",
         region: "SE",
         surname: "Lindqvist",
         surname2: "",
@@ -104,6 +137,7 @@ const STARS: [Star; 6] = [
     },
     Star {
         id: "SHOW-TOM",
+        about: "stayed last winter; a restriction",
         region: "GB",
         surname: "Harris",
         surname2: "",

@@ -1,0 +1,262 @@
+//! `guest-vault import`: records of a file into the vault.
+//!
+//! Goes on after a kill where it stopped; says of every record what became of it; and what was refused lies in a
+//! file that can be mended and fed again.
+
+mod files;
+mod outputs;
+mod screen;
+mod sink;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod vault_sink;
+
+use std::{io::BufReader, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::{
+    base::PropertyCode,
+    connect::ndjson::{Line, Lines, RecordLine},
+};
+
+use files::Source;
+use outputs::{Outputs, Reported};
+use screen::Screen;
+
+pub use files::FileId;
+pub use sink::{Mode, Put, Sink, SinkError};
+pub use summary::Summary;
+pub use vault_sink::VaultSink;
+
+/// How many records go to the vault together, and how many bytes of them at most.
+const BATCH_RECORDS: usize = 200;
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// Imports records of guests from files.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// What the files are written in.
+    #[arg(long, value_enum)]
+    pub format: Format,
+    /// The property that lines without one of their own belong to.
+    #[arg(long, value_name = "CODE")]
+    pub property: Option<PropertyCode>,
+    /// The files, read one after the other.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Checks every record and writes nothing into the vault.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Writes what became of every record: `source_system,source_id,guest_id,outcome,probability`.
+    #[arg(long, value_name = "R.csv")]
+    pub report: Option<PathBuf>,
+    /// Writes what was refused and why, ready to be mended and imported again.
+    #[arg(long, value_name = "X.ndjson")]
+    pub rejects: Option<PathBuf>,
+    /// Prints one line of JSON instead of words and a progress bar.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a file can be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One record a line, as JSON.
+    Ndjson,
+}
+
+/// Why an import stopped. What was imported until then stays; the same command goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// A file cannot be read.
+    #[error("{}: cannot be read: {error}", file.display())]
+    Read {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A report cannot be written.
+    #[error("{}: cannot be written: {error}", file.display())]
+    Write {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A report would overwrite what is imported.
+    #[error("{}: is imported and cannot be written as well; name another file", .0.display())]
+    Same(PathBuf),
+    /// The vault did not take a batch.
+    #[error(
+        "the vault stopped taking records: {error}. {} done; the same command goes on from there",
+        summary::count(*records, "record")
+    )]
+    Sink {
+        /// Why.
+        error: SinkError,
+        /// How many records are in.
+        records: u64,
+    },
+}
+
+impl ImportError {
+    /// Whether the arguments were wrong (exit status 2) rather than that something failed (1).
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::Same(_))
+    }
+}
+
+/// Imports the files into the sink and tells what became of the records.
+///
+/// # Errors
+/// When a file cannot be read or written, or the vault stops taking records.
+pub async fn run(arguments: &Import, sink: &mut impl Sink) -> Result<Summary, ImportError> {
+    let mut sources = files::open(arguments)?;
+    if !arguments.dry_run {
+        files::find_progress(&mut sources, sink).await?;
+    }
+    let outputs = outputs::open(arguments, &mut sources)?;
+    let summary = Summary::new(arguments, &sources);
+    let screen = Screen::new(&sources, arguments.json);
+    let mut import = Running {
+        arguments,
+        sink,
+        outputs,
+        summary,
+        screen,
+        stored: 0,
+    };
+    for source in &sources {
+        import.file(source).await?;
+    }
+    import.finish(&sources).await
+}
+
+/// An import under way.
+struct Running<'a, S> {
+    arguments: &'a Import,
+    sink: &'a mut S,
+    outputs: Outputs,
+    summary: Summary,
+    screen: Screen,
+    stored: u64,
+}
+
+impl<S: Sink> Running<'_, S> {
+    async fn file(&mut self, source: &Source) -> Result<(), ImportError> {
+        let read = |error| ImportError::Read {
+            file: source.path.clone(),
+            error,
+        };
+        let file = source.file().map_err(read)?;
+        let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, file)).map_err(read)?;
+        lines.skip_to(source.done_lines).map_err(read)?;
+        loop {
+            let batch = next_batch(&mut lines).map_err(read)?;
+            let Some(last) = batch.last() else { return Ok(()) };
+            let (number, read_bytes) = (last.number, last.read_bytes);
+            self.batch(source, batch).await?;
+            if self.arguments.dry_run {
+                self.screen.at(source, read_bytes);
+                continue;
+            }
+            self.sink
+                .set_done(&source.id, number)
+                .await
+                .map_err(|error| self.stopped(error))?;
+            self.screen.at(source, read_bytes);
+        }
+    }
+
+    /// Stores a batch, then says so: in this order a kill in between repeats the batch and loses no line of a report.
+    async fn batch(&mut self, source: &Source, batch: Vec<Line>) -> Result<(), ImportError> {
+        let mut told = Vec::with_capacity(batch.len());
+        let mut records = Vec::with_capacity(batch.len());
+        for line in batch {
+            let mut reported = Reported::new(&line);
+            match line
+                .result
+                .map_err(Into::into)
+                .and_then(|record| self.with_property(record))
+            {
+                Ok(record) => {
+                    reported.name(&record);
+                    records.push(record);
+                }
+                Err(refused) => reported.put = Some(Put::Refused(refused)),
+            }
+            told.push(reported);
+        }
+        let mode = if self.arguments.dry_run {
+            Mode::Check
+        } else {
+            Mode::Write
+        };
+        let answers = self
+            .sink
+            .put_batch(records, mode)
+            .await
+            .map_err(|error| self.stopped(error))?;
+        let mut answers = answers.into_iter();
+        for reported in told.iter_mut().filter(|reported| reported.put.is_none()) {
+            reported.put = answers.next();
+        }
+        for reported in &told {
+            self.stored += u64::from(matches!(reported.put, Some(Put::Stored { .. })));
+            self.summary.count(reported);
+            self.screen.refused(source, reported);
+            self.outputs.write(source, reported)?;
+        }
+        self.outputs.flush()
+    }
+
+    fn with_property(&self, mut record: RecordLine) -> Result<RecordLine, sink::Reasons> {
+        record.property = record.property.or_else(|| self.arguments.property.clone());
+        if record.property.is_none() {
+            return Err(sink::reason(
+                "property",
+                "is missing; add it to the line or give --property",
+            ));
+        }
+        Ok(record)
+    }
+
+    fn stopped(&self, error: SinkError) -> ImportError {
+        ImportError::Sink {
+            error,
+            records: self.stored,
+        }
+    }
+
+    /// All is in: the next import of the same files begins anew.
+    async fn finish(self, sources: &[Source]) -> Result<Summary, ImportError> {
+        if !self.arguments.dry_run {
+            for source in sources {
+                let outcome = self.sink.set_done(&source.id, 0).await;
+                outcome.map_err(|error| ImportError::Sink {
+                    error,
+                    records: self.stored,
+                })?;
+            }
+        }
+        self.screen.clear();
+        Ok(self.summary)
+    }
+}
+
+fn next_batch<R: std::io::BufRead>(lines: &mut Lines<R>) -> std::io::Result<Vec<Line>> {
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    while batch.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
+        let Some(line) = lines.next().transpose()? else {
+            break;
+        };
+        bytes += line.text.len();
+        batch.push(line);
+    }
+    Ok(batch)
+}

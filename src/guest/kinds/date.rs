@@ -1,0 +1,148 @@
+//! Dates, whole and partial (ISO 8601; JSContact's partial dates, RFC 9553 §1.4.4).
+
+use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, Utc};
+use serde_json::Value;
+
+use super::{Context, Reason, text};
+
+/// What programs write when they know no date.
+const FILLERS: [&str; 14] = [
+    "0001-01-01",
+    "1000-01-01",
+    "1111-11-11",
+    "1753-01-01",
+    "1800-01-01",
+    "1899-12-30",
+    "1899-12-31",
+    "1900-01-01",
+    "1900-01",
+    "1900",
+    "1901-01-01",
+    "1970-01-01",
+    "2999-12-31",
+    "9999-12-31",
+];
+
+/// The oldest anybody has been (122 years), and some.
+const OLDEST: i32 = 130;
+
+/// `YYYY`, `YYYY-MM`, `YYYY-MM-DD` (also `YYYYMMDD`) or `--MM-DD`.
+///
+/// # Errors
+/// When it is none of them, a placeholder, or no day of the calendar.
+pub(super) fn partial(value: &Value) -> Result<String, Reason> {
+    let given = text::line(value, 40)?;
+    if FILLERS.contains(&given.as_str()) || given.starts_with("0000") {
+        return Err(Reason::Placeholder);
+    }
+    let parts: Vec<&str> = given.split('-').collect();
+    match parts.as_slice() {
+        [all] if all.len() == 8 => {
+            let (year, rest) = all.split_at_checked(4).ok_or(Reason::Invalid)?;
+            let (month, day) = rest.split_at_checked(2).ok_or(Reason::Invalid)?;
+            partial(&Value::from(format!(
+                "{}-{}-{}",
+                digits(year, 4)?,
+                digits(month, 2)?,
+                digits(day, 2)?
+            )))
+        }
+        [year] => digits(year, 4).map(ToOwned::to_owned),
+        [year, month] => day_of(digits(year, 4)?, digits(month, 2)?, "01").map(|_| given.clone()),
+        [year, month, day] => {
+            day_of(digits(year, 4)?, digits(month, 2)?, digits(day, 2)?).map(|_| given.clone())
+        }
+        // 2000 is a leap year: 29 February is a birthday.
+        ["", "", month, day] => day_of("2000", digits(month, 2)?, digits(day, 2)?).map(|_| given.clone()),
+        _ => Err(Reason::Invalid),
+    }
+}
+
+/// A birth date: partial, past, of somebody who can be alive.
+///
+/// # Errors
+/// As [`partial`], and when it lies in the future or too far back.
+pub(super) fn birth(value: &Value, context: &Context<'_>) -> Result<String, Reason> {
+    let date = partial(value)?;
+    let today = context.today.format("%Y-%m-%d").to_string();
+    if date.starts_with("--") {
+        return Ok(date);
+    }
+    if date.as_str() > today.get(..date.len()).unwrap_or_default() {
+        return Err(Reason::InFuture);
+    }
+    let year: i32 = date
+        .get(..4)
+        .and_then(|y| y.parse().ok())
+        .ok_or(Reason::Invalid)?;
+    if context.today.year() - year > OLDEST {
+        return Err(Reason::ImpossibleDate);
+    }
+    Ok(date)
+}
+
+/// A whole day.
+///
+/// # Errors
+/// As [`partial`]; and [`Reason::Invalid`] for a part of a date.
+pub(super) fn day(value: &Value) -> Result<String, Reason> {
+    let date = partial(value)?;
+    if date.len() == 10 {
+        Ok(date)
+    } else {
+        Err(Reason::Invalid)
+    }
+}
+
+/// A moment (RFC 3339, told in UTC) or a whole day.
+///
+/// # Errors
+/// When it is neither.
+pub(super) fn moment(value: &Value) -> Result<String, Reason> {
+    let given = text::line(value, 40)?;
+    match DateTime::parse_from_rfc3339(&given) {
+        Ok(at) => Ok(at
+            .with_timezone(&Utc)
+            .to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        Err(_) => day(value),
+    }
+}
+
+/// The day of a whole date.
+pub(super) fn parse(date: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()
+}
+
+/// A day of six digits (`YYMMDD`), in the century that puts it on or before `today` (birth) or near it (expiry).
+pub(super) fn of_six(digits: &str, today: NaiveDate, past: bool) -> Result<NaiveDate, Reason> {
+    let number = |at: std::ops::Range<usize>| digits.get(at).and_then(|d| d.parse::<i32>().ok());
+    let (Some(year), Some(month), Some(day)) = (number(0..2), number(2..4), number(4..6)) else {
+        return Err(Reason::Invalid);
+    };
+    let century = today.year() / 100 * 100;
+    let find = |year| {
+        let month = u32::try_from(month).ok()?;
+        NaiveDate::from_ymd_opt(year, month, u32::try_from(day).ok()?)
+    };
+    let this = find(century + year);
+    let (in_time, other) = if past {
+        (this.filter(|d| *d <= today), century + year - 100)
+    } else if century + year > today.year() + 50 {
+        (None, century + year - 100)
+    } else {
+        (this, century + year)
+    };
+    in_time.or_else(|| find(other)).ok_or(Reason::ImpossibleDate)
+}
+
+fn day_of(year: &str, month: &str, day: &str) -> Result<NaiveDate, Reason> {
+    parse(&format!("{year}-{month}-{day}")).ok_or(Reason::ImpossibleDate)
+}
+
+fn digits(text: &str, length: usize) -> Result<&str, Reason> {
+    if text.len() == length && text.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(text)
+    } else {
+        Err(Reason::Invalid)
+    }
+}

@@ -1,0 +1,335 @@
+//! A guest document, taken apart into the fields of the catalogue.
+
+use serde_json::{Map, Value};
+
+use super::{
+    Accepted, Context, Document, MOST_ITEMS, Reason, Rejection, TokenInput, email,
+    item::{Checked, Flaw, Good, refused, safe_word},
+    items, merge_lists, mrz, name, papers, phone, scalar, tax,
+};
+use crate::base::{Catalogue, Field, FieldIndex, Kind};
+
+/// Rejections told at most: a flood of bad members is told by its beginning.
+const MOST_REJECTIONS: usize = 200;
+
+/// Takes a guest document apart: what to store in normal form, what is withdrawn, and what is refused and why.
+/// A bad item of a list is refused alone.
+#[must_use]
+pub fn read_document(
+    catalogue: &Catalogue,
+    document: &Map<String, Value>,
+    context: &Context<'_>,
+) -> Document {
+    let mut reader = Reader {
+        catalogue,
+        context,
+        read: Document::default(),
+        aside: Vec::new(),
+    };
+    reader.walk("", document);
+    reader.take_aside();
+    reader.compare_sex();
+    let mut read = reader.read;
+    read.values.sort_by_key(|accepted| accepted.field);
+    read.cleared.sort_unstable();
+    read.rejected.truncate(MOST_REJECTIONS);
+    read
+}
+
+/// The normal form of one field's value and what it can be found by.
+///
+/// # Errors
+/// Everything that is wrong with it; unlike [`read_document`], one bad item refuses the value.
+pub fn validate(
+    field: &Field,
+    value: &Value,
+    context: &Context<'_>,
+) -> Result<(Value, Vec<TokenInput>), Vec<Rejection>> {
+    let told = |flaws: Vec<Flaw>| {
+        flaws
+            .into_iter()
+            .take(MOST_REJECTIONS)
+            .map(|f| f.below(field.path.as_str()))
+            .collect()
+    };
+    let good = check(field, value, context).map_err(told)?;
+    if good.flaws.is_empty() {
+        Ok((good.value, good.tokens))
+    } else {
+        Err(told(good.flaws))
+    }
+}
+
+struct Reader<'a> {
+    catalogue: &'a Catalogue,
+    context: &'a Context<'a>,
+    read: Document,
+    /// What machine-readable zones say of other fields.
+    aside: Vec<(&'static str, Value)>,
+}
+
+impl Reader<'_> {
+    fn walk(&mut self, prefix: &str, members: &Map<String, Value>) {
+        for (key, value) in members {
+            // A dotted key would name a field a second time.
+            let path = if key.contains('.') {
+                String::new()
+            } else {
+                format!("{prefix}{key}")
+            };
+            if let Some((at, field)) = self.catalogue.find(&path) {
+                self.take(at, field, value);
+                continue;
+            }
+            let below = if path.is_empty() {
+                Vec::new()
+            } else {
+                self.catalogue.select(&path)
+            };
+            match value {
+                _ if below.is_empty() => {
+                    self.reject(format!("{prefix}{}", safe_word(key)), Reason::UnknownField)
+                }
+                Value::Object(members) => self.walk(&format!("{path}."), members),
+                Value::Null => self.read.cleared.extend(below),
+                _ => self.reject(path, Reason::WrongType),
+            }
+        }
+    }
+
+    fn take(&mut self, at: FieldIndex, field: &Field, value: &Value) {
+        if value.is_null() || (field.list && value.as_array().is_some_and(Vec::is_empty)) {
+            match field.kind {
+                Kind::Managed => self.reject(field.path.to_string(), Reason::NotAccepted),
+                Kind::Mrz => {}
+                _ => self.read.cleared.push(at),
+            }
+            return;
+        }
+        if field.kind == Kind::Mrz {
+            self.take_zone(field, value);
+            return;
+        }
+        match check(field, value, self.context) {
+            Ok(good) => self.accept(at, field, good),
+            Err(flaws) => self.tell(field, flaws),
+        }
+    }
+
+    fn accept(&mut self, at: FieldIndex, field: &Field, good: Good) {
+        self.tell(field, good.flaws);
+        self.aside.extend(good.aside);
+        self.read.values.push(Accepted {
+            field: at,
+            value: good.value,
+            tokens: good.tokens,
+        });
+    }
+
+    fn tell(&mut self, field: &Field, flaws: Vec<Flaw>) {
+        self.read
+            .rejected
+            .extend(flaws.into_iter().map(|flaw| flaw.below(field.path.as_str())));
+    }
+
+    fn reject(&mut self, field: String, reason: Reason) {
+        self.read.rejected.push(Rejection { field, reason });
+    }
+
+    fn take_zone(&mut self, field: &Field, value: &Value) {
+        match mrz::read(value, self.context.today) {
+            Ok(zone) => {
+                self.aside.extend(zone.aside());
+                self.aside
+                    .push(("id_documents", Value::Array(vec![zone.document()])));
+            }
+            Err(reason) => self.reject(field.path.to_string(), reason),
+        }
+    }
+
+    /// A zone completes what was given; it does not replace it: its names are capitals without accents.
+    fn take_aside(&mut self) {
+        for (path, value) in std::mem::take(&mut self.aside) {
+            let Some((at, field)) = self.catalogue.find(path) else {
+                continue;
+            };
+            if self.read.cleared.contains(&at) {
+                continue;
+            }
+            let known = self.read.values.iter().position(|accepted| accepted.field == at);
+            match (check(field, &value, self.context), known) {
+                (Err(flaws), _) => self.tell(field, flaws),
+                (Ok(good), None) => self.accept(at, field, good),
+                (Ok(good), Some(known)) if field.list => self.join(field, known, good),
+                (Ok(_), Some(_)) => {}
+            }
+        }
+    }
+
+    fn join(&mut self, field: &Field, known: usize, good: Good) {
+        let Some(accepted) = self.read.values.get_mut(known) else {
+            return;
+        };
+        accepted.value = merge_lists(field.kind, vec![accepted.value.take(), good.value]);
+        accepted.tokens.extend(good.tokens);
+        accepted.tokens.sort();
+        accepted.tokens.dedup();
+    }
+
+    /// The last digit but one of a Chinese resident number is odd for men (GB 11643-1999 §4.4): a number that says
+    /// otherwise than the gender given beside it is somebody else's, or mistyped.
+    fn compare_sex(&mut self) {
+        let Some(gender) = self.number_of("gender") else {
+            return;
+        };
+        let Some((at, field)) = self.catalogue.find("id_documents") else {
+            return;
+        };
+        let Some(place) = self.read.values.iter().position(|v| v.field == at) else {
+            return;
+        };
+        let Some(accepted) = self.read.values.get_mut(place) else {
+            return;
+        };
+        let Some(documents) = accepted.value.as_array_mut() else {
+            return;
+        };
+        let before = documents.len();
+        let mut refused_numbers = Vec::new();
+        documents.retain(|document| {
+            let number = document.get("number").and_then(Value::as_str).unwrap_or_default();
+            let resident = document.get("type").and_then(Value::as_str) == Some("cn_resident_id");
+            let agrees = !resident || sex_of(number).is_none_or(|sex| gender == 9 || sex == gender);
+            if !agrees {
+                refused_numbers.push(number.to_owned());
+            }
+            agrees
+        });
+        let empty = documents.is_empty();
+        let refused_count = before - documents.len();
+        accepted
+            .tokens
+            .retain(|t| !refused_numbers.iter().any(|n| t.value.ends_with(n.as_str())));
+        if empty {
+            self.read.values.remove(place);
+        }
+        for _ in 0..refused_count {
+            self.reject(format!("{}.number", field.path), Reason::Inconsistent);
+        }
+    }
+
+    fn number_of(&self, path: &str) -> Option<u64> {
+        let (at, _) = self.catalogue.find(path)?;
+        self.read
+            .values
+            .iter()
+            .find(|accepted| accepted.field == at)?
+            .value
+            .as_u64()
+    }
+}
+
+fn sex_of(number: &str) -> Option<u64> {
+    let digit = u64::from(number.chars().nth(16)?.to_digit(10)?);
+    Some(if digit % 2 == 1 { 1 } else { 2 })
+}
+
+fn check(field: &Field, value: &Value, context: &Context<'_>) -> Checked {
+    if !field.list {
+        return one(field, value, context);
+    }
+    let given = value.as_array().ok_or_else(|| refused(Reason::WrongType))?;
+    if field.kind == Kind::Managed {
+        return Err(refused(Reason::NotAccepted));
+    }
+    if given.is_empty() {
+        return Err(refused(Reason::Empty));
+    }
+    if given.len() > MOST_ITEMS {
+        return Err(refused(Reason::TooMany));
+    }
+    let list = if field.kind == Kind::Codes {
+        codes(given)
+    } else {
+        several(field, given, context)
+    };
+    if list.value.as_array().is_some_and(Vec::is_empty) {
+        Err(list.flaws)
+    } else {
+        Ok(list)
+    }
+}
+
+fn codes(given: &[Value]) -> Good {
+    let (good, bad) = scalar::codes(given);
+    let flaws = bad
+        .into_iter()
+        .map(|(at, reason)| Flaw {
+            at: format!("[{at}]"),
+            reason,
+        })
+        .collect();
+    Good {
+        flaws,
+        ..Good::plain(Value::Array(good))
+    }
+}
+
+fn several(field: &Field, given: &[Value], context: &Context<'_>) -> Good {
+    let mut list = Good::plain(Value::Null);
+    let mut kept = Vec::new();
+    for (at, item) in given.iter().enumerate() {
+        let flaws = match one(field, item, context) {
+            Ok(good) => {
+                kept.push(good.value);
+                list.tokens.extend(good.tokens);
+                list.aside.extend(good.aside);
+                good.flaws
+            }
+            Err(flaws) => flaws,
+        };
+        list.flaws.extend(flaws.into_iter().map(|f| Flaw {
+            at: format!("[{at}]{}", f.at),
+            reason: f.reason,
+        }));
+    }
+    list.tokens.sort();
+    list.tokens.dedup();
+    list.value = merge_lists(field.kind, vec![Value::Array(kept)]);
+    list
+}
+
+fn one(field: &Field, value: &Value, context: &Context<'_>) -> Checked {
+    match field.kind {
+        Kind::NativeName => name::native(value),
+        Kind::Phone => phone::phone(field, value, context),
+        Kind::Email => email::email(field, value, context),
+        Kind::Address => items::address(value),
+        Kind::MessagingId => items::messaging_id(field, value),
+        Kind::ExternalId => items::external_id(field, value),
+        Kind::Document => papers::document(field, value, context),
+        Kind::Verification => items::verification(value),
+        Kind::ResidencePermit => papers::residence_permit(field, value, context),
+        Kind::TaxInvoice => tax::tax_invoice(field, value, context),
+        Kind::Membership => items::membership(field, value),
+        Kind::Organisation => items::organisation(value),
+        Kind::Relationship => items::relationship(value),
+        Kind::Occasion => items::occasion(value),
+        Kind::Restriction => items::restriction(value, context),
+        Kind::Note => items::note(value),
+        Kind::Object => items::object(field, value),
+        _ => plain(field, value, context),
+    }
+}
+
+fn plain(field: &Field, value: &Value, context: &Context<'_>) -> Checked {
+    let stored = scalar::scalar(field, value, context).map_err(refused)?;
+    let mut good = Good::plain(stored);
+    if let (Kind::Plate, Some(plate), false) = (field.kind, good.value.as_str(), field.index.is_empty()) {
+        good.tokens = vec![TokenInput {
+            kind: super::TokenKind::Plate,
+            value: plate.to_owned(),
+        }];
+    }
+    Ok(good)
+}

@@ -1,0 +1,49 @@
+//! Every statement is accepted by both databases: a typing error in SQL fails here, not in a hotel.
+
+use std::fs;
+
+use guest_vault::{access, audit, consent, guest, keys, on, store::Which};
+use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
+
+use crate::support::database::both;
+
+/// The statements of each folder, and the store they are for.
+const ALL: &[(&str, Which, &[(&str, &str)])] = &[
+    ("access", Which::Data, access::sql::STATEMENTS),
+    ("audit", Which::Data, audit::sql::STATEMENTS),
+    ("consent", Which::Data, consent::sql::STATEMENTS),
+    ("guest", Which::Data, guest::sql::STATEMENTS),
+    ("keys", Which::Keys, keys::sql::STATEMENTS),
+];
+
+both!(every_statement_is_prepared, async |database| {
+    for which in [Which::Data, Which::Keys] {
+        let store = database.open(which).await;
+        let mut conn = store.read().await.unwrap();
+        for (folder, _, statements) in ALL.iter().filter(|(_, of, _)| *of == which) {
+            for (name, sql) in *statements {
+                let sql = AssertSqlSafe(*sql).into_sql_str();
+                let prepared = on!(&mut conn, c => c.prepare(sql).await.map(drop));
+                prepared.unwrap_or_else(|e| panic!("{folder}: {name}: {e}"));
+            }
+        }
+        drop(conn);
+        store.close().await;
+    }
+});
+
+#[test]
+fn no_folder_with_statements_is_left_out() {
+    let src = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
+    let with_sql = src
+        .map(|entry| entry.unwrap().path())
+        .filter(|dir| fs::read_to_string(dir.join("sql.rs")).is_ok_and(|text| text.contains("statements!")));
+    let mut folders: Vec<String> = with_sql
+        .map(|dir| dir.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    folders.sort();
+    assert_eq!(
+        folders,
+        ALL.iter().map(|(folder, ..)| *folder).collect::<Vec<_>>()
+    );
+}
