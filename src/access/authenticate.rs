@@ -16,7 +16,7 @@ use super::{Access, AccessError, ErrandError, Known, errand};
 use crate::{
     audit::{Act, Event},
     base::{Caller, Errand, RequestId},
-    web::{Kind, Problem, RateLimits},
+    web::{Kind, Problem},
 };
 
 /// Lets a request pass that carries a good credential and keeps to its principal's rate, and leaves the [`Caller`] in
@@ -35,9 +35,7 @@ pub async fn authenticate<B: MessageBody + 'static>(
     };
     match caller {
         Ok(caller) => {
-            // The server always has rates; without it, in a test of routes alone, there is nothing to protect.
-            let rates = request.app_data::<Data<RateLimits>>();
-            let within = rates.map_or(Ok(()), |rates| rates.principal(caller.principal));
+            let within = access.rates.principal(caller.principal);
             // Also before a refusal, for the access log.
             request.extensions_mut().insert(caller);
             match within {

@@ -33,6 +33,7 @@ use crate::{
     audit::{CommitError, Log},
     base::{Caller, Clock, PrincipalId, PropertyCode, Role},
     store::StoreError,
+    web::RateLimits,
 };
 
 /// Everything that turns a credential into a caller. Built once, shared by all workers.
@@ -42,6 +43,8 @@ pub struct Access {
     pub principals: Arc<Principals>,
     /// Tokens of others.
     pub issuers: Arc<Issuers>,
+    /// How often one principal may call.
+    pub rates: Arc<RateLimits>,
     /// Where attempts on other people's properties are recorded.
     pub log: Log,
     /// When.

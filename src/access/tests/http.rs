@@ -70,6 +70,7 @@ impl Vault {
         let access = Access {
             principals: self.principals.clone(),
             issuers: self.issuers.clone(),
+            rates: self.rates.clone(),
             log: self.house.log.clone(),
             clock: self.house.clock.clone(),
         };
@@ -79,7 +80,6 @@ impl Vault {
         };
         let app = init_service(
             App::new()
-                .app_data(web::Data::from(Arc::clone(&self.rates)))
                 .app_data(web::Data::new(access))
                 .app_data(web::Data::new(known))
                 .service(
