@@ -143,12 +143,10 @@ impl App {
             clock: clock.clone(),
             properties: Arc::new(config.properties()?),
         };
-        let rates = Arc::new(RateLimits::new(
-            config.server.calls_per_second_principal,
-            config.server.calls_per_second_address,
-        ));
+        let server = &config.server;
+        let rates = RateLimits::new(server.calls_per_second_principal, server.calls_per_second_address);
         let access = Access {
-            rates,
+            rates: Arc::new(rates),
             principals: Arc::new(principals),
             issuers: Arc::new(issuers),
             log,
