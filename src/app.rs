@@ -12,6 +12,7 @@ use crate::{
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Policies, PolicyError, PolicySource},
     store::{Store, StoreError, StoreUrl, Which},
+    web::RateLimits,
 };
 
 /// Everything, opened. Cheap to clone.
@@ -142,7 +143,10 @@ impl App {
             clock: clock.clone(),
             properties: Arc::new(config.properties()?),
         };
+        let server = &config.server;
+        let rates = RateLimits::new(server.calls_per_second_principal, server.calls_per_second_address);
         let access = Access {
+            rates: Arc::new(rates),
             principals: Arc::new(principals),
             issuers: Arc::new(issuers),
             log,

@@ -19,4 +19,3 @@ pub mod policy;
 pub mod routes;
 pub mod store;
 pub mod web;
-pub mod guest;

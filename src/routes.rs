@@ -5,7 +5,7 @@ use actix_web::{
     web::{self, Data, ServiceConfig, get, patch, post, put},
 };
 
-use crate::{access::authenticate, app::App, guest::api as guest, web::refusals};
+use crate::{access::authenticate, app::App, guest::api as guest};
 
 /// Mounts the vault's calls; the server and the tests both use this.
 pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
@@ -35,7 +35,6 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .app_data(vault.clone())
             .app_data(access.clone())
             .app_data(known.clone())
-            .service(v1)
-            .configure(refusals);
+            .service(v1);
     }
 }

@@ -19,7 +19,8 @@ use crate::{
     web::{Kind, Problem},
 };
 
-/// Lets a request pass that carries a good credential, and leaves the [`Caller`] in its extensions; answers the others.
+/// Lets a request pass that carries a good credential and keeps to its principal's rate, and leaves the [`Caller`] in
+/// its extensions; answers the others.
 ///
 /// # Errors
 /// What the handlers behind it give.

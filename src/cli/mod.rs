@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod import;
+pub mod keys;
 pub mod logging;
 pub mod policy;
 pub mod principal;

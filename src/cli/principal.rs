@@ -2,7 +2,7 @@
 
 use std::{io::Write, str::FromStr};
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -44,7 +44,8 @@ pub struct Create {
     /// What people call it: a service or a post, never a person. By default the role.
     #[arg(long)]
     pub name: Option<String>,
-    /// When the key ends: `90d`, `12h`, or a moment such as `2027-01-31T00:00:00Z`. By default never.
+    /// When the key ends: `90d`, `12h`, a day (its first moment, UTC) or a moment such as `2027-01-31T18:00:00Z`.
+    /// By default never.
     #[arg(long, value_name = "WHEN")]
     pub expires: Option<Expiry>,
     /// Prints one line of JSON: `{"id","key"}`.
@@ -83,9 +84,13 @@ impl FromStr for Expiry {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WRONG: &str = "must be days (90d), hours (12h) or a moment (2027-01-31T00:00:00Z)";
+        const WRONG: &str =
+            "must be days (90d), hours (12h), a day (2027-01-31) or a moment (2027-01-31T18:00:00Z)";
         if let Ok(at) = DateTime::parse_from_rfc3339(text) {
             return Ok(Self::At(at.to_utc()));
+        }
+        if let Ok(day) = text.parse::<NaiveDate>() {
+            return Ok(Self::At(day.and_time(NaiveTime::MIN).and_utc()));
         }
         let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(WRONG)?;
         let number = i64::from(number.parse::<u16>().map_err(|_| WRONG)?);
@@ -448,6 +453,10 @@ mod tests {
     fn expiries_are_days_hours_or_a_moment() {
         assert_eq!("90d".parse(), Ok(Expiry::After(TimeDelta::days(90))));
         assert_eq!("12h".parse(), Ok(Expiry::After(TimeDelta::hours(12))));
+        assert_eq!(
+            "2027-01-31".parse(),
+            Ok(Expiry::At("2027-01-31T00:00:00Z".parse().unwrap()))
+        );
         assert!(matches!("2027-01-31T00:00:00+08:00".parse(), Ok(Expiry::At(_))));
         for wrong in [
             "",
@@ -459,7 +468,8 @@ mod tests {
             "90m",
             "99999d",
             "tomorrow",
-            "2027-01-31",
+            "2027-02-30",
+            "31.1.2027",
             "é",
         ] {
             assert!(wrong.parse::<Expiry>().is_err(), "{wrong}");

@@ -49,9 +49,12 @@ pub(super) fn read<T: DeserializeOwned>(
             .filter(|(name, _)| !COMMANDS.contains(&name.as_str()))
             .collect(),
     );
-    // A missing default file is an empty one.
-    Figment::new()
-        .merge(Secrets(Toml::file_exact(file.unwrap_or(Path::new(FILE)))))
+    let default = Path::new(FILE);
+    let figment = match file.or(default.is_file().then_some(default)) {
+        Some(path) => Figment::new().merge(Secrets(Toml::file_exact(path))),
+        None => Figment::new(),
+    };
+    figment
         .merge(Secrets(variables))
         .merge(Serialized::defaults(flags))
         .extract()

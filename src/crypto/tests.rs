@@ -18,6 +18,8 @@ macro_rules! lacks {
         };
     )+};
 }
+pub(crate) use lacks;
+
 lacks!(KeyMaterial: std::fmt::Debug, Clone, Default, std::fmt::Display, serde::Serialize);
 lacks!(DataKey: std::fmt::Debug, Clone, Default, std::fmt::Display, serde::Serialize);
 lacks!(KeyEncryptionKey: std::fmt::Debug, Clone, Default, std::fmt::Display, serde::Serialize);

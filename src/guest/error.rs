@@ -5,6 +5,7 @@ use crate::{
     base::GuestId,
     keys::{KeysError, OpenError},
     store::StoreError,
+    web::{Kind, Problem},
 };
 
 use super::Rejected;
@@ -72,5 +73,47 @@ impl GuestError {
     /// Whether running the same change again may succeed: two writers met.
     pub(super) fn is_transient(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_transient())
+    }
+}
+
+impl From<GuestError> for Problem {
+    fn from(error: GuestError) -> Self {
+        match error {
+            GuestError::Forbidden => Self::new(Kind::Forbidden)
+                .detail("No rule lets this role do this for this purpose at this property. See POST /v1/policy/explain."),
+            GuestError::NotFound | GuestError::Moved(_) => Self::new(Kind::NotFound),
+            GuestError::Gone => Self::new(Kind::Gone),
+            GuestError::Stale => Self::new(Kind::PreconditionFailed)
+                .detail("Read the guest again and repeat the change with its present ETag."),
+            GuestError::Rejected(rejected) => rejected
+                .into_iter()
+                .fold(Self::new(Kind::RecordRejected), |problem, r| problem.field(r.field, r.reason)),
+            GuestError::UnknownField(at) => Self::new(Kind::UnknownField)
+                .field(format!("fields[{at}]"), "no such field; GET /v1/policy lists them"),
+            GuestError::ReasonRequired => Self::new(Kind::ReasonRequired)
+                .detail("Fields of class C3 and above are revealed for a reason: send Vault-Reason."),
+            GuestError::Budget => Self::new(Kind::BudgetExceeded).retry_after(3600),
+            GuestError::Damaged => {
+                Self::new(Kind::Damaged).detail("The operator finds the row with `guest-vault doctor`.")
+            }
+            GuestError::Store(error) => error.into(),
+            GuestError::NotRecorded(_) => {
+                Self::new(Kind::Unavailable).detail("What cannot be recorded is not shown.").retry_after(1)
+            }
+            GuestError::Keys(error) => {
+                tracing::error!(error = %error, "the keys failed");
+                Self::new(Kind::Unavailable).retry_after(5)
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = %error, "the database failed");
+        match error {
+            StoreError::Damaged(_) => Self::new(Kind::Damaged),
+            _ => Self::new(Kind::Unavailable).retry_after(1),
+        }
     }
 }

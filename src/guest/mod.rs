@@ -24,7 +24,7 @@ mod stay;
 mod survivor;
 mod vault;
 mod window;
-mod words;
+pub(crate) mod words;
 
 pub use consents::{ConsentAnswer, ConsentLine, ConsentsAnswer, StandingAnswer};
 pub use error::GuestError;

@@ -382,7 +382,11 @@ pub(super) fn present(field: &Field, value: &Value, view: View, act: Act) -> Fie
     let as_shown = effective(view, act);
     FieldAnswer {
         view: as_shown.as_str(),
-        value: Some(value.clone()),
+        value: Some(if as_shown == View::Plain {
+            value.clone()
+        } else {
+            Value::from("***")
+        }),
         revealable: view == View::Reveal && act != Act::Reveal,
         reason: None,
     }

@@ -24,6 +24,13 @@ pub enum StoreError {
     /// A migration did not run.
     #[error("a migration of the database failed")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// A pooler in between answers with other clients' rows.
+    #[error(
+        "a connection pooler in front of PostgreSQL mixes up prepared statements, so that one caller could be shown \
+         another's rows: use PgBouncer 1.21 or later with max_prepared_statements = 200, or session pooling, or \
+         connect directly"
+    )]
+    Pooler,
     /// A connection string that cannot be used.
     #[error("{0}")]
     Url(String),

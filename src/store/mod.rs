@@ -5,6 +5,8 @@
 
 mod error;
 mod open;
+mod pooler;
+mod state;
 
 use sqlx::{
     PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction, pool::PoolConnection,
@@ -12,6 +14,8 @@ use sqlx::{
 
 pub use error::StoreError;
 pub use open::{StoreUrl, Which};
+pub use pooler::Pooler;
+pub use state::Tables;
 
 /// A database: embedded SQLite or PostgreSQL. Cheap to clone.
 #[derive(Clone)]

@@ -17,10 +17,10 @@ use sqlx::{
 
 use super::{Store, StoreError};
 
-static SQLITE_DATA: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES_DATA: Migrator = sqlx::migrate!("migrations/postgres");
-static SQLITE_KEYS: Migrator = sqlx::migrate!("migrations/sqlite/keys");
-static POSTGRES_KEYS: Migrator = sqlx::migrate!("migrations/postgres/keys");
+pub(super) static SQLITE_DATA: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static POSTGRES_DATA: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static SQLITE_KEYS: Migrator = sqlx::migrate!("migrations/sqlite/keys");
+pub(super) static POSTGRES_KEYS: Migrator = sqlx::migrate!("migrations/postgres/keys");
 
 /// The schema of the key store when it shares a PostgreSQL database with the data.
 const KEYS_SCHEMA: &str = "guest_vault_keys";

@@ -46,7 +46,11 @@ pub struct ClientAddress(pub IpAddr);
 #[must_use]
 pub fn request_id(request: &HttpRequest) -> RequestId {
     // Without the middleware, as in tests of single handlers, an id that nobody else knows.
-    request.extensions().get::<RequestId>().copied().unwrap_or_else(RequestId::random)
+    request
+        .extensions()
+        .get::<RequestId>()
+        .copied()
+        .unwrap_or_else(RequestId::random)
 }
 
 /// The outermost middleware: `App::wrap(from_fn(move |request, next| request::through(door.clone(), request, next)))`.

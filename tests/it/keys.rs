@@ -38,7 +38,10 @@ async fn every_key_statement_prepares(database: &Database) {
         on!(&mut tx, c => c.prepare(AssertSqlSafe(text).into_sql_str()).await.map(drop)).expect(name);
     }
 }
-both!(statements, async |database| every_key_statement_prepares(database).await);
+both!(statements, async |database| every_key_statement_prepares(
+    database
+)
+.await);
 
 /// Eight processes' worth of keyrings, all first, all at once, for the same guests.
 async fn first_starts_and_new_keys_race(database: &Database) {
@@ -50,7 +53,9 @@ async fn first_starts_and_new_keys_race(database: &Database) {
     let made = futures_util::future::join_all(rings.iter().map(|ring| ring.ensure_many(&wanted))).await;
     let made: Vec<_> = made.into_iter().map(Result::unwrap).collect();
     for guest in &guests {
-        let sealed = made[0][guest].seal(Category::Contact, &place(*guest), b"1").unwrap();
+        let sealed = made[0][guest]
+            .seal(Category::Contact, &place(*guest), b"1")
+            .unwrap();
         for keys in &made {
             assert!(
                 keys[guest]
@@ -60,7 +65,8 @@ async fn first_starts_and_new_keys_race(database: &Database) {
         }
     }
 }
-both!(races, async |database| first_starts_and_new_keys_race(database).await);
+both!(races, async |database| first_starts_and_new_keys_race(database)
+    .await);
 
 async fn keys_are_found_listed_counted_and_destroyed(database: &Database) {
     let store = database.open(Which::Keys).await;
@@ -71,22 +77,34 @@ async fn keys_are_found_listed_counted_and_destroyed(database: &Database) {
     let cold = open(database, &store).await.unwrap();
     let found = cold.many_guest_keys(&guests, CATEGORIES).await.unwrap();
     for guest in &guests {
-        let sealed = made[guest].seal(Category::Identity, &place(*guest), b"1").unwrap();
+        let sealed = made[guest]
+            .seal(Category::Identity, &place(*guest), b"1")
+            .unwrap();
         let opened = found[guest].open_internal(Category::Identity, sealed.as_bytes(), &place(*guest));
         assert_eq!(opened.unwrap().as_slice(), b"1");
     }
     guests.sort();
     assert_eq!(cold.guests_with_keys(None, 500).await.unwrap(), guests[..500]);
-    assert_eq!(cold.guests_with_keys(Some(guests[499]), 500).await.unwrap(), guests[500..]);
+    assert_eq!(
+        cold.guests_with_keys(Some(guests[499]), 500).await.unwrap(),
+        guests[500..]
+    );
     assert!(cold.damaged_keys(&guests).await.unwrap().is_empty());
 
-    assert_eq!(cold.destroy(guests[0], Some(&[Category::Contact])).await.unwrap(), 1);
+    assert_eq!(
+        cold.destroy(guests[0], Some(&[Category::Contact])).await.unwrap(),
+        1
+    );
     assert_eq!(cold.destroy(guests[1], None).await.unwrap(), 2);
     let left = cold.many_guest_keys(&guests[..2], CATEGORIES).await.unwrap();
     assert!(left[&guests[0]].has(Category::Identity) && !left[&guests[0]].has(Category::Contact));
     assert!(!left[&guests[1]].has(Category::Identity));
-    let KeyStatus { epochs, guests, root, .. } = cold.status().await.unwrap();
+    let KeyStatus {
+        epochs, guests, root, ..
+    } = cold.status().await.unwrap();
     assert!(root.usable);
     assert_eq!((epochs[0].data_keys, guests), (1397, 699));
 }
-both!(life, async |database| keys_are_found_listed_counted_and_destroyed(database).await);
+both!(life, async |database| {
+    keys_are_found_listed_counted_and_destroyed(database).await
+});

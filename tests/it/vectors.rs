@@ -21,7 +21,9 @@ fn vectors(text: &str) -> Vec<Value> {
 }
 
 fn text<'v>(vector: &'v Value, name: &str) -> &'v str {
-    vector[name].as_str().unwrap_or_else(|| panic!("{name} in {vector}"))
+    vector[name]
+        .as_str()
+        .unwrap_or_else(|| panic!("{name} in {vector}"))
 }
 
 fn hex(vector: &Value, name: &str) -> Vec<u8> {
@@ -72,7 +74,8 @@ fn data_keys_unwrap_as_written() {
     for vector in vectors(include_str!("../vectors/data_keys.json")) {
         let guest = uuid(&vector, "guest");
         let version: u16 = small(&vector, "version");
-        let wrapping = KeyDerivationKey::new(key(&vector, "epoch_key")).wrapping("data key", guest.as_bytes());
+        let wrapping =
+            KeyDerivationKey::new(key(&vector, "epoch_key")).wrapping("data key", guest.as_bytes());
         let context: &[&[u8]] = &[
             b"data key",
             guest.as_bytes(),
@@ -132,6 +135,11 @@ fn pseudonyms_are_as_written() {
         let year: i32 = small(&vector, "year");
         let data_key = DataKey::new(key(&vector, "data_key"));
         let hash = data_key.derive_mac("pseudonym").mac(&year.to_be_bytes());
-        assert_eq!(hash[..16].to_vec(), hex(&vector, "pseudonym"), "{}", vector["name"]);
+        assert_eq!(
+            hash[..16].to_vec(),
+            hex(&vector, "pseudonym"),
+            "{}",
+            vector["name"]
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! What the integration tests share: databases, canaries, the running binary.
 
+pub(crate) mod app;
 pub(crate) mod canaries;
 pub(crate) mod database;
 pub(crate) mod http;

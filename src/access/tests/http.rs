@@ -70,7 +70,7 @@ impl Vault {
         let access = Access {
             principals: self.principals.clone(),
             issuers: self.issuers.clone(),
-            rates: Arc::clone(&self.rates),
+            rates: self.rates.clone(),
             log: self.house.log.clone(),
             clock: self.house.clock.clone(),
         };

@@ -10,10 +10,16 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     base::{Category, Clock, GuestId},
-    crypto::Aad,
+    crypto::{Aad, tests::lacks},
     on,
     store::{Store, StoreUrl, Which},
 };
+
+lacks!(Keyring: std::fmt::Debug, Clone, Default, serde::Serialize);
+lacks!(GuestKeys: std::fmt::Debug, Default, std::fmt::Display, serde::Serialize);
+lacks!(Plain: std::fmt::Debug, Clone, Default, std::fmt::Display, serde::Serialize);
+lacks!(KeyFile: std::fmt::Debug, Clone, Default, serde::Serialize);
+lacks!(Passphrase: std::fmt::Debug, Clone, Default, serde::Serialize);
 
 mod provider;
 mod receipt;

@@ -25,14 +25,21 @@ fn errand() -> Errand {
 }
 
 fn policy() -> std::sync::Arc<Snapshot> {
-    let node = serde_json::from_str(r#"{"code":"LIS01","kind":"property","timezone":"Europe/Lisbon"}"#).unwrap();
+    let node =
+        serde_json::from_str(r#"{"code":"LIS01","kind":"property","timezone":"Europe/Lisbon"}"#).unwrap();
     let tree = PropertyTree::new(vec![node]).unwrap();
     Policies::load(PolicySource::BuiltIn, &tree).unwrap().current()
 }
 
 fn grant(policy: &Snapshot, asked: &FieldSet) -> Grant {
     let errand = errand();
-    let grant = policy.decide(&errand.caller.role, &errand.property, &errand.purpose, Action::Read, asked);
+    let grant = policy.decide(
+        &errand.caller.role,
+        &errand.property,
+        &errand.purpose,
+        Action::Read,
+        asked,
+    );
     grant.unwrap()
 }
 
@@ -49,7 +56,10 @@ async fn a_receipt_opens_the_fields_its_grant_shows_and_no_others() {
     let bench = Bench::new().await;
     let ring = bench.open(true).await.unwrap();
     let guest = GuestId::random();
-    let keys = ring.ensure_guest_keys(guest, &[Category::Identity]).await.unwrap();
+    let keys = ring
+        .ensure_guest_keys(guest, &[Category::Identity])
+        .await
+        .unwrap();
     let at = place(guest, "name.surname");
     let sealed = keys.seal(Category::Identity, &at, b"Almeida").unwrap();
 
@@ -72,5 +82,9 @@ async fn a_receipt_opens_the_fields_its_grant_shows_and_no_others() {
     assert_eq!(open(&receipt, FieldIndex(u16::MAX)), Err(OpenError::NotGranted));
 
     let anybody = on_record(&bench, grant(&policy, &asked)).await;
-    assert_eq!(open(&anybody, shown), Err(OpenError::NotGranted), "not narrowed to a guest");
+    assert_eq!(
+        open(&anybody, shown),
+        Err(OpenError::NotGranted),
+        "not narrowed to a guest"
+    );
 }

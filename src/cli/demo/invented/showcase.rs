@@ -49,7 +49,11 @@ pub const SHOWN: [Shown; 6] = [
 
 impl Star {
     const fn shown(&self) -> Shown {
-        Shown { id: self.id, property: self.property, about: self.about }
+        Shown {
+            id: self.id,
+            property: self.property,
+            about: self.about,
+        }
     }
 }
 

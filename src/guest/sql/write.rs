@@ -1,0 +1,318 @@
+//! The statements that change guests.
+
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::{
+    FIELD_DELETE, FIELD_HEADS, GUEST_INSERT, GUEST_MANAGER, GUEST_TOUCH, IDEMPOTENT_INSERT, IDEMPOTENT_SWEEP,
+    IMPORT_SET, RECORD_UPSERT, SOURCE_INSERT, STAY_UPSERT, STAY_VERSION, StayRow, TOKENS_DELETE,
+    placeholders,
+};
+use crate::{
+    base::{GuestId, PropertyCode, RecordId, micros},
+    guest::words::{Provenance, RecordHead},
+    on,
+    store::{StoreError, Tx},
+};
+
+/// A value to be stored.
+pub struct NewValue {
+    /// Which field.
+    pub field: String,
+    /// Its version.
+    pub version: i64,
+    /// Sealed.
+    pub sealed: Vec<u8>,
+    /// Whether staff fixed it.
+    pub pinned: bool,
+    /// Whether it was verified.
+    pub verified: bool,
+}
+
+impl Tx {
+    /// Makes a guest.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn insert_guest(&mut self, guest: GuestId, now: i64) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(GUEST_INSERT).bind(guest.0).bind(now).execute(c).await?; });
+        Ok(())
+    }
+
+    /// Moves a guest to its next version.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when it is no longer at this version, or no longer active.
+    pub async fn touch_guest(&mut self, guest: GuestId, version: i64, now: i64) -> Result<(), StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(GUEST_TOUCH).bind(guest.0).bind(version).bind(now).execute(c).await?.rows_affected()
+        });
+        if rows == 1 { Ok(()) } else { Err(StoreError::Stale) }
+    }
+
+    /// Says whose portfolio a guest is in, as a keyed token.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn set_manager(&mut self, guest: GuestId, token: Option<[u8; 16]>) -> Result<(), StoreError> {
+        let token = token.map(|t| t.to_vec());
+        on!(self, c => { sqlx::query(GUEST_MANAGER).bind(guest.0).bind(token).execute(c).await?; });
+        Ok(())
+    }
+
+    /// Claims a source's id for a record.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another record has it.
+    pub async fn insert_source(
+        &mut self,
+        token: &[u8; 16],
+        guest: GuestId,
+        record: RecordId,
+    ) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(SOURCE_INSERT).bind(&token[..]).bind(guest.0).bind(record.0).execute(c).await?;
+        });
+        Ok(())
+    }
+
+    /// Writes a record's head.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn upsert_record(&mut self, guest: GuestId, head: &RecordHead) -> Result<(), StoreError> {
+        let provenance: Provenance = head.provenance;
+        let property: &PropertyCode = &head.property;
+        on!(self, c => {
+            sqlx::query(RECORD_UPSERT)
+                .bind(guest.0)
+                .bind(head.record.0)
+                .bind(head.source.as_str())
+                .bind(&head.source_id)
+                .bind(provenance.as_str())
+                .bind(property.as_str())
+                .bind(provenance.trust())
+                .bind(micros(head.observed_at))
+                .bind(micros(head.received_at))
+                .bind(&head.content_mac)
+                .execute(c)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// The versions and times of a record's values.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn field_heads(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+    ) -> Result<Vec<(String, i64, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(FIELD_HEADS).bind(guest.0).bind(record.0).fetch_all(c).await?))
+    }
+
+    /// Writes values of a record, several in one statement.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn upsert_values(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+        trust: i64,
+        observed_at: i64,
+        values: &[NewValue],
+    ) -> Result<(), StoreError> {
+        let mut rest = values;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(1 << rest.len().ilog2().min(4));
+            rest = later;
+            on!(self, c => {
+                let mut query = sqlx::query(AssertSqlSafe(values_upsert(now.len())));
+                for value in now {
+                    query = query
+                        .bind(guest.0)
+                        .bind(record.0)
+                        .bind(&value.field)
+                        .bind(value.version)
+                        .bind(&value.sealed)
+                        .bind(value.pinned)
+                        .bind(value.verified)
+                        .bind(trust)
+                        .bind(observed_at);
+                }
+                query.execute(c).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// Removes a value and its tokens.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn delete_value(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+        field: &str,
+    ) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(FIELD_DELETE).bind(guest.0).bind(record.0).bind(field).execute(c).await?;
+        });
+        self.delete_tokens(guest, record, field).await
+    }
+
+    /// Removes the tokens of a value.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn delete_tokens(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+        field: &str,
+    ) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(TOKENS_DELETE).bind(guest.0).bind(record.0).bind(field).execute(c).await?;
+        });
+        Ok(())
+    }
+
+    /// Adds tokens, several in one statement.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn insert_tokens(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+        tokens: &[([u8; 16], String)],
+    ) -> Result<(), StoreError> {
+        let mut rest = tokens;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(1 << rest.len().ilog2().min(4));
+            rest = later;
+            on!(self, c => {
+                let mut query = sqlx::query(AssertSqlSafe(tokens_insert(now.len())));
+                for (token, field) in now {
+                    query = query.bind(token.to_vec()).bind(guest.0).bind(record.0).bind(field);
+                }
+                query.execute(c).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// The version of a stay, 0 when there is none.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn stay_version(&mut self, guest: GuestId, token: Uuid) -> Result<i64, StoreError> {
+        let version: Option<i64> = on!(self, c => {
+            sqlx::query_scalar(STAY_VERSION).bind(guest.0).bind(token).fetch_optional(c).await?
+        });
+        Ok(version.unwrap_or(0))
+    }
+
+    /// Writes a stay.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn upsert_stay(
+        &mut self,
+        stay: &StayRow,
+        record: RecordId,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(STAY_UPSERT)
+                .bind(stay.guest_id)
+                .bind(stay.stay_token)
+                .bind(&stay.property)
+                .bind(record.0)
+                .bind(stay.version)
+                .bind(&stay.sealed)
+                .bind(now)
+                .execute(c)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Keeps an answer for retries; does nothing when a live one is there.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn keep_answer(
+        &mut self,
+        principal: Uuid,
+        key: &[u8],
+        body: &[u8],
+        (status, answer): (i64, &[u8]),
+        (now, expires_at): (i64, i64),
+    ) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(IDEMPOTENT_INSERT)
+                .bind(principal)
+                .bind(key)
+                .bind(body)
+                .bind(status)
+                .bind(answer)
+                .bind(expires_at)
+                .bind(now)
+                .execute(c)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Forgets answers that are too old.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn sweep_answers(&mut self, now: i64) -> Result<u64, StoreError> {
+        Ok(on!(self, c => sqlx::query(IDEMPOTENT_SWEEP).bind(now).execute(c).await?.rows_affected()))
+    }
+
+    /// Notes how many lines of a file are imported.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn set_import_progress(&mut self, file: &[u8], lines: i64, now: i64) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(IMPORT_SET).bind(file).bind(lines).bind(now).execute(c).await?; });
+        Ok(())
+    }
+}
+
+/// `($1, …), (…)`.
+fn rows(sql: &mut String, rows: usize, columns: usize) {
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        placeholders(sql, row * columns + 1, columns);
+        sql.push(')');
+    }
+}
+
+pub(super) fn values_upsert(count: usize) -> String {
+    let mut sql = String::from(
+        "INSERT INTO field_value (guest_id, record_id, field, version, sealed, pinned, verified, trust, observed_at)
+         VALUES ",
+    );
+    rows(&mut sql, count, 9);
+    sql.push_str(
+        " ON CONFLICT (guest_id, record_id, field) DO UPDATE
+         SET version = excluded.version, sealed = excluded.sealed, pinned = excluded.pinned,
+             verified = excluded.verified, trust = excluded.trust, observed_at = excluded.observed_at",
+    );
+    sql
+}
+
+pub(super) fn tokens_insert(count: usize) -> String {
+    let mut sql = String::from("INSERT INTO blind_index (token, guest_id, record_id, field) VALUES ");
+    rows(&mut sql, count, 4);
+    sql.push_str(" ON CONFLICT (token, guest_id, record_id, field) DO NOTHING");
+    sql
+}

@@ -1,0 +1,311 @@
+//! The real routes over a real database, in this process.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use actix_http::Request;
+use actix_web::{
+    App as Actix, Error,
+    body::to_bytes,
+    dev::{Service, ServiceResponse},
+    http::Method,
+    middleware::from_fn,
+    test::{TestRequest, init_service},
+};
+use chrono::{DateTime, Utc};
+use guest_vault::{
+    access::{NewPrincipal, operator},
+    app::App,
+    base::{Clock, PropertyKind, PropertyNode, PropertyTree, RequestId},
+    config::{Config, ConfigFlags},
+    policy::{Policies, PolicySource},
+    routes,
+    store::Which,
+    web::{Door, RateLimits, refusals, request},
+};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::database::Database;
+
+/// When tests happen, unless they say otherwise.
+pub(crate) const NOW: &str = "2026-03-05T10:00:00Z";
+
+/// What a call answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The problem's last word, such as `not-found`.
+    pub(crate) fn problem(&self) -> &str {
+        self.body["type"]
+            .as_str()
+            .and_then(|t| t.strip_prefix("/problems/"))
+            .unwrap_or_default()
+    }
+
+    /// How a field is shown.
+    pub(crate) fn view(&self, field: &str) -> &str {
+        self.body["fields"][field]["view"].as_str().unwrap_or("absent")
+    }
+
+    /// What of a field is shown.
+    pub(crate) fn value(&self, field: &str) -> &Value {
+        &self.body["fields"][field]["value"]
+    }
+}
+
+/// Who calls, about what.
+#[derive(Clone)]
+pub(crate) struct Errand {
+    key: String,
+    property: &'static str,
+    purpose: &'static str,
+    extra: Vec<(&'static str, String)>,
+}
+
+impl Errand {
+    pub(crate) fn at(mut self, property: &'static str) -> Self {
+        self.property = property;
+        self
+    }
+
+    pub(crate) fn with(mut self, header: &'static str, value: impl Into<String>) -> Self {
+        self.extra.push((header, value.into()));
+        self
+    }
+}
+
+/// A vault of its own, on one of the databases.
+pub(crate) struct TestApp {
+    pub(crate) app: App,
+    pub(crate) clock: Clock,
+    keys: tokio::sync::Mutex<BTreeMap<String, String>>,
+}
+
+fn policies(tree: &PropertyTree) -> Arc<Policies> {
+    use std::sync::OnceLock;
+    // Compiled once for all tests: casbin decides some hundred thousand times.
+    static BUILT_IN: OnceLock<Arc<Policies>> = OnceLock::new();
+    Arc::clone(BUILT_IN.get_or_init(|| {
+        Arc::new(Policies::load(PolicySource::BuiltIn, tree).expect("the built-in policy loads"))
+    }))
+}
+
+fn tree() -> Vec<PropertyNode> {
+    let node = |code: &str, kind, parent: Option<&str>, region: &str, timezone| PropertyNode {
+        code: code.parse().unwrap(),
+        kind,
+        parent: parent.map(|p| p.parse().unwrap()),
+        name: String::new(),
+        region: Some(region.to_owned()),
+        timezone,
+    };
+    vec![
+        node("GROUP", PropertyKind::Group, None, "PT", chrono_tz::UTC),
+        node(
+            "LIS01",
+            PropertyKind::Property,
+            Some("GROUP"),
+            "PT",
+            chrono_tz::Europe::Lisbon,
+        ),
+        node(
+            "SHA01",
+            PropertyKind::Property,
+            Some("GROUP"),
+            "CN",
+            chrono_tz::Asia::Shanghai,
+        ),
+    ]
+}
+
+impl TestApp {
+    pub(crate) async fn start(database: &Database) -> Self {
+        let flags = ConfigFlags {
+            data_dir: Some(database.dir().join("vault")),
+            ..ConfigFlags::default()
+        };
+        let mut config = Config::load(&flags).expect("the configuration loads");
+        config.property = tree();
+        std::fs::create_dir_all(database.dir().join("vault")).unwrap();
+        let clock = Clock::fixed(NOW.parse().unwrap());
+        let stores = (database.open(Which::Data).await, database.open(Which::Keys).await);
+        let policies = policies(&config.properties().unwrap());
+        let app = App::assemble(&config, clock.clone(), stores, policies)
+            .await
+            .expect("the app starts");
+        Self {
+            app,
+            clock,
+            keys: tokio::sync::Mutex::default(),
+        }
+    }
+
+    pub(crate) fn set_clock(&self, at: &str) {
+        self.clock.set(at.parse::<DateTime<Utc>>().unwrap());
+    }
+
+    /// An errand of a principal of this role: group-wide, `stay_service`, at LIS01.
+    pub(crate) async fn role(&self, role: &str) -> Errand {
+        let key = self.key(role, &["GROUP"]).await;
+        Errand {
+            key,
+            property: "LIS01",
+            purpose: "stay_service",
+            extra: Vec::new(),
+        }
+    }
+
+    /// The same for another purpose.
+    pub(crate) async fn errand(&self, role: &str, purpose: &'static str) -> Errand {
+        Errand {
+            purpose,
+            ..self.role(role).await
+        }
+    }
+
+    /// The API key of this role and scope.
+    pub(crate) async fn key(&self, role: &str, scope: &[&str]) -> String {
+        let mut keys = self.keys.lock().await;
+        let name = format!("{role} {scope:?}");
+        if let Some(key) = keys.get(&name) {
+            return key.clone();
+        }
+        let new = NewPrincipal {
+            name: "test".to_owned(),
+            role: role.parse().unwrap(),
+            scope: scope.iter().map(|s| s.parse().unwrap()).collect(),
+            expires_at: None,
+        };
+        let by = operator().unwrap();
+        let key = self
+            .app
+            .access
+            .principals
+            .create(&new, &by, RequestId::random())
+            .await
+            .unwrap();
+        #[expect(clippy::disallowed_methods, reason = "a test shows its own key to the vault")]
+        let text = key.text().expose_secret().to_owned();
+        keys.insert(name, text.clone());
+        text
+    }
+
+    pub(crate) async fn call(
+        &self,
+        errand: &Errand,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let mut request = TestRequest::default()
+            .method(method)
+            .uri(path)
+            .insert_header(("authorization", format!("Bearer {}", errand.key)))
+            .insert_header(("vault-property", errand.property))
+            .insert_header(("vault-purpose", errand.purpose));
+        for (name, value) in &errand.extra {
+            request = request.insert_header((*name, value.as_str()));
+        }
+        if let Some(body) = body {
+            request = request
+                .insert_header(("content-type", "application/json"))
+                .set_payload(body.to_string());
+        }
+        self.send(request).await
+    }
+
+    pub(crate) async fn send(&self, request: TestRequest) -> Answer {
+        let door = Door {
+            timeout: std::time::Duration::from_secs(30),
+            tls: false,
+            trusted_proxies: Arc::from([]),
+            rates: Arc::new(RateLimits::new(0, 0)),
+        };
+        let actix = Actix::new()
+            .configure(refusals)
+            .configure(routes::configure(&self.app))
+            .wrap(from_fn(move |r, next| request::through(door.clone(), r, next)));
+        answer(&init_service(actix).await, request.to_request()).await
+    }
+
+    pub(crate) async fn get(&self, errand: &Errand, path: &str) -> Answer {
+        self.call(errand, Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, errand: &Errand, path: &str, body: Value) -> Answer {
+        self.call(errand, Method::POST, path, Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, errand: &Errand, path: &str, body: Value) -> Answer {
+        self.call(errand, Method::PUT, path, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, errand: &Errand, path: &str, body: Value) -> Answer {
+        self.call(errand, Method::PATCH, path, Some(body)).await
+    }
+
+    /// Puts a record by the integration role; gives the guest's id.
+    pub(crate) async fn guest(&self, source: &str, record: Value) -> String {
+        let errand = self.errand("integration", "booking").await;
+        let answer = self.put(&errand, &format!("/v1/records/{source}"), record).await;
+        assert!(answer.status == 200 || answer.status == 201, "{answer:?}");
+        assert_eq!(answer.body["rejected"], json!([]), "a fixture is valid");
+        answer.body["guest_id"].as_str().unwrap().to_owned()
+    }
+
+    /// What must hold after every test: no gap in the log, no key without a guest, every value opens.
+    pub(crate) async fn finish(self) {
+        let mut conn = self.app.vault.store.read().await.unwrap();
+        for (writer, first, last, count) in conn.audit_writers().await.unwrap() {
+            assert_eq!((first, last), (1, count), "writer {writer} has a gap");
+        }
+        let guests = conn.guests_count().await.unwrap();
+        drop(conn);
+        let inspection = self.app.vault.inspect().await.unwrap();
+        assert_eq!(inspection.damaged, 0, "{:?}", inspection.places);
+        let keyed = self.app.vault.keys.guests_with_keys(None, 100_000).await.unwrap();
+        assert_eq!(
+            i64::try_from(keyed.len()).unwrap(),
+            guests,
+            "keys without a guest, or guests without keys"
+        );
+        self.app.close().await;
+    }
+}
+
+async fn answer<B>(
+    service: &impl Service<Request, Response = ServiceResponse<B>, Error = Error>,
+    request: Request,
+) -> Answer
+where
+    B: actix_web::body::MessageBody + 'static,
+{
+    let response = match service.call(request).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => panic!("an error instead of an answer: {error}"),
+    };
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+        .collect();
+    let status = response.status().as_u16();
+    let bytes = to_bytes(response.into_body())
+        .await
+        .unwrap_or_else(|_| panic!("the body"));
+    let body = if bytes.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&bytes).expect("JSON")
+    };
+    Answer {
+        status,
+        headers,
+        body,
+    }
+}
