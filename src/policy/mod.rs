@@ -21,6 +21,7 @@ mod error;
 mod explain;
 mod grant;
 mod load;
+pub mod mask;
 mod noting;
 mod purposes;
 mod reload;
