@@ -23,10 +23,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .route("/guests/{id}", patch().to(guest::patch_guest))
             .route("/guests/{id}/reveal", post().to(guest::reveal))
             .route("/guests/{id}/records", get().to(guest::get_records))
-            .route(
-                "/guests/{id}/stays/{reservation}",
-                put().to(guest::put_stay),
-            )
+            .route("/guests/{id}/stays/{reservation}", put().to(guest::put_stay))
             .route("/guests/{id}/consents", post().to(guest::post_consent))
             .route("/guests/{id}/consents", get().to(guest::get_consents))
             .route("/audit/entries", get().to(guest::get_entries))
