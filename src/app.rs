@@ -8,7 +8,7 @@ use crate::{
     base::{Clock, PropertyTreeError},
     config::{Config, ProviderKind},
     crypto::MacKey,
-    guest::{GuestError, Vault, kinds},
+    guest::{GuestError, Parts, Vault, kinds},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Policies, PolicyError, PolicySource},
     store::{Store, StoreError, StoreUrl, Which},
@@ -135,14 +135,14 @@ impl App {
         let hash_key: Arc<dyn SecretHashKey> = Arc::new(HashKey(Arc::clone(&keys)));
         let principals = Principals::start(store.clone(), log.clone(), hash_key, clock.clone());
         let issuers = Issuers::open(&config.issuers, clock.clone()).await?;
-        let vault = Vault {
+        let vault = Vault::new(Parts {
             store,
             log: log.clone(),
             keys,
             policies,
             clock: clock.clone(),
             properties: Arc::new(config.properties()?),
-        };
+        });
         let server = &config.server;
         let rates = RateLimits::new(server.calls_per_second_principal, server.calls_per_second_address);
         let access = Access {

@@ -4,7 +4,7 @@ use crate::{
     audit::{AuditError, CommitError},
     base::GuestId,
     keys::{KeysError, OpenError},
-    store::StoreError,
+    store::{StoreError, Unanswered},
     web::{Kind, Problem},
 };
 
@@ -46,12 +46,21 @@ pub enum GuestError {
     /// Its record could not be made durable, so there is nothing to show.
     #[error(transparent)]
     NotRecorded(#[from] AuditError),
+    /// The database does not answer.
+    #[error("the database does not answer")]
+    Unanswered,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The keys failed.
     #[error(transparent)]
     Keys(#[from] KeysError),
+}
+
+impl From<Unanswered> for GuestError {
+    fn from(_: Unanswered) -> Self {
+        Self::Unanswered
+    }
 }
 
 impl From<OpenError> for GuestError {
@@ -99,6 +108,7 @@ impl From<GuestError> for Problem {
             GuestError::Damaged => {
                 Self::new(Kind::Damaged).detail("The operator finds the row with `guest-vault doctor`.")
             }
+            GuestError::Unanswered => Self::new(Kind::Unavailable).retry_after(1),
             GuestError::Store(error) => error.into(),
             GuestError::NotRecorded(_) => {
                 Self::new(Kind::Unavailable).detail("What cannot be recorded is not shown.").retry_after(1)

@@ -9,6 +9,7 @@ mod consents;
 mod correct;
 mod detail;
 mod error;
+mod gather;
 mod idempotency;
 mod import;
 mod inspect;
@@ -32,7 +33,7 @@ pub use import::{Incoming, Preview};
 pub use inspect::Inspection;
 pub use looks::Entry;
 pub use records::{RecordView, RecordsAnswer};
-pub use vault::Vault;
+pub use vault::{Parts, Vault};
 pub use words::{
     AuditAnswer, FieldAnswer, GuestAnswer, LinkReason, Outcome, Party, Provenance, RecordAnswer, RecordInput,
     Rejected, Resolution, Stay, StayInput, StayRole,

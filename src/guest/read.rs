@@ -1,6 +1,6 @@
 //! Reading a guest: decide, fetch only what may be shown, narrow to this guest, record, open, mask.
 
-use std::{collections::BTreeMap, future::Future};
+use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -19,7 +19,9 @@ use crate::{
 };
 
 use super::{
-    AuditAnswer, FieldAnswer, GuestAnswer, GuestError, Stay, Vault, kinds, records,
+    AuditAnswer, FieldAnswer, GuestAnswer, GuestError, Stay, Vault,
+    gather::{Asked, ByVersion},
+    kinds, records,
     sql::{Line, Part},
     survivor,
     vault::ALWAYS,
@@ -33,7 +35,7 @@ pub(super) struct Fetched {
     pub(super) guest: GuestId,
     pub(super) version: i64,
     pub(super) status: String,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Arc<Vec<Line>>,
     /// Those at the errand's property.
     pub(super) stays: Vec<Stay>,
     pub(super) keys: GuestKeys,
@@ -124,7 +126,7 @@ impl Vault {
         guest: GuestId,
         wanted: &[FieldIndex],
         act: Act,
-        policy: &Snapshot,
+        policy: &Arc<Snapshot>,
     ) -> Result<Fetched, GuestError> {
         let catalogue = policy.catalogue();
         let wanted: FieldSet = if wanted.is_empty() {
@@ -146,23 +148,23 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         };
         let columns = grant.columns();
-        let (paths, mut categories): (Vec<&str>, Vec<_>) = columns
+        let mut categories: Vec<Category> = columns
             .iter()
             .filter_map(|at| catalogue.get(at))
-            .map(|f| (f.path.as_str(), f.category))
-            .unzip();
-        categories.extend(ALWAYS);
+            .map(|f| f.category)
+            .chain(ALWAYS)
+            .collect();
         categories.sort_unstable();
         categories.dedup();
+        let purpose = errand.purpose.clone();
+        let asked = Asked {
+            fields: columns,
+            purpose,
+            guest,
+            policy: ByVersion(Arc::clone(policy)),
+        };
         let (lines, keys) = both(
-            // Boxed: this future is large, and one lies in every waiting request.
-            Box::pin(async {
-                let mut conn = self.store.read().await?;
-                Ok::<_, GuestError>(
-                    conn.guest_for_disclosure(guest, &paths, errand.purpose.as_str())
-                        .await?,
-                )
-            }),
+            async { Ok::<_, GuestError>(self.guests.find(asked).await?.unwrap_or_default()) },
             async { Ok(self.keys.guest_keys(guest, &categories).await?) },
         )
         .await?;

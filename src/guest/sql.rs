@@ -64,7 +64,7 @@ statements! {
                   SET done_lines = excluded.done_lines, updated_at = excluded.updated_at";
 }
 
-/// What a line of [`Conn::guest_for_disclosure`] is.
+/// What a line of [`Conn::guests_for_disclosure`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// The guest itself: status in `word`, survivor in `id`, manager token in `sealed`.
@@ -81,6 +81,8 @@ pub enum Part {
 #[derive(sqlx::FromRow)]
 pub struct Line {
     kind: i64,
+    /// Whose.
+    pub guest_id: Uuid,
     /// See [`Part`].
     pub id: Option<Uuid>,
     /// See [`Part`].
@@ -115,27 +117,35 @@ impl Line {
     }
 }
 
-/// The parts of [`disclosure`]; each branch has the same columns, so that one round trip brings all of a guest.
-fn disclosure(fields: usize) -> String {
-    let mut sql = String::from(
-        "SELECT CAST(0 AS BIGINT) AS kind, survivor AS id, status AS word, CAST(NULL AS TEXT) AS more, version, manager_token AS sealed,
-                CAST(0 AS BIGINT) AS rank, CAST(0 AS BIGINT) AS trust, updated_at AS at, CAST(NULL AS BIGINT) AS until
-         FROM guest WHERE guest_id = $1
+/// All of some guests; each branch has the same columns, so that one round trip brings everything.
+fn disclosure(guests: usize, fields: usize) -> String {
+    // $1 is the purpose, then come the guests, then the fields.
+    let mut those = String::from("guest_id IN (");
+    placeholders(&mut those, 2, guests);
+    those.push(')');
+    let mut sql = format!(
+        "SELECT CAST(0 AS BIGINT) AS kind, guest_id, survivor AS id, status AS word, CAST(NULL AS TEXT) AS more, version,
+                manager_token AS sealed, CAST(0 AS BIGINT) AS rank, CAST(0 AS BIGINT) AS trust, updated_at AS at,
+                CAST(NULL AS BIGINT) AS until
+         FROM guest WHERE {those}
          UNION ALL
-         SELECT 2, stay_token, property, CAST(NULL AS TEXT), version, sealed, 0, 0, updated_at, CAST(NULL AS BIGINT)
-         FROM stay WHERE guest_id = $1
+         SELECT 2, guest_id, stay_token, property, CAST(NULL AS TEXT), version, sealed, 0, 0, updated_at,
+                CAST(NULL AS BIGINT)
+         FROM stay WHERE {those}
          UNION ALL
-         SELECT 3, consent_id, state, recipient, 0, CAST(NULL AS BYTEA), 0, 0, at, valid_until
-         FROM consent WHERE guest_id = $1 AND purpose = $2",
+         SELECT 3, guest_id, consent_id, state, recipient, 0, CAST(NULL AS BYTEA), 0, 0, at, valid_until
+         FROM consent WHERE {those} AND purpose = $1"
     );
     if fields > 0 {
         sql.push_str(
             " UNION ALL
-         SELECT 1, record_id, field, CAST(NULL AS TEXT), version, sealed,
+         SELECT 1, guest_id, record_id, field, CAST(NULL AS TEXT), version, sealed,
                 CASE WHEN pinned THEN 2 WHEN verified THEN 1 ELSE 0 END, trust, observed_at, CAST(NULL AS BIGINT)
-         FROM field_value WHERE guest_id = $1 AND field IN (",
+         FROM field_value WHERE ",
         );
-        placeholders(&mut sql, 3, fields);
+        sql.push_str(&those);
+        sql.push_str(" AND field IN (");
+        placeholders(&mut sql, 2 + guests, fields);
         sql.push(')');
     }
     sql
@@ -160,20 +170,25 @@ fn padded<T: Copy>(list: &[T]) -> impl Iterator<Item = T> + '_ {
 }
 
 impl Conn {
-    /// All that one disclosure needs, in one round trip: the guest, the values of these fields and no others, its
-    /// stays, and the ledger's lines for the purpose. Empty when there is no such guest.
+    /// All that disclosures of these guests need, in one round trip: the guests, the values of these fields and no
+    /// others, their stays, and the ledger's lines for the purpose. A guest that does not exist has no line.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn guest_for_disclosure(
+    pub async fn guests_for_disclosure(
         &mut self,
-        guest: GuestId,
+        guests: &[GuestId],
         fields: &[&str],
         purpose: &str,
     ) -> Result<Vec<Line>, StoreError> {
+        let guests: Vec<GuestId> = padded(guests).collect();
         let fields: Vec<&str> = padded(fields).collect();
         Ok(on!(self, c => {
-            let mut query = sqlx::query_as(AssertSqlSafe(disclosure(fields.len()))).bind(guest.0).bind(purpose);
+            let sql = disclosure(guests.len(), fields.len());
+            let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(purpose);
+            for guest in guests {
+                query = query.bind(guest.0);
+            }
             for field in fields {
                 query = query.bind(field);
             }
@@ -362,8 +377,13 @@ pub struct ValueRow {
 #[must_use]
 pub fn built_statements() -> Vec<(String, String)> {
     let mut all = Vec::new();
-    for size in [0, 1, 2, 4, 8, 16, 32, 64, 128] {
-        all.push((format!("disclosure {size}"), disclosure(size)));
+    for guests in [1, 2, 4, 8, 16] {
+        for fields in [0, 1, 2, 4, 8, 16, 32, 64, 128] {
+            all.push((
+                format!("disclosure {guests} {fields}"),
+                disclosure(guests, fields),
+            ));
+        }
     }
     for size in [1, 2, 4, 8, 16] {
         all.push((format!("values {size}"), values_upsert(size)));

@@ -4,6 +4,7 @@
 //! Holds ciphertext and ids only; knows no keys.
 
 mod error;
+mod gather;
 mod open;
 mod pooler;
 mod state;
@@ -13,6 +14,7 @@ use sqlx::{
 };
 
 pub use error::StoreError;
+pub use gather::{AsyncAsk, Gather, Unanswered};
 pub use open::{StoreUrl, Which};
 pub use pooler::Pooler;
 pub use state::Tables;

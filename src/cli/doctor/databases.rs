@@ -8,7 +8,7 @@ use crate::{
     audit::Log,
     base::Clock,
     config::Config,
-    guest::Vault,
+    guest::{Parts, Vault},
     keys::{Keyring, KeysError},
     policy::Policies,
     store::{Pooler, Store, StoreError, StoreUrl, Tables, Which},
@@ -193,14 +193,14 @@ async fn hold(
     };
     findings.ok("keys", "the root key opens every vault key");
     if let (Some(policies), Ok(properties)) = (policies, config.properties()) {
-        let vault = Vault {
+        let vault = Vault::new(Parts {
             store: data.clone(),
             log: Log::start(data.clone()),
             keys: Arc::new(keyring),
             policies,
             clock: clock.clone(),
             properties: Arc::new(properties),
-        };
+        });
         values(&vault, findings).await;
     }
 }
