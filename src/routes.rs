@@ -20,18 +20,15 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
                 "/records/{source_system}/{source_id}",
                 put().to(guest::put_record),
             )
-            .route("/guests/{guest_id}", get().to(guest::get_guest))
-            .route("/guests/{guest_id}", patch().to(guest::patch_guest))
-            .route("/guests/{guest_id}/reveal", post().to(guest::reveal))
-            .route("/guests/{guest_id}/records", get().to(guest::get_records))
-            .route(
-                "/guests/{guest_id}/stays/{reservation}",
-                put().to(guest::put_stay),
-            )
-            .route("/guests/{guest_id}/consents", post().to(guest::post_consent))
-            .route("/guests/{guest_id}/consents", get().to(guest::get_consents))
+            .route("/guests/{id}", get().to(guest::get_guest))
+            .route("/guests/{id}", patch().to(guest::patch_guest))
+            .route("/guests/{id}/reveal", post().to(guest::reveal))
+            .route("/guests/{id}/records", get().to(guest::get_records))
+            .route("/guests/{id}/stays/{reservation}", put().to(guest::put_stay))
+            .route("/guests/{id}/consents", post().to(guest::post_consent))
+            .route("/guests/{id}/consents", get().to(guest::get_consents))
             .route("/audit/entries", get().to(guest::get_entries))
-            .route("/audit/entries/{entry_id}", get().to(guest::get_entry))
+            .route("/audit/entries/{id}", get().to(guest::get_entry))
             .route("/policy", get().to(policy::get_policy))
             .route("/policy/explain", post().to(policy::explain));
         config

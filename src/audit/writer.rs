@@ -4,7 +4,7 @@
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    base::{EntryId, WriterId},
+    base::{EntryId, GuestId, WriterId},
     store::{Store, StoreError},
 };
 
@@ -23,6 +23,7 @@ pub struct AuditError;
 /// Proof that the disclosure of a `G` is durably on record. Only [`Log::record`] makes one.
 pub struct Receipt<G> {
     entry: EntryId,
+    guest: Option<GuestId>,
     grant: G,
 }
 
@@ -30,6 +31,11 @@ impl<G> Receipt<G> {
     /// The entry that proves it.
     pub fn entry(&self) -> EntryId {
         self.entry
+    }
+
+    /// The guest the record is about: a receipt opens nobody else's values.
+    pub fn guest(&self) -> Option<GuestId> {
+        self.guest
     }
 
     /// What was granted.
@@ -102,10 +108,11 @@ impl Log {
     /// # Errors
     /// When it could not be made durable within the database's limits; then nothing may be shown.
     pub async fn record<G>(&self, event: Event, grant: G) -> Result<Receipt<G>, AuditError> {
+        let guest = event.subject.map(|s| s.guest);
         let (done, answer) = oneshot::channel();
         self.queue.try_send(Job { event, done }).map_err(|_| AuditError)?;
         let entry = answer.await.map_err(|_| AuditError)??;
-        Ok(Receipt { entry, grant })
+        Ok(Receipt { entry, guest, grant })
     }
 
     pub(super) fn lanes(&self) -> &std::sync::Arc<Lanes> {

@@ -1,6 +1,7 @@
 //! Floor 8: the command line, one file per command.
 
 pub mod demo;
+pub mod doctor;
 pub mod import;
 pub mod keys;
 pub mod logging;

@@ -205,8 +205,8 @@ pub(crate) struct GetOptions {
 
 /// The guest as this caller may see it.
 #[utoipa::path(
-    get, path = "/v1/guests/{guest_id}", tag = "guests",
-    params(("guest_id" = GuestId, Path), GetOptions, ErrandHeaders),
+    get, path = "/v1/guests/{id}", tag = "guests",
+    params(("id" = GuestId, Path), GetOptions, ErrandHeaders),
     responses((status = 200, body = GuestAnswer), (status = 308, description = "Merged into another guest"), Refusals)
 )]
 pub(crate) async fn get_guest(
@@ -240,8 +240,8 @@ pub(crate) struct RevealInput {
 
 /// Plain values of fields that the policy shows on demand.
 #[utoipa::path(
-    post, path = "/v1/guests/{guest_id}/reveal", tag = "guests",
-    params(("guest_id" = GuestId, Path), ErrandHeaders), request_body = RevealInput,
+    post, path = "/v1/guests/{id}/reveal", tag = "guests",
+    params(("id" = GuestId, Path), ErrandHeaders), request_body = RevealInput,
     responses((status = 200, body = GuestAnswer), Refusals)
 )]
 pub(crate) async fn reveal(
@@ -264,8 +264,8 @@ pub(crate) async fn reveal(
 
 /// The source records behind the guest.
 #[utoipa::path(
-    get, path = "/v1/guests/{guest_id}/records", tag = "guests",
-    params(("guest_id" = GuestId, Path), ErrandHeaders),
+    get, path = "/v1/guests/{id}/records", tag = "guests",
+    params(("id" = GuestId, Path), ErrandHeaders),
     responses((status = 200, body = RecordsAnswer), Refusals)
 )]
 pub(crate) async fn get_records(
@@ -282,8 +282,8 @@ pub(crate) async fn get_records(
 
 /// A correction by staff: values are pinned, `null` unpins.
 #[utoipa::path(
-    patch, path = "/v1/guests/{guest_id}", tag = "guests",
-    params(("guest_id" = GuestId, Path), ("If-Match" = Option<String>, Header, max_length = 200), ErrandHeaders),
+    patch, path = "/v1/guests/{id}", tag = "guests",
+    params(("id" = GuestId, Path), ("If-Match" = Option<String>, Header, max_length = 200), ErrandHeaders),
     request_body(content = Object, content_type = "application/merge-patch+json"),
     responses((status = 200, body = RecordAnswer), Refusals)
 )]
@@ -304,9 +304,9 @@ pub(crate) async fn patch_guest(
 
 /// Links a stay, or changes it.
 #[utoipa::path(
-    put, path = "/v1/guests/{guest_id}/stays/{reservation}", tag = "guests",
+    put, path = "/v1/guests/{id}/stays/{reservation}", tag = "guests",
     params(
-        ("guest_id" = GuestId, Path), ("reservation" = String, Path, max_length = 100),
+        ("id" = GuestId, Path), ("reservation" = String, Path, max_length = 100),
         ("If-Match" = Option<String>, Header, max_length = 200), ErrandHeaders
     ),
     request_body = StayInput,
@@ -338,9 +338,9 @@ pub(crate) async fn put_stay(
 
 /// Appends to the consent ledger.
 #[utoipa::path(
-    post, path = "/v1/guests/{guest_id}/consents", tag = "consent",
+    post, path = "/v1/guests/{id}/consents", tag = "consent",
     params(
-        ("guest_id" = GuestId, Path), ("Idempotency-Key" = Option<String>, Header, max_length = 255), ErrandHeaders
+        ("id" = GuestId, Path), ("Idempotency-Key" = Option<String>, Header, max_length = 255), ErrandHeaders
     ),
     request_body = Statement,
     responses((status = 201, body = ConsentAnswer), Refusals)
@@ -365,8 +365,8 @@ pub(crate) async fn post_consent(
 
 /// The state per purpose and recipient, and the whole history.
 #[utoipa::path(
-    get, path = "/v1/guests/{guest_id}/consents", tag = "consent",
-    params(("guest_id" = GuestId, Path), ErrandHeaders),
+    get, path = "/v1/guests/{id}/consents", tag = "consent",
+    params(("id" = GuestId, Path), ErrandHeaders),
     responses((status = 200, body = ConsentsAnswer), Refusals)
 )]
 pub(crate) async fn get_consents(
@@ -451,7 +451,7 @@ pub(crate) async fn get_entries(
 
 /// One entry of the log with its reason.
 #[utoipa::path(
-    get, path = "/v1/audit/entries/{entry_id}", tag = "audit", params(("entry_id" = EntryId, Path)),
+    get, path = "/v1/audit/entries/{id}", tag = "audit", params(("id" = EntryId, Path)),
     responses((status = 200, body = Entry), Refusals)
 )]
 pub(crate) async fn get_entry(

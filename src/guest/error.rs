@@ -72,7 +72,10 @@ impl From<CommitError> for GuestError {
 impl GuestError {
     /// Whether running the same change again may succeed: two writers met.
     pub(super) fn is_transient(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_transient())
+        match self {
+            Self::Store(error) | Self::Keys(KeysError::Store(error)) => error.is_transient(),
+            _ => false,
+        }
     }
 }
 

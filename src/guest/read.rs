@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::{
     audit::{Act, Event, Receipt},
     base::{
-        Action, Catalogue, Class, ConsentId, Errand, Field, FieldIndex, FieldPath, FieldSet, GuestId,
-        StayState, View, from_micros,
+        Action, Catalogue, Category, Class, ConsentId, Errand, Field, FieldIndex, FieldPath, FieldSet,
+        GuestId, StayState, View, from_micros,
     },
     consent::{self, Standing, standing},
     crypto::Aad,
@@ -166,6 +166,7 @@ impl Vault {
             async { Ok(self.keys.guest_keys(guest, &categories).await?) },
         )
         .await?;
+        let keys = self.completed(keys, catalogue, &lines, &categories).await?;
         let Some(head) = lines.iter().find(|l| l.part() == Some(Part::Guest)) else {
             return self.refuse(event, GuestError::NotFound).await;
         };
@@ -202,6 +203,26 @@ impl Vault {
             keys,
             grant,
         })
+    }
+
+    /// The keys of all that was fetched: a key that another process made a moment ago is not in the cache yet.
+    async fn completed(
+        &self,
+        keys: GuestKeys,
+        catalogue: &Catalogue,
+        lines: &[Line],
+        categories: &[Category],
+    ) -> Result<GuestKeys, GuestError> {
+        let category = |line: &Line| match line.part()? {
+            Part::Field => catalogue.find(&line.word).map(|(_, field)| field.category),
+            Part::Stay => Some(Category::Stay),
+            Part::Guest => Some(Category::Audit),
+            Part::Consent => None,
+        };
+        if lines.iter().filter_map(category).all(|needed| keys.has(needed)) {
+            return Ok(keys);
+        }
+        Ok(self.keys.fresh_guest_keys(keys.guest(), categories).await?)
     }
 
     pub(super) fn event(&self, errand: &Errand, act: Act, fetched: &Fetched) -> Event {
@@ -382,11 +403,7 @@ pub(super) fn present(field: &Field, value: &Value, view: View, act: Act) -> Fie
     let as_shown = effective(view, act);
     FieldAnswer {
         view: as_shown.as_str(),
-        value: Some(if as_shown == View::Plain {
-            value.clone()
-        } else {
-            Value::from("***")
-        }),
+        value: Some(mask::show(field, value, as_shown)),
         revealable: view == View::Reveal && act != Act::Reveal,
         reason: None,
     }

@@ -118,7 +118,7 @@ impl Line {
 /// The parts of [`disclosure`]; each branch has the same columns, so that one round trip brings all of a guest.
 fn disclosure(fields: usize) -> String {
     let mut sql = String::from(
-        "SELECT 0 AS kind, survivor AS id, status AS word, CAST(NULL AS TEXT) AS more, version, manager_token AS sealed,
+        "SELECT CAST(0 AS BIGINT) AS kind, survivor AS id, status AS word, CAST(NULL AS TEXT) AS more, version, manager_token AS sealed,
                 CAST(0 AS BIGINT) AS rank, CAST(0 AS BIGINT) AS trust, updated_at AS at, CAST(NULL AS BIGINT) AS until
          FROM guest WHERE guest_id = $1
          UNION ALL

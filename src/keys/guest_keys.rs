@@ -207,7 +207,7 @@ impl GuestKeys {
     /// ```
     ///
     /// # Errors
-    /// [`OpenError::NotGranted`] when the recorded grant does not show the field; otherwise as
+    /// [`OpenError::NotGranted`] when the record is another guest's or does not show the field; otherwise as
     /// [`GuestKeys::open_internal`].
     pub fn open(
         &self,
@@ -217,7 +217,8 @@ impl GuestKeys {
         sealed: &[u8],
         aad: &Aad<'_>,
     ) -> Result<Plain, OpenError> {
-        if receipt.grant().view(field) == View::None {
+        // A receipt for one guest opens nothing of another's, whatever the caller mixed up.
+        if receipt.guest() != Some(self.guest) || receipt.grant().view(field) == View::None {
             return Err(OpenError::NotGranted);
         }
         self.open_internal(category, sealed, aad).map(Plain)

@@ -28,6 +28,7 @@ mod explain;
 mod grant;
 mod inspect;
 mod load;
+pub mod mask;
 mod noting;
 mod purposes;
 mod reload;

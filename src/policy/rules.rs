@@ -125,7 +125,7 @@ impl Rules {
     }
 }
 
-/// What lies outside a purpose's categories is denied to everyone for that purpose.
+/// What lies outside a purpose's categories is shown to nobody for that purpose.
 fn ceiling(purpose: &PurposeRule, catalogue: &Catalogue) -> Option<Rule> {
     let outside: Vec<String> = catalogue
         .iter()
@@ -139,10 +139,12 @@ fn ceiling(purpose: &PurposeRule, catalogue: &Catalogue) -> Option<Rule> {
         properties: Words::Any,
         purposes: Words::Of(vec![purpose.code.to_string()]),
         fields: Words::Of(outside),
-        actions: Words::Any,
+        // A booking that arrives with a document in it is stored whole; who may look at it, and for what, is decided
+        // at reading.
+        actions: Words::Of(["read", "search", "export"].map(str::to_owned).to_vec()),
         stays: Words::Any,
         views: Words::Any,
-        text: format!("purpose `{}` touches no other category", purpose.code),
+        text: format!("purpose `{}` shows no other category", purpose.code),
     })
 }
 

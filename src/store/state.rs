@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
 
-use super::{Conn, Database as _, Store, StoreError, Which, open};
+use super::{Conn, Store, StoreError, Which, open};
 use crate::{base::from_micros, on};
 
 /// How the tables of a database stand to this program.

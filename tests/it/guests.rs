@@ -53,8 +53,8 @@ both!(a_record_goes_in_and_each_role_reads_its_view, async |database| {
 both!(hidden_and_missing_guests_answer_alike, async |database| {
     let app = TestApp::start(database).await;
     let guest = app.guest("web/w-1", wang()).await;
-    // The desk of another house: no stay there, so the guest does not exist for it.
-    let shanghai = app.role("front_desk").await.at("SHA01");
+    // A kiosk of another house: no stay there, so the guest does not exist for it.
+    let shanghai = app.errand("kiosk", "check_in").await.at("SHA01");
     let hidden = app.get(&shanghai, &format!("/v1/guests/{guest}")).await;
     let missing = app
         .get(&shanghai, "/v1/guests/0198c5a0-0000-7000-8000-000000000000")

@@ -106,5 +106,5 @@ async fn keys_are_found_listed_counted_and_destroyed(database: &Database) {
     assert_eq!((epochs[0].data_keys, guests), (1397, 699));
 }
 both!(life, async |database| {
-    keys_are_found_listed_counted_and_destroyed(database).await
+    keys_are_found_listed_counted_and_destroyed(database).await;
 });

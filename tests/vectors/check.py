@@ -12,7 +12,7 @@ import struct
 import sys
 import uuid
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -141,7 +141,7 @@ def main():
             try:
                 check(vector)
                 outcome = "ok"
-            except ImportError:
+            except (ImportError, UnsupportedAlgorithm):
                 outcome = "skipped: this cryptography has no Argon2id"
             except AssertionError as error:
                 outcome = f"FAILED {error}"
