@@ -15,7 +15,7 @@ use crate::{
     consent::{self, Standing, standing},
     crypto::Aad,
     keys::GuestKeys,
-    policy::{ConsentAnswer, Facts, Grant, Snapshot},
+    policy::{ConsentAnswer, Facts, Grant, Snapshot, mask},
 };
 
 use super::{
