@@ -10,7 +10,7 @@ use crate::{
     crypto::MacKey,
     guest::{GuestError, Parts, Vault, kinds},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
-    policy::{Policies, PolicyError, PolicySource},
+    policy::{Desk, Policies, PolicyError, PolicySource},
     store::{Store, StoreError, StoreUrl, Which},
     web::RateLimits,
 };
@@ -168,6 +168,16 @@ impl App {
         Known {
             properties: Arc::clone(&self.vault.properties),
             purpose: Box::new(move |purpose| policies.current().purpose(purpose).is_some()),
+        }
+    }
+
+    /// What shows the policy, and follows its folder.
+    #[must_use]
+    pub fn desk(&self) -> Desk {
+        Desk {
+            policies: Arc::clone(&self.vault.policies),
+            log: self.vault.log.clone(),
+            clock: self.vault.clock.clone(),
         }
     }
 

@@ -5,13 +5,14 @@ use actix_web::{
     web::{self, Data, ServiceConfig, get, patch, post, put},
 };
 
-use crate::{access::authenticate, app::App, guest::api as guest};
+use crate::{access::authenticate, app::App, guest::api as guest, policy::api as policy};
 
 /// Mounts the vault's calls; the server and the tests both use this.
 pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     let vault = Data::new(app.vault.clone());
     let access = Data::new(app.access.clone());
     let known = Data::new(app.known());
+    let desk = Data::new(app.desk());
     move |config| {
         let v1 = web::scope("/v1")
             .wrap(from_fn(authenticate))
@@ -27,11 +28,14 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .route("/guests/{id}/consents", post().to(guest::post_consent))
             .route("/guests/{id}/consents", get().to(guest::get_consents))
             .route("/audit/entries", get().to(guest::get_entries))
-            .route("/audit/entries/{id}", get().to(guest::get_entry));
+            .route("/audit/entries/{id}", get().to(guest::get_entry))
+            .route("/policy", get().to(policy::get_policy))
+            .route("/policy/explain", post().to(policy::explain));
         config
             .app_data(vault.clone())
             .app_data(access.clone())
             .app_data(known.clone())
+            .app_data(desk.clone())
             .service(v1);
     }
 }
