@@ -114,6 +114,8 @@ impl App {
             .map_or(PolicySource::BuiltIn, PolicySource::Folder);
         let policies = Policies::load(source, &properties)?;
         let (store, key_store) = open_stores(config).await?;
+        store.refuse_unsafe_pooler().await.map_err(AppError::Data)?;
+        key_store.refuse_unsafe_pooler().await.map_err(AppError::KeyStore)?;
         Self::assemble(config, clock, (store, key_store), Arc::new(policies)).await
     }
 

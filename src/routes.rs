@@ -5,7 +5,15 @@ use actix_web::{
     web::{self, Data, ServiceConfig, get, patch, post, put},
 };
 
-use crate::{access::authenticate, app::App, guest::api as guest, policy::api as policy};
+use utoipa::{
+    OpenApi as _,
+    openapi::{
+        ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder,
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use crate::{access::authenticate, app::App, guest::api as guest, policy::api as policy, web::Calls as operation};
 
 /// Mounts the vault's calls; the server and the tests both use this.
 pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
@@ -38,4 +46,34 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .app_data(desk.clone())
             .service(v1);
     }
+}
+
+/// The contract of all calls, as OpenAPI 3.1.
+#[must_use]
+pub fn contract() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("guest-vault")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Keeps hotel guests' personal data sealed and shows each caller exactly what it may see, for a purpose, \
+             with a durable record of every look.\n\nEvery refusal is an `application/problem+json` document.",
+        ))
+        .build();
+    let bearer = |description: &str| {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description));
+        SecurityScheme::Http(scheme.build())
+    };
+    let schemes = ComponentsBuilder::new()
+        .security_scheme("bearer", bearer("An API key of this vault, or an access token of a configured issuer"))
+        .security_scheme("metrics_token", bearer("`server.metrics_token` of the configuration"))
+        .build();
+    let mut api = OpenApiBuilder::new()
+        .info(info)
+        .components(Some(schemes))
+        .security(Some([SecurityRequirement::new("bearer", [""; 0])]))
+        .build();
+    for calls in [guest::Calls::openapi(), policy::Calls::openapi(), operation::openapi()] {
+        api.merge(calls);
+    }
+    api
 }

@@ -1,5 +1,6 @@
 //! Floor 8: the command line, one file per command.
 
+mod command;
 pub mod demo;
 pub mod doctor;
 pub mod import;
@@ -7,4 +8,7 @@ pub mod keys;
 pub mod logging;
 pub mod policy;
 pub mod principal;
+pub mod serve;
 pub mod server;
+
+pub use command::main;

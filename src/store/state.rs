@@ -22,6 +22,15 @@ pub enum Tables {
 }
 
 impl Store {
+    /// Whether it answers now.
+    pub async fn answers(&self) -> bool {
+        let Ok(mut conn) = self.read().await else {
+            return false;
+        };
+        let asked = on!(&mut conn, c => sqlx::query_scalar::<_, i32>("SELECT 1").fetch_one(c).await.is_ok());
+        asked
+    }
+
     /// How the tables stand.
     ///
     /// # Errors
