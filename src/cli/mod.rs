@@ -7,4 +7,5 @@ pub mod keys;
 pub mod logging;
 pub mod policy;
 pub mod principal;
+pub mod serve;
 pub mod server;
