@@ -17,7 +17,6 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, PropertyCode, PropertyKind, RequestId},
     config::{Config, ServerFlags},
-    policy::Reload,
     routes,
     web::{Check, Contract, Readiness},
 };
@@ -61,30 +60,38 @@ pub enum ServeError {
 /// # Errors
 /// With what to do about it.
 pub async fn run(arguments: &Serve, config: &Config) -> Result<(), ServeError> {
-    let clock = Clock::system();
-    let app = App::open(config, clock.clone()).await?;
-    let outcome = serve(arguments, config, &app, clock).await;
+    let app = App::open(config, Clock::system()).await?;
+    let outcome = first_and_serve(arguments, config, &app).await;
     app.close().await;
     outcome
 }
 
-async fn serve(arguments: &Serve, config: &Config, app: &App, clock: Clock) -> Result<(), ServeError> {
+async fn first_and_serve(arguments: &Serve, config: &Config, app: &App) -> Result<(), ServeError> {
     let first_key = first_administrator(config, app).await?;
-    let shared = Shared {
-        readiness: readiness(app),
-        contract: Contract::new(&routes::contract())?,
-        clock,
-    };
-    let watch = config.policies.reload.then(|| tokio::spawn(watch(app.clone())));
-    let tls = config.server.tls();
-    let json = arguments.json;
+    let (tls, json) = (config.server.tls(), arguments.json);
     let told = move |address| {
         // Whoever started it may have stopped listening; the vault serves all the same.
         let _ = tell(address, tls, first_key.as_deref(), json, &mut io::stdout().lock());
     };
-    let outcome = server::serve(&config.server, shared, routes::configure(app), told).await;
-    if let Some(watch) = watch {
-        watch.abort();
+    serve(app, config, told).await
+}
+
+/// Serves an open vault until SIGTERM or SIGINT and lets running requests finish; `ready` is told the real address.
+/// The caller closes the vault.
+///
+/// # Errors
+/// When the address or TLS cannot be had, or the server breaks.
+pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let shared = Shared {
+        readiness: readiness(app),
+        contract: Contract::new(&routes::contract())?,
+        clock: app.vault.clock.clone(),
+    };
+    let operator = operator()?;
+    let follow = config.policies.reload.then(|| tokio::spawn(app.desk().follow(operator, POLICY_LOOK)));
+    let outcome = server::serve(&config.server, shared, routes::configure(app), ready).await;
+    if let Some(follow) = follow {
+        follow.abort();
     }
     Ok(outcome?)
 }
@@ -170,16 +177,6 @@ fn readiness(app: &App) -> Readiness {
             async move { keys.health().await.is_ok() }
         }),
     ])
-}
-
-/// Puts a changed policy in force.
-async fn watch(app: App) {
-    let changed = |reload: &Reload| {
-        if let Reload::Replaced { from, to } = reload {
-            tracing::info!(from, to, "the policy was replaced");
-        }
-    };
-    Arc::clone(&app.vault.policies).watch(POLICY_LOOK, changed).await;
 }
 
 #[cfg(test)]

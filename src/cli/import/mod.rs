@@ -17,7 +17,7 @@ use std::{io::BufReader, path::PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    base::PropertyCode,
+    base::{PropertyCode, Purpose},
     connect::ndjson::{Line, Lines, RecordLine},
 };
 
@@ -34,6 +34,9 @@ pub use vault_sink::VaultSink;
 const BATCH_RECORDS: usize = 200;
 const BATCH_BYTES: usize = 1024 * 1024;
 
+/// The purpose of an import when nothing else is said.
+pub const PURPOSE: &str = "loyalty";
+
 /// Imports records of guests from files.
 #[derive(Debug, Args)]
 pub struct Import {
@@ -43,6 +46,9 @@ pub struct Import {
     /// The property that lines without one of their own belong to.
     #[arg(long, value_name = "CODE")]
     pub property: Option<PropertyCode>,
+    /// What the records are imported for. The default covers every category of a guest's data.
+    #[arg(long, default_value = PURPOSE)]
+    pub purpose: Purpose,
     /// The files, read one after the other.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,

@@ -107,6 +107,7 @@ impl Bench {
         let arguments = Import {
             format: Format::Ndjson,
             property: "LIS01".parse().ok(),
+            purpose: PURPOSE.parse().unwrap(),
             files: paths,
             dry_run: false,
             report: Some(path("report.csv")),
