@@ -22,6 +22,7 @@ pub fn read_document(
 ) -> Document {
     let mut reader = Reader {
         catalogue,
+        document,
         context,
         read: Document::default(),
         aside: Vec::new(),
@@ -62,6 +63,7 @@ pub fn validate(
 
 struct Reader<'a> {
     catalogue: &'a Catalogue,
+    document: &'a Map<String, Value>,
     context: &'a Context<'a>,
     read: Document,
     /// What machine-readable zones say of other fields.
@@ -88,7 +90,7 @@ impl Reader<'_> {
             };
             match value {
                 _ if below.is_empty() => {
-                    self.reject(format!("{prefix}{}", safe_word(key)), Reason::UnknownField)
+                    self.reject(format!("{prefix}{}", safe_word(key)), Reason::UnknownField);
                 }
                 Value::Object(members) => self.walk(&format!("{path}."), members),
                 Value::Null => self.read.cleared.extend(below),
@@ -179,7 +181,7 @@ impl Reader<'_> {
     /// The last digit but one of a Chinese resident number is odd for men (GB 11643-1999 §4.4): a number that says
     /// otherwise than the gender given beside it is somebody else's, or mistyped.
     fn compare_sex(&mut self) {
-        let Some(gender) = self.number_of("gender") else {
+        let Some(gender) = self.number_of("gender").filter(|gender| *gender != 9) else {
             return;
         };
         let Some((at, field)) = self.catalogue.find("id_documents") else {
@@ -194,28 +196,35 @@ impl Reader<'_> {
         let Some(documents) = accepted.value.as_array_mut() else {
             return;
         };
-        let before = documents.len();
-        let mut refused_numbers = Vec::new();
-        documents.retain(|document| {
-            let number = document.get("number").and_then(Value::as_str).unwrap_or_default();
-            let resident = document.get("type").and_then(Value::as_str) == Some("cn_resident_id");
-            let agrees = !resident || sex_of(number).is_none_or(|sex| gender == 9 || sex == gender);
-            if !agrees {
-                refused_numbers.push(number.to_owned());
-            }
-            agrees
-        });
+        let mut refused = Vec::new();
+        for document in documents.extract_if(.., |document| sex_of(document).is_some_and(|sex| sex != gender))
+        {
+            refused.extend(number_in(&document).map(ToOwned::to_owned));
+        }
         let empty = documents.is_empty();
-        let refused_count = before - documents.len();
-        accepted
-            .tokens
-            .retain(|t| !refused_numbers.iter().any(|n| t.value.ends_with(n.as_str())));
+        accepted.tokens.retain(|token| {
+            !refused
+                .iter()
+                .any(|number| token.value.ends_with(number.as_str()))
+        });
         if empty {
             self.read.values.remove(place);
         }
-        for _ in 0..refused_count {
-            self.reject(format!("{}.number", field.path), Reason::Inconsistent);
+        for number in refused {
+            let index = self
+                .given_at(field, &number)
+                .map(|at| format!("[{at}]"))
+                .unwrap_or_default();
+            self.reject(format!("{}{index}.number", field.path), Reason::Inconsistent);
         }
+    }
+
+    /// Where in the given list a document's number stood.
+    fn given_at(&self, field: &Field, number: &str) -> Option<usize> {
+        let given = self.document.get("id_documents")?.as_array()?;
+        given.iter().position(|item| {
+            one(field, item, self.context).is_ok_and(|good| number_in(&good.value) == Some(number))
+        })
     }
 
     fn number_of(&self, path: &str) -> Option<u64> {
@@ -229,9 +238,15 @@ impl Reader<'_> {
     }
 }
 
-fn sex_of(number: &str) -> Option<u64> {
-    let digit = u64::from(number.chars().nth(16)?.to_digit(10)?);
-    Some(if digit % 2 == 1 { 1 } else { 2 })
+fn number_in(document: &Value) -> Option<&str> {
+    document.get("number")?.as_str()
+}
+
+/// What a Chinese resident number says; `None` for every other document.
+fn sex_of(document: &Value) -> Option<u64> {
+    let resident = document.get("type")?.as_str()? == "cn_resident_id";
+    let digit = number_in(document)?.chars().nth(16)?.to_digit(10)?;
+    resident.then_some(if digit % 2 == 1 { 1 } else { 2 })
 }
 
 fn check(field: &Field, value: &Value, context: &Context<'_>) -> Checked {

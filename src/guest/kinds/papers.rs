@@ -133,10 +133,12 @@ impl Number {
         if kind == "cn_resident_id" || (kind == "national_id" && country == Some("CN")) {
             return resident(&number, context.today).map(Self::resident);
         }
-        if kind == "other" && chinese && (country.is_some() || number.len() == 18) {
-            if let Ok(read) = resident(&number, context.today) {
-                return Ok(Self::resident(read));
-            }
+        if kind == "other"
+            && chinese
+            && (country.is_some() || number.len() == 18)
+            && let Ok(read) = resident(&number, context.today)
+        {
+            return Ok(Self::resident(read));
         }
         // South African and other personal numbers of 13 digits are no cards; those of cards are longer today.
         if number.len() >= 14 && card::is_number(&number) {

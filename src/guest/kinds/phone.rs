@@ -83,7 +83,12 @@ fn parse(value: &Value, context: &Context<'_>) -> Result<Parsed, Reason> {
     let (number, ext) = split_extension(folded.trim_start_matches("tel:").trim());
     let dialled = dialled(number)?;
     let digits = dialled.trim_start_matches('+');
-    if text::is_filler(digits) || digits.bytes().all(|b| b == b'0') {
+    let national = if dialled.starts_with('+') {
+        dialled.get(1 + code_length(&dialled)..)
+    } else {
+        Some(digits)
+    };
+    if text::is_filler(digits) || national.is_some_and(text::is_filler) || digits.bytes().all(|b| b == b'0') {
         return Err(Reason::Placeholder);
     }
     let e164 = e164(&dialled, context).ok_or(if card::is_number(digits) {
@@ -192,11 +197,20 @@ fn possible(code: u16, national: usize) -> bool {
         .iter()
         .filter_map(|region| DATABASE.by_id(*region))
         .any(|meta| {
-            let general = meta.descriptors().general();
-            general
-                .possible_length()
-                .iter()
-                .any(|length| usize::from(*length) == national)
+            let all = meta.descriptors();
+            let kinds = [
+                all.fixed_line(),
+                all.mobile(),
+                all.toll_free(),
+                all.voip(),
+                all.uan(),
+                all.personal_number(),
+            ];
+            let mut lengths = kinds
+                .into_iter()
+                .flatten()
+                .flat_map(|kind| kind.possible_length());
+            lengths.any(|length| usize::from(*length) == national)
         })
 }
 
