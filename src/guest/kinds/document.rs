@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     Accepted, Context, Document, MOST_ITEMS, Reason, Rejection, TokenInput, email,
     item::{Checked, Flaw, Good, refused, safe_word},
-    items, merge_lists, mrz, name, papers, phone, scalar, tax,
+    items, merge_lists, mrz, name, papers, phone, place, scalar, tax,
 };
 use crate::base::{Catalogue, Field, FieldIndex, Kind};
 
@@ -53,7 +53,7 @@ pub fn validate(
             .map(|f| f.below(field.path.as_str()))
             .collect()
     };
-    let good = check(field, value, context).map_err(told)?;
+    let good = check(field, value, &[*context]).map_err(told)?;
     if good.flaws.is_empty() {
         Ok((good.value, good.tokens))
     } else {
@@ -112,10 +112,34 @@ impl Reader<'_> {
             self.take_zone(field, value);
             return;
         }
-        match check(field, value, self.context) {
+        let contexts = if field.kind == Kind::Phone {
+            self.homes()
+        } else {
+            vec![*self.context]
+        };
+        match check(field, value, &contexts) {
             Ok(good) => self.accept(at, field, good),
             Err(flaws) => self.tell(field, flaws),
         }
+    }
+
+    /// Where a phone without a country code may be: at the property; else, when there is no such number there, where
+    /// the guest lives or comes from.
+    fn homes(&self) -> Vec<Context<'_>> {
+        let addresses = self.document.get("postal_addresses").and_then(Value::as_array);
+        let lives = addresses
+            .into_iter()
+            .flatten()
+            .filter_map(|address| address.get("country"));
+        let named = lives.chain(self.document.get("nationality"));
+        let homes = named
+            .filter_map(|country| place::known(country.as_str()?))
+            .take(3);
+        let at = |region| Context {
+            region: Some(region),
+            ..*self.context
+        };
+        std::iter::once(*self.context).chain(homes.map(at)).collect()
     }
 
     fn accept(&mut self, at: FieldIndex, field: &Field, good: Good) {
@@ -159,7 +183,7 @@ impl Reader<'_> {
                 continue;
             }
             let known = self.read.values.iter().position(|accepted| accepted.field == at);
-            match (check(field, &value, self.context), known) {
+            match (check(field, &value, &[*self.context]), known) {
                 (Err(flaws), _) => self.tell(field, flaws),
                 (Ok(good), None) => self.accept(at, field, good),
                 (Ok(good), Some(known)) if field.list => self.join(field, known, good),
@@ -249,9 +273,10 @@ fn sex_of(document: &Value) -> Option<u64> {
     resident.then_some(if digit % 2 == 1 { 1 } else { 2 })
 }
 
-fn check(field: &Field, value: &Value, context: &Context<'_>) -> Checked {
+/// The first context is the property's; a value that it refuses is tried in the others.
+fn check(field: &Field, value: &Value, contexts: &[Context<'_>]) -> Checked {
     if !field.list {
-        return one(field, value, context);
+        return in_any(field, value, contexts);
     }
     let given = value.as_array().ok_or_else(|| refused(Reason::WrongType))?;
     if field.kind == Kind::Managed {
@@ -266,7 +291,7 @@ fn check(field: &Field, value: &Value, context: &Context<'_>) -> Checked {
     let list = if field.kind == Kind::Codes {
         codes(given)
     } else {
-        several(field, given, context)
+        several(field, given, contexts)
     };
     if list.value.as_array().is_some_and(Vec::is_empty) {
         Err(list.flaws)
@@ -290,11 +315,11 @@ fn codes(given: &[Value]) -> Good {
     }
 }
 
-fn several(field: &Field, given: &[Value], context: &Context<'_>) -> Good {
+fn several(field: &Field, given: &[Value], contexts: &[Context<'_>]) -> Good {
     let mut list = Good::plain(Value::Null);
     let mut kept = Vec::new();
     for (at, item) in given.iter().enumerate() {
-        let flaws = match one(field, item, context) {
+        let flaws = match in_any(field, item, contexts) {
             Ok(good) => {
                 kept.push(good.value);
                 list.tokens.extend(good.tokens);
@@ -312,6 +337,12 @@ fn several(field: &Field, given: &[Value], context: &Context<'_>) -> Good {
     list.tokens.dedup();
     list.value = merge_lists(field.kind, vec![Value::Array(kept)]);
     list
+}
+
+fn in_any(field: &Field, value: &Value, contexts: &[Context<'_>]) -> Checked {
+    let mut tries = contexts.iter().map(|context| one(field, value, context));
+    let first = tries.next().unwrap_or_else(|| Err(refused(Reason::Invalid)));
+    first.or_else(|flaws| tries.find_map(Result::ok).ok_or(flaws))
 }
 
 fn one(field: &Field, value: &Value, context: &Context<'_>) -> Checked {

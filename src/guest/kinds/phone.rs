@@ -109,11 +109,16 @@ fn parse(value: &Value, context: &Context<'_>) -> Result<Parsed, Reason> {
 
 /// Digits with a `+` before them when they begin with a country code.
 fn dialled(number: &str) -> Result<String, Reason> {
+    // "(+49) 160 …"
+    let number = number
+        .strip_prefix("(+")
+        .and_then(|n| n.split_once(')'))
+        .map_or_else(|| number.to_owned(), |(code, rest)| format!("+{code} {rest}"));
     // "+44 (0)20 …": the zero is dialled only inside the country.
     let number = if number.starts_with('+') {
         number.replace("(0)", "")
     } else {
-        number.to_owned()
+        number
     };
     let known = |c: char| {
         c.is_ascii_digit()
@@ -149,8 +154,8 @@ fn split_extension(number: &str) -> (&str, Option<String>) {
     (number, None)
 }
 
-/// As written with a country code; else in the property's country; else, with the eleven digits of a Chinese mobile,
-/// in China.
+/// As written with a country code; else in the region; else, with the eleven digits of a Chinese mobile, in China;
+/// else with a country code that lacks its plus.
 fn e164(dialled: &str, context: &Context<'_>) -> Option<String> {
     if dialled.starts_with('+') {
         return international(dialled);
@@ -165,6 +170,9 @@ fn e164(dialled: &str, context: &Context<'_>) -> Option<String> {
     local
         .or_else(|| international(&format!("+{}", dialled.strip_prefix("00")?)))
         .or_else(|| international(&chinese_mobile(dialled)?))
+        .or_else(|| {
+            (dialled.len() > 10 && is_valid(dialled)).then(|| international(&format!("+{dialled}")))?
+        })
 }
 
 fn chinese_mobile(digits: &str) -> Option<String> {

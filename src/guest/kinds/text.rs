@@ -132,8 +132,8 @@ pub(super) fn is_masked(text: &str) -> bool {
 
 /// Whether a text stands for a missing value.
 pub(super) fn is_placeholder(text: &str) -> bool {
-    // "NULL" and "NONE" come from programs; Null is a surname.
-    matches!(text, "null" | "NULL" | "none" | "NONE" | "nil" | "NIL")
+    // These come from programs; Null and Nan are names.
+    matches!(text, "null" | "NULL" | "none" | "NONE" | "nil" | "NIL" | "NaN")
         || text
             .chars()
             .all(|c| c.is_ascii_punctuation() || matches!(c, '。' | '—' | '–' | '？' | '、' | ' '))

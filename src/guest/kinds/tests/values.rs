@@ -109,6 +109,8 @@ fn phones_become_e_164() {
         ("PT", "＋３５１ ９１２ ３４５ ６７８", "+351912345678"),
         ("JP", "080-8374-4489", "+818083744489"),
         ("DE", "0151 23456789", "+4915123456789"),
+        ("PT", "(+34) 612 345 678", "+34612345678"),
+        ("PT", "4915182691803", "+4915182691803"),
     ] {
         let house = House::of(region);
         let read = house.read(&json!({"phones": [{"number": given}]}));
@@ -210,6 +212,14 @@ fn dates_are_days_that_were() {
         ("1987-05", "1987-05"),
         ("1987", "1987"),
         ("--02-29", "--02-29"),
+        ("1987/5/7", "1987-05-07"),
+        ("17.05.1987", "1987-05-17"),
+        ("05/17/1987", "1987-05-17"),
+        ("05/05/1987", "1987-05-05"),
+        ("17MAY1987", "1987-05-17"),
+        ("17may87", "1987-05-17"),
+        ("01FEB26", "2026-02-01"),
+        ("01APR26", "1926-04-01"),
         ("2026-03-01", "2026-03-01"),
     ] {
         let read = house.read(&json!({"birth_date": given}));
@@ -226,7 +236,7 @@ fn dates_are_days_that_were() {
         ("9999-12-31", Reason::Placeholder),
         ("2026-03-02", Reason::InFuture),
         ("2027", Reason::InFuture),
-        ("17/05/1987", Reason::Invalid),
+        ("07/05/1987", Reason::Invalid),
         ("1987-5-7", Reason::Invalid),
         ("yesterday", Reason::Invalid),
         ("****-05-17", Reason::Masked),
@@ -234,4 +244,24 @@ fn dates_are_days_that_were() {
         let read = house.read(&json!({"birth_date": given}));
         assert_eq!(told(&read), [("birth_date", why)], "{given}");
     }
+}
+
+#[test]
+fn a_phone_that_is_none_at_the_property_is_tried_at_home() {
+    let house = House::of("CN");
+    for home in [
+        json!({"nationality": "JPN"}),
+        json!({"postal_addresses": [{"country": "JP", "city": "Osaka"}]}),
+    ] {
+        let mut document = json!({"phones": [{"number": "080-8374-4489"}, {"number": "12"}]});
+        document
+            .as_object_mut()
+            .unwrap()
+            .extend(home.as_object().unwrap().clone());
+        let read = house.read(&document);
+        assert_eq!(told(&read), [("phones[1].number", Reason::InvalidPhone)]);
+        assert_eq!(house.stored(&read)["phones"][0]["number"], "+818083744489");
+    }
+    let read = house.read(&json!({"phones": [{"number": "138 1234 5678"}], "nationality": "JP"}));
+    assert_eq!(house.stored(&read)["phones"][0]["number"], "+8613812345678");
 }
