@@ -190,7 +190,7 @@ fn line(
 ) {
     metrics::answered(method, route, status, took);
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(target: "guest_vault::access", request_id = %id, method, route, status, duration_ms, principal, "answered");
+    tracing::info!(request_id = %id, method, route, status, duration_ms, principal, "answered");
 }
 
 /// A method may be any word that a caller makes up; only known ones are written down.

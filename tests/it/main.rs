@@ -6,6 +6,7 @@
 mod support;
 
 mod access;
+mod contract;
 mod dependencies;
 mod docs;
 mod guests;
@@ -13,6 +14,7 @@ mod house;
 mod keys;
 mod migrations;
 mod pooler;
+mod serve;
 mod statements;
 mod tools;
 mod vectors;

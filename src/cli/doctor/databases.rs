@@ -75,9 +75,10 @@ async fn database(
             return None;
         }
     };
-    let sound = tables(check, &store, which, findings).await
-        && integrity(check, &store, findings).await
-        && pooler(check, &store, findings).await;
+    // The pooler first: behind a bad one no other answer can be believed.
+    let sound = pooler(check, &store, findings).await
+        && tables(check, &store, which, findings).await
+        && integrity(check, &store, findings).await;
     if sound {
         return Some(store);
     }
