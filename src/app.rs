@@ -115,7 +115,10 @@ impl App {
         let policies = Policies::load(source, &properties)?;
         let (store, key_store) = open_stores(config).await?;
         store.refuse_unsafe_pooler().await.map_err(AppError::Data)?;
-        key_store.refuse_unsafe_pooler().await.map_err(AppError::KeyStore)?;
+        key_store
+            .refuse_unsafe_pooler()
+            .await
+            .map_err(AppError::KeyStore)?;
         Self::assemble(config, clock, (store, key_store), Arc::new(policies)).await
     }
 

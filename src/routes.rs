@@ -13,7 +13,9 @@ use utoipa::{
     },
 };
 
-use crate::{access::authenticate, app::App, guest::api as guest, policy::api as policy, web::Calls as operation};
+use crate::{
+    access::authenticate, app::App, guest::api as guest, policy::api as policy, web::Calls as operation,
+};
 
 /// Mounts the vault's calls; the server and the tests both use this.
 pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
@@ -60,19 +62,31 @@ pub fn contract() -> OpenApi {
         ))
         .build();
     let bearer = |description: &str| {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description));
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(description));
         SecurityScheme::Http(scheme.build())
     };
     let schemes = ComponentsBuilder::new()
-        .security_scheme("bearer", bearer("An API key of this vault, or an access token of a configured issuer"))
-        .security_scheme("metrics_token", bearer("`server.metrics_token` of the configuration"))
+        .security_scheme(
+            "bearer",
+            bearer("An API key of this vault, or an access token of a configured issuer"),
+        )
+        .security_scheme(
+            "metrics_token",
+            bearer("`server.metrics_token` of the configuration"),
+        )
         .build();
     let mut api = OpenApiBuilder::new()
         .info(info)
         .components(Some(schemes))
         .security(Some([SecurityRequirement::new("bearer", [""; 0])]))
         .build();
-    for calls in [guest::Calls::openapi(), policy::Calls::openapi(), operation::openapi()] {
+    for calls in [
+        guest::Calls::openapi(),
+        policy::Calls::openapi(),
+        operation::openapi(),
+    ] {
         api.merge(calls);
     }
     api

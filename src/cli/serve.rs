@@ -88,7 +88,10 @@ pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -
         clock: app.vault.clock.clone(),
     };
     let operator = operator()?;
-    let follow = config.policies.reload.then(|| tokio::spawn(app.desk().follow(operator, POLICY_LOOK)));
+    let follow = config
+        .policies
+        .reload
+        .then(|| tokio::spawn(app.desk().follow(operator, POLICY_LOOK)));
     let outcome = server::serve(&config.server, shared, routes::configure(app), ready).await;
     if let Some(follow) = follow {
         follow.abort();
