@@ -117,12 +117,9 @@ fn short_year(given: &str, today: NaiveDate) -> Option<String> {
         return None;
     }
     let short: i32 = digits(year, 2).ok()?.parse().ok()?;
-    let century = today.year() / 100 * 100;
-    let year = if century + short > today.year() {
-        century - 100 + short
-    } else {
-        century + short
-    };
+    let year = today.year() / 100 * 100 + short;
+    let past = named_month(&format!("{start}{year}"))? <= today.to_string();
+    let year = if past { year } else { year - 100 };
     Some(format!("{start}{year}"))
 }
 
