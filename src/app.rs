@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    access::{Access, Issuers, IssuersError, Known, Principals, SecretHashKey},
+    access::{Access, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey},
     audit::Log,
     base::{Clock, PropertyTreeError},
     config::{Config, ProviderKind},
@@ -147,6 +147,7 @@ impl App {
             policies,
             clock: clock.clone(),
             properties: Arc::new(config.properties()?),
+            budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
         });
         let server = &config.server;
         let rates = RateLimits::new(server.calls_per_second_principal, server.calls_per_second_address);

@@ -1,6 +1,7 @@
 //! Why a call about a guest could not be answered.
 
 use crate::{
+    access::Exceeded,
     audit::{AuditError, CommitError},
     base::GuestId,
     keys::{KeysError, OpenError},
@@ -37,9 +38,9 @@ pub enum GuestError {
     /// The call needs a reason.
     #[error("a reason is required")]
     ReasonRequired,
-    /// Too many reveals.
-    #[error("the access budget is used up")]
-    Budget,
+    /// Too many looks in an hour.
+    #[error(transparent)]
+    Budget(#[from] Exceeded),
     /// Stored bytes do not open where they lie.
     #[error("stored data is damaged")]
     Damaged,
@@ -104,7 +105,7 @@ impl From<GuestError> for Problem {
                 .field(format!("fields[{at}]"), "no such field; GET /v1/policy lists them"),
             GuestError::ReasonRequired => Self::new(Kind::ReasonRequired)
                 .detail("Fields of class C3 and above are revealed for a reason: send Vault-Reason."),
-            GuestError::Budget => Self::new(Kind::BudgetExceeded).retry_after(3600),
+            GuestError::Budget(exceeded) => Self::new(Kind::BudgetExceeded).retry_after(exceeded.seconds),
             GuestError::Damaged => {
                 Self::new(Kind::Damaged).detail("The operator finds the row with `guest-vault doctor`.")
             }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
+    access::Exceeded,
     audit::{Act, Event, Receipt},
     base::{
         Action, Catalogue, Category, Class, ConsentId, Errand, Field, FieldIndex, FieldPath, FieldSet,
@@ -147,6 +148,9 @@ impl Vault {
         ) else {
             return self.refuse(event, GuestError::Forbidden).await;
         };
+        if let Err(exceeded) = self.spend(errand, guest, act) {
+            return self.refuse(event, exceeded.into()).await;
+        }
         let columns = grant.columns();
         let mut categories: Vec<Category> = columns
             .iter()
@@ -205,6 +209,16 @@ impl Vault {
             keys,
             grant,
         })
+    }
+
+    /// Counts the look against the caller's access budget.
+    fn spend(&self, errand: &Errand, guest: GuestId, act: Act) -> Result<(), Exceeded> {
+        self.budgets.look(&errand.caller, guest)?;
+        if act == Act::Reveal {
+            self.budgets.reveal(&errand.caller)
+        } else {
+            Ok(())
+        }
     }
 
     /// The keys of all that was fetched: a key that another process made a moment ago is not in the cache yet.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::Datelike;
 
 use crate::{
+    access::Budgets,
     audit::{Event, Log, Receipt, Subject},
     base::{Category, Clock, Errand, GuestId, PropertyTree},
     keys::{GuestKeys, Keyring},
@@ -32,6 +33,8 @@ pub struct Vault {
     pub clock: Clock,
     /// The hotel group's tree.
     pub properties: Arc<PropertyTree>,
+    /// How much one actor may look at.
+    pub budgets: Arc<Budgets>,
     pub(super) guests: Guests,
 }
 
@@ -52,6 +55,8 @@ pub struct Parts {
     pub clock: Clock,
     /// See [`Vault::properties`].
     pub properties: Arc<PropertyTree>,
+    /// See [`Vault::budgets`].
+    pub budgets: Arc<Budgets>,
 }
 
 impl Vault {
@@ -65,6 +70,7 @@ impl Vault {
             policies,
             clock,
             properties,
+            budgets,
         } = parts;
         let guests = gather::start(store.clone());
         Self {
@@ -74,6 +80,7 @@ impl Vault {
             policies,
             clock,
             properties,
+            budgets,
             guests,
         }
     }
@@ -105,7 +112,7 @@ impl Vault {
             GuestError::Gone => "erased",
             GuestError::Stale => "stale",
             GuestError::ReasonRequired => "reason_required",
-            GuestError::Budget => "budget",
+            GuestError::Budget(_) => "budget",
             GuestError::Damaged => "damaged",
             _ => "failed",
         };

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::{Findings, files::CLOCK_TOLERANCE};
 use crate::{
+    access::Budgets,
     app::root_key,
     audit::Log,
     base::Clock,
+    config::BudgetsConfig,
     config::Config,
     guest::{Parts, Vault},
     keys::{Keyring, KeysError},
@@ -201,6 +203,7 @@ async fn hold(
             policies,
             clock: clock.clone(),
             properties: Arc::new(properties),
+            budgets: Arc::new(Budgets::new(BudgetsConfig::default(), clock.clone())),
         });
         values(&vault, findings).await;
     }
