@@ -97,7 +97,7 @@ fn every_path_of_the_contract_is_there_with_its_methods_and_no_others() {
     };
     let contract = ask("GET", "/openapi.json").json();
     for (path, item) in contract["paths"].as_object().unwrap() {
-        let concrete = path.replace('{', "").replace('}', "");
+        let concrete = path.replace(['{', '}'], "");
         let refused = ask("TRACE", &concrete);
         assert_eq!(refused.status, 405, "{path}");
         assert_eq!(refused.json()["type"], "/problems/method-not-allowed");
@@ -120,10 +120,18 @@ fn every_path_of_the_contract_is_there_with_its_methods_and_no_others() {
     assert!(process.terminate().success());
 }
 
+/// Arguments, variables, and with which status and words it ends.
+type WrongStart = (
+    &'static [&'static str],
+    &'static [(&'static str, &'static str)],
+    i32,
+    &'static str,
+);
+
 #[test]
 fn a_wrong_start_ends_at_once_and_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &[(&str, &str)], i32, &str); 6] = [
+    let cases: [WrongStart; 6] = [
         (&["serve", "--bind", "0.0.0.0"], &[], 2, "--tls-cert"),
         (
             &["serve", "--tls-cert", "no.pem", "--tls-key", "no.key"],
