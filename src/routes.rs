@@ -24,23 +24,28 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let known = Data::new(app.known());
     let desk = Data::new(app.desk());
     move |config| {
+        // One resource a path: a wrong method is then told the right ones.
+        let at = web::resource::<&str>;
         let v1 = web::scope("/v1")
             .wrap(from_fn(authenticate))
-            .route(
-                "/records/{source_system}/{source_id}",
-                put().to(guest::put_record),
+            .service(at("/records/{source_system}/{source_id}").route(put().to(guest::put_record)))
+            .service(
+                at("/guests/{id}")
+                    .route(get().to(guest::get_guest))
+                    .route(patch().to(guest::patch_guest)),
             )
-            .route("/guests/{id}", get().to(guest::get_guest))
-            .route("/guests/{id}", patch().to(guest::patch_guest))
-            .route("/guests/{id}/reveal", post().to(guest::reveal))
-            .route("/guests/{id}/records", get().to(guest::get_records))
-            .route("/guests/{id}/stays/{reservation}", put().to(guest::put_stay))
-            .route("/guests/{id}/consents", post().to(guest::post_consent))
-            .route("/guests/{id}/consents", get().to(guest::get_consents))
-            .route("/audit/entries", get().to(guest::get_entries))
-            .route("/audit/entries/{id}", get().to(guest::get_entry))
-            .route("/policy", get().to(policy::get_policy))
-            .route("/policy/explain", post().to(policy::explain));
+            .service(at("/guests/{id}/reveal").route(post().to(guest::reveal)))
+            .service(at("/guests/{id}/records").route(get().to(guest::get_records)))
+            .service(at("/guests/{id}/stays/{reservation}").route(put().to(guest::put_stay)))
+            .service(
+                at("/guests/{id}/consents")
+                    .route(post().to(guest::post_consent))
+                    .route(get().to(guest::get_consents)),
+            )
+            .service(at("/audit/entries").route(get().to(guest::get_entries)))
+            .service(at("/audit/entries/{id}").route(get().to(guest::get_entry)))
+            .service(at("/policy").route(get().to(policy::get_policy)))
+            .service(at("/policy/explain").route(post().to(policy::explain)));
         config
             .app_data(vault.clone())
             .app_data(access.clone())

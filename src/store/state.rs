@@ -24,11 +24,12 @@ pub enum Tables {
 impl Store {
     /// Whether it answers now.
     pub async fn answers(&self) -> bool {
-        let Ok(mut conn) = self.read().await else {
-            return false;
-        };
-        let asked = on!(&mut conn, c => sqlx::query_scalar::<_, i32>("SELECT 1").fetch_one(c).await.is_ok());
-        asked
+        self.one().await.is_ok_and(|one| one == 1)
+    }
+
+    async fn one(&self) -> Result<i32, StoreError> {
+        let mut conn = self.read().await?;
+        Ok(on!(&mut conn, c => sqlx::query_scalar("SELECT 1").fetch_one(c).await?))
     }
 
     /// How the tables stand.

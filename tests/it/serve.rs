@@ -79,10 +79,59 @@ fn with_nothing_configured_it_serves_and_leaves_clean_files() {
     assert!(process.terminate().success());
 }
 
+/// The contract and the route table name the same paths and methods.
+#[test]
+fn every_path_of_the_contract_is_there_with_its_methods_and_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let (process, started) = start(dir.path(), &[]);
+    let bearer = format!("Bearer {}", started["first_key"].as_str().unwrap());
+    let ask = |method: &str, path: &str| {
+        request(
+            &address(&started),
+            method,
+            path,
+            &[("Authorization", &bearer)],
+            b"",
+        )
+        .unwrap()
+    };
+    let contract = ask("GET", "/openapi.json").json();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        let concrete = path.replace(['{', '}'], "");
+        let refused = ask("TRACE", &concrete);
+        assert_eq!(refused.status, 405, "{path}");
+        assert_eq!(refused.json()["type"], "/problems/method-not-allowed");
+        let mut allowed: Vec<_> = refused
+            .header("allow")
+            .unwrap()
+            .split(", ")
+            .map(str::to_lowercase)
+            .collect();
+        allowed.sort();
+        let methods: Vec<_> = item
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|k| *k != "parameters")
+            .cloned()
+            .collect();
+        assert_eq!(allowed, methods, "{path}");
+    }
+    assert!(process.terminate().success());
+}
+
+/// Arguments, variables, and with which status and words it ends.
+type WrongStart = (
+    &'static [&'static str],
+    &'static [(&'static str, &'static str)],
+    i32,
+    &'static str,
+);
+
 #[test]
 fn a_wrong_start_ends_at_once_and_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &[(&str, &str)], i32, &str); 6] = [
+    let cases: [WrongStart; 6] = [
         (&["serve", "--bind", "0.0.0.0"], &[], 2, "--tls-cert"),
         (
             &["serve", "--tls-cert", "no.pem", "--tls-key", "no.key"],
