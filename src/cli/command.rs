@@ -20,7 +20,7 @@ use crate::{
 /// Keeps hotel guests' personal data sealed and shows each caller exactly what it may see.
 #[derive(Debug, Parser)]
 #[command(name = "guest-vault", version, about, propagate_version = true)]
-pub struct Arguments {
+struct Arguments {
     #[command(flatten)]
     flags: ConfigFlags,
     #[command(subcommand)]

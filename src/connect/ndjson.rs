@@ -305,7 +305,7 @@ mod tests {
     fn what_is_wrong_is_told_by_place_and_never_by_value() {
         let cases = [
             ("[]", "the line must be"),
-            ("{", "ends too early"),
+            ("{", "the line needs a key"),
             (r#"{"source_system":"pms","source_id":"1"}"#, "guest is missing"),
             (
                 r#"{"source_system":"pms","source_id":"1","guest":{},"SECRET":1}"#,
