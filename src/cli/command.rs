@@ -8,15 +8,10 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use super::{
-    demo, doctor,
-    import::{self, VaultSink},
-    keys, logging, policy, principal, serve,
-};
+use super::{demo, doctor, import, keys, logging, policy, principal, serve};
 use crate::{
-    access::operator,
     app::{App, open_stores, root_key},
-    base::{Caller, Clock, Errand, RequestId},
+    base::Clock,
     config::{Config, ConfigError, ConfigFlags, LogConfig, LogFormat, LogLevel},
     policy::PolicySource,
     store::Which,
@@ -152,54 +147,11 @@ async fn doctor(arguments: &doctor::Doctor, flags: &ConfigFlags) -> Result<(), F
 }
 
 async fn import(arguments: &import::Import, config: &Config) -> Result<(), Failure> {
-    let app = App::open(config, Clock::system())
-        .await
-        .map_err(Failure::failed)?;
-    let ended = import_into(arguments, config, &app).await;
-    app.close().await;
-    ended
-}
-
-/// The operator imports in the role of an integration: what it may write, and nothing it may read.
-async fn import_into(arguments: &import::Import, config: &Config, app: &App) -> Result<(), Failure> {
-    let role = "integration".parse().map_err(Failure::failed)?;
-    let caller = Caller {
-        role,
-        ..operator().map_err(Failure::failed)?
-    };
-    let Some(property) = arguments
-        .property
-        .clone()
-        .or_else(|| config.property.first().map(|n| n.code.clone()))
-    else {
-        return Err(Failure::Usage(
-            "no property is configured; add a [[property]] section".to_owned(),
-        ));
-    };
-    if app.vault.properties.get(&property).is_none() {
-        return Err(Failure::Usage(format!(
-            "{property} is no configured property; see [[property]]"
-        )));
+    match import::execute(arguments, config, &mut io::stdout().lock()).await {
+        Ok(summary) if summary.is_failure() => Err(Failure::Told),
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::of(&error, error.is_usage())),
     }
-    let errand = Errand {
-        caller: caller.clone(),
-        property,
-        purpose: arguments.purpose.clone(),
-        reason: None,
-        request: RequestId::random(),
-    };
-    let files = u64::try_from(arguments.files.len()).unwrap_or(u64::MAX);
-    app.vault
-        .begin_import(&errand, files)
-        .await
-        .map_err(Failure::failed)?;
-    let mut sink = VaultSink::new(app.vault.clone(), caller, arguments.purpose.clone());
-    let summary = import::run(arguments, &mut sink)
-        .await
-        .map_err(|error| Failure::of(&error, error.is_usage()))?;
-    summary
-        .print(arguments.json, &mut io::stdout().lock())
-        .map_err(Failure::failed)
 }
 
 async fn principal(command: &principal::Command, config: &Config) -> Result<(), Failure> {

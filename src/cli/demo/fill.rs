@@ -10,14 +10,12 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 use crate::{
-    access::operator,
-    base::{Caller, Errand, Purpose, RequestId},
-    cli::import::{self, Format, Import, Summary, VaultSink},
+    cli::import::{self, Format, Import, Summary},
     guest::Vault,
 };
 
 use super::{
-    DemoError, GROUP,
+    DemoError,
     folder::Folder,
     invented::{SHOWN, Shown, records},
 };
@@ -39,30 +37,17 @@ pub(super) async fn fill(vault: &Vault, guests: u64, quiet: bool) -> Result<Fill
     let file = scrap.path().join("invented.ndjson");
     let report = scrap.path().join("report.csv");
     write(&file, guests, vault.clock.now().date_naive()).map_err(DemoError::Invent)?;
-    let purpose: Purpose = import::PURPOSE.parse()?;
-    let errand = Errand {
-        caller: Caller {
-            role: "integration".parse()?,
-            ..operator()?
-        },
-        property: GROUP.parse()?,
-        purpose: purpose.clone(),
-        reason: None,
-        request: RequestId::random(),
-    };
-    vault.begin_import(&errand, 1).await?;
-    let mut sink = VaultSink::new(vault.clone(), errand.caller, purpose.clone());
     let arguments = Import {
         format: Format::Ndjson,
         property: None,
-        purpose,
+        purpose: import::PURPOSE.parse()?,
         files: vec![file],
         dry_run: false,
         report: Some(report.clone()),
         rejects: None,
         json: quiet,
     };
-    let summary = import::run(&arguments, &mut sink).await?;
+    let summary = import::into_vault(vault, &arguments).await?;
     let shown = shown(&report).map_err(DemoError::Invent)?;
     Ok(Filled { summary, shown })
 }

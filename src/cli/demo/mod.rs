@@ -5,7 +5,11 @@ mod folder;
 pub mod invented;
 mod welcome;
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+};
 
 use clap::Args;
 use secrecy::SecretString;
@@ -19,12 +23,12 @@ use crate::{
         BudgetsConfig, Config, ConfigFlags, DatabaseConfig, KeysConfig, LogConfig, PoliciesConfig,
         ServerConfig,
     },
-    guest::GuestError,
 };
 
 use super::{
-    import::ImportError,
+    import,
     serve::{ServeError, serve},
+    server::ServerError,
 };
 use fill::Filled;
 use folder::Folder;
@@ -69,10 +73,7 @@ pub enum DemoError {
     App(#[from] AppError),
     /// The guests do not go in.
     #[error(transparent)]
-    Import(#[from] ImportError),
-    /// The policy does not let them in.
-    #[error("the invented guests may not be imported: {0}")]
-    Guest(#[from] GuestError),
+    Import(#[from] import::CommandError),
     /// A key cannot be made.
     #[error("cannot make a key: {0}")]
     Access(#[from] AccessError),
@@ -99,6 +100,10 @@ impl DemoError {
 pub async fn run(arguments: &Demo, flags: &ConfigFlags) -> Result<(), DemoError> {
     let folder = Folder::open(flags.data_dir.as_deref())?;
     let config = config(arguments, flags, &folder);
+    // Said now rather than after all the guests are invented.
+    let address = config.server.address();
+    let bound = TcpListener::bind(address);
+    drop(bound.map_err(|cause| ServeError::Server(ServerError::Bind { address, cause }))?);
     let house = tokio::select! {
         house = House::build(arguments, &config) => house?,
         () = stopped() => return Ok(()),
@@ -205,4 +210,65 @@ async fn keys(app: &App) -> Result<Vec<Key>, DemoError> {
         });
     }
     Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DatabaseFlags;
+
+    fn demo(guests: u64, port: u16) -> Demo {
+        Demo {
+            port,
+            guests,
+            json: true,
+        }
+    }
+
+    #[actix_web::test]
+    async fn all_that_is_invented_goes_in_and_finds_together() {
+        let folder = Folder::open(None).unwrap();
+        let arguments = demo(24, 0);
+        let config = config(&arguments, &ConfigFlags::default(), &folder);
+        let house = House::build(&arguments, &config).await.unwrap();
+        let summary = &house.filled.summary;
+        assert_eq!((summary.refused, summary.partial), (0, 0), "{summary:?}");
+        let created = summary.outcomes["created"];
+        assert!((24..=28).contains(&created), "{summary:?}");
+        assert_eq!(house.filled.shown.len(), 6);
+        let guests: std::collections::HashSet<_> =
+            house.filled.shown.iter().map(|(_, guest)| guest).collect();
+        assert_eq!(guests.len(), 6);
+        assert_eq!(house.keys.len(), 23);
+        house.app.close().await;
+    }
+
+    #[actix_web::test]
+    async fn a_port_that_is_taken_is_told_at_once() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let told = run(&demo(500, port), &ConfigFlags::default())
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(told.contains("try --port 0"), "{told}");
+    }
+
+    #[test]
+    fn flags_decide_where_and_nothing_else() {
+        let folder = Folder::open(None).unwrap();
+        let flags = ConfigFlags {
+            database: DatabaseFlags {
+                url: Some("postgres://localhost/x".to_owned()),
+            },
+            ..ConfigFlags::default()
+        };
+        let config = config(&demo(1, 7), &flags, &folder);
+        assert_eq!(config.database_url(), "postgres://localhost/x");
+        assert_eq!(
+            (config.server.port, config.data_dir.as_path()),
+            (7, folder.path())
+        );
+        assert!(config.server.bind.is_loopback());
+    }
 }

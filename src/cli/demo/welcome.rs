@@ -36,9 +36,9 @@ impl Welcome<'_> {
     /// Says it: one line of JSON, or words.
     pub(super) fn print(&self, json: bool, out: &mut dyn Write) -> io::Result<()> {
         if json {
-            writeln!(out, "{}", self.line())?
+            writeln!(out, "{}", self.line())?;
         } else {
-            self.words(out)?
+            self.words(out)?;
         }
         // Others wait for this line.
         out.flush()
@@ -81,7 +81,9 @@ impl Welcome<'_> {
         for key in self.keys {
             writeln!(out, "  {:<20} {}  {}", key.role.as_str(), plain(key), key.about)?;
         }
-        writeln!(out, "\nGuests to look at:")?;
+        if !self.filled.shown.is_empty() {
+            writeln!(out, "\nGuests to look at:")?;
+        }
         for (shown, guest) in &self.filled.shown {
             writeln!(
                 out,

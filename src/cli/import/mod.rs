@@ -3,6 +3,7 @@
 //! Goes on after a kill where it stopped; says of every record what became of it; and what was refused lies in a
 //! file that can be mended and fed again.
 
+mod command;
 mod files;
 mod outputs;
 mod screen;
@@ -25,6 +26,7 @@ use files::Source;
 use outputs::{Outputs, Reported};
 use screen::Screen;
 
+pub use command::{CommandError, execute, into_vault};
 pub use files::FileId;
 pub use sink::{Mode, Put, Sink, SinkError};
 pub use summary::Summary;
