@@ -22,7 +22,7 @@ pub(super) struct Lookup(Gather<Uuid, Row>);
 impl Lookup {
     /// Starts the reader on the current runtime.
     pub(super) fn start(store: Store) -> Self {
-        Self(Gather::start(1, MOST, Principals(store)))
+        Self(Gather::start(1, MOST, &Principals(store)))
     }
 
     /// The principal as it stands now.

@@ -49,7 +49,7 @@ pub(super) type Guests = Gather<Asked, Vec<Line>>;
 
 /// Starts the readers on the current runtime.
 pub(super) fn start(store: Store) -> Guests {
-    Gather::start(READERS, MOST, Fetch(store))
+    Gather::start(READERS, MOST, &Fetch(store))
 }
 
 #[derive(Clone)]

@@ -31,19 +31,19 @@ pub(super) async fn once<F>(
 where
     F: Future<Output = Result<(StatusCode, Vec<u8>), Problem>>,
 {
-    let Some(sent) = key(request)? else {
+    let Some(given) = key(request)? else {
         let (status, answer) = run.await?;
         return Ok(respond(status, answer));
     };
     let mac = vault.keys.mac(MacPurpose::Content);
-    let key = mac.mac_of(&[b"idempotency-key", sent.as_bytes()]);
+    let code = mac.mac_of(&[b"idempotency-key", given.as_bytes()]);
     let called = format!("{} {}", request.method(), request.path());
-    let body = mac.mac_of(&[b"idempotency-body", called.as_bytes(), body]);
-    if let Some(answer) = kept(vault, caller, &key, &body).await? {
+    let content = mac.mac_of(&[b"idempotency-body", called.as_bytes(), body]);
+    if let Some(answer) = kept(vault, caller, &code, &content).await? {
         return Ok(answer);
     }
     let (status, answer) = run.await?;
-    keep(vault, caller, (&key, &body), status, &answer)
+    keep(vault, caller, (&code, &content), status, &answer)
         .await
         .map_err(Problem::from)?;
     Ok(respond(status, answer))

@@ -37,7 +37,7 @@ where
 {
     /// Starts `readers` readers on the current runtime. Each asks `ask` for at most `most` distinct keys at a time;
     /// a key that is not in its answer has none. A failure is `ask`'s to log.
-    pub fn start<F>(readers: usize, most: usize, ask: F) -> Self
+    pub fn start<F>(readers: usize, most: usize, ask: &F) -> Self
     where
         F: AsyncAsk<K, V> + Clone + Send + Sync + 'static,
     {
@@ -133,7 +133,7 @@ mod tests {
     #[actix_web::test]
     async fn each_caller_gets_its_own_answer_and_few_statements_serve_many() {
         let asked = Arc::new(AtomicUsize::new(0));
-        let gather = Gather::start(1, 8, Doubles(Arc::clone(&asked)));
+        let gather = Gather::start(1, 8, &Doubles(Arc::clone(&asked)));
         let all = (0..64_u32).filter(|k| *k != 13).map(|k| {
             let gather = gather.clone();
             async move { (k, gather.find(k).await.unwrap().map(|v| *v)) }
