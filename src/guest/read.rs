@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use data_encoding::BASE32_NOPAD;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -14,8 +15,8 @@ use crate::{
         GuestId, StayState, View, from_micros,
     },
     consent::{self, Standing, standing},
-    crypto::Aad,
-    keys::GuestKeys,
+    crypto::{Aad, sha256},
+    keys::{GuestKeys, MacPurpose},
     policy::{ConsentAnswer, Facts, Grant, Snapshot, mask},
 };
 
@@ -41,6 +42,31 @@ pub(super) struct Fetched {
     pub(super) stays: Vec<Stay>,
     pub(super) keys: GuestKeys,
     pub(super) grant: Grant,
+    pub(super) handles: Handles,
+}
+
+/// What a consumer calls a guest's values by when it needs no more than a stable handle: the same each time for the
+/// same consumer, and different for each, so that two consumers cannot join what they have.
+pub(super) struct Handles([u8; 32]);
+
+impl Handles {
+    fn new(vault: &Vault, errand: &Errand, guest: GuestId) -> Self {
+        let mac = vault.keys.mac(MacPurpose::Token);
+        Self(mac.mac_of(&[
+            b"handle",
+            errand.caller.principal.0.as_bytes(),
+            guest.0.as_bytes(),
+        ]))
+    }
+
+    fn of(&self, field: &str) -> String {
+        let hash = sha256(&[self.0.as_slice(), field.as_bytes()].concat());
+        let short = hash
+            .first_chunk::<16>()
+            .map(|h| BASE32_NOPAD.encode(h))
+            .unwrap_or_default();
+        format!("tok_{}", short.to_ascii_lowercase())
+    }
 }
 
 impl Vault {
@@ -93,6 +119,9 @@ impl Vault {
         event.fields = shown(catalogue, &fetched, &plan, act);
         if !wanted.is_empty() {
             note_withheld(&mut event, catalogue, &fetched.grant);
+        }
+        if fetched.grant.needs_consent() && fetched.grant.consent_id().is_none() {
+            event = event.denied("consent");
         }
         let event = Self::with_reason(event, errand, Some(&fetched.keys));
         let refused = event.clone();
@@ -208,6 +237,7 @@ impl Vault {
             stays,
             keys,
             grant,
+            handles: Handles::new(self, errand, guest),
         })
     }
 
@@ -380,6 +410,10 @@ fn answer(
         } else if field.path.as_str() == STAY_LINKS {
             fields.extend(records::stays_answer(&fetched.stays, grant.view(at)).map(|answer| (path, answer)));
         } else if let Some(values) = plan.get(&at) {
+            if grant.view(at) == View::Token {
+                fields.insert(path, handle(&fetched.handles, field));
+                continue;
+            }
             let opened = values
                 .iter()
                 .map(|line| open(fetched, receipt, (at, field), line))
@@ -393,6 +427,17 @@ fn answer(
         }
     }
     Ok(fields)
+}
+
+/// A field as a handle: nothing of the value is opened for it.
+pub(super) fn handle(handles: &Handles, field: &Field) -> FieldAnswer {
+    let value = Some(Value::String(handles.of(field.path.as_str())));
+    FieldAnswer {
+        view: View::Token.as_str(),
+        value,
+        revealable: false,
+        reason: None,
+    }
 }
 
 /// Opens one value against the receipt.

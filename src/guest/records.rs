@@ -16,7 +16,7 @@ use crate::{
 use super::{
     AuditAnswer, FieldAnswer, GuestError, Provenance, Stay, Vault,
     put::source_id_place,
-    read::{Fetched, effective, open, present},
+    read::{Fetched, effective, handle, open, present},
     sql::{Line, Part, RecordRow},
 };
 
@@ -132,6 +132,7 @@ fn view(
         let view = receipt.grant().view(at);
         let answer = match receipt.grant().withheld(at) {
             Some(reason) => FieldAnswer::withheld(reason),
+            None if view == View::Token => handle(&fetched.handles, field),
             None => present(
                 field,
                 &open(fetched, receipt, (at, field), line)?,
