@@ -158,7 +158,7 @@ impl Vault {
         }
         let keys = self.keys_for(batch, &places).await?;
         let outcome = self.apply_all(batch, &places, &keys).await;
-        if outcome.is_err() {
+        if outcome.as_ref().is_err_and(GuestError::is_undone) {
             for (_, guest) in places.iter().filter(|(place, _)| matches!(place, Place::New)) {
                 self.keys.destroy(*guest, None).await?;
             }

@@ -117,7 +117,7 @@ impl Vault {
         };
         let keys = self.keys.ensure_guest_keys(guest, &prepared.categories()).await?;
         let outcome = self.store_one(errand, prepared, &place, guest, &keys).await;
-        if is_new && outcome.is_err() {
+        if is_new && outcome.as_ref().is_err_and(GuestError::is_undone) {
             // The guest was never made; its keys must not outlive the attempt.
             self.keys.destroy(guest, None).await?;
         }
