@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     GuestError, Outcome, RecordAnswer, RecordInput, Rejected, Vault,
-    prepare::{Prepared, is_source_id},
+    prepare::{Prepared, check_source},
     put::{self, Place},
 };
 
@@ -114,13 +114,7 @@ impl Vault {
         id: &str,
         input: RecordInput,
     ) -> Result<Prepared, GuestError> {
-        if !is_source_id(id) {
-            let rejected = Rejected {
-                field: "source_id".to_owned(),
-                reason: "invalid".to_owned(),
-            };
-            return Err(GuestError::Rejected(vec![rejected]));
-        }
+        check_source(source, id).map_err(|rejected| GuestError::Rejected(vec![rejected]))?;
         self.prepare(errand, &self.policies.current(), (source, id), input)
     }
 
