@@ -211,6 +211,17 @@ impl TestApp {
         path: &str,
         body: Option<Value>,
     ) -> Answer {
+        let mut request = self.request(errand, method, path);
+        if let Some(body) = body {
+            request = request
+                .insert_header(("content-type", "application/json"))
+                .set_payload(body.to_string());
+        }
+        self.send(request).await
+    }
+
+    /// A call of this errand, for what no client would send to be put in.
+    pub(crate) fn request(&self, errand: &Errand, method: Method, path: &str) -> TestRequest {
         let mut request = TestRequest::default()
             .method(method)
             .uri(path)
@@ -220,12 +231,7 @@ impl TestApp {
         for (name, value) in &errand.extra {
             request = request.insert_header((*name, value.as_str()));
         }
-        if let Some(body) = body {
-            request = request
-                .insert_header(("content-type", "application/json"))
-                .set_payload(body.to_string());
-        }
-        self.send(request).await
+        request
     }
 
     pub(crate) async fn send(&self, request: TestRequest) -> Answer {
