@@ -174,6 +174,7 @@ impl App {
         Known {
             properties: Arc::clone(&self.vault.properties),
             purpose: Box::new(move |purpose| policies.current().purpose(purpose).is_some()),
+            holds_card_number: kinds::holds_card_number,
         }
     }
 

@@ -53,6 +53,9 @@ pub enum GuestError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database's answer to a commit was lost.
+    #[error("whether the change was made is not known")]
+    PerhapsDone(#[source] StoreError),
     /// The keys failed.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -74,12 +77,18 @@ impl From<CommitError> for GuestError {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Undone(error) => Self::Store(error),
+            CommitError::Unknown(error) => Self::PerhapsDone(error),
             CommitError::Unrecorded => Self::NotRecorded(AuditError),
         }
     }
 }
 
 impl GuestError {
+    /// Whether nothing was changed for certain; otherwise what the change may need, its keys above all, must stay.
+    pub(super) const fn is_undone(&self) -> bool {
+        !matches!(self, Self::PerhapsDone(_))
+    }
+
     /// Whether running the same change again may succeed: two writers met.
     pub(super) fn is_transient(&self) -> bool {
         match self {
@@ -110,10 +119,11 @@ impl From<GuestError> for Problem {
                 Self::new(Kind::Damaged).detail("The operator finds the row with `guest-vault doctor`.")
             }
             GuestError::Unanswered => Self::new(Kind::Unavailable).retry_after(1),
-            GuestError::Store(error) => error.into(),
+            GuestError::Store(error) | GuestError::PerhapsDone(error) => error.into(),
             GuestError::NotRecorded(_) => {
                 Self::new(Kind::Unavailable).detail("What cannot be recorded is not shown.").retry_after(1)
             }
+            GuestError::Keys(KeysError::DamagedDataKey { .. }) => GuestError::Damaged.into(),
             GuestError::Keys(error) => {
                 tracing::error!(error = %error, "the keys failed");
                 Self::new(Kind::Unavailable).retry_after(5)

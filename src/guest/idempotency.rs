@@ -54,7 +54,7 @@ fn key(request: &HttpRequest) -> Result<Option<&str>, Problem> {
         return Ok(None);
     };
     match value.to_str() {
-        Ok(key) if !key.is_empty() && key.len() <= LONGEST => Ok(Some(key)),
+        Ok(key) if (1..=LONGEST).contains(&key.len()) && !key.contains('\t') => Ok(Some(key)),
         _ => Err(Problem::new(Kind::InvalidRequest)
             .field("Idempotency-Key", "must be 1 to 255 visible ASCII characters")),
     }

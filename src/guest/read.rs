@@ -214,7 +214,9 @@ impl Vault {
             ("erased", _) => return self.refuse(event, GuestError::Gone).await,
             _ => {}
         }
-        let Ok(stays) = Self::open_stays(guest, &lines, &keys) else {
+        // Without the guest's audit key the log could not say about whom the look was, nor keep its reason.
+        let named = event.subject.is_some_and(|subject| subject.pseudonym.is_some());
+        let Some(stays) = Self::open_stays(guest, &lines, &keys).ok().filter(|_| named) else {
             event.act = Act::DamageFound;
             return self.refuse(event, GuestError::Damaged).await;
         };
@@ -408,7 +410,8 @@ fn answer(
         if let Some(reason) = grant.withheld(at) {
             fields.insert(path, FieldAnswer::withheld(reason));
         } else if field.path.as_str() == STAY_LINKS {
-            fields.extend(records::stays_answer(&fetched.stays, grant.view(at)).map(|answer| (path, answer)));
+            let stays = records::stays_answer(field, &fetched.stays, grant.view(at), act);
+            fields.extend(stays.map(|answer| (path, answer)));
         } else if let Some(values) = plan.get(&at) {
             if grant.view(at) == View::Token {
                 fields.insert(path, handle(&fetched.handles, field));

@@ -49,6 +49,17 @@ statements! {
     FIELDS_PAGE = "SELECT guest_id, record_id, field, version, sealed FROM field_value
                    WHERE (guest_id, record_id, field) > ($1, $2, $3)
                    ORDER BY guest_id, record_id, field LIMIT $4";
+    STAYS_PAGE = "SELECT guest_id, stay_token AS record_id, property AS field, version, sealed FROM stay
+                  WHERE (guest_id, stay_token, property) > ($1, $2, $3)
+                  ORDER BY guest_id, stay_token, property LIMIT $4";
+    SOURCES_PAGE = "SELECT guest_id, record_id, source_system AS field, CAST(1 AS BIGINT) AS version, source_id AS sealed
+                    FROM record WHERE (guest_id, record_id, source_system) > ($1, $2, $3)
+                    ORDER BY guest_id, record_id, source_system LIMIT $4";
+    EVIDENCE_PAGE = "SELECT guest_id, consent_id AS record_id, purpose AS field, CAST(1 AS BIGINT) AS version,
+                         evidence AS sealed
+                     FROM consent
+                     WHERE evidence IS NOT NULL AND (guest_id, consent_id, purpose) > ($1, $2, $3)
+                     ORDER BY guest_id, consent_id, purpose LIMIT $4";
     IDEMPOTENT_FIND = "SELECT body_mac, status, answer FROM idempotency
                        WHERE principal = $1 AND key_mac = $2 AND expires_at > $3";
     IDEMPOTENT_INSERT = "INSERT INTO idempotency (principal, key_mac, body_mac, status, answer, expires_at)
@@ -284,17 +295,24 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_scalar(GUESTS_COUNT).fetch_one(c).await?))
     }
 
-    /// Sealed values after this place, for an inspection of every stored byte.
+    /// Sealed things of one table in the order of their places, after the given one.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn fields_page(
+    pub async fn sealed_page(
         &mut self,
+        table: Table,
         (guest, record, field): (Uuid, Uuid, &str),
         most: i64,
     ) -> Result<Vec<ValueRow>, StoreError> {
+        let page = match table {
+            Table::Values => FIELDS_PAGE,
+            Table::Stays => STAYS_PAGE,
+            Table::Sources => SOURCES_PAGE,
+            Table::Evidence => EVIDENCE_PAGE,
+        };
         Ok(on!(self, c => {
-            sqlx::query_as(FIELDS_PAGE).bind(guest).bind(record).bind(field).bind(most).fetch_all(c).await?
+            sqlx::query_as(page).bind(guest).bind(record).bind(field).bind(most).fetch_all(c).await?
         }))
     }
 
@@ -358,14 +376,27 @@ pub struct StayRow {
     pub sealed: Vec<u8>,
 }
 
-/// A sealed value with its place.
+/// Where sealed things lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Values of fields.
+    Values,
+    /// Stays.
+    Stays,
+    /// The sources' own ids.
+    Sources,
+    /// The evidence of consents.
+    Evidence,
+}
+
+/// A sealed thing with its place.
 #[derive(sqlx::FromRow)]
 pub struct ValueRow {
     /// Whose.
     pub guest_id: Uuid,
-    /// Of which record.
+    /// Of which record; the token of a stay, the id of a consent.
     pub record_id: Uuid,
-    /// Which field.
+    /// Which field; the property of a stay, the system of a source, the purpose of a consent.
     pub field: String,
     /// Its version, bound into the seal.
     pub version: i64,

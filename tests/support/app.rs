@@ -19,7 +19,7 @@ use guest_vault::{
     config::{Config, ConfigFlags},
     policy::{Policies, PolicySource},
     routes,
-    store::Which,
+    store::{Store, Which},
     web::{Door, RateLimits, refusals, request},
 };
 use secrecy::ExposeSecret;
@@ -125,6 +125,12 @@ fn tree() -> Vec<PropertyNode> {
 
 impl TestApp {
     pub(crate) async fn start(database: &Database) -> Self {
+        let stores = (database.open(Which::Data).await, database.open(Which::Keys).await);
+        Self::start_on(database, stores).await
+    }
+
+    /// On stores opened otherwise: data and keys.
+    pub(crate) async fn start_on(database: &Database, stores: (Store, Store)) -> Self {
         let flags = ConfigFlags {
             data_dir: Some(database.dir().join("vault")),
             ..ConfigFlags::default()
@@ -133,7 +139,6 @@ impl TestApp {
         config.property = tree();
         std::fs::create_dir_all(database.dir().join("vault")).unwrap();
         let clock = Clock::fixed(NOW.parse().unwrap());
-        let stores = (database.open(Which::Data).await, database.open(Which::Keys).await);
         let policies = policies(&config.properties().unwrap());
         let app = App::assemble(&config, clock.clone(), stores, policies)
             .await
@@ -151,9 +156,13 @@ impl TestApp {
 
     /// An errand of a principal of this role: group-wide, `stay_service`, at LIS01.
     pub(crate) async fn role(&self, role: &str) -> Errand {
-        let key = self.key(role, &["GROUP"]).await;
+        self.role_in(role, &["GROUP"]).await
+    }
+
+    /// The same of a principal with this scope.
+    pub(crate) async fn role_in(&self, role: &str, scope: &[&str]) -> Errand {
         Errand {
-            key,
+            key: self.key(role, scope).await,
             property: "LIS01",
             purpose: "stay_service",
             extra: Vec::new(),
@@ -202,6 +211,17 @@ impl TestApp {
         path: &str,
         body: Option<Value>,
     ) -> Answer {
+        let mut request = self.request(errand, method, path);
+        if let Some(body) = body {
+            request = request
+                .insert_header(("content-type", "application/json"))
+                .set_payload(body.to_string());
+        }
+        self.send(request).await
+    }
+
+    /// A call of this errand, for what no client would send to be put in.
+    pub(crate) fn request(&self, errand: &Errand, method: Method, path: &str) -> TestRequest {
         let mut request = TestRequest::default()
             .method(method)
             .uri(path)
@@ -211,12 +231,7 @@ impl TestApp {
         for (name, value) in &errand.extra {
             request = request.insert_header((*name, value.as_str()));
         }
-        if let Some(body) = body {
-            request = request
-                .insert_header(("content-type", "application/json"))
-                .set_payload(body.to_string());
-        }
-        self.send(request).await
+        request
     }
 
     pub(crate) async fn send(&self, request: TestRequest) -> Answer {

@@ -3,7 +3,11 @@
 pub(crate) mod app;
 pub(crate) mod canaries;
 pub(crate) mod database;
+pub(crate) mod guests;
 pub(crate) mod http;
+pub(crate) mod judge;
+pub(crate) mod lossy;
 pub(crate) mod pg;
 pub(crate) mod pooler;
 pub(crate) mod process;
+pub(crate) mod served;
