@@ -6,7 +6,7 @@ use crate::{
     access::{Access, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey},
     audit::{
         Log,
-        tlog::{LogError, Sequencer, Stored, note::Signer},
+        tlog::{LogError, Sequencer, Step, Stored, note::Signer},
     },
     base::{Clock, PropertyTreeError},
     config::{Config, ProviderKind},
@@ -208,6 +208,17 @@ impl App {
             policies: Arc::clone(&self.vault.policies),
             log: self.vault.log.clone(),
             clock: self.vault.clock.clone(),
+        }
+    }
+
+    /// Gives what the last requests left an index, and lets another process grow the log at once.
+    pub async fn settle_log(&self) {
+        let settled = async {
+            while matches!(self.sequencer.step().await?, Step::Grown(_)) {}
+            self.sequencer.leave().await
+        };
+        if let Err(error) = settled.await {
+            tracing::warn!(%error, "the log is behind; the next start goes on with it");
         }
     }
 

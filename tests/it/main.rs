@@ -16,5 +16,6 @@ mod migrations;
 mod pooler;
 mod serve;
 mod statements;
+mod tlog;
 mod tools;
 mod vectors;
