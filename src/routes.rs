@@ -14,7 +14,11 @@ use utoipa::{
 };
 
 use crate::{
-    access::authenticate, app::App, guest::api as guest, policy::api as policy, web::Calls as operation,
+    access::authenticate,
+    app::App,
+    guest::{api as guest, log_api},
+    policy::api as policy,
+    web::Calls as operation,
 };
 
 /// Mounts the vault's calls; the server and the tests both use this.
@@ -44,6 +48,10 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             )
             .service(at("/audit/entries").route(get().to(guest::get_entries)))
             .service(at("/audit/entries/{id}").route(get().to(guest::get_entry)))
+            .service(at("/audit/log/checkpoint").route(get().to(log_api::get_checkpoint)))
+            .service(at("/audit/log/tile/{path:.*}").route(get().to(log_api::get_tile)))
+            .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
+            .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
             .service(at("/policy").route(get().to(policy::get_policy)))
             .service(at("/policy/explain").route(post().to(policy::explain)));
         config
@@ -89,6 +97,7 @@ pub fn contract() -> OpenApi {
         .build();
     for calls in [
         guest::Calls::openapi(),
+        log_api::LogCalls::openapi(),
         policy::Calls::openapi(),
         operation::openapi(),
     ] {

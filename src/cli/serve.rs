@@ -92,7 +92,11 @@ pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -
         .policies
         .reload
         .then(|| tokio::spawn(app.desk().follow(operator, POLICY_LOOK)));
+    let sequencer = Arc::clone(&app.sequencer);
+    let sequencer = tokio::spawn(async move { sequencer.run().await });
     let outcome = server::serve(&config.server, shared, routes::configure(app), ready).await;
+    sequencer.abort();
+    app.settle_log().await;
     if let Some(follow) = follow {
         follow.abort();
     }

@@ -20,5 +20,6 @@ mod pooler;
 mod serve;
 mod statements;
 mod tamper;
+mod tlog;
 mod tools;
 mod vectors;

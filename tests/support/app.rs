@@ -36,6 +36,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Value,
+    /// The body as it came.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -313,14 +315,20 @@ where
     let bytes = to_bytes(response.into_body())
         .await
         .unwrap_or_else(|_| panic!("the body"));
-    let body = if bytes.is_empty() {
-        Value::Null
-    } else {
+    let is_json = |headers: &BTreeMap<String, String>| {
+        headers
+            .get("content-type")
+            .is_some_and(|kind| kind.contains("json"))
+    };
+    let body = if is_json(&headers) {
         serde_json::from_slice(&bytes).expect("JSON")
+    } else {
+        Value::Null
     };
     Answer {
         status,
         headers,
         body,
+        bytes: bytes.to_vec(),
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, RequestId},
     config::{
-        BudgetsConfig, Config, ConfigFlags, DatabaseConfig, KeysConfig, LogConfig, PoliciesConfig,
+        AuditConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, KeysConfig, LogConfig, PoliciesConfig,
         ServerConfig,
     },
 };
@@ -138,6 +138,7 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         issuers: Vec::new(),
         property: invented::properties(),
         budgets: BudgetsConfig::default(),
+        audit: AuditConfig::default(),
     }
 }
 
