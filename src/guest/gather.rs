@@ -67,16 +67,19 @@ impl AsyncAsk<Asked, Vec<Line>> for Fetch {
         let mut found = HashMap::new();
         for ((fields, purpose, policy), guests) in alike {
             let lines = self.fetch(&fields, &purpose, &policy.0, &guests).await?;
+            let mut of: HashMap<GuestId, Vec<Line>> = HashMap::with_capacity(guests.len());
             for line in lines {
-                let guest = GuestId(line.guest_id);
+                of.entry(GuestId(line.guest_id)).or_default().push(line);
+            }
+            found.extend(of.into_iter().map(|(guest, lines)| {
                 let asked = Asked {
                     fields,
                     purpose: purpose.clone(),
                     guest,
                     policy: policy.clone(),
                 };
-                found.entry(asked).or_insert_with(Vec::new).push(line);
-            }
+                (asked, lines)
+            }));
         }
         Ok(found)
     }

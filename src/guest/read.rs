@@ -124,7 +124,6 @@ impl Vault {
             event = event.denied("consent");
         }
         let event = Self::with_reason(event, errand, Some(&fetched.keys));
-        let refused = event.clone();
         let receipt = self.log.record(event, fetched.grant.clone()).await?;
         match answer(catalogue, &fetched, &plan, &receipt, act) {
             Ok(fields) => Ok(GuestAnswer {
@@ -137,14 +136,8 @@ impl Vault {
                 },
             }),
             Err(error) => {
-                self.refuse(
-                    Event {
-                        act: Act::DamageFound,
-                        ..refused
-                    },
-                    error,
-                )
-                .await
+                let event = self.event(errand, Act::DamageFound, &fetched);
+                self.refuse(event, error).await
             }
         }
     }
