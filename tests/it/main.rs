@@ -14,6 +14,7 @@ mod hostile;
 mod house;
 mod keys;
 mod lost;
+mod matrix;
 mod migrations;
 mod order;
 mod pooler;

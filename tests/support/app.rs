@@ -65,13 +65,18 @@ impl Answer {
 pub(crate) struct Errand {
     key: String,
     property: &'static str,
-    purpose: &'static str,
+    purpose: String,
     extra: Vec<(&'static str, String)>,
 }
 
 impl Errand {
     pub(crate) fn at(mut self, property: &'static str) -> Self {
         self.property = property;
+        self
+    }
+
+    pub(crate) fn about(mut self, purpose: &str) -> Self {
+        self.purpose = purpose.to_owned();
         self
     }
 
@@ -166,17 +171,14 @@ impl TestApp {
         Errand {
             key: self.key(role, scope).await,
             property: "LIS01",
-            purpose: "stay_service",
+            purpose: "stay_service".to_owned(),
             extra: Vec::new(),
         }
     }
 
     /// The same for another purpose.
-    pub(crate) async fn errand(&self, role: &str, purpose: &'static str) -> Errand {
-        Errand {
-            purpose,
-            ..self.role(role).await
-        }
+    pub(crate) async fn errand(&self, role: &str, purpose: &str) -> Errand {
+        self.role(role).await.about(purpose)
     }
 
     /// The API key of this role and scope.
@@ -229,7 +231,7 @@ impl TestApp {
             .uri(path)
             .insert_header(("authorization", format!("Bearer {}", errand.key)))
             .insert_header(("vault-property", errand.property))
-            .insert_header(("vault-purpose", errand.purpose));
+            .insert_header(("vault-purpose", errand.purpose.as_str()));
         for (name, value) in &errand.extra {
             request = request.insert_header((*name, value.as_str()));
         }

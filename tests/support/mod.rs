@@ -11,3 +11,9 @@ pub(crate) mod pg;
 pub(crate) mod pooler;
 pub(crate) mod process;
 pub(crate) mod served;
+pub(crate) mod table;
+
+/// What the table's words are here.
+mod vocabulary {
+    pub(super) use guest_vault::base::{Action, Category, Purpose, Role, StayState, View};
+}
