@@ -160,7 +160,7 @@ fn cores() -> usize {
 }
 
 /// Ends at the first signal to stop.
-async fn told_to_stop() {
+pub(super) async fn told_to_stop() {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {

@@ -15,6 +15,7 @@ mod house;
 mod keys;
 mod lost;
 mod migrations;
+mod mirror;
 mod order;
 mod pooler;
 mod serve;
