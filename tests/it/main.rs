@@ -24,3 +24,4 @@ mod tamper;
 mod tlog;
 mod tools;
 mod vectors;
+mod verify;

@@ -20,8 +20,8 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, RequestId},
     config::{
-        AuditConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, KeysConfig, LogConfig, PoliciesConfig,
-        ServerConfig,
+        AuditConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, KeysConfig, LogConfig,
+        PoliciesConfig, ServerConfig,
     },
 };
 
