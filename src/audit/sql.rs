@@ -43,10 +43,6 @@ statements! {
                WHERE writer = $1 AND writer_seq >= $2 ORDER BY writer_seq LIMIT $3";
     WRITER_SET = "INSERT INTO log_writer (writer, next_seq) VALUES ($1, $2)
                   ON CONFLICT (writer) DO UPDATE SET next_seq = excluded.next_seq";
-    SUBJECT = "SELECT seq, leaf_hash FROM log_subject WHERE subject = $1";
-    SUBJECT_SET = "INSERT INTO log_subject (subject, seq, leaf_hash) VALUES ($1, $2, $3)
-                   ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, leaf_hash = excluded.leaf_hash";
-    ENTRY_ADD = "INSERT INTO log_entry (log_index, entry_id, subject_seq, previous) VALUES ($1, $2, $3, $4)";
     TILE = "SELECT hashes FROM log_tile WHERE level = $1 AND tile = $2";
     TILE_SET = "INSERT INTO log_tile (level, tile, hashes) VALUES ($1, $2, $3)
                 ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes";
@@ -76,24 +72,27 @@ pub struct Row {
 }
 
 fn insert(rows: usize) -> String {
-    let mut sql = String::from(
-        "INSERT INTO audit_event (entry_id, writer, writer_seq, at, guest_id, principal, actor, property, purpose, action, decision, leaf, detail) VALUES ",
-    );
-    for row in 0..rows {
-        if row > 0 {
-            sql.push(',');
-        }
-        sql.push('(');
-        for column in 1..=COLUMNS {
-            if column > 1 {
-                sql.push(',');
-            }
-            sql.push('$');
-            sql.push_str(&(row * COLUMNS + column).to_string());
-        }
-        sql.push(')');
-    }
-    sql
+    let values = values(rows, COLUMNS);
+    format!(
+        "INSERT INTO audit_event (entry_id, writer, writer_seq, at, guest_id, principal, actor, property, purpose, action, decision, leaf, detail) VALUES {values}"
+    )
+}
+
+/// So many rows of placeholders, numbered through: `($1,$2),($3,$4)`.
+fn values(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let row: Vec<String> = (1..=columns)
+            .map(|column| format!("${}", row * columns + column))
+            .collect();
+        format!("({})", row.join(","))
+    };
+    let rows: Vec<String> = (0..rows).map(row).collect();
+    rows.join(",")
+}
+
+/// The first of them, as many as one statement takes: a power of two, so that few statements are prepared.
+fn some<T>(items: &[T]) -> (&[T], &[T]) {
+    items.split_at((1 << items.len().ilog2()).min(ROWS))
 }
 
 /// An event with its place.
@@ -112,9 +111,9 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let mut rest = events;
         while !rest.is_empty() {
-            let rows = (1 << rest.len().ilog2()).min(ROWS);
-            let (now, later) = rest.split_at(rows);
+            let (now, later) = some(rest);
             rest = later;
+            let rows = now.len();
             on!(self, c => {
                 let mut query = sqlx::query(AssertSqlSafe(insert(rows)));
                 for Numbered { entry, sequence, event } in now {

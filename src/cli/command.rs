@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use super::{demo, doctor, import, keys, logging, policy, principal, serve};
+use super::{audit, demo, doctor, import, keys, logging, policy, principal, serve};
 use crate::{
     app::{App, open_stores, root_key},
     base::Clock,
@@ -44,6 +44,9 @@ enum Command {
     /// Looks after the vault's keys.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Verifies and copies the log of looks.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Looks at everything the vault needs and says what to do.
     Doctor(doctor::Doctor),
 }
@@ -99,7 +102,10 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => {
             flags.server = arguments.server.clone();
-            let config = Config::load(&flags)?;
+            let mut config = Config::load(&flags)?;
+            if let Some(folder) = &arguments.log_mirror {
+                config.audit.mirror = Some(folder.clone());
+            }
             logging::start(&config.log);
             serve::run(&arguments, &config).await.map_err(Failure::failed)
         }
@@ -112,6 +118,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             ended.map_err(|error| Failure::of(&error, error.is_usage()))
         }
         Command::Import(arguments) => import(&arguments, &quiet(&flags)?).await,
+        Command::Audit(command) => audit(&command, &quiet(&flags)?).await,
         Command::Doctor(arguments) => doctor(&arguments, &flags).await,
         Command::Principal(command) => principal(&command, &quiet(&flags)?).await,
         Command::Policy(command) => policy(&command, &quiet(&flags)?),
@@ -133,6 +140,14 @@ fn quiet(flags: &ConfigFlags) -> Result<Config, Failure> {
         format,
     });
     Ok(config)
+}
+
+async fn audit(command: &audit::Command, config: &Config) -> Result<(), Failure> {
+    match audit::run(command, config, &mut io::stdout().lock()).await {
+        Ok(()) => Ok(()),
+        Err(audit::AuditCommandError::Bad) => Err(Failure::Told),
+        Err(error) => Err(Failure::of(&error, error.is_usage())),
+    }
 }
 
 async fn doctor(arguments: &doctor::Doctor, flags: &ConfigFlags) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     net::SocketAddr,
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -11,10 +12,14 @@ use clap::Args;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use super::server::{self, ServerError, Shared};
+use super::{
+    log_keeper::{LogKeeper, alarmed},
+    server::{self, ServerError, Shared},
+};
 use crate::{
     access::{AccessError, NewPrincipal, operator},
     app::{App, AppError},
+    audit::tlog::mirror::MirrorError,
     base::{Clock, InvalidName, PropertyCode, PropertyKind, RequestId},
     config::{Config, ServerFlags},
     routes,
@@ -30,6 +35,9 @@ pub struct Serve {
     /// Where and how to listen.
     #[command(flatten)]
     pub server: ServerFlags,
+    /// A folder that is kept a copy of the log, best on a disk of somebody else
+    #[arg(long, value_name = "DIR")]
+    pub log_mirror: Option<PathBuf>,
     /// Prints one line of JSON once it serves: `{"url","first_key"?}`.
     #[arg(long)]
     pub json: bool,
@@ -50,6 +58,12 @@ pub enum ServeError {
     /// A word of this program is not one of its own alphabet.
     #[error(transparent)]
     Word(#[from] InvalidName),
+    /// Log and mirror disagree, or the mirror cannot be written.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    /// The same, found while serving.
+    #[error("{0}")]
+    Alarm(String),
     /// The contract cannot be written down.
     #[error("the contract cannot be written as JSON: {0}")]
     Contract(#[from] serde_json::Error),
@@ -82,8 +96,9 @@ async fn first_and_serve(arguments: &Serve, config: &Config, app: &App) -> Resul
 /// # Errors
 /// When the address or TLS cannot be had, or the server breaks.
 pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let keeper = LogKeeper::start(app, config.audit.mirror.clone()).await?;
     let shared = Shared {
-        readiness: readiness(app),
+        readiness: readiness(app, &keeper),
         contract: Contract::new(&routes::contract())?,
         clock: app.vault.clock.clone(),
     };
@@ -92,15 +107,23 @@ pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -
         .policies
         .reload
         .then(|| tokio::spawn(app.desk().follow(operator, POLICY_LOOK)));
-    let sequencer = Arc::clone(&app.sequencer);
-    let sequencer = tokio::spawn(async move { sequencer.run().await });
-    let outcome = server::serve(&config.server, shared, routes::configure(app), ready).await;
-    sequencer.abort();
-    app.settle_log().await;
+    let stop = {
+        let alarm = keeper.alarm();
+        async move {
+            tokio::select! {
+                () = server::told_to_stop() => {}
+                () = alarmed(alarm) => {}
+            }
+        }
+    };
+    let outcome = server::serve_until(&config.server, shared, routes::configure(app), ready, stop).await;
     if let Some(follow) = follow {
         follow.abort();
     }
-    Ok(outcome?)
+    let alarm = keeper.alarm().borrow().clone();
+    keeper.stop().await;
+    outcome?;
+    alarm.map_or(Ok(()), |told| Err(ServeError::Alarm(told)))
 }
 
 /// Makes the key of the first administrator of a new vault, to be shown once.
@@ -164,7 +187,8 @@ fn tell(
 }
 
 /// What must be in order before anything is served.
-fn readiness(app: &App) -> Readiness {
+fn readiness(app: &App, keeper: &LogKeeper) -> Readiness {
+    let alarm = keeper.alarm();
     let (data, key_store, keys) = (
         app.vault.store.clone(),
         app.key_store.clone(),
@@ -183,6 +207,7 @@ fn readiness(app: &App) -> Readiness {
             let keys = Arc::clone(&keys);
             async move { keys.health().await.is_ok() }
         }),
+        Check::new("log", move || std::future::ready(alarm.borrow().is_none())),
     ])
 }
 

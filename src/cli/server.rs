@@ -160,7 +160,7 @@ fn cores() -> usize {
 }
 
 /// Ends at SIGTERM or SIGINT; they are caught from this call on, not only once somebody waits.
-fn told_to_stop() -> impl Future<Output = ()> + Send + 'static {
+pub(super) fn told_to_stop() -> impl Future<Output = ()> + Send + 'static {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     async move {
         let (Ok(mut terminate), Ok(mut interrupt)) = signals else {

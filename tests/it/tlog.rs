@@ -247,7 +247,7 @@ async fn rows_changed_by_hand_are_not_signed_again(database: &Database) {
     app.app.close().await;
 }
 both!(by_hand, async |database| {
-    rows_changed_by_hand_are_not_signed_again(database).await
+    rows_changed_by_hand_are_not_signed_again(database).await;
 });
 
 async fn the_key_is_made_once_and_never_over_a_signed_log(database: &Database) {
@@ -285,5 +285,5 @@ async fn the_key_is_made_once_and_never_over_a_signed_log(database: &Database) {
     app.app.close().await;
 }
 both!(key, async |database| {
-    the_key_is_made_once_and_never_over_a_signed_log(database).await
+    the_key_is_made_once_and_never_over_a_signed_log(database).await;
 });

@@ -1,5 +1,6 @@
 //! Statements of the provable log.
 
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::{
@@ -8,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    ENTRIES, ENTRY_ADD, HEAD, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF, NEWS, NEWS_OF, SUBJECT,
-    SUBJECT_SET, TILE, TILE_SET, WRITER_SET,
+    ENTRIES, HEAD, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF, NEWS, NEWS_OF, TILE, TILE_SET,
+    WRITER_SET, some, values,
 };
 
 /// How far the log has grown, and who may grow it.
@@ -34,6 +35,22 @@ pub(in crate::audit) struct News {
     pub(in crate::audit) writer: Uuid,
     pub(in crate::audit) writer_seq: i64,
     pub(in crate::audit) leaf: Vec<u8>,
+}
+
+/// The end of a subject's chain.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(in crate::audit) struct Chain {
+    pub(in crate::audit) subject: Vec<u8>,
+    pub(in crate::audit) seq: i64,
+    pub(in crate::audit) leaf_hash: Vec<u8>,
+}
+
+/// The place that an event gets.
+pub(in crate::audit) struct Placed {
+    pub(in crate::audit) index: i64,
+    pub(in crate::audit) entry: Uuid,
+    pub(in crate::audit) seq: Option<i64>,
+    pub(in crate::audit) previous: Option<Vec<u8>>,
 }
 
 /// An event with its index.
@@ -149,34 +166,65 @@ impl Tx {
         Ok(())
     }
 
-    /// The end of a subject's chain: number and hash.
-    pub(in crate::audit) async fn subject(
-        &mut self,
-        subject: &[u8],
-    ) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(SUBJECT).bind(subject).fetch_optional(c).await?))
+    /// The ends of these subjects' chains, of those that have one.
+    pub(in crate::audit) async fn chains(&mut self, subjects: &[[u8; 16]]) -> Result<Vec<Chain>, StoreError> {
+        let (mut found, mut rest) = (Vec::new(), subjects);
+        while !rest.is_empty() {
+            let (now, later) = some(rest);
+            rest = later;
+            let list = values(1, now.len());
+            let text = format!("SELECT subject, seq, leaf_hash FROM log_subject WHERE subject IN {list}");
+            let rows: Vec<Chain> = on!(self, c => {
+                let mut query = sqlx::query_as(AssertSqlSafe(text));
+                for subject in now {
+                    query = query.bind(subject.as_slice());
+                }
+                query.fetch_all(c).await?
+            });
+            found.extend(rows);
+        }
+        Ok(found)
     }
 
-    /// Sets the end of a subject's chain.
-    pub(in crate::audit) async fn set_subject(
-        &mut self,
-        subject: &[u8],
-        seq: i64,
-        hash: &[u8],
-    ) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(SUBJECT_SET).bind(subject).bind(seq).bind(hash).execute(c).await.map(drop)?);
+    /// Sets the ends of chains; each subject comes once.
+    pub(in crate::audit) async fn set_chains(&mut self, chains: &[Chain]) -> Result<(), StoreError> {
+        let mut rest = chains;
+        while !rest.is_empty() {
+            let (now, later) = some(rest);
+            rest = later;
+            let values = values(now.len(), 3);
+            let text = format!(
+                "INSERT INTO log_subject (subject, seq, leaf_hash) VALUES {values}
+                 ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, leaf_hash = excluded.leaf_hash"
+            );
+            on!(self, c => {
+                let mut query = sqlx::query(AssertSqlSafe(text));
+                for Chain { subject, seq, leaf_hash } in now {
+                    query = query.bind(subject.as_slice()).bind(seq).bind(leaf_hash.as_slice());
+                }
+                query.execute(c).await.map(drop)?;
+            });
+        }
         Ok(())
     }
 
-    /// Gives an entry its index.
-    pub(in crate::audit) async fn add_log_entry(
-        &mut self,
-        index: i64,
-        entry: Uuid,
-        seq: Option<i64>,
-        previous: Option<&[u8]>,
-    ) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(ENTRY_ADD).bind(index).bind(entry).bind(seq).bind(previous).execute(c).await.map(drop)?);
+    /// Gives entries their index.
+    pub(in crate::audit) async fn add_log_entries(&mut self, entries: &[Placed]) -> Result<(), StoreError> {
+        let mut rest = entries;
+        while !rest.is_empty() {
+            let (now, later) = some(rest);
+            rest = later;
+            let values = values(now.len(), 4);
+            let text =
+                format!("INSERT INTO log_entry (log_index, entry_id, subject_seq, previous) VALUES {values}");
+            on!(self, c => {
+                let mut query = sqlx::query(AssertSqlSafe(text));
+                for Placed { index, entry, seq, previous } in now {
+                    query = query.bind(index).bind(entry).bind(seq).bind(previous.as_deref());
+                }
+                query.execute(c).await.map(drop)?;
+            });
+        }
         Ok(())
     }
 

@@ -5,12 +5,14 @@
 //! subject, and signs. The bytes are described in `docs/formats.md`.
 
 pub mod entry;
+pub mod mirror;
 pub mod note;
 pub mod proof;
 mod sequencer;
 mod stored;
 pub mod tile;
 pub mod tree;
+pub mod verify;
 
 use crate::{crypto::sha256, store::StoreError};
 

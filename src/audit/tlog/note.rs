@@ -69,8 +69,9 @@ impl Signer {
     pub fn new(origin: Option<String>, key: SigningKey) -> Result<Self, NoteError> {
         let public = key.public();
         let named = || {
-            let [a, b, c, d, e, f, g, h, ..] = sha256(&public);
-            format!("guest-vault/{}", HEXLOWER.encode(&[a, b, c, d, e, f, g, h]))
+            let mut id = HEXLOWER.encode(&sha256(&public));
+            id.truncate(16);
+            format!("guest-vault/{id}")
         };
         let name = origin.unwrap_or_else(named);
         let verifier = Verifier::new(name, public)?;

@@ -1,7 +1,7 @@
 //! Gives each durable event its index: one process at a time, at most a second after the event.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -9,7 +9,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    audit::sql::log::{self as sql, Head, News},
+    audit::sql::log::{self as sql, Chain, Head, News, Placed},
     base::{Clock, micros},
     store::{Store, Tx},
 };
@@ -207,70 +207,84 @@ async fn collect(tx: &mut Tx) -> Result<Vec<News>, LogError> {
     Ok(ordered.into_iter().map(|(_, row)| row).collect())
 }
 
+/// The ends of the chains that these events go on with.
+async fn chains(tx: &mut Tx, news: &[News]) -> Result<HashMap<[u8; 16], (u64, Hash)>, LogError> {
+    let subjects: BTreeSet<[u8; 16]> = news
+        .iter()
+        .filter_map(|row| entry::subject(&source(row)))
+        .collect();
+    let subjects: Vec<[u8; 16]> = subjects.into_iter().collect();
+    let mut chains = HashMap::new();
+    for Chain {
+        subject,
+        seq,
+        leaf_hash,
+    } in tx.chains(&subjects).await?
+    {
+        let changed = || LogError::Changed("the chain of a subject".to_owned());
+        let subject = subject.try_into().map_err(|_| changed())?;
+        let hash = leaf_hash.try_into().map_err(|_| changed())?;
+        chains.insert(subject, (index(seq)?, hash));
+    }
+    Ok(chains)
+}
+
+fn source(row: &News) -> Source<'_> {
+    Source {
+        writer: row.writer,
+        sequence: row.writer_seq,
+        leaf: &row.leaf,
+    }
+}
+
 async fn append(
     tx: &mut Tx,
     edge: &mut Edge,
     news: &[News],
     full: &mut BTreeMap<(u8, u64), Vec<u8>>,
 ) -> Result<(), LogError> {
-    let mut chains: HashMap<[u8; 16], (u64, Hash)> = HashMap::new();
-    let mut writers = BTreeMap::new();
+    let mut chains = chains(tx, news).await?;
+    let (mut writers, mut touched) = (BTreeMap::new(), BTreeSet::new());
+    let mut placed = Vec::with_capacity(news.len());
     for row in news {
-        let source = Source {
-            writer: row.writer,
-            sequence: row.writer_seq,
-            leaf: &row.leaf,
-        };
+        let source = source(row);
         let subject = entry::subject(&source);
-        let link = match subject {
-            Some(subject) => Some(link(tx, &mut chains, subject).await?),
-            None => None,
-        };
+        let link = subject.map(|subject| next(chains.get(&subject)));
         let hash = leaf_hash(&entry::bytes(&source, link.as_ref()));
-        let previous = link.as_ref().and_then(|link| link.previous.as_ref());
-        let seq = link.as_ref().map(|link| number(link.number));
-        let previous = previous.map(|hash| hash.as_slice());
-        tx.add_log_entry(number(edge.size()), row.entry_id, seq, previous)
-            .await?;
+        placed.push(Placed {
+            index: number(edge.size()),
+            entry: row.entry_id,
+            seq: link.map(|link| number(link.number)),
+            previous: link.and_then(|link| link.previous).map(|hash| hash.to_vec()),
+        });
         edge.push(hash, &mut |tile, hashes| {
             full.insert((tile.level, tile.index), tile::join(hashes));
         });
         if let (Some(subject), Some(link)) = (subject, link) {
             chains.insert(subject, (link.number, hash));
+            touched.insert(subject);
         }
         writers.insert(row.writer, row.writer_seq.saturating_add(1));
     }
+    tx.add_log_entries(&placed).await?;
     for (writer, next) in writers {
         tx.set_writer(writer, next).await?;
     }
-    for (subject, (seq, hash)) in chains {
-        tx.set_subject(&subject, number(seq), &hash).await?;
-    }
-    Ok(())
+    let end = |subject: [u8; 16]| {
+        chains.get(&subject).map(|(seq, hash)| Chain {
+            subject: subject.to_vec(),
+            seq: number(*seq),
+            leaf_hash: hash.to_vec(),
+        })
+    };
+    let ends: Vec<Chain> = touched.into_iter().filter_map(end).collect();
+    Ok(tx.set_chains(&ends).await?)
 }
 
-/// The place of the subject's next entry.
-async fn link(
-    tx: &mut Tx,
-    chains: &mut HashMap<[u8; 16], (u64, Hash)>,
-    subject: [u8; 16],
-) -> Result<Link, LogError> {
-    if let Some((last, hash)) = chains.get(&subject) {
-        return Ok(Link {
-            number: last.saturating_add(1),
-            previous: Some(*hash),
-        });
+/// The place after the end of a chain.
+fn next(end: Option<&(u64, Hash)>) -> Link {
+    Link {
+        number: end.map_or(1, |(last, _)| last.saturating_add(1)),
+        previous: end.map(|(_, hash)| *hash),
     }
-    let Some((last, hash)) = tx.subject(&subject).await? else {
-        return Ok(Link {
-            number: 1,
-            previous: None,
-        });
-    };
-    let hash =
-        Hash::try_from(hash.as_slice()).map_err(|_| LogError::Changed("a subject's chain".to_owned()))?;
-    Ok(Link {
-        number: index(last)?.saturating_add(1),
-        previous: Some(hash),
-    })
 }

@@ -183,7 +183,7 @@ pub(crate) mod tests {
             0 => sha256(b""),
             1 => leaves[0],
             n => {
-                let k = (1..).map(|e| 1 << e).take_while(|k| *k < n).last().unwrap_or(1);
+                let k = (0..32).map(|e| 1 << e).filter(|k| *k < n).max().unwrap();
                 node_hash(&defined(&leaves[..k]), &defined(&leaves[k..]))
             }
         }

@@ -179,6 +179,7 @@ impl House {
                 throw_away: folder.is_ours(),
                 keys: &self.keys,
                 filled: &self.filled,
+                vkey: &self.app.sequencer.signer().verifier().vkey(),
             };
             // A reader that went away is no reason to stop serving.
             let _ = welcome.print(arguments.json, &mut io::stdout().lock());

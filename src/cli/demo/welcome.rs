@@ -30,6 +30,8 @@ pub(super) struct Welcome<'a> {
     pub(super) throw_away: bool,
     pub(super) keys: &'a [Key],
     pub(super) filled: &'a Filled,
+    /// What verifies the log's checkpoints.
+    pub(super) vkey: &'a str,
 }
 
 impl Welcome<'_> {
@@ -59,7 +61,7 @@ impl Welcome<'_> {
         json!({
             "url": self.url,
             "data_dir": self.folder,
-            "log_vkey": null,
+            "log_vkey": self.vkey,
             "properties": HOTELS,
             "keys": keys,
             "guests": guests,
@@ -160,6 +162,7 @@ mod tests {
             throw_away: true,
             keys: &[key("front_desk"), key("admin")],
             filled: &filled,
+            vkey: "log+1+2",
         };
         let mut out = Vec::new();
         welcome.print(json, &mut out).unwrap();
@@ -173,7 +176,7 @@ mod tests {
         let line: Value = serde_json::from_str(&said).unwrap();
         assert_eq!(line["url"], "http://127.0.0.1:8650");
         assert_eq!(line["data_dir"], "/somewhere");
-        assert!(line["log_vkey"].is_null());
+        assert_eq!(line["log_vkey"], "log+1+2");
         assert_eq!(line["properties"], json!(["LIS01", "SHA01", "BER01"]));
         assert_eq!(line["keys"]["front_desk"], "gv_front_desk");
         assert!(line["guests"]["SHOW-WANG"].is_string());
