@@ -26,6 +26,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .route("/guests/{id}/stays/{reservation}", put().to(guest::put_stay))
             .route("/guests/{id}/consents", post().to(guest::post_consent))
             .route("/guests/{id}/consents", get().to(guest::get_consents))
+            .route("/lookups", post().to(guest::post_lookup))
+            .route("/stay-lists", post().to(guest::post_stay_list))
             .route("/audit/entries", get().to(guest::get_entries))
             .route("/audit/entries/{id}", get().to(guest::get_entry));
         config

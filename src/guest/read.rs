@@ -38,6 +38,18 @@ pub(super) struct Fetched {
     pub(super) stays: Vec<Stay>,
     pub(super) keys: GuestKeys,
     pub(super) grant: Grant,
+    /// What the grant was narrowed to.
+    pub(super) facts: Facts,
+}
+
+/// A guest fetched, or refused with the event that says so, not yet recorded.
+pub(super) enum Looked {
+    Seen(Box<Fetched>),
+    Refused(Box<Event>, GuestError),
+}
+
+fn refused(event: Event, error: GuestError) -> Looked {
+    Looked::Refused(Box::new(event), error)
 }
 
 impl Vault {
@@ -84,21 +96,33 @@ impl Vault {
     ) -> Result<GuestAnswer, GuestError> {
         let policy = self.policies.current();
         let fetched = self.fetch(errand, guest, wanted, act, &policy).await?;
+        self.disclose(errand, &policy, &fetched, (act, !wanted.is_empty()))
+            .await
+    }
+
+    /// Records what will be shown of a fetched guest, then opens and shows it.
+    pub(super) async fn disclose(
+        &self,
+        errand: &Errand,
+        policy: &Snapshot,
+        fetched: &Fetched,
+        (act, by_name): (Act, bool),
+    ) -> Result<GuestAnswer, GuestError> {
         let catalogue = policy.catalogue();
-        let plan = plan(catalogue, &fetched);
-        let mut event = self.event(errand, act, &fetched);
-        event.fields = shown(catalogue, &fetched, &plan, act);
-        if !wanted.is_empty() {
+        let plan = plan(catalogue, fetched);
+        let mut event = self.event(errand, act, fetched);
+        event.fields = shown(catalogue, fetched, &plan, act);
+        if by_name {
             note_withheld(&mut event, catalogue, &fetched.grant);
         }
         let event = Self::with_reason(event, errand, Some(&fetched.keys));
         let refused = event.clone();
         let receipt = self.log.record(event, fetched.grant.clone()).await?;
-        match answer(catalogue, &fetched, &plan, &receipt, act) {
+        match answer(catalogue, fetched, &plan, &receipt, act) {
             Ok(fields) => Ok(GuestAnswer {
                 guest_id: fetched.guest,
                 version: fetched.version,
-                status: fetched.status,
+                status: fetched.status.clone(),
                 fields,
                 audit: AuditAnswer {
                     entry_id: receipt.entry(),
@@ -126,6 +150,21 @@ impl Vault {
         act: Act,
         policy: &Snapshot,
     ) -> Result<Fetched, GuestError> {
+        match self.look(errand, guest, wanted, act, policy).await? {
+            Looked::Seen(fetched) => Ok(*fetched),
+            Looked::Refused(event, error) => self.refuse(*event, error).await,
+        }
+    }
+
+    /// The same; a refusal is the caller's to record.
+    pub(super) async fn look(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        wanted: &[FieldIndex],
+        act: Act,
+        policy: &Snapshot,
+    ) -> Result<Looked, GuestError> {
         let catalogue = policy.catalogue();
         let wanted: FieldSet = if wanted.is_empty() {
             catalogue.iter().map(|(at, _)| at).collect()
@@ -143,7 +182,7 @@ impl Vault {
             Action::Read,
             &wanted,
         ) else {
-            return self.refuse(event, GuestError::Forbidden).await;
+            return Ok(refused(event, GuestError::Forbidden));
         };
         let columns = grant.columns();
         let (paths, mut categories): (Vec<&str>, Vec<_>) = columns
@@ -168,20 +207,20 @@ impl Vault {
         .await?;
         let keys = self.completed(keys, catalogue, &lines, &categories).await?;
         let Some(head) = lines.iter().find(|l| l.part() == Some(Part::Guest)) else {
-            return self.refuse(event, GuestError::NotFound).await;
+            return Ok(refused(event, GuestError::NotFound));
         };
         event.subject = Some(self.subject(guest, Some(&keys)));
         let (version, status) = (head.version, head.word.clone());
         match (status.as_str(), head.id) {
             ("merged", Some(survivor)) => {
-                return self.refuse(event, GuestError::Moved(GuestId(survivor))).await;
+                return Ok(refused(event, GuestError::Moved(GuestId(survivor))));
             }
             ("erased", _) => return self.refuse(event, GuestError::Gone).await,
             _ => {}
         }
         let Ok(stays) = Self::open_stays(guest, &lines, &keys) else {
             event.act = Act::DamageFound;
-            return self.refuse(event, GuestError::Damaged).await;
+            return Ok(refused(event, GuestError::Damaged));
         };
         let facts = Facts {
             stay: self.stay_state(errand, &stays),
@@ -190,11 +229,11 @@ impl Vault {
         };
         let grant = grant.narrow(&facts);
         if !grant.visible() {
-            return self.refuse(event, GuestError::NotFound).await;
+            return Ok(refused(event, GuestError::NotFound));
         }
         let here = |stay: &Stay| self.properties.within(&stay.property, &errand.property);
         let stays = stays.into_iter().filter(here).collect();
-        Ok(Fetched {
+        Ok(Looked::Seen(Box::new(Fetched {
             guest,
             version,
             status,
@@ -202,7 +241,8 @@ impl Vault {
             stays,
             keys,
             grant,
-        })
+            facts,
+        })))
     }
 
     /// The keys of all that was fetched: a key that another process made a moment ago is not in the cache yet.

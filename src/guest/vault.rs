@@ -63,6 +63,7 @@ impl Vault {
             GuestError::Stale => "stale",
             GuestError::ReasonRequired => "reason_required",
             GuestError::Budget => "budget",
+            GuestError::BadQuestion { .. } => "invalid",
             GuestError::Damaged => "damaged",
             _ => "failed",
         };

@@ -11,6 +11,7 @@ mod docs;
 mod guests;
 mod house;
 mod keys;
+mod lookups;
 mod migrations;
 mod pooler;
 mod statements;
