@@ -10,7 +10,7 @@ use crate::{
     crypto::IndexKey,
 };
 
-use super::{Stay, StayInput, Vault};
+use super::{Stay, StayInput, StayRole, Vault};
 
 /// Stays up to so many nights have a token for each day; longer ones (residents) one for each week, so that a stay of
 /// five years costs 262 rows and not 1,830.
@@ -41,6 +41,10 @@ impl DayList {
     /// arrival, as the policy's stay window has it.
     pub(super) fn holds(self, stay: &StayInput, day: NaiveDate) -> bool {
         use StayStatus::{CheckedIn, CheckedOut, Confirmed};
+        // Who booked for others does not come.
+        if stay.role == StayRole::Booker {
+            return false;
+        }
         match self {
             Self::Arrivals => {
                 stay.arrival == day && matches!(stay.status, Confirmed | CheckedIn | CheckedOut)
@@ -152,7 +156,7 @@ mod tests {
                 departure: day(departure),
                 status,
                 channel: None,
-                role: super::super::StayRole::Primary,
+                role: StayRole::Primary,
                 purpose: None,
                 party: None,
             },
@@ -185,5 +189,10 @@ mod tests {
         assert!(InHouse.holds(&of(StayStatus::CheckedIn), day("2026-03-07")));
         assert!(!InHouse.holds(&of(StayStatus::CheckedOut), day("2026-03-05")));
         assert!(!Arrivals.holds(&of(StayStatus::Cancelled), day("2026-03-04")));
+        let booker = StayInput {
+            role: StayRole::Booker,
+            ..confirmed
+        };
+        assert!(!Arrivals.holds(&booker, day("2026-03-04")));
     }
 }

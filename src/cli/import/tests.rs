@@ -108,6 +108,8 @@ impl Bench {
             format: Format::Ndjson,
             property: "LIS01".parse().ok(),
             files: paths,
+            mapping: None,
+            suggest_mapping: false,
             dry_run: false,
             report: Some(path("report.csv")),
             rejects: Some(path("rejects.ndjson")),
