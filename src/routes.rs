@@ -46,6 +46,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
                     .route(post().to(guest::post_consent))
                     .route(get().to(guest::get_consents)),
             )
+            .service(at("/lookups").route(post().to(guest::post_lookup)))
+            .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
             .service(at("/audit/entries").route(get().to(guest::get_entries)))
             .service(at("/audit/entries/{id}").route(get().to(guest::get_entry)))
             .service(at("/audit/log/checkpoint").route(get().to(log_api::get_checkpoint)))

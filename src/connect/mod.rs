@@ -1,3 +1,22 @@
 //! Floor 7: what hotel systems speak, turned into records. Knows formats, not the vault.
+//!
+//! A connector maps one element of a payload (a profile, a reservation, a row) to what it says of people. It is pure,
+//! and what it did not take is told by its place, never dropped in silence: see [`payload::Payload`].
 
+pub mod alpinebits;
+pub mod apaleo;
+pub mod cloudbeds;
+pub mod csv;
+pub mod json;
+mod metered;
+pub mod mews;
 pub mod ndjson;
+pub mod ohip;
+pub mod payload;
+pub mod records;
+pub mod told;
+mod values;
+pub mod xml;
+
+#[cfg(test)]
+mod tests;

@@ -225,16 +225,25 @@ impl Text {
         if self.too_long || bytes.len() > MAX_LINE {
             return Err(LineError::TooLong);
         }
-        let record: RecordLine = web::json::parse(bytes).map_err(|problem| not_a_record(&problem))?;
-        if record.source_id.trim().is_empty() || record.source_id.len() > 200 {
-            let reason = "must be 1 to 200 bytes, not blank".to_owned();
-            return Err(LineError::NotARecord(vec![FieldProblem {
-                field: "source_id".to_owned(),
-                reason,
-            }]));
-        }
-        Ok(record)
+        record_of(bytes)
     }
+}
+
+/// The record that these bytes say.
+pub(super) fn record_of(bytes: &[u8]) -> Result<RecordLine, LineError> {
+    let record: RecordLine = web::json::parse(bytes).map_err(|problem| not_a_record(&problem))?;
+    if record.source_id.trim().is_empty() || record.source_id.len() > 200 {
+        return Err(refused("source_id", "must be 1 to 200 bytes, not blank"));
+    }
+    Ok(record)
+}
+
+/// A refusal for one reason.
+pub(super) fn refused(field: &str, reason: &str) -> LineError {
+    LineError::NotARecord(vec![FieldProblem {
+        field: field.to_owned(),
+        reason: reason.to_owned(),
+    }])
 }
 
 fn not_a_record(problem: &web::Problem) -> LineError {
@@ -271,7 +280,7 @@ mod tests {
             .collect()
     }
 
-    fn refused(line: &str) -> String {
+    fn told(line: &str) -> String {
         let lines = read(line.as_bytes());
         lines[0].result.as_ref().err().unwrap().to_string()
     }
@@ -333,7 +342,7 @@ mod tests {
             ),
         ];
         for (line, wanted) in cases {
-            let told = refused(line);
+            let told = told(line);
             assert!(told.contains(wanted), "{line}: {told}");
             assert!(!told.contains("SECRET"), "{told}");
         }

@@ -29,6 +29,10 @@ use super::{
     RecordsAnswer, Stay, StayInput, Vault, idempotency, looks::Entry,
 };
 
+mod finding;
+
+pub(crate) use finding::{post_lookup, post_stay_list};
+
 /// The calls of this folder; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(
@@ -41,7 +45,9 @@ use super::{
     post_consent,
     get_consents,
     get_entries,
-    get_entry
+    get_entry,
+    finding::post_lookup,
+    finding::post_stay_list
 ))]
 pub struct Calls;
 

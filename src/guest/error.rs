@@ -35,6 +35,14 @@ pub enum GuestError {
     /// A field is named that the catalogue does not have.
     #[error("a field does not exist")]
     UnknownField(usize),
+    /// A search asks for too little, or for what cannot be.
+    #[error("the question cannot be asked")]
+    BadQuestion {
+        /// Where in the question.
+        field: String,
+        /// Why; never the value.
+        reason: String,
+    },
     /// The call needs a reason.
     #[error("a reason is required")]
     ReasonRequired,
@@ -112,6 +120,7 @@ impl From<GuestError> for Problem {
                 .fold(Self::new(Kind::RecordRejected), |problem, r| problem.field(r.field, r.reason)),
             GuestError::UnknownField(at) => Self::new(Kind::UnknownField)
                 .field(format!("fields[{at}]"), "no such field; GET /v1/policy lists them"),
+            GuestError::BadQuestion { field, reason } => Self::new(Kind::InvalidRequest).field(field, reason),
             GuestError::ReasonRequired => Self::new(Kind::ReasonRequired)
                 .detail("Fields of class C3 and above are revealed for a reason: send Vault-Reason."),
             GuestError::Budget(exceeded) => Self::new(Kind::BudgetExceeded).retry_after(exceeded.seconds),

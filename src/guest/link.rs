@@ -65,7 +65,31 @@ pub(super) fn tokens(index: &IndexKey, field: &str, input: &TokenInput, name: Op
             meaning: Meaning::Named(kind),
         });
     }
+    if let Some((kind, value)) = less_told(kind, &input.value) {
+        all.push(Token {
+            bytes: index.token(kind, value.as_bytes()),
+            field: field.to_owned(),
+            meaning: Meaning::Search,
+        });
+    }
     all
+}
+
+/// The token kind of a document's number without its country.
+pub(super) const DOCUMENT_NUMBER: &str = "document_number";
+/// The token kind of another system's id without its type.
+pub(super) const EXTERNAL_ID_ANY: &str = "external_id_any";
+
+/// What is asked for by those who know less than the record: a document without its country, an id without its type.
+fn less_told(kind: TokenKind, value: &str) -> Option<(&'static str, String)> {
+    let parts: Vec<&str> = value.split('\u{1f}').collect();
+    match (kind, parts.as_slice()) {
+        (TokenKind::Document, [_, number]) => Some((DOCUMENT_NUMBER, (*number).to_owned())),
+        (TokenKind::ExternalId, [system, _, value]) => {
+            Some((EXTERNAL_ID_ANY, format!("{system}\u{1f}{value}")))
+        }
+        _ => None,
+    }
 }
 
 /// The guest a record belongs to, and why.

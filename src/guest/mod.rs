@@ -5,6 +5,7 @@
 //! at reading ([`survivor`]), so that clusters can be taken apart again.
 
 pub mod api;
+mod compound;
 mod consents;
 mod correct;
 mod detail;
@@ -17,13 +18,17 @@ pub mod kinds;
 mod link;
 pub mod log_api;
 mod looks;
+mod lookup;
 mod prepare;
 mod proofs;
 mod put;
+mod question;
 mod read;
 mod records;
 pub mod sql;
 mod stay;
+mod stay_index;
+mod stay_list;
 mod survivor;
 mod vault;
 mod window;
@@ -34,7 +39,9 @@ pub use error::GuestError;
 pub use import::{Incoming, Preview};
 pub use inspect::Inspection;
 pub use looks::Entry;
+pub use lookup::{By, Candidate, DocumentBy, ExternalIdBy, LookupAnswer, MembershipBy, ReservationBy};
 pub use records::{RecordView, RecordsAnswer};
+pub use stay_list::{DayList, StayListAnswer, StayListInput};
 pub use vault::{Parts, Vault};
 pub use words::{
     AuditAnswer, FieldAnswer, GuestAnswer, LinkReason, Outcome, Party, Provenance, RecordAnswer, RecordInput,

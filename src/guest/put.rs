@@ -1,6 +1,9 @@
 //! A source says what it knows: find the guest, seal, store, record; all in one transaction.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use uuid::Uuid;
 
@@ -328,6 +331,10 @@ impl Vault {
             change.tx.delete_value(guest, record, field).await?;
             note(&mut written, field);
         }
+        let paths: BTreeSet<&str> = written.keys().map(|path| path.as_str()).collect();
+        let is_new = stored.is_empty() && !prepared.pinned;
+        self.write_compounds(change, prepared, (guest, record), (&paths, is_new))
+            .await?;
         self.keep_portfolio(change, prepared, guest, &written).await?;
         Ok(written)
     }

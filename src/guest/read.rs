@@ -42,7 +42,19 @@ pub(super) struct Fetched {
     pub(super) stays: Vec<Stay>,
     pub(super) keys: GuestKeys,
     pub(super) grant: Grant,
+    /// What the grant was narrowed to.
+    pub(super) facts: Facts,
     pub(super) handles: Handles,
+}
+
+/// A guest fetched, or refused with the event that says so, not yet recorded.
+pub(super) enum Looked {
+    Seen(Box<Fetched>),
+    Refused(Box<Event>, GuestError),
+}
+
+fn refused(event: Event, error: GuestError) -> Looked {
+    Looked::Refused(Box::new(event), error)
 }
 
 /// What a consumer calls a guest's values by when it needs no more than a stable handle: the same each time for the
@@ -113,11 +125,23 @@ impl Vault {
     ) -> Result<GuestAnswer, GuestError> {
         let policy = self.policies.current();
         let fetched = self.fetch(errand, guest, wanted, act, &policy).await?;
+        self.disclose(errand, &policy, &fetched, (act, !wanted.is_empty()))
+            .await
+    }
+
+    /// Records what will be shown of a fetched guest, then opens and shows it.
+    pub(super) async fn disclose(
+        &self,
+        errand: &Errand,
+        policy: &Snapshot,
+        fetched: &Fetched,
+        (act, by_name): (Act, bool),
+    ) -> Result<GuestAnswer, GuestError> {
         let catalogue = policy.catalogue();
-        let plan = plan(catalogue, &fetched);
-        let mut event = self.event(errand, act, &fetched);
-        event.fields = shown(catalogue, &fetched, &plan, act);
-        if !wanted.is_empty() {
+        let plan = plan(catalogue, fetched);
+        let mut event = self.event(errand, act, fetched);
+        event.fields = shown(catalogue, fetched, &plan, act);
+        if by_name {
             note_withheld(&mut event, catalogue, &fetched.grant);
         }
         if fetched.grant.needs_consent() && fetched.grant.consent_id().is_none() {
@@ -125,11 +149,11 @@ impl Vault {
         }
         let event = Self::with_reason(event, errand, Some(&fetched.keys));
         let receipt = self.log.record(event, fetched.grant.clone()).await?;
-        match answer(catalogue, &fetched, &plan, &receipt, act) {
+        match answer(catalogue, fetched, &plan, &receipt, act) {
             Ok(fields) => Ok(GuestAnswer {
                 guest_id: fetched.guest,
                 version: fetched.version,
-                status: fetched.status,
+                status: fetched.status.clone(),
                 fields,
                 audit: AuditAnswer {
                     entry_id: receipt.entry(),
@@ -151,6 +175,21 @@ impl Vault {
         act: Act,
         policy: &Arc<Snapshot>,
     ) -> Result<Fetched, GuestError> {
+        match self.look(errand, guest, wanted, act, policy).await? {
+            Looked::Seen(fetched) => Ok(*fetched),
+            Looked::Refused(event, error) => self.refuse(*event, error).await,
+        }
+    }
+
+    /// The same; a refusal is the caller's to record.
+    pub(super) async fn look(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        wanted: &[FieldIndex],
+        act: Act,
+        policy: &Arc<Snapshot>,
+    ) -> Result<Looked, GuestError> {
         let catalogue = policy.catalogue();
         let wanted: FieldSet = if wanted.is_empty() {
             catalogue.iter().map(|(at, _)| at).collect()
@@ -168,10 +207,10 @@ impl Vault {
             Action::Read,
             &wanted,
         ) else {
-            return self.refuse(event, GuestError::Forbidden).await;
+            return Ok(refused(event, GuestError::Forbidden));
         };
         if let Err(exceeded) = self.spend(errand, guest, act) {
-            return self.refuse(event, exceeded.into()).await;
+            return Ok(refused(event, exceeded.into()));
         }
         let columns = grant.columns();
         let mut categories: Vec<Category> = columns
@@ -196,22 +235,22 @@ impl Vault {
         .await?;
         let keys = self.completed(keys, catalogue, &lines, &categories).await?;
         let Some(head) = lines.iter().find(|l| l.part() == Some(Part::Guest)) else {
-            return self.refuse(event, GuestError::NotFound).await;
+            return Ok(refused(event, GuestError::NotFound));
         };
         event.subject = Some(self.subject(guest, Some(&keys)));
         let (version, status) = (head.version, head.word.clone());
         match (status.as_str(), head.id) {
             ("merged", Some(survivor)) => {
-                return self.refuse(event, GuestError::Moved(GuestId(survivor))).await;
+                return Ok(refused(event, GuestError::Moved(GuestId(survivor))));
             }
-            ("erased", _) => return self.refuse(event, GuestError::Gone).await,
+            ("erased", _) => return Ok(refused(event, GuestError::Gone)),
             _ => {}
         }
         // Without the guest's audit key the log could not say about whom the look was, nor keep its reason.
         let named = event.subject.is_some_and(|subject| subject.pseudonym.is_some());
         let Some(stays) = Self::open_stays(guest, &lines, &keys).ok().filter(|_| named) else {
             event.act = Act::DamageFound;
-            return self.refuse(event, GuestError::Damaged).await;
+            return Ok(refused(event, GuestError::Damaged));
         };
         let facts = Facts {
             stay: self.stay_state(errand, &stays),
@@ -220,11 +259,11 @@ impl Vault {
         };
         let grant = grant.narrow(&facts);
         if !grant.visible() {
-            return self.refuse(event, GuestError::NotFound).await;
+            return Ok(refused(event, GuestError::NotFound));
         }
         let here = |stay: &Stay| self.properties.within(&stay.property, &errand.property);
         let stays = stays.into_iter().filter(here).collect();
-        Ok(Fetched {
+        Ok(Looked::Seen(Box::new(Fetched {
             guest,
             version,
             status,
@@ -232,8 +271,9 @@ impl Vault {
             stays,
             keys,
             grant,
+            facts,
             handles: Handles::new(self, errand, guest),
-        })
+        })))
     }
 
     /// Counts the look against the caller's access budget.

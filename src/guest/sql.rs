@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub use write::NewValue;
-use write::{tokens_insert, values_upsert};
+use write::{stay_index_insert, tokens_insert, values_upsert};
 
 statements! {
     SOURCE_FIND = "SELECT guest_id, record_id FROM source_record WHERE token = $1";
@@ -64,6 +64,17 @@ statements! {
                      FROM consent
                      WHERE evidence IS NOT NULL AND (guest_id, consent_id, purpose) > ($1, $2, $3)
                      ORDER BY guest_id, consent_id, purpose LIMIT $4";
+    COMPOUND_PARTS = "SELECT guest_id, record_id, field, version, sealed FROM field_value
+                      WHERE guest_id = $1 AND field IN ('birth_date', 'name.full', 'name.given', 'name.native',
+                          'name.surname', 'name.surname2', 'phones', 'postal_addresses')";
+    STAY_HOLDERS = "SELECT DISTINCT i.guest_id, s.property FROM stay_index i
+                    JOIN stay s ON s.guest_id = i.guest_id AND s.stay_token = i.stay_token
+                    JOIN guest g ON g.guest_id = i.guest_id
+                    WHERE g.status = 'active' AND i.token = $1 ORDER BY i.guest_id LIMIT $2";
+    STAY_DAY = "SELECT DISTINCT i.guest_id FROM stay_index i JOIN guest g ON g.guest_id = i.guest_id
+                WHERE g.status = 'active' AND i.token IN ($1, $2) AND i.guest_id > $3
+                ORDER BY i.guest_id LIMIT $4";
+    STAY_INDEX_DELETE = "DELETE FROM stay_index WHERE guest_id = $1 AND stay_token = $2";
     IDEMPOTENT_FIND = "SELECT body_mac, status, answer FROM idempotency
                        WHERE principal = $1 AND key_mac = $2 AND expires_at > $3";
     IDEMPOTENT_INSERT = "INSERT INTO idempotency (principal, key_mac, body_mac, status, answer, expires_at)
@@ -304,6 +315,33 @@ impl Conn {
         }))
     }
 
+    /// Which guests have a stay of this token, and where.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn stay_holders(
+        &mut self,
+        token: &[u8; 16],
+        most: i64,
+    ) -> Result<Vec<(Uuid, String)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(STAY_HOLDERS).bind(&token[..]).bind(most).fetch_all(c).await?))
+    }
+
+    /// The guests with a stay of one of these tokens, by id, after this one.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn stay_day(
+        &mut self,
+        [one, other]: [[u8; 16]; 2],
+        after: Uuid,
+        most: i64,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        Ok(on!(self, c => {
+            sqlx::query_scalar(STAY_DAY).bind(one.to_vec()).bind(other.to_vec()).bind(after).bind(most).fetch_all(c).await?
+        }))
+    }
+
     /// Version, status and survivor of a guest.
     ///
     /// # Errors
@@ -475,6 +513,7 @@ pub fn built_statements() -> Vec<(String, String)> {
     for size in [1, 2, 4, 8, 16] {
         all.push((format!("values {size}"), values_upsert(size)));
         all.push((format!("tokens {size}"), tokens_insert(size)));
+        all.push((format!("stay index {size}"), stay_index_insert(size)));
     }
     all
 }

@@ -138,18 +138,19 @@ impl Vault {
             version,
             sealed: sealed.into_bytes(),
         };
-        Ok(change
+        change
             .tx
             .upsert_stay(&row, record, micros(self.clock.now()))
+            .await?;
+        let tokens = self.stay_tokens(&stay);
+        Ok(change
+            .tx
+            .set_stay_index(guest, token, version == 1, &tokens)
             .await?)
     }
 
     fn stay_token(&self, property: &PropertyCode, reservation: &str) -> Uuid {
-        Uuid::from_bytes(
-            self.keys
-                .index_key()
-                .token("reservation", format!("{property}\u{1f}{reservation}").as_bytes()),
-        )
+        Uuid::from_bytes(self.reservation_token(property, reservation))
     }
 
     /// Opens stays for the vault's own use: they decide, and are shown only under a grant.

@@ -113,6 +113,7 @@ impl Vault {
             GuestError::Stale => "stale",
             GuestError::ReasonRequired => "reason_required",
             GuestError::Budget(_) => "budget",
+            GuestError::BadQuestion { .. } => "invalid",
             GuestError::Damaged => "damaged",
             _ => "failed",
         };

@@ -186,6 +186,8 @@ pub enum Right {
     ManageNotices,
     /// Write stay links.
     ManageStays,
+    /// See who arrives, stays and leaves on a day; each guest still in the role's own view.
+    ListStays,
     /// Leave a write-only note for a steward.
     WriteObservation,
     /// Import many records at once.
@@ -194,7 +196,7 @@ pub enum Right {
 
 impl Right {
     /// All rights, in the order of [`Right::index`].
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ReadAudit,
         Self::ReadOwnActions,
         Self::ReadAccessReport,
@@ -209,6 +211,7 @@ impl Right {
         Self::CheckConsent,
         Self::ManageNotices,
         Self::ManageStays,
+        Self::ListStays,
         Self::WriteObservation,
         Self::Import,
     ];
@@ -240,6 +243,7 @@ impl Right {
             Self::CheckConsent => "check_consent",
             Self::ManageNotices => "manage_notices",
             Self::ManageStays => "manage_stays",
+            Self::ListStays => "list_stays",
             Self::WriteObservation => "write_observation",
             Self::Import => "import",
         }

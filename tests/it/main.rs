@@ -13,6 +13,7 @@ mod guests;
 mod hostile;
 mod house;
 mod keys;
+mod lookups;
 mod lost;
 mod matrix;
 mod migrations;

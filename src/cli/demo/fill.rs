@@ -46,6 +46,8 @@ pub(super) async fn fill(vault: &Vault, guests: u64, quiet: bool) -> Result<Fill
         report: Some(report.clone()),
         rejects: None,
         json: quiet,
+        mapping: None,
+        suggest_mapping: false,
     };
     let summary = import::into_vault(vault, &arguments).await?;
     let shown = shown(&report).map_err(DemoError::Invent)?;

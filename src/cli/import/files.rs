@@ -6,11 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{connect::ndjson::Lines, crypto::sha256};
+use crate::{
+    connect::{csv::Mapping, ndjson::Lines},
+    crypto::sha256,
+};
 
-use super::{Import, ImportError, Sink};
+use super::{Format, Import, ImportError, Sink, reader::Reader};
 
-/// A file as it was when the import began: another time of change, size, place or property makes another one.
+/// A file as it was when the import began: another time of change, size, place, format,
+/// mapping or property makes another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId([u8; 32]);
 
@@ -52,14 +56,14 @@ impl Source {
 }
 
 /// Looks at all files before the first record is taken, so that a wrong name costs nothing.
-pub(super) fn open(arguments: &Import) -> Result<Vec<Source>, ImportError> {
+pub(super) fn open(arguments: &Import, mapping: Option<&Mapping>) -> Result<Vec<Source>, ImportError> {
     let outputs: Vec<_> = [&arguments.report, &arguments.rejects]
         .into_iter()
         .flatten()
         .collect();
     let mut sources = Vec::with_capacity(arguments.files.len());
     for path in &arguments.files {
-        let source = source(path, arguments).map_err(|error| ImportError::Read {
+        let source = source(path, arguments, mapping).map_err(|error| ImportError::Read {
             file: path.clone(),
             error,
         })?;
@@ -80,7 +84,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-fn source(path: &Path, arguments: &Import) -> io::Result<Source> {
+fn source(path: &Path, arguments: &Import, mapping: Option<&Mapping>) -> io::Result<Source> {
     let place = path.canonicalize()?;
     let file = File::open(path)?;
     let about = file.metadata()?;
@@ -91,8 +95,9 @@ fn source(path: &Path, arguments: &Import) -> io::Result<Source> {
     Lines::new(BufReader::new(file))?;
     let property = arguments.property.as_ref().map_or("", |code| code.as_str());
     let name = format!(
-        "{}\0{}\0{:?}\0{property}",
+        "{}\0{:?}\0{mapping:?}\0{}\0{:?}\0{property}",
         place.display(),
+        arguments.format,
         about.len(),
         about.modified()?
     );
@@ -107,12 +112,16 @@ fn source(path: &Path, arguments: &Import) -> io::Result<Source> {
 }
 
 /// Asks how far an earlier run came.
-pub(super) async fn find_progress(sources: &mut [Source], sink: &mut impl Sink) -> Result<(), ImportError> {
+pub(super) async fn find_progress(
+    sources: &mut [Source],
+    sink: &mut impl Sink,
+    format: (Format, Option<&Mapping>),
+) -> Result<(), ImportError> {
     for source in sources {
         let done = sink.done(&source.id).await;
         source.done_lines = done.map_err(|error| ImportError::Sink { error, records: 0 })?;
         if source.done_lines > 0 {
-            pass_over(source).map_err(|error| ImportError::Read {
+            pass_over(source, format).map_err(|error| ImportError::Read {
                 file: source.path.clone(),
                 error,
             })?;
@@ -121,8 +130,8 @@ pub(super) async fn find_progress(sources: &mut [Source], sink: &mut impl Sink) 
     Ok(())
 }
 
-fn pass_over(source: &mut Source) -> io::Result<()> {
-    let mut lines = Lines::new(BufReader::new(source.file()?))?;
+fn pass_over(source: &mut Source, (format, mapping): (Format, Option<&Mapping>)) -> io::Result<()> {
+    let mut lines = Reader::open(source.file()?, format, mapping)?;
     source.done_records = lines.skip_to(source.done_lines)?;
     source.done_bytes = lines.read_bytes();
     Ok(())

@@ -6,6 +6,7 @@
 mod command;
 mod files;
 mod outputs;
+mod reader;
 mod screen;
 mod sink;
 mod summary;
@@ -13,17 +14,25 @@ mod summary;
 mod tests;
 mod vault_sink;
 
-use std::{io::BufReader, path::PathBuf};
+use std::{
+    fs,
+    io::{self, BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, ValueEnum};
 
 use crate::{
     base::{PropertyCode, Purpose},
-    connect::ndjson::{Line, Lines, RecordLine},
+    connect::{
+        csv::{Mapping, suggest},
+        ndjson::{Line, RecordLine},
+    },
 };
 
 use files::Source;
 use outputs::{Outputs, Reported};
+use reader::Reader;
 use screen::Screen;
 
 pub use command::{CommandError, execute, into_vault};
@@ -51,6 +60,12 @@ pub struct Import {
     /// What the records are imported for. The default covers every category of a guest's data.
     #[arg(long, default_value = PURPOSE)]
     pub purpose: Purpose,
+    /// For `csv`: the file that says which column is which field.
+    #[arg(long, value_name = "M.toml")]
+    pub mapping: Option<PathBuf>,
+    /// For `csv`: guesses a mapping from the header of the first file, prints it, and imports nothing.
+    #[arg(long)]
+    pub suggest_mapping: bool,
     /// The files, read one after the other.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -73,6 +88,18 @@ pub struct Import {
 pub enum Format {
     /// One record a line, as JSON.
     Ndjson,
+    /// Oracle OPERA Cloud: profiles and reservations.
+    Ohip,
+    /// Cloudbeds: guest profiles.
+    Cloudbeds,
+    /// AlpineBits (OTA XML): guest requests.
+    Alpinebits,
+    /// Mews: customers and identity documents.
+    Mews,
+    /// Apaleo: reservations.
+    Apaleo,
+    /// A table, with a mapping file.
+    Csv,
 }
 
 /// Why an import stopped. What was imported until then stays; the same command goes on from there.
@@ -94,6 +121,9 @@ pub enum ImportError {
         /// Why.
         error: std::io::Error,
     },
+    /// The mapping file is missing or wrong.
+    #[error("{0}")]
+    Mapping(String),
     /// A report would overwrite what is imported.
     #[error("{}: is imported and cannot be written as well; name another file", .0.display())]
     Same(PathBuf),
@@ -114,8 +144,42 @@ impl ImportError {
     /// Whether the arguments were wrong (exit status 2) rather than that something failed (1).
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Same(_))
+        matches!(self, Self::Same(_) | Self::Mapping(_))
     }
+}
+
+/// The mapping that the arguments name.
+fn mapping(arguments: &Import) -> Result<Option<Mapping>, ImportError> {
+    match (&arguments.mapping, arguments.format) {
+        (Some(path), Format::Csv) => {
+            let told = |problem: String| ImportError::Mapping(format!("{}: {problem}", path.display()));
+            let text = fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
+            Mapping::read(&text).map(Some).map_err(told)
+        }
+        (None, Format::Csv) => Err(ImportError::Mapping(
+            "csv needs --mapping; --suggest-mapping guesses one from the header".to_owned(),
+        )),
+        (Some(_), _) => Err(ImportError::Mapping("--mapping is for --format csv".to_owned())),
+        (None, _) => Ok(None),
+    }
+}
+
+/// A mapping guessed from the header of a table, to be read and mended.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn suggest_mapping(file: &Path) -> Result<String, ImportError> {
+    let header = || {
+        let mut header = Vec::new();
+        BufReader::new(fs::File::open(file)?.take(64 * 1024)).read_until(b'\n', &mut header)?;
+        String::from_utf8(header)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8; save it as UTF-8"))
+    };
+    let header = header().map_err(|error| ImportError::Read {
+        file: file.to_owned(),
+        error,
+    })?;
+    Ok(suggest(&header))
 }
 
 /// Imports the files into the sink and tells what became of the records.
@@ -123,15 +187,17 @@ impl ImportError {
 /// # Errors
 /// When a file cannot be read or written, or the vault stops taking records.
 pub async fn run(arguments: &Import, sink: &mut impl Sink) -> Result<Summary, ImportError> {
-    let mut sources = files::open(arguments)?;
+    let mapping = mapping(arguments)?;
+    let mut sources = files::open(arguments, mapping.as_ref())?;
     if !arguments.dry_run {
-        files::find_progress(&mut sources, sink).await?;
+        files::find_progress(&mut sources, sink, (arguments.format, mapping.as_ref())).await?;
     }
     let outputs = outputs::open(arguments, &mut sources)?;
     let summary = Summary::new(arguments, &sources);
     let screen = Screen::new(&sources, arguments.json);
     let mut import = Running {
         arguments,
+        mapping,
         sink,
         outputs,
         summary,
@@ -147,6 +213,7 @@ pub async fn run(arguments: &Import, sink: &mut impl Sink) -> Result<Summary, Im
 /// An import under way.
 struct Running<'a, S> {
     arguments: &'a Import,
+    mapping: Option<Mapping>,
     sink: &'a mut S,
     outputs: Outputs,
     summary: Summary,
@@ -161,11 +228,22 @@ impl<S: Sink> Running<'_, S> {
             error,
         };
         let file = source.file().map_err(read)?;
-        let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, file)).map_err(read)?;
+        let mut lines = Reader::open(file, self.arguments.format, self.mapping.as_ref()).map_err(read)?;
         lines.skip_to(source.done_lines).map_err(read)?;
         loop {
             let batch = next_batch(&mut lines).map_err(read)?;
-            let Some(last) = batch.last() else { return Ok(()) };
+            let Some(last) = batch.last() else {
+                let left = lines.left();
+                for (alarm, count) in &left.alarms {
+                    tracing::error!(
+                        alarm,
+                        count,
+                        "a source sends what must not be kept; it was dropped"
+                    );
+                }
+                self.summary.left.merge(left);
+                return Ok(());
+            };
             let (number, read_bytes) = (last.number, last.read_bytes);
             self.batch(source, batch).await?;
             if self.arguments.dry_run {
@@ -256,7 +334,7 @@ impl<S: Sink> Running<'_, S> {
     }
 }
 
-fn next_batch<R: std::io::BufRead>(lines: &mut Lines<R>) -> std::io::Result<Vec<Line>> {
+fn next_batch(lines: &mut Reader) -> io::Result<Vec<Line>> {
     let mut batch = Vec::new();
     let mut bytes = 0;
     while batch.len() < BATCH_RECORDS && bytes < BATCH_BYTES {

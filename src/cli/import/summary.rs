@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, io, io::Write};
 
 use serde_json::json;
 
+use crate::connect::records::Left;
+
 use super::{Import, Put, files::Source, outputs::Reported};
 
 /// The numbers of one import.
@@ -23,6 +25,8 @@ pub struct Summary {
     pub refused: u64,
     /// Records that are in, but not with all their values.
     pub partial: u64,
+    /// What of the files no field takes, and what somebody must look at.
+    pub left: Left,
 }
 
 impl Summary {
@@ -75,6 +79,8 @@ impl Summary {
             "outcomes": self.outcomes,
             "refused": self.refused,
             "partial": self.partial,
+            "unmapped": self.left.unmapped,
+            "alarms": self.left.alarms,
         });
         writeln!(out, "{line}")
     }
@@ -110,6 +116,18 @@ impl Summary {
         }
         if self.refused > 0 {
             writeln!(out, "  {:<9}{:>9}  not taken", "refused", self.refused)?;
+        }
+        for (alarm, count) in &self.left.alarms {
+            writeln!(
+                out,
+                "  ALARM {count:>9}  {alarm}: dropped; find out why the source sends it"
+            )?;
+        }
+        if !self.left.unmapped.is_empty() {
+            writeln!(out, "  not taken from the payloads, by place:")?;
+            for (place, count) in &self.left.unmapped {
+                writeln!(out, "  {count:>15}  {place}")?;
+            }
         }
         Ok(())
     }

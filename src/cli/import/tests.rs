@@ -109,6 +109,8 @@ impl Bench {
             property: "LIS01".parse().ok(),
             purpose: PURPOSE.parse().unwrap(),
             files: paths,
+            mapping: None,
+            suggest_mapping: false,
             dry_run: false,
             report: Some(path("report.csv")),
             rejects: Some(path("rejects.ndjson")),

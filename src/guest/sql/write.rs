@@ -4,9 +4,9 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
-    FIELD_DELETE, FIELD_HEADS, GUEST_INSERT, GUEST_MANAGER, GUEST_TOUCH, IDEMPOTENT_INSERT, IDEMPOTENT_SWEEP,
-    IMPORT_SET, RECORD_UPSERT, SOURCE_INSERT, STAY_UPSERT, STAY_VERSION, StayRow, TOKENS_DELETE,
-    placeholders,
+    COMPOUND_PARTS, FIELD_DELETE, FIELD_HEADS, GUEST_INSERT, GUEST_MANAGER, GUEST_TOUCH, IDEMPOTENT_INSERT,
+    IDEMPOTENT_SWEEP, IMPORT_SET, RECORD_UPSERT, SOURCE_INSERT, STAY_INDEX_DELETE, STAY_UPSERT, STAY_VERSION,
+    StayRow, TOKENS_DELETE, ValueRow, placeholders,
 };
 use crate::{
     base::{GuestId, PropertyCode, RecordId, micros},
@@ -206,6 +206,43 @@ impl Tx {
         Ok(())
     }
 
+    /// The stored values that pairs for look-ups are made of.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn compound_parts(&mut self, guest: GuestId) -> Result<Vec<ValueRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(COMPOUND_PARTS).bind(guest.0).fetch_all(c).await?))
+    }
+
+    /// Replaces the tokens that a stay is found by.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn set_stay_index(
+        &mut self,
+        guest: GuestId,
+        stay: Uuid,
+        is_new: bool,
+        tokens: &[[u8; 16]],
+    ) -> Result<(), StoreError> {
+        if !is_new {
+            on!(self, c => { sqlx::query(STAY_INDEX_DELETE).bind(guest.0).bind(stay).execute(c).await?; });
+        }
+        let mut rest = tokens;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(1 << rest.len().ilog2().min(4));
+            rest = later;
+            on!(self, c => {
+                let mut query = sqlx::query(AssertSqlSafe(stay_index_insert(now.len())));
+                for token in now {
+                    query = query.bind(token.to_vec()).bind(guest.0).bind(stay);
+                }
+                query.execute(c).await?;
+            });
+        }
+        Ok(())
+    }
+
     /// The version of a stay, 0 when there is none.
     ///
     /// # Errors
@@ -314,5 +351,12 @@ pub(super) fn tokens_insert(count: usize) -> String {
     let mut sql = String::from("INSERT INTO blind_index (token, guest_id, record_id, field) VALUES ");
     rows(&mut sql, count, 4);
     sql.push_str(" ON CONFLICT (token, guest_id, record_id, field) DO NOTHING");
+    sql
+}
+
+pub(super) fn stay_index_insert(count: usize) -> String {
+    let mut sql = String::from("INSERT INTO stay_index (token, guest_id, stay_token) VALUES ");
+    rows(&mut sql, count, 3);
+    sql.push_str(" ON CONFLICT (token, guest_id, stay_token) DO NOTHING");
     sql
 }

@@ -1,0 +1,712 @@
+//! Tables with a mapping file: which column says which field. A guess of the mapping can be made from the header.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead},
+};
+
+use chrono::NaiveDate;
+use csv::{ByteRecord, Reader, ReaderBuilder};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    json::Broken,
+    metered::Metered,
+    payload::{Node, Payload},
+    told::{Connector, Outcome, Told},
+    values,
+};
+
+/// The largest row, in bytes.
+const MAX_ROW: usize = 1024 * 1024;
+
+/// A mapping file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mapping {
+    /// The code of the system whose words these are.
+    pub source_system: String,
+    /// The column with the system's own id of the person.
+    pub id: String,
+    /// The column that says when a row was changed last.
+    #[serde(default)]
+    pub observed_at: Option<String>,
+    /// What stands between columns.
+    #[serde(default = "comma")]
+    pub delimiter: char,
+    /// How days are written, as `%d.%m.%Y`; `2026-03-04` is always understood.
+    #[serde(default)]
+    pub date_format: Option<String>,
+    /// Which column says what: `name.surname`, `phones`, `phones[mobile]`, `postal_addresses.city`,
+    /// `memberships[CLUB]`, `id_documents[passport]`, `stays.arrival`, `consents.marketing_direct`, `-` for nothing.
+    pub columns: BTreeMap<String, String>,
+    /// What codes of a column mean: `[values."Sex"]`, `"1" = "male"`.
+    #[serde(default)]
+    pub values: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+const fn comma() -> char {
+    ','
+}
+
+impl Mapping {
+    /// Reads a mapping file.
+    ///
+    /// # Errors
+    /// With what is wrong in it.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let mapping: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        if !mapping.delimiter.is_ascii() {
+            return Err("delimiter: must be one of the ASCII characters".to_owned());
+        }
+        if let Some((column, target)) = mapping
+            .columns
+            .iter()
+            .find(|(_, target)| Target::of(target).is_none())
+        {
+            return Err(format!(
+                "columns: {column}: {target} is no place that a column can go to"
+            ));
+        }
+        Ok(mapping)
+    }
+
+    fn delimiter_byte(&self) -> u8 {
+        u8::try_from(self.delimiter).unwrap_or(b',')
+    }
+}
+
+/// The rows of a table, each as an object by the names of the header.
+pub struct Rows<R> {
+    reader: Reader<Metered<R>>,
+    header: Vec<String>,
+    record: ByteRecord,
+}
+
+impl<R: BufRead> Rows<R> {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// When the header cannot be read, or lacks a column that the mapping names.
+    pub fn new(from: R, mapping: &Mapping) -> io::Result<Self> {
+        let mut reader = ReaderBuilder::new()
+            .delimiter(mapping.delimiter_byte())
+            .flexible(true)
+            .from_reader(Metered::new(from, MAX_ROW));
+        let wrong = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
+        let record = reader.byte_headers().map_err(io_error)?.clone();
+        let mut header: Vec<String> = Vec::new();
+        for (at, name) in record.iter().enumerate() {
+            let name = std::str::from_utf8(name)
+                .map_err(|_| wrong("it is not UTF-8; save it as UTF-8".to_owned()))?;
+            let name = if at == 0 {
+                name.trim_start_matches('\u{feff}')
+            } else {
+                name
+            };
+            let again = header.iter().filter(|known| *known == name.trim()).count();
+            let name = name.trim().to_owned();
+            header.push(if again > 0 {
+                format!("{name} {}", again + 1)
+            } else {
+                name
+            });
+        }
+        let named = mapping
+            .columns
+            .keys()
+            .chain([&mapping.id])
+            .chain(mapping.observed_at.iter());
+        if let Some(missing) = named.into_iter().find(|name| !header.contains(name)) {
+            return Err(wrong(format!(
+                "it has no column {missing}, which the mapping names"
+            )));
+        }
+        Ok(Self {
+            reader,
+            header,
+            record: ByteRecord::new(),
+        })
+    }
+
+    /// How many bytes are read.
+    #[must_use]
+    pub fn read_bytes(&self) -> u64 {
+        self.reader.position().byte()
+    }
+
+    /// The next row.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn next_row(&mut self) -> io::Result<Option<Result<Value, Broken>>> {
+        self.reader.get_mut().allow(MAX_ROW);
+        if !self.reader.read_byte_record(&mut self.record).map_err(io_error)? {
+            return Ok(None);
+        }
+        let mut row = Map::new();
+        for (at, cell) in self.record.iter().enumerate() {
+            let Ok(cell) = std::str::from_utf8(cell) else {
+                return Ok(Some(Err(Broken::NotJson)));
+            };
+            let name = self
+                .header
+                .get(at)
+                .cloned()
+                .unwrap_or_else(|| "column without a name".to_owned());
+            row.insert(name, cell.into());
+        }
+        Ok(Some(Ok(row.into())))
+    }
+}
+
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        _ => io::Error::new(io::ErrorKind::InvalidData, "it is no table that can be read"),
+    }
+}
+
+/// Where a column goes: a list with a fixed word, or a path.
+struct Target<'m> {
+    head: &'m str,
+    word: Option<&'m str>,
+    member: Option<&'m str>,
+}
+
+impl<'m> Target<'m> {
+    fn of(text: &'m str) -> Option<Self> {
+        let (place, word) = match text.split_once('[') {
+            Some((place, word)) => (place, Some(word.strip_suffix(']')?)),
+            None => (text, None),
+        };
+        let fits =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.' | '-' | ':');
+        if place.is_empty() || !place.chars().all(fits) {
+            return None;
+        }
+        const OBJECTS: [&str; 5] = [
+            "postal_addresses",
+            "id_documents",
+            "memberships",
+            "stays",
+            "consents",
+        ];
+        let (head, member) = match place.split_once('.') {
+            Some((head, member)) if OBJECTS.contains(&head) => (head, Some(member)),
+            _ => (place, None),
+        };
+        Some(Self { head, word, member })
+    }
+}
+
+/// Maps rows by a mapping file.
+pub struct Table {
+    mapping: Mapping,
+}
+
+impl Table {
+    /// A connector for tables of this mapping.
+    #[must_use]
+    pub const fn new(mapping: Mapping) -> Self {
+        Self { mapping }
+    }
+
+    /// A cell, in the words of the vault.
+    fn cell(&self, node: Node<'_>, column: &str) -> Option<String> {
+        let text = node.member(column).text()?;
+        let codes = self.mapping.values.get(column);
+        Some(codes.and_then(|codes| codes.get(&text)).cloned().unwrap_or(text))
+    }
+
+    fn day(&self, text: &str) -> Option<String> {
+        let format = self.mapping.date_format.as_deref();
+        let own = format.and_then(|format| NaiveDate::parse_from_str(text, format).ok());
+        own.map(|day| day.to_string()).or_else(|| values::day(text))
+    }
+}
+
+/// Objects that several columns make together.
+#[derive(Default)]
+struct Parts {
+    address: Map<String, Value>,
+    document: Map<String, Value>,
+    membership: Map<String, Value>,
+    stay: Map<String, Value>,
+}
+
+impl Connector for Table {
+    fn source(&self) -> &str {
+        &self.mapping.source_system
+    }
+
+    fn take(&mut self, payload: &Payload) -> Outcome {
+        let node = payload.node();
+        let mut outcome = Outcome::default();
+        let Some(id) = node.member(&self.mapping.id).text() else {
+            outcome.refused.push("the row has no id");
+            return outcome;
+        };
+        let mut told = Told::of(id);
+        let observed = self
+            .mapping
+            .observed_at
+            .as_ref()
+            .and_then(|column| node.member(column).text());
+        told.observed_at = observed
+            .as_deref()
+            .and_then(|text| values::moment(text).or_else(|| Some(format!("{}T00:00:00Z", self.day(text)?))));
+        let mut parts = Parts::default();
+        for (column, target) in &self.mapping.columns {
+            let Some(target) = Target::of(target) else {
+                continue;
+            };
+            if target.head == "-" {
+                node.member(column).take();
+            } else if let Some(text) = self.cell(node, column) {
+                self.say(&mut told, &mut parts, &target, text);
+            }
+        }
+        told.add("postal_addresses", parts.address.into());
+        if parts.document.contains_key("number") {
+            parts.document.entry("type").or_insert_with(|| "other".into());
+            told.add("id_documents", parts.document.into());
+        }
+        if parts.membership.contains_key("number") {
+            told.add("memberships", parts.membership.into());
+        }
+        parts.stay.entry("status").or_insert_with(|| "confirmed".into());
+        told.stay(parts.stay.into());
+        outcome.told.push(told);
+        outcome
+    }
+}
+
+impl Table {
+    fn say(&self, told: &mut Told, parts: &mut Parts, target: &Target<'_>, text: String) {
+        let is_day = |member: &str| {
+            ["_on", "_at", "_date", "arrival", "departure"]
+                .into_iter()
+                .any(|end| member.ends_with(end))
+        };
+        let plain = |member: &str| -> Value {
+            if is_day(member) {
+                self.day(&text).unwrap_or_else(|| text.clone()).into()
+            } else {
+                text.as_str().into()
+            }
+        };
+        match (target.head, target.member) {
+            ("phones", _) => told.add("phones", json!({"number": text, "kind": target.word})),
+            ("emails", _) => told.add("emails", json!({"address": text, "kind": target.word})),
+            ("postal_addresses", Some("lines")) => {
+                let lines = parts.address.entry("lines").or_insert_with(|| json!([]));
+                if let Value::Array(lines) = lines {
+                    lines.push(text.into());
+                }
+            }
+            ("postal_addresses", Some(member)) => {
+                parts.address.insert(member.to_owned(), text.into());
+            }
+            ("id_documents", member) => {
+                if let Some(kind) = target.word {
+                    parts.document.insert("type".to_owned(), kind.into());
+                }
+                let member = member.unwrap_or("number");
+                parts.document.insert(member.to_owned(), plain(member));
+            }
+            ("memberships", member) => {
+                if let Some(program) = target.word {
+                    parts.membership.insert("program".to_owned(), program.into());
+                }
+                let member = member.unwrap_or("number");
+                parts.membership.insert(member.to_owned(), plain(member));
+            }
+            ("stays", Some(member)) => {
+                let value = match member {
+                    "status" => values::stay_status(&text).unwrap_or("tentative").into(),
+                    "channel" | "purpose" => values::code(&text).into(),
+                    _ => plain(member),
+                };
+                parts.stay.insert(member.to_owned(), value);
+            }
+            ("consents", Some(purpose)) => match text.to_lowercase().as_str() {
+                "1" | "y" | "yes" | "true" | "ja" | "oui" | "si" | "sí" | "sim" | "x" | "是" => {
+                    told.consent(purpose, true, "pms");
+                }
+                "0" | "n" | "no" | "false" | "nein" | "non" | "não" | "nao" | "否" => {
+                    told.consent(purpose, false, "pms");
+                }
+                _ => {}
+            },
+            ("external_ids", _) => told.add(
+                "external_ids",
+                json!({"system": target.word.unwrap_or("pms"), "value": text}),
+            ),
+            ("tax_invoice", _) => told.add("tax_invoice", json!({ "tax_id": text })),
+            ("organisation", _) => told.say("organisation", Some(json!({ "name": text }))),
+            ("name.native", _) => told.say("name.native", Some(json!({ "value": text }))),
+            ("notes" | "special_needs", _) => told.add(target.head, json!({ "text": text })),
+            ("vehicle_plates" | "diet" | "interests", _) => {
+                for word in text
+                    .split([',', ';'])
+                    .map(str::trim)
+                    .filter(|word| !word.is_empty())
+                {
+                    told.add(target.head, word.into());
+                }
+            }
+            ("preferences.smoking", _) => {
+                let smokes = !matches!(
+                    text.to_lowercase().as_str(),
+                    "0" | "n" | "no" | "ns" | "false" | "nein"
+                );
+                told.say("preferences.smoking", Some(smokes));
+            }
+            (path, _) => told.say(path, Some(plain(path))),
+        }
+    }
+}
+
+/// What columns are called, by where they go.
+const NAMES: &[(&str, &[&str])] = &[
+    (
+        "name.surname",
+        &[
+            "surname",
+            "lastname",
+            "familyname",
+            "nachname",
+            "apellido",
+            "apellidos",
+            "nom",
+            "cognome",
+            "apelido",
+            "sobrenome",
+            "xing",
+        ],
+    ),
+    (
+        "name.given",
+        &[
+            "firstname",
+            "givenname",
+            "forename",
+            "vorname",
+            "nombre",
+            "prenom",
+            "nome",
+            "ming",
+        ],
+    ),
+    (
+        "name.full",
+        &[
+            "name",
+            "fullname",
+            "guestname",
+            "guest",
+            "gast",
+            "hospede",
+            "xingming",
+        ],
+    ),
+    (
+        "name.prefix",
+        &["title", "salutation", "anrede", "prefix", "civilite"],
+    ),
+    (
+        "gender",
+        &["gender", "sex", "geschlecht", "sexo", "sexe", "xingbie"],
+    ),
+    (
+        "birth_date",
+        &[
+            "birthdate",
+            "birthday",
+            "dateofbirth",
+            "dob",
+            "geburtsdatum",
+            "fechanacimiento",
+            "datanascimento",
+        ],
+    ),
+    (
+        "nationality",
+        &[
+            "nationality",
+            "nation",
+            "nationalitat",
+            "nacionalidad",
+            "nacionalidade",
+            "nationalite",
+        ],
+    ),
+    (
+        "preferred_language",
+        &["language", "lang", "sprache", "idioma", "langue"],
+    ),
+    ("emails", &["email", "mail", "emailaddress", "correo"]),
+    (
+        "phones",
+        &[
+            "phone",
+            "telephone",
+            "phonenumber",
+            "tel",
+            "telefon",
+            "telefono",
+            "telefone",
+            "dianhua",
+        ],
+    ),
+    (
+        "phones[mobile]",
+        &[
+            "mobile",
+            "mobilephone",
+            "cell",
+            "cellphone",
+            "handy",
+            "movil",
+            "telemovel",
+            "phonemobile",
+            "shouji",
+        ],
+    ),
+    ("phones[fax]", &["fax"]),
+    (
+        "postal_addresses.lines",
+        &[
+            "address",
+            "address1",
+            "address2",
+            "street",
+            "strasse",
+            "direccion",
+            "morada",
+            "adresse",
+        ],
+    ),
+    (
+        "postal_addresses.city",
+        &["city", "town", "ort", "stadt", "ciudad", "cidade", "ville"],
+    ),
+    (
+        "postal_addresses.postal_code",
+        &[
+            "zip",
+            "zipcode",
+            "postcode",
+            "postalcode",
+            "plz",
+            "codigopostal",
+            "cp",
+        ],
+    ),
+    (
+        "postal_addresses.region",
+        &["state", "province", "region", "provincia"],
+    ),
+    (
+        "postal_addresses.country",
+        &["country", "countrycode", "land", "pais", "pays"],
+    ),
+    (
+        "id_documents[passport]",
+        &["passport", "passportnumber", "passportno", "reisepass"],
+    ),
+    (
+        "id_documents",
+        &[
+            "documentnumber",
+            "idnumber",
+            "docnumber",
+            "ausweis",
+            "dni",
+            "zhengjianhao",
+        ],
+    ),
+    ("id_documents.type", &["documenttype", "idtype", "doctype"]),
+    (
+        "id_documents.issuing_country",
+        &["documentcountry", "issuingcountry"],
+    ),
+    (
+        "id_documents.expires_on",
+        &["documentexpiry", "expirydate", "expirationdate"],
+    ),
+    (
+        "organisation",
+        &[
+            "company",
+            "firma",
+            "empresa",
+            "societe",
+            "organisation",
+            "organization",
+        ],
+    ),
+    (
+        "tax_invoice",
+        &["vat", "vatnumber", "taxid", "nif", "ustid", "vatid"],
+    ),
+    (
+        "memberships[CLUB]",
+        &[
+            "membership",
+            "membershipnumber",
+            "loyaltynumber",
+            "cardnumber",
+            "member",
+        ],
+    ),
+    ("memberships.tier", &["tier", "level", "status"]),
+    ("vip_code", &["vip", "vipcode"]),
+    (
+        "notes",
+        &[
+            "notes",
+            "note",
+            "comment",
+            "comments",
+            "remarks",
+            "bemerkung",
+            "observaciones",
+        ],
+    ),
+    (
+        "vehicle_plates",
+        &[
+            "licenceplate",
+            "licenseplate",
+            "carregistration",
+            "plate",
+            "kennzeichen",
+            "matricula",
+        ],
+    ),
+    (
+        "consents.marketing_direct",
+        &["newsletter", "optin", "marketing", "emailoptin"],
+    ),
+    (
+        "stays.reservation",
+        &[
+            "reservation",
+            "reservationnumber",
+            "bookingnumber",
+            "booking",
+            "confirmation",
+            "buchung",
+        ],
+    ),
+    (
+        "stays.arrival",
+        &[
+            "arrival",
+            "arrivaldate",
+            "checkin",
+            "anreise",
+            "llegada",
+            "chegada",
+        ],
+    ),
+    (
+        "stays.departure",
+        &[
+            "departure",
+            "departuredate",
+            "checkout",
+            "abreise",
+            "salida",
+            "partida",
+        ],
+    ),
+    ("stays.status", &["reservationstatus", "bookingstatus"]),
+    ("stays.channel", &["channel", "source", "kanal", "canal"]),
+];
+
+/// What the id may be called.
+const IDS: &[&str] = &[
+    "id",
+    "guestid",
+    "customerid",
+    "customerno",
+    "profileid",
+    "clientid",
+    "idcustomer",
+    "kundennummer",
+    "gastnummer",
+    "no",
+    "number",
+];
+
+/// A mapping guessed from the first line of a file, as a mapping file to be read and mended by a person.
+#[must_use]
+pub fn suggest(header: &str) -> String {
+    let header = header
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .next()
+        .unwrap_or_default();
+    let count = |c: &char| header.matches(*c).count();
+    let delimiter = [',', ';', '\t', '|'].into_iter().max_by_key(count).unwrap_or(',');
+    let mut reader = ReaderBuilder::new()
+        .delimiter(u8::try_from(delimiter).unwrap_or(b','))
+        .has_headers(false)
+        .from_reader(header.as_bytes());
+    let columns: Vec<String> = reader
+        .records()
+        .next()
+        .and_then(Result::ok)
+        .map(|record| record.iter().map(|name| name.trim().to_owned()).collect())
+        .unwrap_or_default();
+    let id = columns
+        .iter()
+        .find(|column| IDS.contains(&folded(column).as_str()));
+    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let mut text = String::from("# A guess from the header: read it, mend it, then import with --mapping.\n");
+    text.push_str("source_system = \"pms\"\n");
+    text.push_str(&match id {
+        Some(id) => format!("id = {}\n", quoted(id)),
+        None => "id = \"\"  # name the column with the system's own id of the person\n".to_owned(),
+    });
+    text.push_str(&format!(
+        "delimiter = {}\n# date_format = \"%d.%m.%Y\"\n\n[columns]\n",
+        quoted(&delimiter.to_string())
+    ));
+    for column in columns
+        .iter()
+        .filter(|column| Some(*column) != id && !column.is_empty())
+    {
+        let name = folded(column);
+        let target = NAMES
+            .iter()
+            .find(|(_, names)| names.contains(&name.as_str()))
+            .map(|(target, _)| *target);
+        match target {
+            Some(target) => text.push_str(&format!("{} = {}\n", quoted(column), quoted(target))),
+            None => text.push_str(&format!(
+                "# {} = \"-\"  # not recognised: what is it?\n",
+                quoted(column)
+            )),
+        }
+    }
+    if columns
+        .iter()
+        .any(|column| matches!(folded(column).as_str(), "gender" | "sex" | "geschlecht" | "sexo"))
+    {
+        text.push_str("\n# Systems number the sexes differently: say what the codes mean.\n# [values.\"Sex\"]\n# \"1\" = \"male\"\n# \"2\" = \"female\"\n");
+    }
+    text
+}
+
+fn folded(name: &str) -> String {
+    any_ascii::any_ascii(name)
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}

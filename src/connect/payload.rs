@@ -1,0 +1,198 @@
+//! One element of a payload, with a note of what was taken from it: the rest is reported.
+
+use std::{cell::RefCell, collections::HashSet, ptr};
+
+use serde_json::Value;
+
+/// An element as it came.
+pub struct Payload {
+    root: Value,
+    taken: RefCell<HashSet<*const Value>>,
+}
+
+impl Payload {
+    /// A payload of which nothing is taken yet.
+    #[must_use]
+    pub fn new(root: Value) -> Self {
+        Self {
+            root,
+            taken: RefCell::default(),
+        }
+    }
+
+    /// The element itself.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        &self.root
+    }
+
+    /// Its root.
+    #[must_use]
+    pub fn node(&self) -> Node<'_> {
+        Node {
+            value: Some(&self.root),
+            payload: self,
+        }
+    }
+
+    /// The places of all values that say something and were not taken; list positions are left out.
+    #[must_use]
+    pub fn left(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        self.walk("", &self.root, &mut left);
+        left
+    }
+
+    fn walk(&self, place: &str, value: &Value, left: &mut Vec<String>) {
+        if self.taken.borrow().contains(&ptr::from_ref(value)) {
+            return;
+        }
+        match value {
+            Value::Object(members) => {
+                for (key, member) in members {
+                    let dot = if place.is_empty() { "" } else { "." };
+                    self.walk(&format!("{place}{dot}{}", safe(key)), member, left);
+                }
+            }
+            Value::Array(items) => {
+                for item in items {
+                    self.walk(&format!("{place}[]"), item, left);
+                }
+            }
+            Value::Null => {}
+            Value::String(text) if text.trim().is_empty() => {}
+            _ => left.push(place.to_owned()),
+        }
+    }
+}
+
+/// A member's name, unless it might itself be data.
+fn safe(key: &str) -> &str {
+    let digits = key.bytes().filter(u8::is_ascii_digit).count();
+    let word = key
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'@' | b'#' | b':' | b' '));
+    if word && digits < 4 && !key.is_empty() && key.len() <= 60 {
+        key
+    } else {
+        "?"
+    }
+}
+
+/// A place in a payload; it may be empty.
+#[derive(Clone, Copy)]
+pub struct Node<'p> {
+    value: Option<&'p Value>,
+    payload: &'p Payload,
+}
+
+impl<'p> Node<'p> {
+    /// The member at a path such as `address.cityName`.
+    #[must_use]
+    pub fn at(self, path: &str) -> Self {
+        let value = path
+            .split('.')
+            .try_fold(self.value, |value, name| Some(value?.get(name)))
+            .flatten();
+        Self { value, ..self }
+    }
+
+    /// The member of this very name, dots and all.
+    #[must_use]
+    pub fn member(self, name: &str) -> Self {
+        let value = self.value.and_then(|value| value.get(name));
+        Self { value, ..self }
+    }
+
+    /// The items of a list; a single object counts as a list of one.
+    pub fn items(self) -> impl Iterator<Item = Self> + use<'p> {
+        let items: Vec<&'p Value> = match self.value {
+            Some(Value::Array(items)) => items.iter().collect(),
+            Some(one @ Value::Object(_)) => vec![one],
+            _ => Vec::new(),
+        };
+        items.into_iter().map(move |item| Self {
+            value: Some(item),
+            ..self
+        })
+    }
+
+    /// The first item that a list has.
+    #[must_use]
+    pub fn first(self) -> Self {
+        let value = self.items().next().and_then(|item| item.value);
+        Self { value, ..self }
+    }
+
+    /// Text or a number, trimmed; empty text says nothing, as `null` and a missing member do.
+    #[must_use]
+    pub fn text(self) -> Option<String> {
+        let text = match self.value? {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        self.take();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The words of a list of texts.
+    #[must_use]
+    pub fn texts(self) -> Vec<String> {
+        let Some(Value::Array(items)) = self.value else {
+            return self.text().into_iter().collect();
+        };
+        let item = |value| Self {
+            value: Some(value),
+            ..self
+        };
+        items.iter().filter_map(|value| item(value).text()).collect()
+    }
+
+    /// The items of a list of texts, one by one.
+    pub fn words(self) -> impl Iterator<Item = Self> + use<'p> {
+        let items: &'p [Value] = match self.value {
+            Some(Value::Array(items)) => items,
+            _ => &[],
+        };
+        items.iter().map(move |item| Self {
+            value: Some(item),
+            ..self
+        })
+    }
+
+    /// A yes or no.
+    #[must_use]
+    pub fn flag(self) -> Option<bool> {
+        let flag = match self.value? {
+            Value::Bool(flag) => *flag,
+            Value::String(text) if text.eq_ignore_ascii_case("true") => true,
+            Value::String(text) if text.eq_ignore_ascii_case("false") => false,
+            _ => return None,
+        };
+        self.take();
+        Some(flag)
+    }
+
+    /// Whether there is anything.
+    #[must_use]
+    pub fn exists(self) -> bool {
+        self.value.is_some_and(|value| !value.is_null())
+    }
+
+    /// Marks the place and all below it as dealt with.
+    pub fn take(self) {
+        if let Some(value) = self.value {
+            self.payload.taken.borrow_mut().insert(ptr::from_ref(value));
+        }
+    }
+
+    /// A text that is there but not taken: looked at to decide.
+    #[must_use]
+    pub fn peek(self) -> Option<&'p str> {
+        self.value?
+            .as_str()
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+    }
+}

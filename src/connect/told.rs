@@ -1,0 +1,142 @@
+//! What a connector makes of an element: records in the making, and what it would not take.
+
+use serde_json::{Map, Value, json};
+
+use super::payload::Payload;
+
+/// What one element says of one person.
+#[derive(Default)]
+pub struct Told {
+    pub(super) source_id: String,
+    pub(super) observed_at: Option<String>,
+    guest: Map<String, Value>,
+    stays: Vec<Value>,
+    consents: Vec<Value>,
+}
+
+impl Told {
+    /// Of the person that the source knows by this id.
+    #[must_use]
+    pub fn of(source_id: impl Into<String>) -> Self {
+        Self {
+            source_id: source_id.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Says a field, when there is something to say: an absent member leaves what the source said before.
+    pub fn say<V: Into<Value>>(&mut self, path: &str, value: Option<V>) {
+        let Some(value) = value.map(Into::into) else {
+            return;
+        };
+        let mut place = &mut self.guest;
+        let mut names = path.split('.').peekable();
+        while let Some(name) = names.next() {
+            if names.peek().is_none() {
+                place.insert(name.to_owned(), value);
+                return;
+            }
+            let below = place.entry(name).or_insert_with(|| json!({}));
+            let Value::Object(members) = below else { return };
+            place = members;
+        }
+    }
+
+    /// Adds an item to a list; members that are `null` are left out, and an item of nothing is no item.
+    pub fn add(&mut self, path: &str, item: Value) {
+        let item = without_nulls(item);
+        if item.as_object().is_some_and(Map::is_empty) || item.is_null() {
+            return;
+        }
+        let list = self.guest.entry(path).or_insert_with(|| json!([]));
+        if let Value::Array(items) = list
+            && !items.contains(&item)
+        {
+            items.push(item);
+        }
+    }
+
+    /// Adds a stay; one without both its days is none.
+    pub fn stay(&mut self, stay: Value) {
+        let stay = without_nulls(stay);
+        let told = |name| stay.get(name).is_some();
+        if told("reservation") && told("arrival") && told("departure") {
+            self.stays.push(stay);
+        }
+    }
+
+    /// What the guest agreed to, or refused.
+    pub fn consent(&mut self, purpose: &str, given: bool, channel: &str) {
+        let state = if given { "given" } else { "refused" };
+        let mut line =
+            json!({"purpose": purpose, "state": state, "channel": channel, "indication": "imported_flag"});
+        if let (Some(at), Some(line)) = (&self.observed_at, line.as_object_mut()) {
+            line.insert("at".to_owned(), at.as_str().into());
+        }
+        self.consents.push(line);
+    }
+
+    /// Whether nothing is said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.guest.is_empty() && self.stays.is_empty() && self.consents.is_empty()
+    }
+
+    /// The line of the vault's own import format.
+    #[must_use]
+    pub fn into_line(self, source: &str) -> Value {
+        let mut line = json!({
+            "source_system": source, "source_id": self.source_id, "provenance": "system", "guest": self.guest,
+        });
+        let Some(members) = line.as_object_mut() else {
+            return line;
+        };
+        if let Some(at) = self.observed_at {
+            members.insert("observed_at".to_owned(), at.into());
+        }
+        if !self.stays.is_empty() {
+            members.insert("stays".to_owned(), self.stays.into());
+        }
+        if !self.consents.is_empty() {
+            members.insert("consents".to_owned(), self.consents.into());
+        }
+        line
+    }
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, without_nulls(value)))
+            .filter(|(_, value)| !value.is_null() && value.as_object().is_none_or(|inner| !inner.is_empty()))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other,
+    }
+}
+
+/// All that came of an element.
+#[derive(Default)]
+pub struct Outcome {
+    /// What it says, person by person.
+    pub told: Vec<Told>,
+    /// Why it, or part of it, makes no record: words, never values.
+    pub refused: Vec<&'static str>,
+    /// What somebody must look at: card numbers where none belong.
+    pub alarms: Vec<&'static str>,
+}
+
+/// Reads the payloads of one system.
+pub trait Connector: Send {
+    /// The code of the system, as records name their source.
+    fn source(&self) -> &str;
+
+    /// What an element says.
+    fn take(&mut self, payload: &Payload) -> Outcome;
+
+    /// What is left to say when the file ends.
+    fn finish(&mut self) -> Outcome {
+        Outcome::default()
+    }
+}

@@ -1,0 +1,322 @@
+//! Keys made of two attributes, for look-ups by what people remember: a name and a birthday, a name and the end of a
+//! phone. Each attribute alone is shared by many, and a keyed token of it would betray how many; two together are
+//! nearly unique, so only pairs get a token.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::{
+    audit::Change,
+    base::{Category, GuestId, RecordId},
+    crypto::{Aad, IndexKey},
+};
+
+use super::{
+    GuestError, Vault,
+    prepare::{Prepared, seal_version},
+    sql::ValueRow,
+};
+
+/// Digits of a phone's end that people remember.
+pub(super) const TAIL: usize = 4;
+
+/// The most pairs that one record is found by.
+const MOST: usize = 48;
+
+/// The name under which pairs lie in the index: no field of the catalogue, because they belong to two.
+const PSEUDO_FIELD: &str = "compound";
+
+/// What pairs are made of.
+const PARTS: [&str; 8] = [
+    "birth_date",
+    "name.full",
+    "name.given",
+    "name.native",
+    "name.surname",
+    "name.surname2",
+    "phones",
+    "postal_addresses",
+];
+
+/// Where they lie.
+const CATEGORIES: [Category; 3] = [Category::Identity, Category::Demographic, Category::Contact];
+
+/// An attribute that finds a guest only together with another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Weak {
+    Name,
+    BirthDate,
+    PhoneTail,
+    PostalCode,
+}
+
+impl Weak {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::BirthDate => "birth_date",
+            Self::PhoneTail => "phone_tail",
+            Self::PostalCode => "postal_code",
+        }
+    }
+}
+
+/// The attributes of one record, or of one question, in the form that is compared.
+#[derive(Default)]
+pub(super) struct Attributes(BTreeSet<(Weak, String)>);
+
+impl Attributes {
+    pub(super) fn add(&mut self, kind: Weak, value: String) {
+        if !value.is_empty() {
+            self.0.insert((kind, value));
+        }
+    }
+
+    pub(super) fn name(&mut self, parts: &[&str]) {
+        for key in name_keys(&parts.join(" ")) {
+            self.add(Weak::Name, key);
+        }
+    }
+
+    pub(super) fn birth_date(&mut self, date: &str) {
+        // A month or a year alone is shared by too many.
+        if date.len() == 10 && !date.starts_with('-') {
+            self.add(Weak::BirthDate, date.to_owned());
+        }
+    }
+
+    pub(super) fn phone(&mut self, number: &str) {
+        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+        let end = digits.len().checked_sub(TAIL).and_then(|from| digits.get(from..));
+        self.add(Weak::PhoneTail, end.unwrap_or_default().to_owned());
+    }
+
+    pub(super) fn postal_code(&mut self, code: &str) {
+        let code: String = code.chars().filter(|c| c.is_alphanumeric()).collect();
+        self.add(Weak::PostalCode, code.to_uppercase());
+    }
+
+    /// Every pair of different attributes with its token.
+    pub(super) fn pairs(&self, index: &IndexKey) -> Vec<(Weak, Weak, [u8; 16])> {
+        let mut pairs = Vec::new();
+        for (one, a) in &self.0 {
+            for (other, b) in self.0.iter().filter(|(other, _)| other > one) {
+                let kind = format!("{}+{}", one.as_str(), other.as_str());
+                let token = index.token(&kind, format!("{a}\u{1f}{b}").as_bytes());
+                pairs.push((*one, *other, token));
+            }
+        }
+        pairs
+    }
+
+    /// What a record's values say.
+    fn of<'v>(values: impl Iterator<Item = (&'v str, &'v Value)> + Clone) -> Self {
+        let mut all = Self::default();
+        let text = |path: &str| {
+            values
+                .clone()
+                .find(|(field, _)| *field == path)
+                .and_then(|(_, value)| value.as_str())
+        };
+        let (surname, given) = (text("name.surname"), text("name.given").unwrap_or_default());
+        if let Some(surname) = surname {
+            all.name(&[surname]);
+            all.name(&[surname, given]);
+            if let Some(second) = text("name.surname2") {
+                all.name(&[surname, second, given]);
+            }
+        }
+        if let Some(full) = text("name.full") {
+            all.name(&[full]);
+        }
+        for (field, value) in values {
+            all.take(field, value);
+        }
+        all
+    }
+
+    fn take(&mut self, field: &str, value: &Value) {
+        let items = || value.as_array().into_iter().flatten();
+        let member = |item: &'_ Value, name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
+        match field {
+            "birth_date" => self.birth_date(value.as_str().unwrap_or_default()),
+            "name.native" => {
+                for name in ["value", "phonetic"].into_iter().filter_map(|m| member(value, m)) {
+                    self.name(&[&name]);
+                }
+            }
+            "phones" => {
+                // A number lent by a channel says nothing of the guest.
+                for item in items().filter(|item| item.get("relay").is_none()) {
+                    self.phone(&member(item, "number").unwrap_or_default());
+                }
+            }
+            "postal_addresses" => {
+                for item in items() {
+                    self.postal_code(&member(item, "postal_code").unwrap_or_default());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The forms under which a name is compared: its Latin letters in alphabetical order. So case, width, accents, script,
+/// the order of its parts and where it is broken into words make no difference. Other names of the same letters exist,
+/// which is harmless where a second attribute must agree.
+pub(super) fn name_keys(name: &str) -> Vec<String> {
+    let letters = |text: &str| {
+        let mut letters: Vec<char> = any_ascii::any_ascii(text)
+            .chars()
+            .filter(char::is_ascii_alphabetic)
+            .map(|c| c.to_ascii_lowercase())
+            .collect();
+        letters.sort_unstable();
+        letters.into_iter().collect::<String>()
+    };
+    let mut keys = vec![letters(name)];
+    // Umlauts are written with an e where keyboards lack them; Greek spells one vowel with two letters.
+    let greek = ["ου", "ού", "Ου", "Ού", "ΟΥ"];
+    let sounded = greek
+        .into_iter()
+        .fold(name.to_owned(), |name, vowel| name.replace(vowel, "ou"));
+    let mut spelt = String::with_capacity(name.len() + 4);
+    for c in sounded.chars() {
+        match c {
+            'ä' | 'Ä' | 'æ' | 'Æ' => spelt.push_str("ae"),
+            'ö' | 'Ö' | 'ø' | 'Ø' => spelt.push_str("oe"),
+            'ü' | 'Ü' => spelt.push_str("ue"),
+            'å' | 'Å' => spelt.push_str("aa"),
+            c => spelt.push(c),
+        }
+    }
+    if spelt != name {
+        keys.push(letters(&spelt));
+    }
+    keys.retain(|key| key.len() >= 2);
+    keys
+}
+
+impl Vault {
+    /// Writes the pairs of a record anew when one of their parts was written or taken back.
+    pub(super) async fn write_compounds(
+        &self,
+        change: &mut Change,
+        prepared: &Prepared,
+        (guest, record): (GuestId, RecordId),
+        (written, is_new): (&BTreeSet<&str>, bool),
+    ) -> Result<(), GuestError> {
+        if !PARTS.iter().any(|part| written.contains(part)) {
+            return Ok(());
+        }
+        let mut stored = Vec::new();
+        if !is_new {
+            change.tx.delete_tokens(guest, record, PSEUDO_FIELD).await?;
+            stored = change.tx.compound_parts(guest).await?;
+        }
+        // A correction stands for the guest: its parts pair with those of every source.
+        stored.retain(|v| prepared.pinned || v.record_id == record.0);
+        stored.retain(|v| v.record_id != record.0 || !written.contains(v.field.as_str()));
+        let opened = self.open_parts(guest, &stored).await?;
+        let fresh = prepared
+            .values
+            .iter()
+            .filter(|v| written.contains(v.field.as_str()))
+            .map(|v| (v.field.as_str(), &v.value));
+        let all = fresh.chain(opened.iter().map(|(field, value)| (*field, value)));
+        let pairs = Attributes::of(all).pairs(self.keys.index_key());
+        let tokens: Vec<([u8; 16], String)> = pairs
+            .into_iter()
+            .take(MOST)
+            .map(|(_, _, token)| (token, PSEUDO_FIELD.to_owned()))
+            .collect();
+        Ok(change.tx.insert_tokens(guest, record, &tokens).await?)
+    }
+
+    /// What is stored of the other parts. One that does not open makes no pair; the doctor tells of it.
+    async fn open_parts<'s>(
+        &self,
+        guest: GuestId,
+        stored: &'s [ValueRow],
+    ) -> Result<Vec<(&'s str, Value)>, GuestError> {
+        if stored.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = self.keys.guest_keys(guest, &CATEGORIES).await?;
+        let policy = self.policies.current();
+        let open = |value: &'s ValueRow| {
+            let (_, field) = policy.catalogue().find(&value.field)?;
+            let aad = Aad {
+                guest,
+                record: value.record_id,
+                path: &value.field,
+                version: seal_version(value.version),
+            };
+            let plain = keys.open_internal(field.category, &value.sealed, &aad).ok()?;
+            Some((value.field.as_str(), serde_json::from_slice(&plain).ok()?))
+        };
+        Ok(stored.iter().filter_map(open).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_key_in_every_spelling() {
+        let same = |a: &str, b: &str| {
+            let (a, b) = (name_keys(a), name_keys(b));
+            a.iter().any(|key| b.contains(key))
+        };
+        for (a, b) in [
+            ("Wang Xiaoming", "XIAO MING wang"),
+            ("Wang Xiaoming", "王小明"),
+            ("Иванов Пётр", "Petr Ivanov"),
+            ("Müller Jörg", "Joerg Mueller"),
+            ("Müller Jörg", "Jorg Muller"),
+            ("Ｗａｎｇ Ａｎ", "An Wang"),
+            ("O’Neil Seán", "ONEIL, Sean"),
+            ("Παπαδοπούλου Μαρία", "Papadopoulou Maria"),
+        ] {
+            assert!(same(a, b), "{a} and {b}: {:?} {:?}", name_keys(a), name_keys(b));
+        }
+        assert!(!same("Wang Li", "Wang Lu"));
+        assert!(name_keys("王").iter().all(|k| k.len() >= 2));
+        assert!(name_keys("-").is_empty());
+    }
+
+    #[test]
+    fn pairs_are_of_different_attributes_and_nothing_stands_alone() {
+        let index = IndexKey::new(crate::crypto::KeyMaterial::random());
+        let of = |list: &[(&str, Value)]| Attributes::of(list.iter().map(|(field, value)| (*field, value)));
+        let alone = of(&[("name.surname", json!("Wang"))]);
+        assert!(alone.pairs(&index).is_empty());
+        let record = of(&[
+            ("name.surname", json!("Wang")),
+            ("name.given", json!("Xiaoming")),
+            ("birth_date", json!("1987-05-17")),
+            (
+                "phones",
+                json!([{"number": "+8613812345678"}, {"number": "+12025550143", "relay": {"provider": "x"}}]),
+            ),
+            ("postal_addresses", json!([{"postal_code": "1200-195"}])),
+        ]);
+        // Two forms of the name with three others, and the three others with each other.
+        assert_eq!(record.pairs(&index).len(), 2 * 3 + 3);
+        let asked = |name: &str, date: &str| {
+            let mut asked = Attributes::default();
+            asked.name(&[name]);
+            asked.birth_date(date);
+            asked.pairs(&index)
+        };
+        let known = record.pairs(&index);
+        assert!(known.contains(&asked("xiaoming WANG", "1987-05-17")[0]));
+        assert!(known.contains(&asked("Wang", "1987-05-17")[0]));
+        assert!(!known.contains(&asked("Wang", "1987-05-18")[0]));
+        assert!(asked("Wang", "1987-05").is_empty());
+    }
+}
