@@ -170,6 +170,9 @@ impl Vault {
         let Some(grant) = may_search(errand, &policy, &searched) else {
             return self.refuse(event, GuestError::Forbidden).await;
         };
+        if let Err(exceeded) = self.budgets.search(&errand.caller) {
+            return self.refuse(event, exceeded.into()).await;
+        }
         let question = match self.question(errand, &policy, by) {
             Ok(question) => question,
             Err(error) => return self.refuse(event, error).await,

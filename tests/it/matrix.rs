@@ -137,7 +137,7 @@ impl Question<'_> {
                 ));
             }
             let valued = !answer.value(path).is_null();
-            if valued != matches!(wanted, "plain" | "masked" | "flag") {
+            if valued != matches!(wanted, "plain" | "masked" | "flag" | "token") {
                 tally
                     .wrong
                     .push(format!("{name}: {path} is {told} and has a value: {valued}"));

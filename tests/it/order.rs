@@ -230,29 +230,48 @@ fn a_write_whose_answer_was_lost_is_whole_after_the_retry_postgres() {
     });
 }
 
-/// Asks again and again until told to stop. A look that began after `gone` shows nothing.
-async fn watch(
-    app: &TestApp,
-    errand: &Errand,
-    path: &str,
-    (gone, stop): (&Cell<bool>, &Cell<bool>),
-    shows: impl Fn(&Answer) -> bool,
-) -> (usize, usize) {
-    let (mut shown, mut hidden) = (0, 0);
-    while !stop.get() {
-        let began_after = gone.get();
+/// What watchers and the one who takes away tell each other.
+#[derive(Default)]
+struct Scene {
+    gone: Cell<bool>,
+    stop: Cell<bool>,
+    shown: Cell<usize>,
+    hidden: Cell<usize>,
+}
+
+impl Scene {
+    /// Waits until enough looks of a kind were taken, however slow the machine is.
+    async fn until_some(&self, looks: &Cell<usize>) {
+        for _ in 0..4_000 {
+            if looks.get() >= 6 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        self.stop.set(true);
+        panic!(
+            "nobody looked: {} shown, {} hidden",
+            self.shown.get(),
+            self.hidden.get()
+        );
+    }
+}
+
+/// Asks again and again until told to stop. A look that began after it was gone shows nothing.
+async fn watch(app: &TestApp, errand: &Errand, path: &str, scene: &Scene, shows: impl Fn(&Answer) -> bool) {
+    while !scene.stop.get() {
+        let began_after = scene.gone.get();
         let answer = app.get(errand, path).await;
         if shows(&answer) {
             assert!(
                 !began_after,
                 "shown by a request that began after it was taken away"
             );
-            shown += 1;
-        } else {
-            hidden += usize::from(began_after);
+            scene.shown.set(scene.shown.get() + 1);
+        } else if began_after {
+            scene.hidden.set(scene.hidden.get() + 1);
         }
     }
-    (shown, hidden)
 }
 
 /// Six who look, and one who takes away in between.
@@ -263,21 +282,16 @@ async fn takes_away(
     shows: impl Fn(&Answer) -> bool,
     take: impl Future<Output = ()>,
 ) {
-    let (gone, stop) = (Cell::new(false), Cell::new(false));
-    let watchers = join_all((0..6).map(|_| watch(app, errand, path, (&gone, &stop), &shows)));
+    let scene = Scene::default();
+    let watchers = join_all((0..6).map(|_| watch(app, errand, path, &scene, &shows)));
     let taker = async {
-        tokio::time::sleep(std::time::Duration::from_millis(15)).await;
+        scene.until_some(&scene.shown).await;
         take.await;
-        gone.set(true);
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-        stop.set(true);
+        scene.gone.set(true);
+        scene.until_some(&scene.hidden).await;
+        scene.stop.set(true);
     };
-    let (counts, ()) = futures_util::future::join(watchers, taker).await;
-    let (shown, hidden) = counts.iter().fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
-    assert!(
-        shown > 0 && hidden > 0,
-        "nobody looked before ({shown}) or after ({hidden})"
-    );
+    futures_util::future::join(watchers, taker).await;
 }
 
 both!(a_withdrawal_holds_from_the_next_request_on, async |database| {
