@@ -6,6 +6,7 @@
 mod support;
 
 mod access;
+mod canaries;
 mod contract;
 mod dependencies;
 mod docs;
