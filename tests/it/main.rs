@@ -28,3 +28,4 @@ mod tlog;
 mod tools;
 mod vectors;
 mod verify;
+mod walk;
