@@ -15,6 +15,7 @@ mod hostile;
 mod house;
 mod keys;
 mod lookups;
+mod kill;
 mod lost;
 mod matrix;
 mod migrations;
