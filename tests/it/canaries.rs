@@ -122,8 +122,8 @@ async fn changes(app: &TestApp, roles: &Roles, c: &mut Canaries, said: &mut Said
         .await;
     assert_eq!(reveal.view("id_documents"), "plain");
     said.hear(&reveal);
-    let patch = json!({"name": {"given": c.marked("patch")}, "notes": [c.marked("patch")]});
-    let patched = app.patch(&desk, path, patch).await;
+    let correction = json!({"name": {"given": c.marked("patch")}, "notes": [c.marked("patch")]});
+    let patched = app.patch(&desk, path, correction).await;
     assert_eq!(patched.status, 200, "{patched:?}");
     said.hear_all(&patched);
     let stay = json!({"arrival": "2026-03-06", "departure": "2026-03-09", "status": "confirmed"});
@@ -191,9 +191,8 @@ async fn errs(app: &TestApp, roles: &Roles, c: &mut Canaries, said: &mut Said, p
         answers.push(app.get(desk, &place).await);
     }
     for header in ["vault-purpose", "vault-property", "authorization", "if-match"] {
-        let request = app
-            .request(desk, Method::PATCH, path)
-            .insert_header(("content-type", "application/json"));
+        let request =
+            TestApp::request(desk, Method::PATCH, path).insert_header(("content-type", "application/json"));
         answers.push(
             app.send(request.insert_header((header, word())).set_payload("{}"))
                 .await,
@@ -235,7 +234,9 @@ async fn errs(app: &TestApp, roles: &Roles, c: &mut Canaries, said: &mut Said, p
     assert!(answers.iter().all(|answer| answer.status < 500));
     assert!(answers.iter().filter(|answer| answer.status >= 400).count() > 25);
     // What was not stored is told by its place only.
-    answers.iter().for_each(|answer| said.hear_all(answer));
+    for answer in &answers {
+        said.hear_all(answer);
+    }
 }
 
 async fn stored_fields(app: &TestApp) -> BTreeSet<String> {

@@ -47,7 +47,7 @@ async fn every_call(app: &TestApp, guest: &str, canaries: &mut Canaries) -> Vec<
     let record = json!({"guest": guests::filled(canaries), "stays": [guests::stay(canaries)]});
     let stay = guests::stay(canaries);
     let consent = guests::consent(canaries, "event_invitation");
-    let patch = json!({"name": {"given": canaries.marked("patch")}});
+    let correction = json!({"name": {"given": canaries.marked("patch")}});
     let missing = "/v1/guests/0198c5a0-0000-7000-8000-000000000000";
     vec![
         ("get", app.get(&desk, &path).await),
@@ -74,8 +74,8 @@ async fn every_call(app: &TestApp, guest: &str, canaries: &mut Canaries) -> Vec<
             .await,
         ),
         ("records", app.get(&desk, &format!("{path}/records")).await),
-        ("patch", app.patch(&desk, &path, patch.clone()).await),
-        ("patch, not allowed", app.patch(&keeping, &path, patch).await),
+        ("patch", app.patch(&desk, &path, correction.clone()).await),
+        ("patch, not allowed", app.patch(&keeping, &path, correction).await),
         (
             "stay",
             app.put(
@@ -236,13 +236,13 @@ async fn watch(
     errand: &Errand,
     path: &str,
     (gone, stop): (&Cell<bool>, &Cell<bool>),
-    shows: impl Fn(&Answer) -> bool,
+    is_told: impl Fn(&Answer) -> bool,
 ) -> (usize, usize) {
     let (mut shown, mut hidden) = (0, 0);
     while !stop.get() {
         let began_after = gone.get();
         let answer = app.get(errand, path).await;
-        if shows(&answer) {
+        if is_told(&answer) {
             assert!(
                 !began_after,
                 "shown by a request that began after it was taken away"
@@ -260,11 +260,11 @@ async fn takes_away(
     app: &TestApp,
     errand: &Errand,
     path: &str,
-    shows: impl Fn(&Answer) -> bool,
+    is_told: impl Fn(&Answer) -> bool,
     take: impl Future<Output = ()>,
 ) {
     let (gone, stop) = (Cell::new(false), Cell::new(false));
-    let watchers = join_all((0..6).map(|_| watch(app, errand, path, (&gone, &stop), &shows)));
+    let watchers = join_all((0..6).map(|_| watch(app, errand, path, (&gone, &stop), &is_told)));
     let taker = async {
         tokio::time::sleep(std::time::Duration::from_millis(15)).await;
         take.await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::{
     collection::vec,
-    prelude::{Strategy, any},
+    prelude::{Just, Strategy, any},
     prop_oneof,
     strategy::ValueTree,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
@@ -75,10 +75,31 @@ impl Field {
     }
 }
 
+/// What a source says of a field.
+#[derive(Debug, Clone, Copy)]
+enum Word {
+    /// Nothing.
+    Silent,
+    /// That it takes its value back.
+    Null,
+    /// One of the values.
+    Value(u8),
+}
+
+impl Word {
+    fn document(self, field: Field) -> Option<Value> {
+        match self {
+            Self::Silent => None,
+            Self::Null => Some(field.document(&Value::Null)),
+            Self::Value(choice) => Some(field.document(&field.value(choice))),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     /// A source speaks: which, how it knows, when it saw it (in seconds), and what of each field: nothing, null or a value.
-    Put(usize, usize, u32, Vec<Option<Option<u8>>>),
+    Put(usize, usize, u32, Vec<Word>),
     /// Staff fix a field, or take the correction back.
     Correct(usize, Option<u8>),
     /// The guest agrees to marketing, or does not any more.
@@ -88,10 +109,12 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let said = vec(
-        proptest::option::of(proptest::option::weighted(0.8, any::<u8>())),
-        Field::ALL.len(),
-    );
+    let word = prop_oneof![
+        2 => Just(Word::Silent),
+        1 => Just(Word::Null),
+        3 => any::<u8>().prop_map(Word::Value),
+    ];
+    let said = vec(word, Field::ALL.len());
     prop_oneof![
         6 => (0..SOURCES.len(), 0..PROVENANCES.len(), 0..50_u32, said).prop_map(|(s, p, at, said)| Step::Put(s, p, at, said)),
         2 => (0..Field::ALL.len(), proptest::option::weighted(0.6, any::<u8>())).prop_map(|(field, value)| Step::Correct(field, value)),
@@ -123,7 +146,7 @@ struct Model {
 }
 
 impl Model {
-    fn put(&mut self, source: &str, body: &Value, trust: i64, at: u32, said: &[Option<Option<u8>>]) {
+    fn put(&mut self, source: &str, body: &Value, trust: i64, at: u32, said: &[Word]) {
         if self.last.insert(source.to_owned(), body.to_string()).as_deref() == Some(&body.to_string()) {
             return;
         }
@@ -138,25 +161,24 @@ impl Model {
             });
         let record = &mut self.records[known].1;
         for (field, said) in Field::ALL.into_iter().zip(said) {
-            match said {
-                None => {}
-                Some(None) => {
+            match *said {
+                Word::Null => {
                     record.remove(&field);
                 }
-                Some(Some(choice)) => {
-                    if record.get(&field).is_none_or(|before| before.at <= at) {
-                        let value = field.value(*choice);
-                        record.insert(
-                            field,
-                            Said {
-                                value,
-                                trust,
-                                verified: trust == 80,
-                                at,
-                            },
-                        );
-                    }
+                Word::Value(choice) if record.get(&field).is_none_or(|before| before.at <= at) => {
+                    let value = field.value(choice);
+                    let verified = trust == 80;
+                    record.insert(
+                        field,
+                        Said {
+                            value,
+                            trust,
+                            verified,
+                            at,
+                        },
+                    );
                 }
+                _ => {}
             }
         }
     }
@@ -250,8 +272,9 @@ async fn walk(database: &Database, steps: &[Step]) -> Vec<Map<String, Value>> {
                 let (word, trust) = PROVENANCES[*provenance];
                 let mut guest = document.clone();
                 for (field, said) in Field::ALL.into_iter().zip(said) {
-                    let Some(said) = said else { continue };
-                    let part = field.document(&said.map_or(Value::Null, |choice| field.value(choice)));
+                    let Some(part) = said.document(field) else {
+                        continue;
+                    };
                     for (path, value) in part.as_object().unwrap() {
                         guest[path] = value.clone();
                     }
@@ -270,8 +293,8 @@ async fn walk(database: &Database, steps: &[Step]) -> Vec<Map<String, Value>> {
             }
             Step::Correct(field, value) => {
                 let field = Field::ALL[*field];
-                let patch = field.document(&value.map_or(Value::Null, |choice| field.value(choice)));
-                let answer = app.patch(&desk, &path, patch).await;
+                let correction = field.document(&value.map_or(Value::Null, |choice| field.value(choice)));
+                let answer = app.patch(&desk, &path, correction).await;
                 assert_eq!(answer.status, 200, "{answer:?}");
                 model.correct(field, *value);
             }
