@@ -70,7 +70,7 @@ impl StoreError {
     }
 }
 
-/// SQLITE_IOERR and its extended forms, which have it in their last byte. PostgreSQL's codes have five characters.
+/// `SQLITE_IOERR` and its extended forms, which have it in their last byte. PostgreSQL's codes have five characters.
 fn is_io_error(code: &str) -> bool {
     code.len() < 5 && code.parse::<u32>().is_ok_and(|code| code % 256 == 10)
 }

@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 async fn send(app: &TestApp, errand: &Errand, body: Vec<u8>) -> Answer {
-    let request = app.request(errand, Method::PUT, "/v1/records/pms/1");
+    let request = TestApp::request(errand, Method::PUT, "/v1/records/pms/1");
     let request = request.insert_header(("content-type", "application/json"));
     app.send(request.set_payload(body)).await
 }
@@ -48,7 +48,7 @@ fn bodies(secret: &str) -> Vec<(&'static str, Vec<u8>, Wanted)> {
         ("a stay without days", format!(r#"{{"stays":[{{"reservation":{secret:?}}}]}}"#), INVALID),
         ("a consent's purpose", format!(r#"{{"consents":[{{"purpose":{secret:?},"state":"given","channel":"web"}}]}}"#), INVALID),
         ("a consent's notice", format!(r#"{{"consents":[{{"purpose":"loyalty","state":"given","channel":"web","notice_id":{secret:?}}}]}}"#), INVALID),
-        ("an unknown member", format!(r#"{{{secret:?}:1}}"#), (400, "unknown-field")),
+        ("an unknown member", format!(r"{{{secret:?}:1}}"), (400, "unknown-field")),
         ("deep lists", nested("[", "]"), (400, "too-deep")),
         ("deep objects", nested(r#"{"a":"#, "}").replace(":}", ":1}"), (400, "too-deep")),
         ("deep and never closed", "[".repeat(10_000), (400, "too-deep")),
@@ -109,8 +109,7 @@ both!(bodies_that_are_no_records, async |database| {
         Some(""),
     ];
     for kind in kinds {
-        let mut request = app
-            .request(&errand, Method::PUT, "/v1/records/pms/1")
+        let mut request = TestApp::request(&errand, Method::PUT, "/v1/records/pms/1")
             .set_payload(format!("{{{secret:?}:1}}"));
         if let Some(kind) = kind {
             request = request.insert_header(("content-type", kind));
@@ -264,7 +263,7 @@ both!(headers_that_are_abused, async |database| {
     ];
     for (name, value, wanted) in cases {
         // The good header goes, so that the bad one stands alone.
-        let mut request = app.request(&desk, Method::GET, &path);
+        let mut request = TestApp::request(&desk, Method::GET, &path);
         request = request.insert_header((
             name.parse::<HeaderName>().unwrap(),
             HeaderValue::from_bytes(value).unwrap(),
@@ -277,7 +276,7 @@ both!(headers_that_are_abused, async |database| {
     }
     for name in ["vault-property", "vault-purpose", "vault-actor", "vault-reason"] {
         let request = bytes(
-            bytes(app.request(&desk, Method::GET, &path), name, b"LIS01"),
+            bytes(TestApp::request(&desk, Method::GET, &path), name, b"LIS01"),
             name,
             b"LIS01",
         );
@@ -294,7 +293,7 @@ both!(headers_that_are_abused, async |database| {
     judge.judge(
         "a huge header",
         &app.send(bytes(
-            app.request(&desk, Method::GET, &path),
+            TestApp::request(&desk, Method::GET, &path),
             "x-more",
             secret.repeat(2_000).as_bytes(),
         ))
@@ -312,9 +311,9 @@ both!(headers_that_are_abused, async |database| {
         ("\"99999999999999999999999\"", (412, "precondition-failed")),
         ("\"-1\"", (412, "precondition-failed")),
     ] {
-        let patch = json!({"name": {"given": "Ana"}});
+        let correction = json!({"name": {"given": "Ana"}});
         let answer = app
-            .patch(&desk.clone().with("if-match", value), &path, patch)
+            .patch(&desk.clone().with("if-match", value), &path, correction)
             .await;
         judge.judge(&format!("if-match, {} bytes", value.len()), &answer, wanted);
     }

@@ -6,6 +6,7 @@
 mod support;
 
 mod access;
+mod canaries;
 mod contract;
 mod dependencies;
 mod docs;
@@ -14,6 +15,7 @@ mod hostile;
 mod house;
 mod keys;
 mod lookups;
+mod kill;
 mod lost;
 mod matrix;
 mod migrations;
@@ -27,3 +29,4 @@ mod tlog;
 mod tools;
 mod vectors;
 mod verify;
+mod walk;

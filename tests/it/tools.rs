@@ -66,6 +66,26 @@ fn a_finding_says_where_and_not_what() {
 }
 
 #[test]
+fn marked_canaries_are_found_by_their_marker_and_named_one_by_one() {
+    let mut canaries = Canaries::default();
+    let (one, two) = (canaries.marked("name.surname"), canaries.marked("notes"));
+    let found = canaries.in_bytes("here", format!("{one} {two}").as_bytes());
+    let text = format!("{found:?}");
+    for part in [
+        "name.surname as text in here at byte 0",
+        "notes as text in here at byte 17",
+        "something marked",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(
+        canaries.in_bytes("here", &one.as_bytes()[8..]),
+        [],
+        "letters alone prove nothing"
+    );
+}
+
+#[test]
 fn a_canary_is_found_in_files_and_in_their_names() {
     let dir = tempfile::tempdir().unwrap();
     let mut canaries = Canaries::default();

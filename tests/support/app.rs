@@ -215,7 +215,7 @@ impl TestApp {
         path: &str,
         body: Option<Value>,
     ) -> Answer {
-        let mut request = self.request(errand, method, path);
+        let mut request = Self::request(errand, method, path);
         if let Some(body) = body {
             request = request
                 .insert_header(("content-type", "application/json"))
@@ -225,7 +225,7 @@ impl TestApp {
     }
 
     /// A call of this errand, for what no client would send to be put in.
-    pub(crate) fn request(&self, errand: &Errand, method: Method, path: &str) -> TestRequest {
+    pub(crate) fn request(errand: &Errand, method: Method, path: &str) -> TestRequest {
         let mut request = TestRequest::default()
             .method(method)
             .uri(path)

@@ -51,9 +51,14 @@ impl Served {
         }
     }
 
-    /// Ends it in the middle of whatever it does, and serves the same folder again.
-    pub(crate) fn kill_nine_and_restart(mut self) -> Self {
-        self.process.kill_nine();
+    /// Ends it in the middle of whatever it does.
+    pub(crate) fn kill_nine(&self) {
+        self.process.signal("KILL");
+    }
+
+    /// Serves the same folder again.
+    pub(crate) fn restart(mut self) -> Self {
+        self.process.wait();
         (self.process, self.address) = serve(&self.dir, &self.options);
         self
     }
@@ -61,6 +66,16 @@ impl Served {
     /// Asks it to stop and waits until it has.
     pub(crate) fn terminate(self) -> bool {
         self.process.terminate().success()
+    }
+
+    /// The secret parts of its callers' keys.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.keys.values().filter_map(|key| key.rsplit('_').next())
+    }
+
+    /// What it keeps: its data and its log, but not what it printed for the operator.
+    pub(crate) fn kept(&self) -> [PathBuf; 2] {
+        [self.dir.join("data"), self.dir.join("stderr.log")]
     }
 
     /// The headers of a call of this role.
