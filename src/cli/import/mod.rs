@@ -24,7 +24,8 @@ use clap::{Args, ValueEnum};
 use crate::{
     base::PropertyCode,
     connect::{
-        csv::{Mapping, suggest},
+        csv::Mapping,
+        guess::suggest,
         ndjson::{Line, RecordLine},
     },
 };
