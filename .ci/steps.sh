@@ -17,6 +17,8 @@ jq            jq
 initdb        postgresql
 /usr/sbin/pgbouncer  pgbouncer
 /usr/bin/python3     python3
+go            golang-go
+/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog  golang-golang-x-mod-dev
 /usr/lib/python3/dist-packages/cryptography  python3-cryptography
 TABLE
 }
@@ -68,7 +70,8 @@ deny() {
 }
 
 # Units, doc tests and everything on SQLite.
-sqlite() { cargo test --locked --no-fail-fast -- --skip postgres; }
+# Go's packages are the log's foreign verifier: here their absence is an error.
+sqlite() { REQUIRE_GO=1 cargo test --locked --no-fail-fast -- --skip postgres; }
 
 # The same tests on a throw-away PostgreSQL; here its absence is an error.
 postgres_tests() { REQUIRE_POSTGRES=1 cargo test --locked --no-fail-fast --lib --test it -- postgres; }

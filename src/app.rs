@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use crate::{
-    access::{Access, Issuers, IssuersError, Known, Principals, SecretHashKey},
-    audit::Log,
+    access::{Access, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey},
+    audit::{
+        Log,
+        tlog::{LogError, Sequencer, Step, Stored, note::Signer},
+    },
     base::{Clock, PropertyTreeError},
     config::{Config, ProviderKind},
     crypto::MacKey,
-    guest::{GuestError, Vault, kinds},
+    guest::{GuestError, Parts, Vault, kinds},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
-    policy::{Policies, PolicyError, PolicySource},
+    policy::{Desk, Policies, PolicyError, PolicySource},
     store::{Store, StoreError, StoreUrl, Which},
     web::RateLimits,
 };
@@ -24,6 +27,8 @@ pub struct App {
     pub access: Access,
     /// Where wrapped keys lie.
     pub key_store: Store,
+    /// What gives events their index in the provable log; `serve` runs it.
+    pub sequencer: Arc<Sequencer>,
 }
 
 /// Could not start, because …
@@ -47,6 +52,9 @@ pub enum AppError {
     /// The issuers of tokens.
     #[error(transparent)]
     Issuers(#[from] IssuersError),
+    /// The provable log.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// What an open vault answers.
     #[error(transparent)]
     Guest(#[from] GuestError),
@@ -91,6 +99,20 @@ async fn is_fresh(store: &Store) -> Result<bool, StoreError> {
     Ok(conn.guests_count().await? == 0 && conn.audit_count().await? == 0)
 }
 
+/// Opens the provable log, with the key that signs it.
+async fn open_log(
+    config: &Config,
+    store: &Store,
+    keys: &Keyring,
+    clock: &Clock,
+) -> Result<Sequencer, AppError> {
+    let begun = Stored::new(store.clone()).origin().await?;
+    let key = keys.log_key(begun.is_none()).await?;
+    let origin = config.audit.origin.clone().or(begun);
+    let signer = Signer::new(origin, key).map_err(LogError::from)?;
+    Ok(Sequencer::open(store.clone(), Arc::new(signer), clock.clone()).await?)
+}
+
 /// The key under which secrets of API keys are hashed.
 struct HashKey(Arc<Keyring>);
 
@@ -114,6 +136,11 @@ impl App {
             .map_or(PolicySource::BuiltIn, PolicySource::Folder);
         let policies = Policies::load(source, &properties)?;
         let (store, key_store) = open_stores(config).await?;
+        store.refuse_unsafe_pooler().await.map_err(AppError::Data)?;
+        key_store
+            .refuse_unsafe_pooler()
+            .await
+            .map_err(AppError::KeyStore)?;
         Self::assemble(config, clock, (store, key_store), Arc::new(policies)).await
     }
 
@@ -131,18 +158,20 @@ impl App {
         key_store.migrate(Which::Keys).await.map_err(AppError::KeyStore)?;
         let fresh = is_fresh(&store).await.map_err(AppError::Data)?;
         let keys = Arc::new(Keyring::open(&root_key(config), key_store.clone(), fresh, clock.clone()).await?);
+        let sequencer = Arc::new(open_log(config, &store, &keys, &clock).await?);
         let log = Log::start(store.clone());
         let hash_key: Arc<dyn SecretHashKey> = Arc::new(HashKey(Arc::clone(&keys)));
         let principals = Principals::start(store.clone(), log.clone(), hash_key, clock.clone());
         let issuers = Issuers::open(&config.issuers, clock.clone()).await?;
-        let vault = Vault {
+        let vault = Vault::new(Parts {
             store,
             log: log.clone(),
             keys,
             policies,
             clock: clock.clone(),
             properties: Arc::new(config.properties()?),
-        };
+            budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
+        });
         let server = &config.server;
         let rates = RateLimits::new(server.calls_per_second_principal, server.calls_per_second_address);
         let access = Access {
@@ -158,6 +187,7 @@ impl App {
             vault,
             access,
             key_store,
+            sequencer,
         })
     }
 
@@ -168,6 +198,28 @@ impl App {
         Known {
             properties: Arc::clone(&self.vault.properties),
             purpose: Box::new(move |purpose| policies.current().purpose(purpose).is_some()),
+            holds_card_number: kinds::holds_card_number,
+        }
+    }
+
+    /// What shows the policy, and follows its folder.
+    #[must_use]
+    pub fn desk(&self) -> Desk {
+        Desk {
+            policies: Arc::clone(&self.vault.policies),
+            log: self.vault.log.clone(),
+            clock: self.vault.clock.clone(),
+        }
+    }
+
+    /// Gives what the last requests left an index, and lets another process grow the log at once.
+    pub async fn settle_log(&self) {
+        let settled = async {
+            while matches!(self.sequencer.step().await?, Step::Grown(_)) {}
+            self.sequencer.leave().await
+        };
+        if let Err(error) = settled.await {
+            tracing::warn!(%error, "the log is behind; the next start goes on with it");
         }
     }
 

@@ -1,3 +1,5 @@
 //! The `guest-vault` binary: arguments to a command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    guest_vault::cli::main()
+}

@@ -5,35 +5,105 @@ use actix_web::{
     web::{self, Data, ServiceConfig, get, patch, post, put},
 };
 
-use crate::{access::authenticate, app::App, guest::api as guest};
+use utoipa::{
+    OpenApi as _,
+    openapi::{
+        ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder,
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use crate::{
+    access::authenticate,
+    app::App,
+    guest::{api as guest, log_api},
+    policy::api as policy,
+    web::Calls as operation,
+};
 
 /// Mounts the vault's calls; the server and the tests both use this.
 pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     let vault = Data::new(app.vault.clone());
     let access = Data::new(app.access.clone());
     let known = Data::new(app.known());
+    let desk = Data::new(app.desk());
     move |config| {
+        // One resource a path: a wrong method is then told the right ones.
+        let at = web::resource::<&str>;
         let v1 = web::scope("/v1")
             .wrap(from_fn(authenticate))
-            .route(
-                "/records/{source_system}/{source_id}",
-                put().to(guest::put_record),
+            .service(at("/records/{source_system}/{source_id}").route(put().to(guest::put_record)))
+            .service(
+                at("/guests/{id}")
+                    .route(get().to(guest::get_guest))
+                    .route(patch().to(guest::patch_guest)),
             )
-            .route("/guests/{id}", get().to(guest::get_guest))
-            .route("/guests/{id}", patch().to(guest::patch_guest))
-            .route("/guests/{id}/reveal", post().to(guest::reveal))
-            .route("/guests/{id}/records", get().to(guest::get_records))
-            .route("/guests/{id}/stays/{reservation}", put().to(guest::put_stay))
-            .route("/guests/{id}/consents", post().to(guest::post_consent))
-            .route("/guests/{id}/consents", get().to(guest::get_consents))
-            .route("/lookups", post().to(guest::post_lookup))
-            .route("/stay-lists", post().to(guest::post_stay_list))
-            .route("/audit/entries", get().to(guest::get_entries))
-            .route("/audit/entries/{id}", get().to(guest::get_entry));
+            .service(at("/guests/{id}/reveal").route(post().to(guest::reveal)))
+            .service(at("/guests/{id}/records").route(get().to(guest::get_records)))
+            .service(at("/guests/{id}/stays/{reservation}").route(put().to(guest::put_stay)))
+            .service(
+                at("/guests/{id}/consents")
+                    .route(post().to(guest::post_consent))
+                    .route(get().to(guest::get_consents)),
+            )
+            .service(at("/lookups").route(post().to(guest::post_lookup)))
+            .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
+            .service(at("/audit/entries").route(get().to(guest::get_entries)))
+            .service(at("/audit/entries/{id}").route(get().to(guest::get_entry)))
+            .service(at("/audit/log/checkpoint").route(get().to(log_api::get_checkpoint)))
+            .service(at("/audit/log/tile/{path:.*}").route(get().to(log_api::get_tile)))
+            .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
+            .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
+            .service(at("/policy").route(get().to(policy::get_policy)))
+            .service(at("/policy/explain").route(post().to(policy::explain)));
         config
             .app_data(vault.clone())
             .app_data(access.clone())
             .app_data(known.clone())
+            .app_data(desk.clone())
             .service(v1);
     }
+}
+
+/// The contract of all calls, as OpenAPI 3.1.
+#[must_use]
+pub fn contract() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("guest-vault")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Keeps hotel guests' personal data sealed and shows each caller exactly what it may see, for a purpose, \
+             with a durable record of every look.\n\nEvery refusal is an `application/problem+json` document.",
+        ))
+        .build();
+    let bearer = |description: &str| {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(description));
+        SecurityScheme::Http(scheme.build())
+    };
+    let schemes = ComponentsBuilder::new()
+        .security_scheme(
+            "bearer",
+            bearer("An API key of this vault, or an access token of a configured issuer"),
+        )
+        .security_scheme(
+            "metrics_token",
+            bearer("`server.metrics_token` of the configuration"),
+        )
+        .build();
+    let mut api = OpenApiBuilder::new()
+        .info(info)
+        .components(Some(schemes))
+        .security(Some([SecurityRequirement::new("bearer", [""; 0])]))
+        .build();
+    for calls in [
+        guest::Calls::openapi(),
+        log_api::LogCalls::openapi(),
+        policy::Calls::openapi(),
+        operation::openapi(),
+    ] {
+        api.merge(calls);
+    }
+    api
 }

@@ -21,6 +21,8 @@ pub struct Known {
     pub properties: std::sync::Arc<PropertyTree>,
     /// Whether a purpose is configured.
     pub purpose: Box<dyn Fn(&Purpose) -> bool + Send + Sync>,
+    /// Whether a text holds a payment card's number: no header may bring one in.
+    pub holds_card_number: fn(&str) -> bool,
 }
 
 /// Why a call's headers do not make an errand.
@@ -78,11 +80,18 @@ pub fn errand(
     }
     let mut caller = caller.clone();
     caller.actor = actor(headers, &caller)?;
+    let reason = reason(headers)?;
+    for (header, text) in [(ACTOR, &caller.actor), (REASON, &reason)] {
+        if text.as_deref().is_some_and(known.holds_card_number) {
+            let wrong = "must not hold a card number";
+            return Err(ErrandError::Header { header, wrong });
+        }
+    }
     Ok(Errand {
         caller,
         property,
         purpose,
-        reason: reason(headers)?,
+        reason,
         request,
     })
 }

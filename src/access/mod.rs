@@ -6,6 +6,7 @@
 
 mod api_key;
 mod authenticate;
+mod budget;
 mod errand;
 mod jwks;
 mod jwt;
@@ -22,6 +23,7 @@ use chrono::{DateTime, Utc};
 
 pub use api_key::{ApiKey, SecretHash, SecretHashKey};
 pub use authenticate::authenticate;
+pub use budget::{Budgets, Exceeded};
 pub use errand::{ErrandError, Known, errand};
 pub use jwks::JwksError;
 pub use jwt::{Issuers, IssuersError};

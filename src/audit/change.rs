@@ -27,7 +27,10 @@ pub struct Change {
 pub enum CommitError {
     /// Nothing was changed.
     #[error(transparent)]
-    Undone(#[from] StoreError),
+    Undone(StoreError),
+    /// The database's answer was lost: the change may be there.
+    #[error("whether the change was made is not known")]
+    Unknown(#[source] StoreError),
     /// A change without a record is never committed: a fault of this program.
     #[error("the change has no audit record")]
     Unrecorded,
@@ -74,13 +77,20 @@ impl Change {
     /// Makes change and record durable together.
     ///
     /// # Errors
-    /// When nothing was recorded, or the database refuses. After a lost answer the outcome is unknown; the caller's
-    /// retry must be idempotent.
+    /// When nothing was recorded, or the database refuses. After [`CommitError::Unknown`] the caller's retry must be
+    /// idempotent, and what the change may need must stay.
     pub async fn commit(mut self) -> Result<(), CommitError> {
         if self.recorded == 0 {
             return Err(CommitError::Unrecorded);
         }
-        self.tx.commit().await?;
+        if let Err(error) = self.tx.commit().await {
+            let told = error.is_verdict();
+            return Err(if told {
+                CommitError::Undone(error)
+            } else {
+                CommitError::Unknown(error)
+            });
+        }
         self.lane.next = self.lane.next.saturating_add(self.recorded);
         self.lanes.give_back(self.lane);
         Ok(())

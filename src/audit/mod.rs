@@ -12,6 +12,7 @@ mod change;
 mod event;
 pub mod search;
 pub mod sql;
+pub mod tlog;
 mod writer;
 
 pub use change::{Change, CommitError};

@@ -11,6 +11,8 @@ use crate::{
 
 use super::{Event, search::Filter};
 
+pub(super) mod log;
+
 /// The most rows of one `INSERT`; sizes are powers of two so that few statements are prepared.
 const ROWS: usize = 32;
 /// Columns of `audit_event`.
@@ -20,6 +22,34 @@ statements! {
     ENTRY = "SELECT entry_id, writer, writer_seq, at, guest_id, leaf, detail FROM audit_event WHERE entry_id = $1";
     COUNT = "SELECT count(*) FROM audit_event";
     WRITERS = "SELECT writer, min(writer_seq), max(writer_seq), count(*) FROM audit_event GROUP BY writer";
+    HEAD = "SELECT origin, size, checkpoint, holder, held_until FROM log_head WHERE log = 'main'";
+    HEAD_MAKE = "INSERT INTO log_head (log, origin, size, checkpoint, holder, held_until)
+                 VALUES ('main', $1, 0, $2, NULL, 0) ON CONFLICT DO NOTHING";
+    HEAD_TAKE = "UPDATE log_head SET holder = $1, held_until = $2
+                 WHERE log = 'main' AND (holder = $1 OR held_until < $3)";
+    HEAD_GROW = "UPDATE log_head SET size = $1, checkpoint = $2 WHERE log = 'main' AND size = $3";
+    HEAD_LEAVE = "UPDATE log_head SET held_until = 0 WHERE log = 'main' AND holder = $1";
+    NEWS = "WITH RECURSIVE w(writer) AS (
+                SELECT (SELECT writer FROM audit_event ORDER BY writer LIMIT 1)
+                UNION ALL
+                SELECT (SELECT e.writer FROM audit_event e WHERE e.writer > w.writer ORDER BY e.writer LIMIT 1)
+                FROM w WHERE w.writer IS NOT NULL
+            )
+            SELECT w.writer, coalesce(l.next_seq, 1) FROM w LEFT JOIN log_writer l ON l.writer = w.writer
+            WHERE w.writer IS NOT NULL AND EXISTS (
+                SELECT 1 FROM audit_event e WHERE e.writer = w.writer AND e.writer_seq >= coalesce(l.next_seq, 1)
+            )";
+    NEWS_OF = "SELECT entry_id, writer, writer_seq, leaf FROM audit_event
+               WHERE writer = $1 AND writer_seq >= $2 ORDER BY writer_seq LIMIT $3";
+    WRITER_SET = "INSERT INTO log_writer (writer, next_seq) VALUES ($1, $2)
+                  ON CONFLICT (writer) DO UPDATE SET next_seq = excluded.next_seq";
+    TILE = "SELECT hashes FROM log_tile WHERE level = $1 AND tile = $2";
+    TILE_SET = "INSERT INTO log_tile (level, tile, hashes) VALUES ($1, $2, $3)
+                ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes";
+    ENTRIES = "SELECT l.log_index, l.subject_seq, l.previous, e.writer, e.writer_seq, e.leaf
+               FROM log_entry l JOIN audit_event e ON e.entry_id = l.entry_id
+               WHERE l.log_index >= $1 AND l.log_index < $2 ORDER BY l.log_index";
+    INDEX_OF = "SELECT log_index FROM log_entry WHERE entry_id = $1";
 }
 
 /// A stored entry.
@@ -42,24 +72,27 @@ pub struct Row {
 }
 
 fn insert(rows: usize) -> String {
-    let mut sql = String::from(
-        "INSERT INTO audit_event (entry_id, writer, writer_seq, at, guest_id, principal, actor, property, purpose, action, decision, leaf, detail) VALUES ",
-    );
-    for row in 0..rows {
-        if row > 0 {
-            sql.push(',');
-        }
-        sql.push('(');
-        for column in 1..=COLUMNS {
-            if column > 1 {
-                sql.push(',');
-            }
-            sql.push('$');
-            sql.push_str(&(row * COLUMNS + column).to_string());
-        }
-        sql.push(')');
-    }
-    sql
+    let values = values(rows, COLUMNS);
+    format!(
+        "INSERT INTO audit_event (entry_id, writer, writer_seq, at, guest_id, principal, actor, property, purpose, action, decision, leaf, detail) VALUES {values}"
+    )
+}
+
+/// So many rows of placeholders, numbered through: `($1,$2),($3,$4)`.
+fn values(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let row: Vec<String> = (1..=columns)
+            .map(|column| format!("${}", row * columns + column))
+            .collect();
+        format!("({})", row.join(","))
+    };
+    let rows: Vec<String> = (0..rows).map(row).collect();
+    rows.join(",")
+}
+
+/// The first of them, as many as one statement takes: a power of two, so that few statements are prepared.
+fn some<T>(items: &[T]) -> (&[T], &[T]) {
+    items.split_at((1 << items.len().ilog2()).min(ROWS))
 }
 
 /// An event with its place.
@@ -78,9 +111,9 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let mut rest = events;
         while !rest.is_empty() {
-            let rows = (1 << rest.len().ilog2()).min(ROWS);
-            let (now, later) = rest.split_at(rows);
+            let (now, later) = some(rest);
             rest = later;
+            let rows = now.len();
             on!(self, c => {
                 let mut query = sqlx::query(AssertSqlSafe(insert(rows)));
                 for Numbered { entry, sequence, event } in now {

@@ -1,7 +1,9 @@
 //! The group-committing writer of reads: all the requests waiting at a moment share one commit, so that
 //! durability costs a disk flush per batch and not per read.
 
-use tokio::sync::{mpsc, oneshot};
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::{
     base::{EntryId, GuestId, WriterId},
@@ -53,7 +55,7 @@ struct Job {
 #[derive(Clone)]
 pub struct Log {
     queue: mpsc::Sender<Job>,
-    lanes: std::sync::Arc<Lanes>,
+    lanes: Arc<Lanes>,
 }
 
 /// Writers that are free. Each numbers its own entries without a gap; one is used by one transaction at a time.
@@ -95,10 +97,19 @@ impl Log {
     #[must_use]
     pub fn start(store: Store) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(write(store, jobs));
+        let jobs = Arc::new(Mutex::new(jobs));
+        let writers = match store {
+            // One connection writes; a second writer would only wait for it.
+            Store::Sqlite { .. } => 1,
+            // While one batch waits for the disk, the next is on its way.
+            Store::Postgres(_) => 2,
+        };
+        for _ in 0..writers {
+            tokio::spawn(write(store.clone(), Arc::clone(&jobs)));
+        }
         Self {
             queue,
-            lanes: std::sync::Arc::default(),
+            lanes: Arc::default(),
         }
     }
 
@@ -115,15 +126,18 @@ impl Log {
         Ok(Receipt { entry, guest, grant })
     }
 
-    pub(super) fn lanes(&self) -> &std::sync::Arc<Lanes> {
+    pub(super) fn lanes(&self) -> &Arc<Lanes> {
         &self.lanes
     }
 }
 
-async fn write(store: Store, mut jobs: mpsc::Receiver<Job>) {
+async fn write(store: Store, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
     let mut lane = Lane::new();
     let mut batch = Vec::with_capacity(BATCH);
-    while jobs.recv_many(&mut batch, BATCH).await > 0 {
+    loop {
+        if jobs.lock().await.recv_many(&mut batch, BATCH).await == 0 {
+            return;
+        }
         let entries: Vec<EntryId> = batch.iter().map(|_| EntryId::random()).collect();
         let mut outcome = commit(&store, &lane, &batch, &entries).await;
         if let Err(Failure::Before(error)) = &outcome

@@ -143,7 +143,7 @@ mod tests {
         let (line, _) = answer(true, &root, &store).await;
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["root"]["usable"], true);
-        assert_eq!(value["vault_keys"].as_array().unwrap().len(), 7);
+        assert_eq!(value["vault_keys"].as_array().unwrap().len(), 8);
         assert_eq!(value["epochs"][0]["data_keys"], 2);
     }
 

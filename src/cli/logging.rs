@@ -78,13 +78,13 @@ mod tests {
                 tracing::warn!(target: "h2::codec", "SECRET");
                 tracing::info!(target: "hyper::client", "SECRET");
                 tracing::debug!(target: "sqlx_core::pool", "SECRET");
-                tracing::debug!(target: "guest_vault::access", status = 200, "answered");
+                tracing::debug!(target: "guest_vault::web::request", status = 200, "answered");
             },
         );
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         assert!(!text.contains("SECRET"), "{text}");
         let line: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
         assert_eq!(line["status"], 200);
-        assert_eq!(line["target"], "guest_vault::access");
+        assert_eq!(line["target"], "guest_vault::web::request");
     }
 }

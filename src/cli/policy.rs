@@ -284,21 +284,21 @@ mod tests {
         .unwrap()
     }
 
-    fn said(line: &str, source: PolicySource) -> (Result<(), PolicyCommandError>, String) {
+    fn said(line: &str, source: &PolicySource) -> (Result<(), PolicyCommandError>, String) {
         let line = Line::try_parse_from(["policy"].into_iter().chain(line.split_whitespace())).unwrap();
         let mut out = Vec::new();
-        let result = run(&line.command, &source, &tree(), &mut out);
+        let result = run(&line.command, source, &tree(), &mut out);
         (result, String::from_utf8(out).unwrap())
     }
 
     #[test]
     fn check_and_test_tell_what_the_shipped_policy_is() {
-        let (result, text) = said("check", PolicySource::BuiltIn);
+        let (result, text) = said("check", &PolicySource::BuiltIn);
         result.unwrap();
         assert!(text.contains("files of your own: none"), "{text}");
         assert!(text.contains("deny, admin|auditor, *, *, *, *, *, *"), "{text}");
         assert!(!text.contains("warning"), "{text}");
-        let (result, text) = said("test --json", PolicySource::BuiltIn);
+        let (result, text) = said("test --json", &PolicySource::BuiltIn);
         result.unwrap();
         let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert!(answer["decisions"].as_u64() > Some(1_000));
@@ -314,7 +314,7 @@ mod tests {
         let idle = "allow, front_desk, *, check_in, phones, read, in_house, masked";
         std::fs::write(folder.path().join("rules.csv"), format!("{shipped}{idle}\n")).unwrap();
         let source = || PolicySource::Folder(folder.path().to_owned());
-        let (result, text) = said("check", source());
+        let (result, text) = said("check", &source());
         assert_eq!(result.unwrap_err().exit_status(), 1);
         assert!(
             text.contains("files of your own: cases.toml, rules.csv"),
@@ -327,7 +327,7 @@ mod tests {
             )),
             "{text}"
         );
-        let (result, text) = said("test", source());
+        let (result, text) = said("test", &source());
         assert!(matches!(result, Err(PolicyCommandError::Cases(6))), "{text}");
         assert_eq!(
             text.matches("failed: cases.toml:1: front_desk read phones at LIS01")
@@ -336,13 +336,13 @@ mod tests {
             "{text}"
         );
         std::fs::write(folder.path().join("rules.csv"), "nonsense").unwrap();
-        let (result, _) = said("check", source());
+        let (result, _) = said("check", &source());
         assert!(result.unwrap_err().to_string().starts_with("rules.csv:1: "));
     }
 
     #[test]
     fn explain_names_the_rule_or_where_there_would_be_one() {
-        let ask = |line: &str| said(&format!("explain {line}"), PolicySource::BuiltIn);
+        let ask = |line: &str| said(&format!("explain {line}"), &PolicySource::BuiltIn);
         let (result, text) = ask("--role front_desk --purpose check_in --field phones --stay in_house");
         result.unwrap();
         assert!(text.starts_with("allowed, view reveal: rules.csv:"), "{text}");

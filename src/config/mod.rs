@@ -3,6 +3,7 @@
 //!
 //! One file per section. Nothing here opens a database, a socket or a key.
 
+mod audit;
 mod budgets;
 mod database;
 mod error;
@@ -21,6 +22,7 @@ use serde::Deserialize;
 
 use crate::base::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError};
 
+pub use audit::AuditConfig;
 pub use budgets::{Budget, BudgetsConfig};
 pub use database::DatabaseConfig;
 pub use error::ConfigError;
@@ -53,6 +55,9 @@ pub struct Config {
     /// What the process writes about itself.
     #[serde(default)]
     pub log: LogConfig,
+    /// The provable log.
+    #[serde(default)]
+    pub audit: AuditConfig,
     /// Issuers whose tokens are accepted: `[[issuers]]`.
     #[serde(default)]
     pub issuers: Vec<IssuerConfig>,

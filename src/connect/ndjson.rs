@@ -248,14 +248,21 @@ pub(super) fn refused(field: &str, reason: &str) -> LineError {
 
 fn not_a_record(problem: &web::Problem) -> LineError {
     let document = problem.document();
-    if !document.errors.is_empty() {
-        return LineError::NotARecord(document.errors);
+    let whole = "the line".to_owned();
+    if document.errors.is_empty() {
+        let reason = document.detail.unwrap_or(document.title);
+        return LineError::NotARecord(vec![FieldProblem { field: whole, reason }]);
     }
-    let reason = document.detail.unwrap_or(document.title);
-    LineError::NotARecord(vec![FieldProblem {
-        field: "line".to_owned(),
-        reason,
-    }])
+    let errors = document.errors.into_iter().map(|error| FieldProblem {
+        // Written for bodies of requests; here the body is a line, and its number is told beside.
+        field: if error.field == "the body" {
+            whole.clone()
+        } else {
+            error.field
+        },
+        reason: error.reason.trim_end_matches(" (line 1)").to_owned(),
+    });
+    LineError::NotARecord(errors.collect())
 }
 
 #[cfg(test)]
@@ -306,7 +313,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_by_place_and_never_by_value() {
         let cases = [
-            ("[]", "must be"),
+            ("[]", "the line must be"),
+            ("{", "the line needs a key"),
             (r#"{"source_system":"pms","source_id":"1"}"#, "guest is missing"),
             (
                 r#"{"source_system":"pms","source_id":"1","guest":{},"SECRET":1}"#,

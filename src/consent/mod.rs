@@ -138,11 +138,15 @@ impl Refusal {
     }
 }
 
-/// Whether a short word such as a channel can stand in the ledger: codes only, so that no name or note slips in.
+/// The most digits of a code: a phone, a document and a card have more.
+const MOST_DIGITS: usize = 6;
+
+/// Whether a short word such as a channel can stand in clear: codes only, so that no name, note or number slips in.
 #[must_use]
 pub fn is_code(word: &str) -> bool {
     !word.is_empty()
         && word.len() <= 40
+        && word.bytes().filter(u8::is_ascii_digit).count() <= MOST_DIGITS
         && word
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '.' | ':'))

@@ -11,6 +11,7 @@ mod mac;
 mod material;
 mod random;
 mod sealed;
+mod sign;
 mod wrap;
 
 pub use aead::DataKey;
@@ -19,6 +20,7 @@ pub use mac::{IndexKey, MacKey};
 pub use material::KeyMaterial;
 pub use random::{random, same, sha256};
 pub use sealed::{Aad, Algorithm, OpenError, SealError, Sealed};
+pub use sign::{SigningKey, verify_signature};
 pub use wrap::{KeyEncryptionKey, WRAPPED_LENGTH};
 
 /// Parts joined so that no two lists of parts give the same bytes: each as a big-endian `u32` length and itself.

@@ -73,7 +73,7 @@ struct ErrandHeaders {
 /// The refusals that any of these calls may give.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "describes answers that `web::Problem` gives")]
-enum Refusals {
+pub(super) enum Refusals {
     /// The request is not valid.
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(ProblemDocument),
@@ -127,7 +127,7 @@ fn refused(error: GuestError, request: &HttpRequest, guest: GuestId) -> Result<H
 }
 
 /// The id that the access log knows the request by.
-fn request_id(request: &HttpRequest) -> RequestId {
+pub(super) fn request_id(request: &HttpRequest) -> RequestId {
     request
         .extensions()
         .get::<RequestId>()

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{
     audit::{Act, Change, Event},
@@ -134,6 +135,7 @@ impl Vault {
         statement: &Statement,
         keys: &GuestKeys,
     ) -> Result<Line, GuestError> {
+        let now = self.clock.now();
         let line = Line {
             id: ConsentId::random(),
             purpose: statement.purpose.clone(),
@@ -146,17 +148,13 @@ impl Vault {
             captured_by: errand.caller.principal,
             captured_actor: errand.caller.actor.clone(),
             valid_until: statement.valid_until,
-            at: statement.at.unwrap_or_else(|| self.clock.now()),
+            // A clock that runs ahead must not outlive the withdrawal that follows.
+            at: statement.at.map_or(now, |at| at.min(now)),
         };
         let evidence = match &statement.evidence_ref {
             None => None,
             Some(text) => {
-                let place = Aad {
-                    guest,
-                    record: line.id.0,
-                    path: "consent.evidence",
-                    version: 1,
-                };
+                let place = evidence_place(guest, line.id.0);
                 Some(
                     keys.seal(Category::Consent, &place, text.as_bytes())?
                         .into_bytes(),
@@ -243,6 +241,16 @@ impl Vault {
             self.clock.now(),
         )
         .as_str()
+    }
+}
+
+/// Where the evidence of a consent is sealed to.
+pub(super) fn evidence_place(guest: GuestId, consent: Uuid) -> Aad<'static> {
+    Aad {
+        guest,
+        record: consent,
+        path: "consent.evidence",
+        version: 1,
     }
 }
 

@@ -1,10 +1,11 @@
 //! Why a call about a guest could not be answered.
 
 use crate::{
+    access::Exceeded,
     audit::{AuditError, CommitError},
     base::GuestId,
     keys::{KeysError, OpenError},
-    store::StoreError,
+    store::{StoreError, Unanswered},
     web::{Kind, Problem},
 };
 
@@ -45,21 +46,33 @@ pub enum GuestError {
     /// The call needs a reason.
     #[error("a reason is required")]
     ReasonRequired,
-    /// Too many reveals.
-    #[error("the access budget is used up")]
-    Budget,
+    /// Too many looks in an hour.
+    #[error(transparent)]
+    Budget(#[from] Exceeded),
     /// Stored bytes do not open where they lie.
     #[error("stored data is damaged")]
     Damaged,
     /// Its record could not be made durable, so there is nothing to show.
     #[error(transparent)]
     NotRecorded(#[from] AuditError),
+    /// The database does not answer.
+    #[error("the database does not answer")]
+    Unanswered,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database's answer to a commit was lost.
+    #[error("whether the change was made is not known")]
+    PerhapsDone(#[source] StoreError),
     /// The keys failed.
     #[error(transparent)]
     Keys(#[from] KeysError),
+}
+
+impl From<Unanswered> for GuestError {
+    fn from(_: Unanswered) -> Self {
+        Self::Unanswered
+    }
 }
 
 impl From<OpenError> for GuestError {
@@ -72,12 +85,18 @@ impl From<CommitError> for GuestError {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Undone(error) => Self::Store(error),
+            CommitError::Unknown(error) => Self::PerhapsDone(error),
             CommitError::Unrecorded => Self::NotRecorded(AuditError),
         }
     }
 }
 
 impl GuestError {
+    /// Whether nothing was changed for certain; otherwise what the change may need, its keys above all, must stay.
+    pub(super) const fn is_undone(&self) -> bool {
+        !matches!(self, Self::PerhapsDone(_))
+    }
+
     /// Whether running the same change again may succeed: two writers met.
     pub(super) fn is_transient(&self) -> bool {
         match self {
@@ -104,14 +123,16 @@ impl From<GuestError> for Problem {
             GuestError::BadQuestion { field, reason } => Self::new(Kind::InvalidRequest).field(field, reason),
             GuestError::ReasonRequired => Self::new(Kind::ReasonRequired)
                 .detail("Fields of class C3 and above are revealed for a reason: send Vault-Reason."),
-            GuestError::Budget => Self::new(Kind::BudgetExceeded).retry_after(3600),
+            GuestError::Budget(exceeded) => Self::new(Kind::BudgetExceeded).retry_after(exceeded.seconds),
             GuestError::Damaged => {
                 Self::new(Kind::Damaged).detail("The operator finds the row with `guest-vault doctor`.")
             }
-            GuestError::Store(error) => error.into(),
+            GuestError::Unanswered => Self::new(Kind::Unavailable).retry_after(1),
+            GuestError::Store(error) | GuestError::PerhapsDone(error) => error.into(),
             GuestError::NotRecorded(_) => {
                 Self::new(Kind::Unavailable).detail("What cannot be recorded is not shown.").retry_after(1)
             }
+            GuestError::Keys(KeysError::DamagedDataKey { .. }) => GuestError::Damaged.into(),
             GuestError::Keys(error) => {
                 tracing::error!(error = %error, "the keys failed");
                 Self::new(Kind::Unavailable).retry_after(5)

@@ -31,19 +31,19 @@ pub(super) async fn once<F>(
 where
     F: Future<Output = Result<(StatusCode, Vec<u8>), Problem>>,
 {
-    let Some(sent) = key(request)? else {
+    let Some(given) = key(request)? else {
         let (status, answer) = run.await?;
         return Ok(respond(status, answer));
     };
     let mac = vault.keys.mac(MacPurpose::Content);
-    let key = mac.mac_of(&[b"idempotency-key", sent.as_bytes()]);
+    let code = mac.mac_of(&[b"idempotency-key", given.as_bytes()]);
     let called = format!("{} {}", request.method(), request.path());
-    let body = mac.mac_of(&[b"idempotency-body", called.as_bytes(), body]);
-    if let Some(answer) = kept(vault, caller, &key, &body).await? {
+    let content = mac.mac_of(&[b"idempotency-body", called.as_bytes(), body]);
+    if let Some(answer) = kept(vault, caller, &code, &content).await? {
         return Ok(answer);
     }
     let (status, answer) = run.await?;
-    keep(vault, caller, (&key, &body), status, &answer)
+    keep(vault, caller, (&code, &content), status, &answer)
         .await
         .map_err(Problem::from)?;
     Ok(respond(status, answer))
@@ -54,7 +54,7 @@ fn key(request: &HttpRequest) -> Result<Option<&str>, Problem> {
         return Ok(None);
     };
     match value.to_str() {
-        Ok(key) if !key.is_empty() && key.len() <= LONGEST => Ok(Some(key)),
+        Ok(key) if (1..=LONGEST).contains(&key.len()) && !key.contains('\t') => Ok(Some(key)),
         _ => Err(Problem::new(Kind::InvalidRequest)
             .field("Idempotency-Key", "must be 1 to 255 visible ASCII characters")),
     }

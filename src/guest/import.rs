@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     GuestError, Outcome, RecordAnswer, RecordInput, Rejected, Vault,
-    prepare::{Prepared, is_source_id},
+    prepare::{Prepared, check_source},
     put::{self, Place},
 };
 
@@ -114,13 +114,7 @@ impl Vault {
         id: &str,
         input: RecordInput,
     ) -> Result<Prepared, GuestError> {
-        if !is_source_id(id) {
-            let rejected = Rejected {
-                field: "source_id".to_owned(),
-                reason: "invalid".to_owned(),
-            };
-            return Err(GuestError::Rejected(vec![rejected]));
-        }
+        check_source(source, id).map_err(|rejected| GuestError::Rejected(vec![rejected]))?;
         self.prepare(errand, &self.policies.current(), (source, id), input)
     }
 
@@ -158,7 +152,7 @@ impl Vault {
         }
         let keys = self.keys_for(batch, &places).await?;
         let outcome = self.apply_all(batch, &places, &keys).await;
-        if outcome.is_err() {
+        if outcome.as_ref().is_err_and(GuestError::is_undone) {
             for (_, guest) in places.iter().filter(|(place, _)| matches!(place, Place::New)) {
                 self.keys.destroy(*guest, None).await?;
             }

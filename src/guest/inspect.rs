@@ -11,7 +11,14 @@ use crate::{
     keys::GuestKeys,
 };
 
-use super::{GuestError, Vault, prepare::seal_version, sql::ValueRow};
+use super::{
+    GuestError, Vault,
+    consents::evidence_place,
+    prepare::seal_version,
+    put::source_id_place,
+    sql::{Table, ValueRow},
+    stay,
+};
 
 /// Rows opened at a time.
 const PAGE: i64 = 2000;
@@ -21,49 +28,61 @@ const MOST: usize = 100;
 /// What an inspection found.
 #[derive(Debug, Default, Serialize)]
 pub struct Inspection {
-    /// Values opened.
+    /// Values opened: of fields, stays, sources' ids and evidence.
     pub values: u64,
     /// Values that do not open.
     pub damaged: u64,
-    /// Where the first of them are: table, guest, record and field; never a value.
+    /// Where the first of them are: table and key of the row; never a value.
     pub places: Vec<String>,
 }
 
 impl Vault {
-    /// Opens every stored value in memory and counts those that do not open where they lie.
+    /// Opens everything sealed in memory and counts what does not open where it lies.
     ///
     /// # Errors
     /// What the database or the key store says.
     pub async fn inspect(&self) -> Result<Inspection, GuestError> {
         let mut found = Inspection::default();
+        for table in [Table::Values, Table::Stays, Table::Sources, Table::Evidence] {
+            self.inspect_table(table, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn inspect_table(&self, table: Table, found: &mut Inspection) -> Result<(), GuestError> {
         let mut after = (Uuid::nil(), Uuid::nil(), String::new());
         loop {
             let rows = self
                 .store
                 .read()
                 .await?
-                .fields_page((after.0, after.1, &after.2), PAGE)
+                .sealed_page(table, (after.0, after.1, &after.2), PAGE)
                 .await?;
-            let Some(last) = rows.last() else { return Ok(found) };
+            let Some(last) = rows.last() else { return Ok(()) };
             after = (last.guest_id, last.record_id, last.field.clone());
-            self.inspect_page(&rows, &mut found).await?;
+            self.inspect_page(table, &rows, found).await?;
         }
     }
 
-    async fn inspect_page(&self, rows: &[ValueRow], found: &mut Inspection) -> Result<(), GuestError> {
+    async fn inspect_page(
+        &self,
+        table: Table,
+        rows: &[ValueRow],
+        found: &mut Inspection,
+    ) -> Result<(), GuestError> {
         let guests: BTreeSet<Uuid> = rows.iter().map(|r| r.guest_id).collect();
         let guests: Vec<GuestId> = guests.into_iter().map(GuestId).collect();
         let keys = self.keys.many_guest_keys(&guests, &Category::ALL).await?;
         let keys: BTreeMap<Uuid, &GuestKeys> = keys.iter().map(|(guest, keys)| (guest.0, keys)).collect();
         for row in rows {
             found.values += 1;
-            if !keys.get(&row.guest_id).is_some_and(|keys| opens(keys, row)) {
+            if !keys
+                .get(&row.guest_id)
+                .is_some_and(|keys| opens(table, keys, row))
+            {
                 found.damaged += 1;
                 if found.places.len() < MOST {
-                    found.places.push(format!(
-                        "field_value guest_id={} record_id={} field={}",
-                        row.guest_id, row.record_id, row.field
-                    ));
+                    found.places.push(place(table, row));
                 }
             }
         }
@@ -71,18 +90,44 @@ impl Vault {
     }
 }
 
-fn opens(keys: &GuestKeys, row: &ValueRow) -> bool {
+/// The row as an operator looks for it.
+fn place(table: Table, row: &ValueRow) -> String {
+    let (table, record, field) = match table {
+        Table::Values => ("field_value", "record_id", "field"),
+        Table::Stays => ("stay", "stay_token", "property"),
+        Table::Sources => ("record", "record_id", "source_system"),
+        Table::Evidence => ("consent", "consent_id", "purpose"),
+    };
+    let ValueRow {
+        guest_id, record_id, ..
+    } = row;
+    format!(
+        "{table} guest_id={guest_id} {record}={record_id} {field}={}",
+        row.field
+    )
+}
+
+fn opens(table: Table, keys: &GuestKeys, row: &ValueRow) -> bool {
     let Ok((category, _)) = Sealed::key_of(&row.sealed) else {
         return false;
     };
     let Some(category) = Category::from_code(category) else {
         return false;
     };
-    let aad = Aad {
-        guest: GuestId(row.guest_id),
-        record: row.record_id,
-        path: &row.field,
-        version: seal_version(row.version),
+    let guest = GuestId(row.guest_id);
+    let path = match table {
+        Table::Stays => stay::path(&row.field),
+        _ => row.field.clone(),
+    };
+    let aad = match table {
+        Table::Values | Table::Stays => Aad {
+            guest,
+            record: row.record_id,
+            path: &path,
+            version: seal_version(row.version),
+        },
+        Table::Sources => source_id_place(guest, row.record_id),
+        Table::Evidence => evidence_place(guest, row.record_id),
     };
     keys.open_internal(category, &row.sealed, &aad).is_ok()
 }

@@ -30,7 +30,24 @@ pub struct Entry {
     /// The guest, until it is erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guest_id: Option<GuestId>,
-    /// The leaf: what the log commits to.
+    /// Whose act it was.
+    pub principal: Option<String>,
+    /// In which role.
+    pub role: Option<String>,
+    /// On whose orders: a staff id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// For which property.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub property: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// What was done.
+    pub action: Option<String>,
+    /// How it ended.
+    pub decision: Option<String>,
+    /// The leaf: what the log commits to, the words above among them.
     #[schema(value_type = Object)]
     pub leaf: BTreeMap<String, Value>,
     /// The reason given, until it is deleted; only where one entry is asked for.
@@ -133,11 +150,19 @@ fn entry(row: &Row, keys: Option<&GuestKeys>) -> Entry {
         _ => None,
     };
     // A leaf that does not parse is shown as empty; `audit verify` says that it is damaged.
-    let leaf = serde_json::from_slice(&row.leaf).unwrap_or_default();
+    let leaf: BTreeMap<String, Value> = serde_json::from_slice(&row.leaf).unwrap_or_default();
+    let word = |name: &str| leaf.get(name).and_then(Value::as_str).map(str::to_owned);
     Entry {
         entry_id: EntryId(row.entry_id),
         at,
         guest_id,
+        principal: word("principal"),
+        role: word("role"),
+        actor: word("actor"),
+        property: word("property"),
+        purpose: word("purpose"),
+        action: word("act"),
+        decision: word("decision"),
         leaf,
         reason,
     }

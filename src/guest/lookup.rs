@@ -1,7 +1,10 @@
 //! Finding guests by what they say of themselves: one strong identifier, or two attributes. At most five candidates,
 //! each in the caller's own view, each on record; a guest that the caller may not know of is not among them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -172,10 +175,16 @@ impl Vault {
             Ok(question) => question,
             Err(error) => return self.refuse(event, error).await,
         };
+        if let Err(exceeded) = self.budgets.search(&errand.caller) {
+            return self.refuse(event, exceeded.into()).await;
+        }
         let matches = self.matches(errand, &question).await?;
         let seen = self
             .seen(errand, &policy, (&grant, &searched), matches, wanted)
             .await?;
+        if let Err(error) = self.charge(errand, seen.iter().map(|(_, fetched)| fetched.guest)) {
+            return self.refuse(event, error).await;
+        }
         event.count = u64::try_from(seen.len()).ok();
         event.basis = Some(grant.purpose().legal_basis.as_str().to_owned());
         // Side by side, so that all share one commit; any that fails shows nothing at all.
@@ -196,6 +205,18 @@ impl Vault {
                 entry_id: receipt.entry(),
             },
         })
+    }
+
+    /// Counts the guests that will be shown against the caller's access budget.
+    pub(super) fn charge(
+        &self,
+        errand: &Errand,
+        guests: impl Iterator<Item = GuestId>,
+    ) -> Result<(), GuestError> {
+        for guest in guests {
+            self.budgets.look(&errand.caller, guest)?;
+        }
+        Ok(())
     }
 
     /// Who fits, best first.
@@ -250,7 +271,7 @@ impl Vault {
     async fn seen(
         &self,
         errand: &Errand,
-        policy: &Snapshot,
+        policy: &Arc<Snapshot>,
         (grant, searched): (&Grant, &FieldSet),
         matches: Vec<Match>,
         wanted: &[FieldIndex],

@@ -10,14 +10,17 @@ mod consents;
 mod correct;
 mod detail;
 mod error;
+mod gather;
 mod idempotency;
 mod import;
 mod inspect;
 pub mod kinds;
 mod link;
+pub mod log_api;
 mod looks;
 mod lookup;
 mod prepare;
+mod proofs;
 mod put;
 mod question;
 mod read;
@@ -39,7 +42,7 @@ pub use looks::Entry;
 pub use lookup::{By, Candidate, DocumentBy, ExternalIdBy, LookupAnswer, MembershipBy, ReservationBy};
 pub use records::{RecordView, RecordsAnswer};
 pub use stay_list::{DayList, StayListAnswer, StayListInput};
-pub use vault::Vault;
+pub use vault::{Parts, Vault};
 pub use words::{
     AuditAnswer, FieldAnswer, GuestAnswer, LinkReason, Outcome, Party, Provenance, RecordAnswer, RecordInput,
     Rejected, Resolution, Stay, StayInput, StayRole,

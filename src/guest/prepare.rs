@@ -63,9 +63,28 @@ impl Prepared {
     }
 }
 
-/// A source's id: any text of one line, at most 200 characters.
+/// A source's id: any text of one line, at most 200 characters, but no card number. What stands for bytes that are no
+/// UTF-8 would make two ids one.
 pub(super) fn is_source_id(id: &str) -> bool {
-    !id.is_empty() && id.chars().count() <= 200 && !id.chars().any(char::is_control)
+    !id.is_empty()
+        && id.chars().count() <= 200
+        && !id.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER)
+        && !kinds::holds_card_number(id)
+}
+
+/// Whether a record can have this source: its system stands in clear in tables and log, its id is sealed.
+pub(super) fn check_source(source: &SourceSystem, id: &str) -> Result<(), Rejected> {
+    let wrong = |field: &str| Rejected {
+        field: field.to_owned(),
+        reason: "invalid".to_owned(),
+    };
+    if !consent::is_code(source.as_str()) {
+        Err(wrong("source_system"))
+    } else if !is_source_id(id) {
+        Err(wrong("source_id"))
+    } else {
+        Ok(())
+    }
 }
 
 impl Vault {

@@ -16,7 +16,7 @@ use crate::{
 
 use super::{
     GuestError, LinkReason, Outcome, RecordAnswer, RecordInput, Rejected, Resolution, Vault,
-    prepare::{Prepared, Ready, is_older, is_source_id, seal_version},
+    prepare::{Prepared, Ready, check_source, is_older, seal_version},
     sql::NewValue,
     words::RecordHead,
 };
@@ -91,11 +91,7 @@ impl Vault {
         let policy = self.policies.current();
         let mut event = Event::of(errand, Act::PutRecord, self.clock.now());
         event.policy_version = Some(policy.version().to_owned());
-        if !is_source_id(source_id) {
-            let rejected = Rejected {
-                field: "source_id".to_owned(),
-                reason: "invalid".to_owned(),
-            };
+        if let Err(rejected) = check_source(source, source_id) {
             return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
         }
         match self.prepare(errand, &policy, (source, source_id), input) {
@@ -120,7 +116,7 @@ impl Vault {
         };
         let keys = self.keys.ensure_guest_keys(guest, &prepared.categories()).await?;
         let outcome = self.store_one(errand, prepared, &place, guest, &keys).await;
-        if is_new && outcome.is_err() {
+        if is_new && outcome.as_ref().is_err_and(GuestError::is_undone) {
             // The guest was never made; its keys must not outlive the attempt.
             self.keys.destroy(guest, None).await?;
         }

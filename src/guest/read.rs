@@ -1,25 +1,29 @@
 //! Reading a guest: decide, fetch only what may be shown, narrow to this guest, record, open, mask.
 
-use std::{collections::BTreeMap, future::Future};
+use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use data_encoding::BASE32_NOPAD;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
+    access::Exceeded,
     audit::{Act, Event, Receipt},
     base::{
         Action, Catalogue, Category, Class, ConsentId, Errand, Field, FieldIndex, FieldPath, FieldSet,
         GuestId, StayState, View, from_micros,
     },
     consent::{self, Standing, standing},
-    crypto::Aad,
-    keys::GuestKeys,
+    crypto::{Aad, sha256},
+    keys::{GuestKeys, MacPurpose},
     policy::{ConsentAnswer, Facts, Grant, Snapshot, mask},
 };
 
 use super::{
-    AuditAnswer, FieldAnswer, GuestAnswer, GuestError, Stay, Vault, kinds, records,
+    AuditAnswer, FieldAnswer, GuestAnswer, GuestError, Stay, Vault,
+    gather::{Asked, ByVersion},
+    kinds, records,
     sql::{Line, Part},
     survivor,
     vault::ALWAYS,
@@ -33,13 +37,14 @@ pub(super) struct Fetched {
     pub(super) guest: GuestId,
     pub(super) version: i64,
     pub(super) status: String,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Arc<Vec<Line>>,
     /// Those at the errand's property.
     pub(super) stays: Vec<Stay>,
     pub(super) keys: GuestKeys,
     pub(super) grant: Grant,
     /// What the grant was narrowed to.
     pub(super) facts: Facts,
+    pub(super) handles: Handles,
 }
 
 /// A guest fetched, or refused with the event that says so, not yet recorded.
@@ -50,6 +55,30 @@ pub(super) enum Looked {
 
 fn refused(event: Event, error: GuestError) -> Looked {
     Looked::Refused(Box::new(event), error)
+}
+
+/// What a consumer calls a guest's values by when it needs no more than a stable handle: the same each time for the
+/// same consumer, and different for each, so that two consumers cannot join what they have.
+pub(super) struct Handles([u8; 32]);
+
+impl Handles {
+    fn new(vault: &Vault, errand: &Errand, guest: GuestId) -> Self {
+        let mac = vault.keys.mac(MacPurpose::Token);
+        Self(mac.mac_of(&[
+            b"handle",
+            errand.caller.principal.0.as_bytes(),
+            guest.0.as_bytes(),
+        ]))
+    }
+
+    fn of(&self, field: &str) -> String {
+        let hash = sha256(&[self.0.as_slice(), field.as_bytes()].concat());
+        let short = hash
+            .first_chunk::<16>()
+            .map(|h| BASE32_NOPAD.encode(h))
+            .unwrap_or_default();
+        format!("tok_{}", short.to_ascii_lowercase())
+    }
 }
 
 impl Vault {
@@ -115,8 +144,10 @@ impl Vault {
         if by_name {
             note_withheld(&mut event, catalogue, &fetched.grant);
         }
+        if fetched.grant.needs_consent() && fetched.grant.consent_id().is_none() {
+            event = event.denied("consent");
+        }
         let event = Self::with_reason(event, errand, Some(&fetched.keys));
-        let refused = event.clone();
         let receipt = self.log.record(event, fetched.grant.clone()).await?;
         match answer(catalogue, fetched, &plan, &receipt, act) {
             Ok(fields) => Ok(GuestAnswer {
@@ -129,14 +160,8 @@ impl Vault {
                 },
             }),
             Err(error) => {
-                self.refuse(
-                    Event {
-                        act: Act::DamageFound,
-                        ..refused
-                    },
-                    error,
-                )
-                .await
+                let event = self.event(errand, Act::DamageFound, &fetched);
+                self.refuse(event, error).await
             }
         }
     }
@@ -148,7 +173,7 @@ impl Vault {
         guest: GuestId,
         wanted: &[FieldIndex],
         act: Act,
-        policy: &Snapshot,
+        policy: &Arc<Snapshot>,
     ) -> Result<Fetched, GuestError> {
         match self.look(errand, guest, wanted, act, policy).await? {
             Looked::Seen(fetched) => Ok(*fetched),
@@ -163,7 +188,7 @@ impl Vault {
         guest: GuestId,
         wanted: &[FieldIndex],
         act: Act,
-        policy: &Snapshot,
+        policy: &Arc<Snapshot>,
     ) -> Result<Looked, GuestError> {
         let catalogue = policy.catalogue();
         let wanted: FieldSet = if wanted.is_empty() {
@@ -184,24 +209,29 @@ impl Vault {
         ) else {
             return Ok(refused(event, GuestError::Forbidden));
         };
+        if act != Act::Search
+            && let Err(exceeded) = self.spend(errand, guest, act)
+        {
+            return Ok(refused(event, exceeded.into()));
+        }
         let columns = grant.columns();
-        let (paths, mut categories): (Vec<&str>, Vec<_>) = columns
+        let mut categories: Vec<Category> = columns
             .iter()
             .filter_map(|at| catalogue.get(at))
-            .map(|f| (f.path.as_str(), f.category))
-            .unzip();
-        categories.extend(ALWAYS);
+            .map(|f| f.category)
+            .chain(ALWAYS)
+            .collect();
         categories.sort_unstable();
         categories.dedup();
+        let purpose = errand.purpose.clone();
+        let asked = Asked {
+            fields: columns,
+            purpose,
+            guest,
+            policy: ByVersion(Arc::clone(policy)),
+        };
         let (lines, keys) = both(
-            // Boxed: this future is large, and one lies in every waiting request.
-            Box::pin(async {
-                let mut conn = self.store.read().await?;
-                Ok::<_, GuestError>(
-                    conn.guest_for_disclosure(guest, &paths, errand.purpose.as_str())
-                        .await?,
-                )
-            }),
+            async { Ok::<_, GuestError>(self.guests.find(asked).await?.unwrap_or_default()) },
             async { Ok(self.keys.guest_keys(guest, &categories).await?) },
         )
         .await?;
@@ -218,7 +248,9 @@ impl Vault {
             ("erased", _) => return self.refuse(event, GuestError::Gone).await,
             _ => {}
         }
-        let Ok(stays) = Self::open_stays(guest, &lines, &keys) else {
+        // Without the guest's audit key the log could not say about whom the look was, nor keep its reason.
+        let named = event.subject.is_some_and(|subject| subject.pseudonym.is_some());
+        let Some(stays) = Self::open_stays(guest, &lines, &keys).ok().filter(|_| named) else {
             event.act = Act::DamageFound;
             return Ok(refused(event, GuestError::Damaged));
         };
@@ -242,7 +274,18 @@ impl Vault {
             keys,
             grant,
             facts,
+            handles: Handles::new(self, errand, guest),
         })))
+    }
+
+    /// Counts the look against the caller's access budget.
+    fn spend(&self, errand: &Errand, guest: GuestId, act: Act) -> Result<(), Exceeded> {
+        self.budgets.look(&errand.caller, guest)?;
+        if act == Act::Reveal {
+            self.budgets.reveal(&errand.caller)
+        } else {
+            Ok(())
+        }
     }
 
     /// The keys of all that was fetched: a key that another process made a moment ago is not in the cache yet.
@@ -402,8 +445,13 @@ fn answer(
         if let Some(reason) = grant.withheld(at) {
             fields.insert(path, FieldAnswer::withheld(reason));
         } else if field.path.as_str() == STAY_LINKS {
-            fields.extend(records::stays_answer(&fetched.stays, grant.view(at)).map(|answer| (path, answer)));
+            let stays = records::stays_answer(field, &fetched.stays, grant.view(at), act);
+            fields.extend(stays.map(|answer| (path, answer)));
         } else if let Some(values) = plan.get(&at) {
+            if grant.view(at) == View::Token {
+                fields.insert(path, handle(&fetched.handles, field));
+                continue;
+            }
             let opened = values
                 .iter()
                 .map(|line| open(fetched, receipt, (at, field), line))
@@ -417,6 +465,17 @@ fn answer(
         }
     }
     Ok(fields)
+}
+
+/// A field as a handle: nothing of the value is opened for it.
+pub(super) fn handle(handles: &Handles, field: &Field) -> FieldAnswer {
+    let value = Some(Value::String(handles.of(field.path.as_str())));
+    FieldAnswer {
+        view: View::Token.as_str(),
+        value,
+        revealable: false,
+        reason: None,
+    }
 }
 
 /// Opens one value against the receipt.

@@ -9,14 +9,14 @@ use utoipa::ToSchema;
 
 use crate::{
     audit::{Act, Event, Receipt},
-    base::{Catalogue, Category, Errand, FieldPath, GuestId, RecordId, View, from_micros},
+    base::{Catalogue, Category, Errand, Field, FieldPath, GuestId, RecordId, View, from_micros},
     policy::Grant,
 };
 
 use super::{
     AuditAnswer, FieldAnswer, GuestError, Provenance, Stay, Vault,
     put::source_id_place,
-    read::{Fetched, effective, open, present},
+    read::{Fetched, effective, handle, open, present},
     sql::{Line, Part, RecordRow},
 };
 
@@ -132,6 +132,7 @@ fn view(
         let view = receipt.grant().view(at);
         let answer = match receipt.grant().withheld(at) {
             Some(reason) => FieldAnswer::withheld(reason),
+            None if view == View::Token => handle(&fetched.handles, field),
             None => present(
                 field,
                 &open(fetched, receipt, (at, field), line)?,
@@ -172,20 +173,16 @@ fn source_id(
     Ok(String::from_utf8(plain.bytes().to_vec()).ok())
 }
 
-/// The stays of a guest as an answer; `None` when there is none.
-pub(super) fn stays_answer(stays: &[Stay], view: View) -> Option<FieldAnswer> {
+/// The stays of a guest as an answer; `None` when there is none. A flag is their number.
+pub(super) fn stays_answer(field: &Field, stays: &[Stay], view: View, act: Act) -> Option<FieldAnswer> {
     if stays.is_empty() || view == View::None {
         return None;
     }
     let plain = |stay: &Stay| serde_json::to_value(stay).unwrap_or_default();
-    let (view, value) = match view {
-        View::Plain | View::Reveal => (View::Plain, Value::Array(stays.iter().map(plain).collect())),
-        _ => (View::Flag, Value::from(stays.len())),
-    };
-    Some(FieldAnswer {
-        view: view.as_str(),
-        value: Some(value),
-        revealable: false,
-        reason: None,
-    })
+    let value = Value::Array(stays.iter().map(plain).collect());
+    let mut answer = present(field, &value, view, act);
+    if view == View::Flag {
+        answer.value = Some(Value::from(stays.len()));
+    }
+    Some(answer)
 }

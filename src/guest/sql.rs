@@ -1,6 +1,10 @@
 //! Statements about guests: ciphertext, tokens and ids only.
 
-use std::fmt::Write as _;
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    sync::{OnceLock, RwLock},
+};
 
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -60,6 +64,17 @@ statements! {
                 WHERE g.status = 'active' AND i.token IN ($1, $2) AND i.guest_id > $3
                 ORDER BY i.guest_id LIMIT $4";
     STAY_INDEX_DELETE = "DELETE FROM stay_index WHERE guest_id = $1 AND stay_token = $2";
+    STAYS_PAGE = "SELECT guest_id, stay_token AS record_id, property AS field, version, sealed FROM stay
+                  WHERE (guest_id, stay_token, property) > ($1, $2, $3)
+                  ORDER BY guest_id, stay_token, property LIMIT $4";
+    SOURCES_PAGE = "SELECT guest_id, record_id, source_system AS field, CAST(1 AS BIGINT) AS version, source_id AS sealed
+                    FROM record WHERE (guest_id, record_id, source_system) > ($1, $2, $3)
+                    ORDER BY guest_id, record_id, source_system LIMIT $4";
+    EVIDENCE_PAGE = "SELECT guest_id, consent_id AS record_id, purpose AS field, CAST(1 AS BIGINT) AS version,
+                         evidence AS sealed
+                     FROM consent
+                     WHERE evidence IS NOT NULL AND (guest_id, consent_id, purpose) > ($1, $2, $3)
+                     ORDER BY guest_id, consent_id, purpose LIMIT $4";
     IDEMPOTENT_FIND = "SELECT body_mac, status, answer FROM idempotency
                        WHERE principal = $1 AND key_mac = $2 AND expires_at > $3";
     IDEMPOTENT_INSERT = "INSERT INTO idempotency (principal, key_mac, body_mac, status, answer, expires_at)
@@ -75,7 +90,7 @@ statements! {
                   SET done_lines = excluded.done_lines, updated_at = excluded.updated_at";
 }
 
-/// What a line of [`Conn::guest_for_disclosure`] is.
+/// What a line of [`Conn::guests_for_disclosure`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// The guest itself: status in `word`, survivor in `id`, manager token in `sealed`.
@@ -89,9 +104,10 @@ pub enum Part {
 }
 
 /// One line of all that a disclosure needs to know of a guest.
-#[derive(sqlx::FromRow)]
 pub struct Line {
     kind: i64,
+    /// Whose.
+    pub guest_id: Uuid,
     /// See [`Part`].
     pub id: Option<Uuid>,
     /// See [`Part`].
@@ -112,6 +128,40 @@ pub struct Line {
     pub until: Option<i64>,
 }
 
+/// The columns of [`disclosure`], by position: looking each up by name costs more than the rest of a row.
+type Columns = (
+    i64,
+    Uuid,
+    Option<Uuid>,
+    String,
+    Option<String>,
+    i64,
+    Option<Vec<u8>>,
+    i64,
+    i64,
+    i64,
+    Option<i64>,
+);
+
+impl From<Columns> for Line {
+    fn from(columns: Columns) -> Self {
+        let (kind, guest_id, id, word, more, version, sealed, rank, trust, at, until) = columns;
+        Self {
+            kind,
+            guest_id,
+            id,
+            word,
+            more,
+            version,
+            sealed,
+            rank,
+            trust,
+            at,
+            until,
+        }
+    }
+}
+
 impl Line {
     /// What it is.
     #[must_use]
@@ -126,30 +176,56 @@ impl Line {
     }
 }
 
-/// The parts of [`disclosure`]; each branch has the same columns, so that one round trip brings all of a guest.
-fn disclosure(fields: usize) -> String {
-    let mut sql = String::from(
-        "SELECT CAST(0 AS BIGINT) AS kind, survivor AS id, status AS word, CAST(NULL AS TEXT) AS more, version, manager_token AS sealed,
-                CAST(0 AS BIGINT) AS rank, CAST(0 AS BIGINT) AS trust, updated_at AS at, CAST(NULL AS BIGINT) AS until
-         FROM guest WHERE guest_id = $1
+/// All of some guests; each branch has the same columns, so that one round trip brings everything.
+fn disclosure(guests: usize, fields: usize) -> String {
+    // $1 is the purpose, then come the guests, then the fields.
+    let mut those = String::from("guest_id IN (");
+    placeholders(&mut those, 2, guests);
+    those.push(')');
+    let mut sql = format!(
+        "SELECT CAST(0 AS BIGINT) AS kind, guest_id, survivor AS id, status AS word, CAST(NULL AS TEXT) AS more, version,
+                manager_token AS sealed, CAST(0 AS BIGINT) AS rank, CAST(0 AS BIGINT) AS trust, updated_at AS at,
+                CAST(NULL AS BIGINT) AS until
+         FROM guest WHERE {those}
          UNION ALL
-         SELECT 2, stay_token, property, CAST(NULL AS TEXT), version, sealed, 0, 0, updated_at, CAST(NULL AS BIGINT)
-         FROM stay WHERE guest_id = $1
+         SELECT 2, guest_id, stay_token, property, CAST(NULL AS TEXT), version, sealed, 0, 0, updated_at,
+                CAST(NULL AS BIGINT)
+         FROM stay WHERE {those}
          UNION ALL
-         SELECT 3, consent_id, state, recipient, 0, CAST(NULL AS BYTEA), 0, 0, at, valid_until
-         FROM consent WHERE guest_id = $1 AND purpose = $2",
+         SELECT 3, guest_id, consent_id, state, recipient, 0, CAST(NULL AS BYTEA), 0, 0, at, valid_until
+         FROM consent WHERE {those} AND purpose = $1"
     );
     if fields > 0 {
         sql.push_str(
             " UNION ALL
-         SELECT 1, record_id, field, CAST(NULL AS TEXT), version, sealed,
+         SELECT 1, guest_id, record_id, field, CAST(NULL AS TEXT), version, sealed,
                 CASE WHEN pinned THEN 2 WHEN verified THEN 1 ELSE 0 END, trust, observed_at, CAST(NULL AS BIGINT)
-         FROM field_value WHERE guest_id = $1 AND field IN (",
+         FROM field_value WHERE ",
         );
-        placeholders(&mut sql, 3, fields);
+        sql.push_str(&those);
+        sql.push_str(" AND field IN (");
+        placeholders(&mut sql, 2 + guests, fields);
         sql.push(')');
     }
     sql
+}
+
+/// The text for a padded size, written once: it is long, and asked for thousands of times a second.
+fn disclosure_text(guests: usize, fields: usize) -> String {
+    static TEXTS: OnceLock<RwLock<HashMap<(usize, usize), String>>> = OnceLock::new();
+    let texts = TEXTS.get_or_init(RwLock::default);
+    if let Some(text) = texts
+        .read()
+        .ok()
+        .and_then(|all| all.get(&(guests, fields)).cloned())
+    {
+        return text;
+    }
+    let text = disclosure(guests, fields);
+    if let Ok(mut all) = texts.write() {
+        all.insert((guests, fields), text.clone());
+    }
+    text
 }
 
 /// `$from, $from+1, …`.
@@ -171,25 +247,31 @@ fn padded<T: Copy>(list: &[T]) -> impl Iterator<Item = T> + '_ {
 }
 
 impl Conn {
-    /// All that one disclosure needs, in one round trip: the guest, the values of these fields and no others, its
-    /// stays, and the ledger's lines for the purpose. Empty when there is no such guest.
+    /// All that disclosures of these guests need, in one round trip: the guests, the values of these fields and no
+    /// others, their stays, and the ledger's lines for the purpose. A guest that does not exist has no line.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn guest_for_disclosure(
+    pub async fn guests_for_disclosure(
         &mut self,
-        guest: GuestId,
+        guests: &[GuestId],
         fields: &[&str],
         purpose: &str,
     ) -> Result<Vec<Line>, StoreError> {
+        let guests: Vec<GuestId> = padded(guests).collect();
         let fields: Vec<&str> = padded(fields).collect();
-        Ok(on!(self, c => {
-            let mut query = sqlx::query_as(AssertSqlSafe(disclosure(fields.len()))).bind(guest.0).bind(purpose);
+        let rows: Vec<Columns> = on!(self, c => {
+            let sql = disclosure_text(guests.len(), fields.len());
+            let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(purpose);
+            for guest in guests {
+                query = query.bind(guest.0);
+            }
             for field in fields {
                 query = query.bind(field);
             }
             query.fetch_all(c).await?
-        }))
+        });
+        Ok(rows.into_iter().map(Line::from).collect())
     }
 
     /// Where the record of this source and id is.
@@ -307,17 +389,24 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_scalar(GUESTS_COUNT).fetch_one(c).await?))
     }
 
-    /// Sealed values after this place, for an inspection of every stored byte.
+    /// Sealed things of one table in the order of their places, after the given one.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn fields_page(
+    pub async fn sealed_page(
         &mut self,
+        table: Table,
         (guest, record, field): (Uuid, Uuid, &str),
         most: i64,
     ) -> Result<Vec<ValueRow>, StoreError> {
+        let page = match table {
+            Table::Values => FIELDS_PAGE,
+            Table::Stays => STAYS_PAGE,
+            Table::Sources => SOURCES_PAGE,
+            Table::Evidence => EVIDENCE_PAGE,
+        };
         Ok(on!(self, c => {
-            sqlx::query_as(FIELDS_PAGE).bind(guest).bind(record).bind(field).bind(most).fetch_all(c).await?
+            sqlx::query_as(page).bind(guest).bind(record).bind(field).bind(most).fetch_all(c).await?
         }))
     }
 
@@ -381,14 +470,27 @@ pub struct StayRow {
     pub sealed: Vec<u8>,
 }
 
-/// A sealed value with its place.
+/// Where sealed things lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Values of fields.
+    Values,
+    /// Stays.
+    Stays,
+    /// The sources' own ids.
+    Sources,
+    /// The evidence of consents.
+    Evidence,
+}
+
+/// A sealed thing with its place.
 #[derive(sqlx::FromRow)]
 pub struct ValueRow {
     /// Whose.
     pub guest_id: Uuid,
-    /// Of which record.
+    /// Of which record; the token of a stay, the id of a consent.
     pub record_id: Uuid,
-    /// Which field.
+    /// Which field; the property of a stay, the system of a source, the purpose of a consent.
     pub field: String,
     /// Its version, bound into the seal.
     pub version: i64,
@@ -400,8 +502,13 @@ pub struct ValueRow {
 #[must_use]
 pub fn built_statements() -> Vec<(String, String)> {
     let mut all = Vec::new();
-    for size in [0, 1, 2, 4, 8, 16, 32, 64, 128] {
-        all.push((format!("disclosure {size}"), disclosure(size)));
+    for guests in [1, 2, 4, 8, 16] {
+        for fields in [0, 1, 2, 4, 8, 16, 32, 64, 128] {
+            all.push((
+                format!("disclosure {guests} {fields}"),
+                disclosure(guests, fields),
+            ));
+        }
     }
     for size in [1, 2, 4, 8, 16] {
         all.push((format!("values {size}"), values_upsert(size)));

@@ -129,7 +129,7 @@ impl Vault {
         let token = self.stay_token(&stay.property, &stay.input.reservation);
         let version = change.tx.stay_version(guest, token).await? + 1;
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&stay.input).unwrap_or_default());
-        let path = path(&stay.property);
+        let path = path(stay.property.as_str());
         let sealed = keys.seal(Category::Stay, &place(guest, token, &path, version), &plain)?;
         let row = StayRow {
             guest_id: guest.0,
@@ -207,14 +207,15 @@ fn place(guest: GuestId, token: Uuid, path: &str, version: i64) -> Aad<'_> {
     }
 }
 
-fn path(property: &PropertyCode) -> String {
+/// The path that stands for a property in the seal of a stay.
+pub(super) fn path(property: &str) -> String {
     format!("stay.{property}")
 }
 
 fn open(guest: GuestId, line: &Line, keys: &GuestKeys) -> Result<Stay, GuestError> {
     let sealed = line.sealed.as_deref().unwrap_or_default();
     let property = line.word.parse().map_err(|_| GuestError::Damaged)?;
-    let path = path(&property);
+    let path = path(&line.word);
     let aad = place(guest, line.id.unwrap_or_default(), &path, line.version);
     let plain = keys.open_internal(Category::Stay, sealed, &aad)?;
     let input: StayInput = serde_json::from_slice(&plain).map_err(|_| GuestError::Damaged)?;

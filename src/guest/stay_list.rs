@@ -1,5 +1,7 @@
 //! The day's guests of a property, each in the caller's own view and each on record: the arrival brief.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -92,10 +94,16 @@ impl Vault {
         if let Err(error) = self.check_list(errand, asked) {
             return self.refuse(event, error).await;
         }
+        if let Err(exceeded) = self.budgets.search(&errand.caller) {
+            return self.refuse(event, exceeded.into()).await;
+        }
         let most = usize::from(asked.limit.unwrap_or(USUAL));
         let (seen, next_cursor) = self
             .of_day(errand, &policy, asked, (wanted, &categories), most)
             .await?;
+        if let Err(error) = self.charge(errand, seen.iter().map(|fetched| fetched.guest)) {
+            return self.refuse(event, error).await;
+        }
         event.count = u64::try_from(seen.len()).ok();
         let by_name = !wanted.is_empty();
         let shown = futures_util::future::try_join_all(
@@ -135,7 +143,7 @@ impl Vault {
     async fn of_day(
         &self,
         errand: &Errand,
-        policy: &Snapshot,
+        policy: &Arc<Snapshot>,
         asked: &StayListInput,
         (wanted, categories): (&[FieldIndex], &[Category]),
         most: usize,

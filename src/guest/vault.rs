@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::Datelike;
 
 use crate::{
+    access::Budgets,
     audit::{Event, Log, Receipt, Subject},
     base::{Category, Clock, Errand, GuestId, PropertyTree},
     keys::{GuestKeys, Keyring},
@@ -12,7 +13,10 @@ use crate::{
     store::Store,
 };
 
-use super::{GuestError, detail};
+use super::{
+    GuestError, detail,
+    gather::{self, Guests},
+};
 
 /// The vault's guests: data, keys, policy, log and clock. Cheap to clone.
 #[derive(Clone)]
@@ -29,12 +33,58 @@ pub struct Vault {
     pub clock: Clock,
     /// The hotel group's tree.
     pub properties: Arc<PropertyTree>,
+    /// How much one actor may look at.
+    pub budgets: Arc<Budgets>,
+    pub(super) guests: Guests,
 }
 
 /// Categories every look at a guest needs besides those of the fields: the stay window, and the pseudonym of the log.
 pub(super) const ALWAYS: [Category; 2] = [Category::Stay, Category::Audit];
 
+/// What a [`Vault`] is made of.
+pub struct Parts {
+    /// See [`Vault::store`].
+    pub store: Store,
+    /// See [`Vault::log`].
+    pub log: Log,
+    /// See [`Vault::keys`].
+    pub keys: Arc<Keyring>,
+    /// See [`Vault::policies`].
+    pub policies: Arc<Policies>,
+    /// See [`Vault::clock`].
+    pub clock: Clock,
+    /// See [`Vault::properties`].
+    pub properties: Arc<PropertyTree>,
+    /// See [`Vault::budgets`].
+    pub budgets: Arc<Budgets>,
+}
+
 impl Vault {
+    /// A vault of these parts; its readers run on the current runtime.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            store,
+            log,
+            keys,
+            policies,
+            clock,
+            properties,
+            budgets,
+        } = parts;
+        let guests = gather::start(store.clone());
+        Self {
+            store,
+            log,
+            keys,
+            policies,
+            clock,
+            properties,
+            budgets,
+            guests,
+        }
+    }
+
     /// The subject of an event about this guest; the pseudonym needs the guest's keys.
     pub(super) fn subject(&self, guest: GuestId, keys: Option<&GuestKeys>) -> Subject {
         let year = self.clock.now().year();
@@ -62,7 +112,7 @@ impl Vault {
             GuestError::Gone => "erased",
             GuestError::Stale => "stale",
             GuestError::ReasonRequired => "reason_required",
-            GuestError::Budget => "budget",
+            GuestError::Budget(_) => "budget",
             GuestError::BadQuestion { .. } => "invalid",
             GuestError::Damaged => "damaged",
             _ => "failed",

@@ -27,19 +27,41 @@ fn context(purpose: Purpose, version: i64) -> [Vec<u8>; 3] {
 pub(super) async fn make(provider: &dyn RootKeyProvider, now: i64) -> Result<Vec<VaultKeyRow>, KeysError> {
     let mut rows = Vec::new();
     for purpose in Purpose::ALL {
-        let parts = context(purpose, FIRST);
-        let parts = parts.each_ref().map(Vec::as_slice);
-        let Wrapped { bytes, check } = provider.wrap(&KeyMaterial::random(), &parts).await?;
-        rows.push(VaultKeyRow {
-            purpose: purpose.as_str().to_owned(),
-            version: FIRST,
-            wrapped: bytes,
-            key_check: check,
-            created_at: now,
-            retired_at: None,
-        });
+        rows.push(make_one(provider, purpose, now).await?);
     }
     Ok(rows)
+}
+
+/// One new vault key, wrapped.
+pub(super) async fn make_one(
+    provider: &dyn RootKeyProvider,
+    purpose: Purpose,
+    now: i64,
+) -> Result<VaultKeyRow, KeysError> {
+    let parts = context(purpose, FIRST);
+    let parts = parts.each_ref().map(Vec::as_slice);
+    let Wrapped { bytes, check } = provider.wrap(&KeyMaterial::random(), &parts).await?;
+    Ok(VaultKeyRow {
+        purpose: purpose.as_str().to_owned(),
+        version: FIRST,
+        wrapped: bytes,
+        key_check: check,
+        created_at: now,
+        retired_at: None,
+    })
+}
+
+/// The newest key of a purpose, opened; `None` when the key store has none.
+pub(super) async fn newest(
+    provider: &dyn RootKeyProvider,
+    rows: &[VaultKeyRow],
+    purpose: Purpose,
+) -> Result<Option<KeyMaterial>, KeysError> {
+    let of_purpose = rows.iter().filter(|row| row.purpose == purpose.as_str());
+    let Some(row) = of_purpose.max_by_key(|row| row.version) else {
+        return Ok(None);
+    };
+    Ok(Some(unwrap(provider, purpose, row).await?))
 }
 
 /// The opened vault keys.

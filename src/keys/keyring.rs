@@ -24,7 +24,7 @@ const VAULT: u8 = 0;
 
 /// All keys of a vault. Opened once, shared as `Arc<Keyring>`.
 pub struct Keyring {
-    provider: Box<dyn RootKeyProvider>,
+    pub(super) provider: Box<dyn RootKeyProvider>,
     pub(super) store: Store,
     pub(super) clock: Clock,
     pub(super) keys: VaultKeys,

@@ -16,6 +16,7 @@ mod error;
 mod guest_keys;
 mod hierarchy;
 mod keyring;
+mod log_key;
 mod provider;
 pub mod sql;
 mod status;
@@ -43,11 +44,13 @@ pub enum Purpose {
     Token,
     /// Seals what belongs to no single guest, such as stored answers of idempotent requests.
     VaultData,
+    /// Signs the checkpoints of the audit log. Key stores of older versions get it when it is first needed.
+    LogSigning,
 }
 
 impl Purpose {
     /// All purposes; each has a key from the first start on.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Epoch,
         Self::Index,
         Self::ApiKeyHash,
@@ -55,6 +58,7 @@ impl Purpose {
         Self::Content,
         Self::Token,
         Self::VaultData,
+        Self::LogSigning,
     ];
 
     /// The word in the key store. Never changed: it is part of what the key is bound to.
@@ -68,6 +72,7 @@ impl Purpose {
             Self::Content => "content",
             Self::Token => "token",
             Self::VaultData => "vault_data",
+            Self::LogSigning => "log_signing",
         }
     }
 

@@ -196,10 +196,9 @@ fn first(word: &str) -> String {
 /// A year of a date, a decade of a year, a month of a day without a year.
 fn part_of_date(date: &str) -> String {
     let part = |to: usize| date.get(..to).unwrap_or(HIDDEN).to_owned();
-    match (date.starts_with("--"), date.len()) {
-        (true, _) => part(4),
-        (false, 4) => format!("{}*", part(3)),
-        (false, 5..) => part(4),
+    match date.len() {
+        4 if !date.starts_with("--") => format!("{}*", part(3)),
+        5.. => part(4),
         _ => HIDDEN.into(),
     }
 }

@@ -46,7 +46,7 @@ pub use explain::{ConsentAsked, Decision, ExplainError, ExplainRequest, Explanat
 pub use grant::Grant;
 pub use inspect::{Desk, DeskError, PolicyAnswer, PurposeAnswer, RoleAnswer};
 pub use load::PolicySource;
-pub use reload::{Policies, Reload};
+pub use reload::Policies;
 pub use roles::RoleEntry;
 pub use snapshot::Snapshot;
 

@@ -1,4 +1,4 @@
-//! The policy in force, and how it changes while the program runs.
+//! The policy in force, and how another takes its place while the program runs.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -7,8 +7,11 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use super::{PolicyError, PolicySource, Snapshot, cases, load::Files};
-use crate::base::PropertyTree;
+use super::{Desk, PolicyError, PolicySource, Snapshot, cases, load::Files};
+use crate::{
+    audit::{Act, AuditError, Event, Receipt},
+    base::{Caller, PropertyTree, RequestId},
+};
 
 /// How long after a change was seen the folder is read again: an editor or a copy may be half-way through.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -21,20 +24,6 @@ pub struct Policies {
     current: ArcSwap<Snapshot>,
     /// The version last refused, so that one mistake is reported once.
     refused: Mutex<Option<String>>,
-}
-
-/// What a look at the source found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reload {
-    /// Nothing new, or only what was already refused.
-    Unchanged,
-    /// A new policy is in force.
-    Replaced {
-        /// The version until now.
-        from: String,
-        /// The version from now on.
-        to: String,
-    },
 }
 
 impl Policies {
@@ -58,73 +47,114 @@ impl Policies {
         self.current.load_full()
     }
 
-    /// Looks at the source and puts a changed policy in force. Blocks for the time a load takes.
+    /// Looks at the source: a policy that is new and passes its cases, or [`None`]. Blocks for the time a load takes.
     ///
     /// # Errors
-    /// When the changed policy cannot be used; the old one stays in force, and the same files are not tried again.
-    pub fn reload(&self) -> Result<Reload, PolicyError> {
+    /// When the new policy cannot be used. The one in force stays, and the same files are not tried again.
+    pub fn candidate(&self) -> Result<Option<Snapshot>, PolicyError> {
         let files = Files::read(&self.source)?;
         let version = files.version();
-        let current = self.current();
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if version == current.version() || refused.as_ref() == Some(&version) {
-            return Ok(Reload::Unchanged);
+        if version == self.current().version() {
+            *refused = None;
+            return Ok(None);
         }
-        match Snapshot::compile(files, &self.tree).and_then(|new| cases::run(&new).map(|()| new)) {
-            Ok(new) => {
-                *refused = None;
-                self.current.store(Arc::new(new));
-                Ok(Reload::Replaced {
-                    from: current.version().to_owned(),
-                    to: version,
-                })
-            }
-            Err(e) => {
-                *refused = Some(version);
-                Err(e)
-            }
+        if refused.as_ref() == Some(&version) {
+            return Ok(None);
         }
+        let loaded = Snapshot::compile(files, &self.tree).and_then(|new| cases::run(&new).map(|()| new));
+        *refused = loaded.is_err().then_some(version);
+        loaded.map(Some)
     }
 
-    /// Looks at the source every so often, for as long as the program runs. `changed` is told of each new version,
-    /// so that it can be recorded.
-    pub async fn watch(self: Arc<Self>, every: Duration, changed: impl Fn(&Reload)) {
-        if self.source == PolicySource::BuiltIn {
-            return;
-        }
-        loop {
-            tokio::time::sleep(every).await;
-            match self.look().await {
-                Ok(Reload::Unchanged) => {}
-                Ok(new) => {
-                    metrics::counter!("policy_reloads_total", "result" => "replaced").increment(1);
-                    tracing::info!(version = self.current().version(), "policy replaced");
-                    changed(&new);
-                }
-                Err(e) => {
-                    metrics::counter!("policy_reloads_total", "result" => "refused").increment(1);
-                    tracing::error!(error = %e, in_force = self.current().version(), "policy refused; the old one stays");
-                }
-            }
-        }
+    /// Puts a policy in force.
+    pub fn install(&self, policy: Snapshot) {
+        self.current.store(Arc::new(policy));
     }
 
-    async fn look(self: &Arc<Self>) -> Result<Reload, PolicyError> {
+    /// Whether the source can change at all.
+    fn is_fixed(&self) -> bool {
+        self.source == PolicySource::BuiltIn
+    }
+
+    /// Whether the source has other text than the policy in force, and has stopped changing.
+    async fn settled(&self) -> Result<bool, PolicyError> {
         let before = Files::read(&self.source)?;
         if before.version() == self.current().version() {
-            return Ok(Reload::Unchanged);
+            return Ok(false);
         }
         tokio::time::sleep(SETTLE).await;
-        if Files::read(&self.source)? != before {
-            return Ok(Reload::Unchanged);
-        }
-        let policies = Arc::clone(self);
-        let loaded = tokio::task::spawn_blocking(move || policies.reload()).await;
-        loaded.unwrap_or_else(|e| {
-            Err(PolicyError::File {
-                file: "policy".into(),
-                problem: format!("could not be loaded: {e}"),
-            })
-        })
+        Ok(Files::read(&self.source)? == before)
     }
+}
+
+impl Desk {
+    /// Looks at the policy's folder every so often, for as long as the program runs; `operator` is who a change is
+    /// put down to. A change that cannot be recorded does not take effect; it is tried again.
+    pub async fn follow(self, operator: Caller, every: Duration) {
+        let mut said = None;
+        while !self.policies.is_fixed() {
+            tokio::time::sleep(every).await;
+            match self.look(&operator).await {
+                Ok(()) => said = None,
+                // A folder that cannot be read says so once, not at every look.
+                Err(e) => {
+                    let saying = Some(e.to_string());
+                    if said != saying {
+                        metrics::counter!("policy_loads_total", "result" => "refused").increment(1);
+                        tracing::error!(
+                            error = %e, in_force = self.policies.current().version(), "policy refused; the old one stays"
+                        );
+                        said = saying;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn look(&self, operator: &Caller) -> Result<(), FollowError> {
+        if !self.policies.settled().await? {
+            return Ok(());
+        }
+        let policies = Arc::clone(&self.policies);
+        let loaded = tokio::task::spawn_blocking(move || policies.candidate()).await;
+        let new = match loaded.map_err(|_| FollowError::Broken)? {
+            Ok(None) => return Ok(()),
+            Ok(Some(new)) => new,
+            Err(refused) => {
+                let event = self.load_event(operator, self.policies.current().version());
+                let _: Receipt<()> = self.log.record(event.denied("policy_refused"), ()).await?;
+                return Err(refused.into());
+            }
+        };
+        let _: Receipt<()> = self
+            .log
+            .record(self.load_event(operator, new.version()), ())
+            .await?;
+        tracing::info!(
+            from = self.policies.current().version(),
+            to = new.version(),
+            "policy replaced"
+        );
+        metrics::counter!("policy_loads_total", "result" => "replaced").increment(1);
+        self.policies.install(new);
+        Ok(())
+    }
+
+    fn load_event(&self, operator: &Caller, version: &str) -> Event {
+        let mut event = Event::by(operator, Act::LoadPolicy, RequestId::random(), self.clock.now());
+        event.policy_version = Some(version.to_owned());
+        event
+    }
+}
+
+/// Why a changed policy did not take effect.
+#[derive(Debug, thiserror::Error)]
+enum FollowError {
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    #[error(transparent)]
+    NotRecorded(#[from] AuditError),
+    #[error("loading it broke off")]
+    Broken,
 }

@@ -57,6 +57,22 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Again | Self::Conflict | Self::Stale)
     }
+
+    /// Whether the database itself said no, so that nothing was committed. After a lost connection, or a disk that
+    /// failed while it was written, nobody knows.
+    #[must_use]
+    pub fn is_verdict(&self) -> bool {
+        match self {
+            Self::Conflict | Self::Stale | Self::Again | Self::Full => true,
+            Self::Database(sqlx::Error::Database(e)) => !e.code().is_some_and(|code| is_io_error(&code)),
+            _ => false,
+        }
+    }
+}
+
+/// SQLITE_IOERR and its extended forms, which have it in their last byte. PostgreSQL's codes have five characters.
+fn is_io_error(code: &str) -> bool {
+    code.len() < 5 && code.parse::<u32>().is_ok_and(|code| code % 256 == 10)
 }
 
 impl From<sqlx::Error> for StoreError {

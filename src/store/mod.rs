@@ -1,9 +1,10 @@
 //! Floor 2: two databases, one text. Each statement is written once, with what SQLite and PostgreSQL share:
-//! `$1` placeholders; UUIDs, bytes, 64-bit integers, booleans and text. [`on!`] binds it to the live connection.
+//! `$1` placeholders; UUIDs, bytes, 64-bit integers, booleans and text. [`on!`](crate::on!) binds it to the live connection.
 //!
 //! Holds ciphertext and ids only; knows no keys.
 
 mod error;
+mod gather;
 mod open;
 mod pooler;
 mod state;
@@ -13,6 +14,7 @@ use sqlx::{
 };
 
 pub use error::StoreError;
+pub use gather::{AsyncAsk, Gather, Unanswered};
 pub use open::{StoreUrl, Which};
 pub use pooler::Pooler;
 pub use state::Tables;
@@ -47,7 +49,7 @@ pub enum Conn {
     Postgres(PoolConnection<Postgres>),
 }
 
-/// The live connection of a [`Tx`] or [`Conn`]; what [`on!`] matches on.
+/// The live connection of a [`Tx`] or [`Conn`]; what [`on!`](crate::on!) matches on.
 pub enum Live<'c> {
     /// SQLite.
     Sqlite(&'c mut SqliteConnection),

@@ -22,6 +22,16 @@ pub enum Tables {
 }
 
 impl Store {
+    /// Whether it answers now.
+    pub async fn answers(&self) -> bool {
+        self.one().await.is_ok_and(|one| one == 1)
+    }
+
+    async fn one(&self) -> Result<i32, StoreError> {
+        let mut conn = self.read().await?;
+        Ok(on!(&mut conn, c => sqlx::query_scalar("SELECT 1").fetch_one(c).await?))
+    }
+
     /// How the tables stand.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Bodies: JSON, strictly.
 //!
-//! The content type, the size and then the bytes themselves (see [`scan`](super::scan)) are checked before a
+//! The content type, the size and then the bytes themselves (see [`scan`]) are checked before a
 //! decoder sees them; `T` refuses unknown fields with `deny_unknown_fields`. No problem repeats a value.
 
 use std::fmt::Write as _;

@@ -52,7 +52,7 @@ pub(super) fn answered(method: &'static str, route: &str, status: u16, took: Dur
 /// The token that reads `/metrics`; without one nobody may.
 pub struct MetricsToken(pub Option<SecretString>);
 
-/// `GET /metrics`.
+/// Numbers for Prometheus.
 ///
 /// # Errors
 /// [`Kind::Unauthenticated`] without the token; [`Kind::NotFound`] when none is configured.

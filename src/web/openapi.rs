@@ -3,7 +3,7 @@
 use actix_web::{
     HttpResponse,
     http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
-    web,
+    web::{self, Bytes},
 };
 use data_encoding::BASE64;
 use utoipa::openapi::OpenApi;
@@ -15,8 +15,8 @@ const STYLE: &str = include_str!("reference.css");
 
 /// The contract in both forms, written down once.
 pub struct Contract {
-    json: String,
-    page: String,
+    json: Bytes,
+    page: Bytes,
     policy: String,
 }
 
@@ -33,8 +33,8 @@ impl Contract {
              form-action 'none'; require-trusted-types-for 'script'"
         );
         Ok(Self {
-            json: text(api)?,
-            page: reference::page(&value, STYLE),
+            json: text(api)?.into(),
+            page: reference::page(&value, STYLE).into(),
             policy,
         })
     }
@@ -70,7 +70,7 @@ pub fn difference(published: &str, code: &str) -> Option<String> {
     Some(format!("docs/openapi.json is not what the code serves: {told}"))
 }
 
-/// `GET /openapi.json`
+/// This contract, for programs.
 #[utoipa::path(
     get,
     path = "/openapi.json",
@@ -86,7 +86,7 @@ pub async fn openapi_json(contract: web::Data<Contract>) -> HttpResponse {
         .body(contract.json.clone())
 }
 
-/// `GET /docs`
+/// This contract, for people.
 #[utoipa::path(
     get,
     path = "/docs",

@@ -7,15 +7,27 @@ use actix_web::{
 
 use super::{Kind, Problem, health, metrics, openapi};
 
+/// The calls of this folder.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(
+    health::healthz,
+    health::readyz,
+    metrics::metrics,
+    openapi::openapi_json,
+    openapi::docs
+))]
+pub struct Calls;
+
 /// Adds `/healthz`, `/readyz`, `/metrics`, `/openapi.json` and `/docs`. They need `web::Data` of
 /// [`Readiness`](super::Readiness), [`MetricsToken`](metrics::MetricsToken) and [`Contract`](openapi::Contract).
 pub fn operation(config: &mut ServiceConfig) {
+    // Resources, not routes: a wrong method is then told the right ones.
     config
-        .route("/healthz", web::get().to(health::healthz))
-        .route("/readyz", web::get().to(health::readyz))
-        .route("/metrics", web::get().to(metrics::metrics))
-        .route("/openapi.json", web::get().to(openapi::openapi_json))
-        .route("/docs", web::get().to(openapi::docs));
+        .service(web::resource("/healthz").route(web::get().to(health::healthz)))
+        .service(web::resource("/readyz").route(web::get().to(health::readyz)))
+        .service(web::resource("/metrics").route(web::get().to(metrics::metrics)))
+        .service(web::resource("/openapi.json").route(web::get().to(openapi::openapi_json)))
+        .service(web::resource("/docs").route(web::get().to(openapi::docs)));
 }
 
 /// Answers whatever is not routed, and whatever the framework refuses by itself, with problems.

@@ -30,7 +30,7 @@ function request()
     return wrk.format("PUT", "/v1/records/bench/" .. id, nil, body)
 end
 
-BODY = [[{"guest":{"name":{"surname":"Bench@ID@","given":"Mark","prefix":"MR"},"gender":1,"birth_date":"1980-02-29",
+BODY = [[{"guest":{"name":{"surname":"Benchfield","given":"Mark","prefix":"MR"},"gender":1,"birth_date":"1980-02-29",
 "nationality":"PT","preferred_language":"pt","phones":[{"number":"+35191@ID@"}],
 "emails":[{"address":"b@ID@@guests.example"}],"postal_addresses":[{"lines":["Rua @ID@"],"city":"Lisboa","country":"PT"}],
-"memberships":[{"program":"CLUB","number":"@ID@"}],"id_documents":[{"type":"social","issuing_country":"PT","number":"B@ID@"}]}}]]
+"memberships":[{"program":"CLUB","number":"CL@ID@7"}],"id_documents":[{"type":"social","issuing_country":"PT","number":"B@ID@"}]}}]]

@@ -54,7 +54,8 @@ def steps(block):
         line = lines.pop(0)
         if line.startswith("$ "):
             command = [line[2:]]
-            while command[-1].endswith("\\") and lines:
+            # A command goes on after a backslash, and in lines that are indented.
+            while lines and (command[-1].endswith("\\") or lines[0].startswith("  ")):
                 command.append(lines.pop(0))
             found.append(["\n".join(command), []])
         elif found:

@@ -6,14 +6,25 @@
 mod support;
 
 mod access;
+mod connectors;
+mod contract;
 mod dependencies;
 mod docs;
 mod guests;
+mod hostile;
 mod house;
 mod keys;
 mod lookups;
+mod lost;
+mod matrix;
 mod migrations;
+mod mirror;
+mod order;
 mod pooler;
+mod serve;
 mod statements;
+mod tamper;
+mod tlog;
 mod tools;
 mod vectors;
+mod verify;

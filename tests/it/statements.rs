@@ -7,8 +7,11 @@ use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use crate::support::database::both;
 
+/// Statements by name.
+type Statements = &'static [(&'static str, &'static str)];
+
 /// The statements of each folder, and the store they are for.
-const ALL: &[(&str, Which, &[(&str, &str)])] = &[
+const ALL: &[(&str, Which, Statements)] = &[
     ("access", Which::Data, access::sql::STATEMENTS),
     ("audit", Which::Data, audit::sql::STATEMENTS),
     ("consent", Which::Data, consent::sql::STATEMENTS),

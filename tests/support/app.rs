@@ -19,7 +19,7 @@ use guest_vault::{
     config::{Config, ConfigFlags},
     policy::{Policies, PolicySource},
     routes,
-    store::Which,
+    store::{Store, Which},
     web::{Door, RateLimits, refusals, request},
 };
 use secrecy::ExposeSecret;
@@ -36,6 +36,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Value,
+    /// The body as it came.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -63,13 +65,18 @@ impl Answer {
 pub(crate) struct Errand {
     key: String,
     property: &'static str,
-    purpose: &'static str,
+    purpose: String,
     extra: Vec<(&'static str, String)>,
 }
 
 impl Errand {
     pub(crate) fn at(mut self, property: &'static str) -> Self {
         self.property = property;
+        self
+    }
+
+    pub(crate) fn about(mut self, purpose: &str) -> Self {
+        self.purpose = purpose.to_owned();
         self
     }
 
@@ -125,6 +132,12 @@ fn tree() -> Vec<PropertyNode> {
 
 impl TestApp {
     pub(crate) async fn start(database: &Database) -> Self {
+        let stores = (database.open(Which::Data).await, database.open(Which::Keys).await);
+        Self::start_on(database, stores).await
+    }
+
+    /// On stores opened otherwise: data and keys.
+    pub(crate) async fn start_on(database: &Database, stores: (Store, Store)) -> Self {
         let flags = ConfigFlags {
             data_dir: Some(database.dir().join("vault")),
             ..ConfigFlags::default()
@@ -133,7 +146,6 @@ impl TestApp {
         config.property = tree();
         std::fs::create_dir_all(database.dir().join("vault")).unwrap();
         let clock = Clock::fixed(NOW.parse().unwrap());
-        let stores = (database.open(Which::Data).await, database.open(Which::Keys).await);
         let policies = policies(&config.properties().unwrap());
         let app = App::assemble(&config, clock.clone(), stores, policies)
             .await
@@ -151,21 +163,22 @@ impl TestApp {
 
     /// An errand of a principal of this role: group-wide, `stay_service`, at LIS01.
     pub(crate) async fn role(&self, role: &str) -> Errand {
-        let key = self.key(role, &["GROUP"]).await;
+        self.role_in(role, &["GROUP"]).await
+    }
+
+    /// The same of a principal with this scope.
+    pub(crate) async fn role_in(&self, role: &str, scope: &[&str]) -> Errand {
         Errand {
-            key,
+            key: self.key(role, scope).await,
             property: "LIS01",
-            purpose: "stay_service",
+            purpose: "stay_service".to_owned(),
             extra: Vec::new(),
         }
     }
 
     /// The same for another purpose.
-    pub(crate) async fn errand(&self, role: &str, purpose: &'static str) -> Errand {
-        Errand {
-            purpose,
-            ..self.role(role).await
-        }
+    pub(crate) async fn errand(&self, role: &str, purpose: &str) -> Errand {
+        self.role(role).await.about(purpose)
     }
 
     /// The API key of this role and scope.
@@ -202,21 +215,27 @@ impl TestApp {
         path: &str,
         body: Option<Value>,
     ) -> Answer {
-        let mut request = TestRequest::default()
-            .method(method)
-            .uri(path)
-            .insert_header(("authorization", format!("Bearer {}", errand.key)))
-            .insert_header(("vault-property", errand.property))
-            .insert_header(("vault-purpose", errand.purpose));
-        for (name, value) in &errand.extra {
-            request = request.insert_header((*name, value.as_str()));
-        }
+        let mut request = self.request(errand, method, path);
         if let Some(body) = body {
             request = request
                 .insert_header(("content-type", "application/json"))
                 .set_payload(body.to_string());
         }
         self.send(request).await
+    }
+
+    /// A call of this errand, for what no client would send to be put in.
+    pub(crate) fn request(&self, errand: &Errand, method: Method, path: &str) -> TestRequest {
+        let mut request = TestRequest::default()
+            .method(method)
+            .uri(path)
+            .insert_header(("authorization", format!("Bearer {}", errand.key)))
+            .insert_header(("vault-property", errand.property))
+            .insert_header(("vault-purpose", errand.purpose.as_str()));
+        for (name, value) in &errand.extra {
+            request = request.insert_header((*name, value.as_str()));
+        }
+        request
     }
 
     pub(crate) async fn send(&self, request: TestRequest) -> Answer {
@@ -298,14 +317,20 @@ where
     let bytes = to_bytes(response.into_body())
         .await
         .unwrap_or_else(|_| panic!("the body"));
-    let body = if bytes.is_empty() {
-        Value::Null
-    } else {
+    let is_json = |headers: &BTreeMap<String, String>| {
+        headers
+            .get("content-type")
+            .is_some_and(|kind| kind.contains("json"))
+    };
+    let body = if is_json(&headers) {
         serde_json::from_slice(&bytes).expect("JSON")
+    } else {
+        Value::Null
     };
     Answer {
         status,
         headers,
         body,
+        bytes: bytes.to_vec(),
     }
 }

@@ -15,10 +15,20 @@ const SHORTEST: usize = 6;
 
 /// The values given out, each with the name of what it was used for.
 #[derive(Default)]
-pub(crate) struct Canaries(Vec<(String, String)>);
+pub(crate) struct Canaries {
+    all: Vec<Canary>,
+    /// What every marked value begins with: one needle for thousands of values.
+    marker: Option<String>,
+}
+
+struct Canary {
+    label: String,
+    value: String,
+    marked: bool,
+}
 
 /// One canary that got out. Says where, never what.
-#[derive(PartialEq, Eq)]
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Found {
     label: String,
     encoding: &'static str,
@@ -39,17 +49,49 @@ impl fmt::Debug for Found {
 impl Canaries {
     /// A word of letters only, fit for a name; `label` names the field in findings.
     pub(crate) fn word(&mut self, label: &str) -> String {
-        let word: String = Uuid::new_v4()
+        self.add(label, &letters())
+    }
+
+    /// A word that begins with the marker of this set (8 letters): any number of them costs one needle.
+    pub(crate) fn marked(&mut self, label: &str) -> String {
+        let marker = self.marker.get_or_insert_with(|| letters()[..8].to_owned());
+        let value = format!("{marker}{}", &letters()[1..9]).replacen('q', "Q", 1);
+        self.all.push(Canary {
+            label: label.to_owned(),
+            value: value.clone(),
+            marked: true,
+        });
+        value
+    }
+
+    /// A Portuguese mobile number in E.164.
+    pub(crate) fn phone(&mut self, label: &str) -> String {
+        let tail = Uuid::new_v4().as_u128() % 10_000_000;
+        let national = self.add(label, &format!("91{tail:07}"));
+        format!("+351{national}")
+    }
+
+    /// A passport number: a letter and eight digits.
+    pub(crate) fn passport(&mut self, label: &str) -> String {
+        let digits = Uuid::new_v4().as_u128() % 100_000_000;
+        self.add(label, &format!("K{digits:08}"))
+    }
+
+    /// A birthday between 1930 and 1969, whole.
+    pub(crate) fn day(&mut self, label: &str) -> String {
+        let chance = Uuid::new_v4().as_u128();
+        let (year, month, day) = (1930 + chance % 40, 1 + chance / 64 % 12, 2 + chance / 4096 % 26);
+        self.add(label, &format!("{year}-{month:02}-{day:02}"))
+    }
+
+    /// A name of four Chinese characters.
+    pub(crate) fn han(&mut self, label: &str) -> String {
+        let name: String = Uuid::new_v4()
             .as_bytes()
-            .iter()
-            .skip(4)
-            .zip("aeioubdklmnt".chars())
-            .map(|(byte, vowel)| match byte % 20 {
-                0..8 => vowel,
-                n => char::from(b'b' + n),
-            })
+            .chunks(4)
+            .filter_map(|b| char::from_u32(0x4e00 + (u32::from(b[0]) << 8 | u32::from(b[1])) % 0x5000))
             .collect();
-        self.add(label, &format!("Q{word}"))
+        self.add(label, &name)
     }
 
     /// `count` digits that do not begin with a zero.
@@ -71,16 +113,17 @@ impl Canaries {
             value.len() >= SHORTEST,
             "the canary of {label} is too short to search for"
         );
-        self.0.push((label.to_owned(), value.to_owned()));
+        self.all.push(Canary {
+            label: label.to_owned(),
+            value: value.to_owned(),
+            marked: false,
+        });
         value.to_owned()
     }
 
     /// Where any of them lies in these bytes, in clear or in a common encoding.
     pub(crate) fn in_bytes(&self, place: &str, bytes: &[u8]) -> Vec<Found> {
-        self.search(
-            &self.needles(),
-            &mut [(place.to_owned(), bytes.to_vec())].into_iter(),
-        )
+        self.search(&mut [(place.to_owned(), bytes.to_vec())].into_iter())
     }
 
     /// Where any of them lies in these files or in any file below these folders, by name or by content.
@@ -98,54 +141,104 @@ impl Canaries {
                 (name, bytes),
             ]
         });
-        self.search(&self.needles(), &mut contents.into_iter())
+        self.search(&mut contents.into_iter())
     }
 
     /// Fails the test, naming the places but not the values, when any canary lies in these files.
     pub(crate) fn assert_absent(&self, roots: &[&Path]) {
-        assert!(!self.0.is_empty(), "no canary was set out");
+        assert!(!self.all.is_empty(), "no canary was set out");
         let found = self.in_files(roots);
         assert!(found.is_empty(), "personal data in clear: {found:#?}");
     }
 
-    fn search(&self, needles: &[Needle], places: &mut dyn Iterator<Item = (String, Vec<u8>)>) -> Vec<Found> {
-        let matcher = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .build(needles.iter().map(|n| &n.bytes))
-            .expect("the needles");
+    fn search(&self, places: &mut dyn Iterator<Item = (String, Vec<u8>)>) -> Vec<Found> {
+        let (few, all) = (Needles::of(self.few()), std::cell::OnceCell::new());
         let mut found = Vec::new();
         for (place, bytes) in places {
-            for hit in matcher.find_overlapping_iter(&bytes) {
-                let needle = &needles[hit.pattern().as_usize()];
-                let label = self.0[needle.canary].0.clone();
-                found.push(Found {
-                    label,
-                    encoding: needle.encoding,
-                    place: place.clone(),
-                    offset: hit.start(),
-                });
+            if few.hits(&bytes).next().is_some() {
+                // Only a place that holds something is searched again, for the names of what it holds.
+                let all = all.get_or_init(|| Needles::of(self.all()));
+                found.extend(few.found(&place, &bytes));
+                found.extend(all.found(&place, &bytes));
             }
         }
+        found.sort();
+        found.dedup();
         found
     }
 
-    fn needles(&self) -> Vec<Needle> {
-        let all = self.0.iter().enumerate();
-        all.flat_map(|(canary, (_, value))| {
-            spellings(value).into_iter().map(move |(encoding, bytes)| Needle {
-                canary,
-                encoding,
-                bytes,
-            })
-        })
-        .collect()
+    /// The values, those that are marked as their marker alone.
+    fn few(&self) -> impl Iterator<Item = (&str, &str)> {
+        let marker = self.marker.as_deref().map(|marker| ("something marked", marker));
+        self.all()
+            .zip(&self.all)
+            .filter(|(_, canary)| !canary.marked)
+            .map(|(all, _)| all)
+            .chain(marker)
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.all
+            .iter()
+            .map(|canary| (canary.label.as_str(), canary.value.as_str()))
     }
 }
 
-struct Needle {
-    canary: usize,
-    encoding: &'static str,
-    bytes: Vec<u8>,
+/// Twelve letters behind a Q.
+fn letters() -> String {
+    let word: String = Uuid::new_v4()
+        .as_bytes()
+        .iter()
+        .skip(4)
+        .zip("aeioubdklmnt".chars())
+        .map(|(byte, vowel)| match byte % 20 {
+            0..8 => vowel,
+            n => char::from(b'b' + n),
+        })
+        .collect();
+    format!("Q{word}")
+}
+
+struct Needles {
+    labels: Vec<(String, &'static str)>,
+    matcher: AhoCorasick,
+}
+
+impl Needles {
+    fn of<'c>(values: impl Iterator<Item = (&'c str, &'c str)>) -> Self {
+        let needles: Vec<(String, &'static str, Vec<u8>)> = values
+            .flat_map(|(label, value)| {
+                spellings(value)
+                    .into_iter()
+                    .map(move |(encoding, bytes)| (label.to_owned(), encoding, bytes))
+            })
+            .collect();
+        let matcher = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .build(needles.iter().map(|(.., bytes)| bytes))
+            .expect("the needles");
+        let labels = needles
+            .into_iter()
+            .map(|(label, encoding, _)| (label, encoding))
+            .collect();
+        Self { labels, matcher }
+    }
+
+    fn hits<'b>(&'b self, bytes: &'b [u8]) -> impl Iterator<Item = aho_corasick::Match> + 'b {
+        self.matcher.find_overlapping_iter(bytes)
+    }
+
+    fn found<'b>(&'b self, place: &'b str, bytes: &'b [u8]) -> impl Iterator<Item = Found> + 'b {
+        self.hits(bytes).map(move |hit| {
+            let (label, encoding) = self.labels[hit.pattern().as_usize()].clone();
+            Found {
+                label,
+                encoding,
+                place: place.to_owned(),
+                offset: hit.start(),
+            }
+        })
+    }
 }
 
 /// A value as it may have been written. Case does not matter: the search ignores it.

@@ -74,6 +74,11 @@ impl Database {
         }
     }
 
+    /// A store at another address of the same database.
+    pub(crate) async fn at(url: &str, which: Which) -> Store {
+        migrated(url, which).await
+    }
+
     /// The cluster and the name of the data's database, for what only PostgreSQL has.
     pub(crate) fn cluster(&self) -> Option<(&'static Cluster, &str)> {
         match self {

@@ -3,7 +3,17 @@
 pub(crate) mod app;
 pub(crate) mod canaries;
 pub(crate) mod database;
+pub(crate) mod guests;
 pub(crate) mod http;
+pub(crate) mod judge;
+pub(crate) mod lossy;
 pub(crate) mod pg;
 pub(crate) mod pooler;
 pub(crate) mod process;
+pub(crate) mod served;
+pub(crate) mod table;
+
+/// What the table's words are here.
+mod vocabulary {
+    pub(super) use guest_vault::base::{Action, Category, Purpose, Role, StayState, View};
+}

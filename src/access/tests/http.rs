@@ -77,6 +77,7 @@ impl Vault {
         let known = Known {
             properties: Arc::new(tree()),
             purpose: Box::new(|p| p.as_str() == "stay_service"),
+            holds_card_number: |_| false,
         };
         let app = init_service(
             App::new()

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::{Findings, files::CLOCK_TOLERANCE};
 use crate::{
+    access::Budgets,
     app::root_key,
     audit::Log,
     base::Clock,
+    config::BudgetsConfig,
     config::Config,
-    guest::Vault,
+    guest::{Parts, Vault},
     keys::{Keyring, KeysError},
     policy::Policies,
     store::{Pooler, Store, StoreError, StoreUrl, Tables, Which},
@@ -75,9 +77,10 @@ async fn database(
             return None;
         }
     };
-    let sound = tables(check, &store, which, findings).await
-        && integrity(check, &store, findings).await
-        && pooler(check, &store, findings).await;
+    // The pooler first: behind a bad one no other answer can be believed.
+    let sound = pooler(check, &store, findings).await
+        && tables(check, &store, which, findings).await
+        && integrity(check, &store, findings).await;
     if sound {
         return Some(store);
     }
@@ -193,14 +196,15 @@ async fn hold(
     };
     findings.ok("keys", "the root key opens every vault key");
     if let (Some(policies), Ok(properties)) = (policies, config.properties()) {
-        let vault = Vault {
+        let vault = Vault::new(Parts {
             store: data.clone(),
             log: Log::start(data.clone()),
             keys: Arc::new(keyring),
             policies,
             clock: clock.clone(),
             properties: Arc::new(properties),
-        };
+            budgets: Arc::new(Budgets::new(BudgetsConfig::default(), clock.clone())),
+        });
         values(&vault, findings).await;
     }
 }

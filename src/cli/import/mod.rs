@@ -3,6 +3,7 @@
 //! Goes on after a kill where it stopped; says of every record what became of it; and what was refused lies in a
 //! file that can be mended and fed again.
 
+mod command;
 mod files;
 mod outputs;
 mod reader;
@@ -22,7 +23,7 @@ use std::{
 use clap::{Args, ValueEnum};
 
 use crate::{
-    base::PropertyCode,
+    base::{PropertyCode, Purpose},
     connect::{
         csv::Mapping,
         guess::suggest,
@@ -35,6 +36,7 @@ use outputs::{Outputs, Reported};
 use reader::Reader;
 use screen::Screen;
 
+pub use command::{CommandError, execute, into_vault};
 pub use files::FileId;
 pub use sink::{Mode, Put, Sink, SinkError};
 pub use summary::Summary;
@@ -43,6 +45,9 @@ pub use vault_sink::VaultSink;
 /// How many records go to the vault together, and how many bytes of them at most.
 const BATCH_RECORDS: usize = 200;
 const BATCH_BYTES: usize = 1024 * 1024;
+
+/// The purpose of an import when nothing else is said.
+pub const PURPOSE: &str = "loyalty";
 
 /// Imports records of guests from files.
 #[derive(Debug, Args)]
@@ -59,6 +64,9 @@ pub struct Import {
     /// For `csv`: guesses a mapping from the header of the first file, prints it, and imports nothing.
     #[arg(long)]
     pub suggest_mapping: bool,
+    /// What the records are imported for. The default covers every category of a guest's data.
+    #[arg(long, default_value = PURPOSE)]
+    pub purpose: Purpose,
     /// The files, read one after the other.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,

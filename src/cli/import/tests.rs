@@ -107,6 +107,7 @@ impl Bench {
         let arguments = Import {
             format: Format::Ndjson,
             property: "LIS01".parse().ok(),
+            purpose: PURPOSE.parse().unwrap(),
             files: paths,
             mapping: None,
             suggest_mapping: false,

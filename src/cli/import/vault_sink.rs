@@ -3,7 +3,7 @@
 use crate::{
     base::{Caller, Errand, Purpose, RequestId, micros},
     connect::ndjson::RecordLine,
-    guest::{GuestError, Incoming, Rejected, Vault},
+    guest::{GuestError, Incoming, RecordAnswer, Vault},
     keys::MacPurpose,
 };
 
@@ -75,21 +75,26 @@ impl VaultSink {
         let mut answers = self.vault.put_many(incoming).await.map_err(stop)?.into_iter();
         let mut all = Vec::with_capacity(puts.len());
         for put in puts {
-            all.push(match (put, answers.next()) {
-                (Some(put), _) => put,
-                (None, Some(Ok(answer))) => Put::Stored {
-                    guest: Some(answer.guest_id),
-                    outcome: answer.resolution.outcome,
-                    probability: answer.resolution.probability,
-                    rejected: answer.rejected,
+            let put = match put {
+                Some(put) => put,
+                None => match answers.next() {
+                    Some(Ok(answer)) => stored(answer),
+                    Some(Err(error)) => refused(error)?,
+                    None => return Err(SinkError("the vault gave fewer answers than records".to_owned())),
                 },
-                (None, Some(Err(error))) => refused(error)?,
-                (None, None) => {
-                    return Err(SinkError("the vault gave fewer answers than records".to_owned()));
-                }
-            });
+            };
+            all.push(put);
         }
         Ok(all)
+    }
+}
+
+fn stored(answer: RecordAnswer) -> Put {
+    Put::Stored {
+        guest: Some(answer.guest_id),
+        outcome: answer.resolution.outcome,
+        probability: answer.resolution.probability,
+        rejected: answer.rejected,
     }
 }
 
@@ -101,10 +106,10 @@ fn no_property() -> Put {
 fn refused(error: GuestError) -> Result<Put, SinkError> {
     match error {
         GuestError::Rejected(rejected) => Ok(Put::Refused(rejected)),
-        GuestError::Forbidden => Ok(Put::Refused(vec![Rejected {
-            field: "record".to_owned(),
-            reason: "not_permitted".to_owned(),
-        }])),
+        GuestError::Forbidden => Ok(Put::Refused(reason("record", "not_permitted"))),
+        GuestError::NotFound | GuestError::Moved(_) | GuestError::Gone => {
+            Ok(Put::Refused(reason("record", "guest_gone")))
+        }
         other => Err(stop(other)),
     }
 }

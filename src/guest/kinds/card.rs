@@ -3,7 +3,7 @@
 /// Issuer ranges as (first digits from, to, lengths): ISO/IEC 7812 ranges as the schemes publish them.
 /// Private ranges and account numbers of banks are not in it: they would catch bookings and loyalty numbers.
 const ISSUERS: &[(&str, &str, &[usize])] = &[
-    ("4", "4", &[13, 16, 18, 19]),                   // Visa
+    ("4", "4", &[13, 16, 19]),                       // Visa
     ("51", "55", &[16]),                             // Mastercard
     ("2221", "2720", &[16]),                         // Mastercard
     ("34", "34", &[15]),                             // American Express

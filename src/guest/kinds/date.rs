@@ -26,36 +26,59 @@ const FILLERS: [&str; 14] = [
 /// The oldest anybody has been (122 years), and some.
 const OLDEST: i32 = 130;
 
-/// `YYYY`, `YYYY-MM`, `YYYY-MM-DD` (also `YYYYMMDD`) or `--MM-DD`.
+/// `YYYY`, `YYYY-MM`, `YYYY-MM-DD` (also `YYYYMMDD`) or `--MM-DD`; and the ways hotel systems write a day that can be
+/// read in one way only: `1987/05/17`, `17.05.1987`, `17MAY1987`.
 ///
 /// # Errors
 /// When it is none of them, a placeholder, or no day of the calendar.
 pub(super) fn partial(value: &Value) -> Result<String, Reason> {
     let given = text::line(value, 40)?;
-    if FILLERS.contains(&given.as_str()) || given.starts_with("0000") {
+    let date = spelled(&given);
+    if FILLERS.contains(&date.as_str()) || date.starts_with("0000") {
         return Err(Reason::Placeholder);
     }
-    let parts: Vec<&str> = given.split('-').collect();
+    let parts: Vec<&str> = date.split('-').collect();
     match parts.as_slice() {
-        [all] if all.len() == 8 => {
-            let (year, rest) = all.split_at_checked(4).ok_or(Reason::Invalid)?;
-            let (month, day) = rest.split_at_checked(2).ok_or(Reason::Invalid)?;
-            partial(&Value::from(format!(
-                "{}-{}-{}",
-                digits(year, 4)?,
-                digits(month, 2)?,
-                digits(day, 2)?
-            )))
-        }
         [year] => digits(year, 4).map(ToOwned::to_owned),
-        [year, month] => day_of(digits(year, 4)?, digits(month, 2)?, "01").map(|_| given.clone()),
+        [year, month] => day_of(digits(year, 4)?, digits(month, 2)?, "01").map(|_| date.clone()),
         [year, month, day] => {
-            day_of(digits(year, 4)?, digits(month, 2)?, digits(day, 2)?).map(|_| given.clone())
+            day_of(digits(year, 4)?, digits(month, 2)?, digits(day, 2)?).map(|_| date.clone())
         }
         // 2000 is a leap year: 29 February is a birthday.
-        ["", "", month, day] => day_of("2000", digits(month, 2)?, digits(day, 2)?).map(|_| given.clone()),
+        ["", "", month, day] => day_of("2000", digits(month, 2)?, digits(day, 2)?).map(|_| date.clone()),
         _ => Err(Reason::Invalid),
     }
+}
+
+/// The ISO spelling of a whole day spelled otherwise; anything else as it is.
+fn spelled(given: &str) -> String {
+    let parts: Vec<&str> = given.split(['/', '.']).collect();
+    let number = |text: &str| text.parse::<u8>().unwrap_or(0);
+    match parts.as_slice() {
+        [all] if all.len() == 8 && all.bytes().all(|b| b.is_ascii_digit()) => {
+            let part = |range| all.get::<std::ops::Range<usize>>(range).unwrap_or_default();
+            format!("{}-{}-{}", part(0..4), part(4..6), part(6..8))
+        }
+        [all] => named_month(all).unwrap_or_else(|| given.to_owned()),
+        [year, month, day] if year.len() == 4 => format!("{year}-{month:0>2}-{day:0>2}"),
+        // Day or month first: told apart only by a day past the twelfth.
+        [day, month, year] if year.len() == 4 && (number(day) > 12 || day == month) => {
+            format!("{year}-{month:0>2}-{day:0>2}")
+        }
+        [month, day, year] if year.len() == 4 && number(day) > 12 => format!("{year}-{month:0>2}-{day:0>2}"),
+        _ => given.to_owned(),
+    }
+}
+
+/// `17MAY1987`, as reservation systems write it.
+fn named_month(given: &str) -> Option<String> {
+    const MONTHS: [&str; 12] = [
+        "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
+    ];
+    let (day, rest) = given.split_at_checked(2)?;
+    let (name, year) = rest.split_at_checked(3)?;
+    let month = MONTHS.iter().position(|month| name.eq_ignore_ascii_case(month))? + 1;
+    (year.len() == 4).then(|| format!("{year}-{month:02}-{day}"))
 }
 
 /// A birth date: partial, past, of somebody who can be alive.
@@ -63,7 +86,13 @@ pub(super) fn partial(value: &Value) -> Result<String, Reason> {
 /// # Errors
 /// As [`partial`], and when it lies in the future or too far back.
 pub(super) fn birth(value: &Value, context: &Context<'_>) -> Result<String, Reason> {
-    let date = partial(value)?;
+    let date = match value
+        .as_str()
+        .and_then(|given| short_year(given.trim(), context.today))
+    {
+        Some(whole) => partial(&whole.into())?,
+        None => partial(value)?,
+    };
     let today = context.today.format("%Y-%m-%d").to_string();
     if date.starts_with("--") {
         return Ok(date);
@@ -79,6 +108,19 @@ pub(super) fn birth(value: &Value, context: &Context<'_>) -> Result<String, Reas
         return Err(Reason::ImpossibleDate);
     }
     Ok(date)
+}
+
+/// `17MAY87`: a birthday lies in the past, so the century is known but for the oldest guests.
+fn short_year(given: &str, today: NaiveDate) -> Option<String> {
+    let (start, year) = given.split_at_checked(5).filter(|_| given.len() == 7)?;
+    if !start.bytes().skip(2).all(|b| b.is_ascii_alphabetic()) {
+        return None;
+    }
+    let short: i32 = digits(year, 2).ok()?.parse().ok()?;
+    let year = today.year() / 100 * 100 + short;
+    let past = named_month(&format!("{start}{year}"))? <= today.to_string();
+    let year = if past { year } else { year - 100 };
+    Some(format!("{start}{year}"))
 }
 
 /// A whole day.

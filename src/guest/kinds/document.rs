@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     Accepted, Context, Document, MOST_ITEMS, Reason, Rejection, TokenInput, email,
     item::{Checked, Flaw, Good, refused, safe_word},
-    items, merge_lists, mrz, name, papers, phone, scalar, tax,
+    items, merge_lists, mrz, name, papers, phone, place, scalar, tax,
 };
 use crate::base::{Catalogue, Field, FieldIndex, Kind};
 
@@ -22,6 +22,7 @@ pub fn read_document(
 ) -> Document {
     let mut reader = Reader {
         catalogue,
+        document,
         context,
         read: Document::default(),
         aside: Vec::new(),
@@ -52,7 +53,7 @@ pub fn validate(
             .map(|f| f.below(field.path.as_str()))
             .collect()
     };
-    let good = check(field, value, context).map_err(told)?;
+    let good = check(field, value, &[*context]).map_err(told)?;
     if good.flaws.is_empty() {
         Ok((good.value, good.tokens))
     } else {
@@ -62,6 +63,7 @@ pub fn validate(
 
 struct Reader<'a> {
     catalogue: &'a Catalogue,
+    document: &'a Map<String, Value>,
     context: &'a Context<'a>,
     read: Document,
     /// What machine-readable zones say of other fields.
@@ -88,7 +90,7 @@ impl Reader<'_> {
             };
             match value {
                 _ if below.is_empty() => {
-                    self.reject(format!("{prefix}{}", safe_word(key)), Reason::UnknownField)
+                    self.reject(format!("{prefix}{}", safe_word(key)), Reason::UnknownField);
                 }
                 Value::Object(members) => self.walk(&format!("{path}."), members),
                 Value::Null => self.read.cleared.extend(below),
@@ -110,10 +112,34 @@ impl Reader<'_> {
             self.take_zone(field, value);
             return;
         }
-        match check(field, value, self.context) {
+        let contexts = if field.kind == Kind::Phone {
+            self.homes()
+        } else {
+            vec![*self.context]
+        };
+        match check(field, value, &contexts) {
             Ok(good) => self.accept(at, field, good),
             Err(flaws) => self.tell(field, flaws),
         }
+    }
+
+    /// Where a phone without a country code may be: at the property; else, when there is no such number there, where
+    /// the guest lives or comes from.
+    fn homes(&self) -> Vec<Context<'_>> {
+        let addresses = self.document.get("postal_addresses").and_then(Value::as_array);
+        let lives = addresses
+            .into_iter()
+            .flatten()
+            .filter_map(|address| address.get("country"));
+        let named = lives.chain(self.document.get("nationality"));
+        let homes = named
+            .filter_map(|country| place::known(country.as_str()?))
+            .take(3);
+        let at = |region| Context {
+            region: Some(region),
+            ..*self.context
+        };
+        std::iter::once(*self.context).chain(homes.map(at)).collect()
     }
 
     fn accept(&mut self, at: FieldIndex, field: &Field, good: Good) {
@@ -157,7 +183,7 @@ impl Reader<'_> {
                 continue;
             }
             let known = self.read.values.iter().position(|accepted| accepted.field == at);
-            match (check(field, &value, self.context), known) {
+            match (check(field, &value, &[*self.context]), known) {
                 (Err(flaws), _) => self.tell(field, flaws),
                 (Ok(good), None) => self.accept(at, field, good),
                 (Ok(good), Some(known)) if field.list => self.join(field, known, good),
@@ -179,7 +205,7 @@ impl Reader<'_> {
     /// The last digit but one of a Chinese resident number is odd for men (GB 11643-1999 §4.4): a number that says
     /// otherwise than the gender given beside it is somebody else's, or mistyped.
     fn compare_sex(&mut self) {
-        let Some(gender) = self.number_of("gender") else {
+        let Some(gender) = self.number_of("gender").filter(|gender| *gender != 9) else {
             return;
         };
         let Some((at, field)) = self.catalogue.find("id_documents") else {
@@ -194,28 +220,35 @@ impl Reader<'_> {
         let Some(documents) = accepted.value.as_array_mut() else {
             return;
         };
-        let before = documents.len();
-        let mut refused_numbers = Vec::new();
-        documents.retain(|document| {
-            let number = document.get("number").and_then(Value::as_str).unwrap_or_default();
-            let resident = document.get("type").and_then(Value::as_str) == Some("cn_resident_id");
-            let agrees = !resident || sex_of(number).is_none_or(|sex| gender == 9 || sex == gender);
-            if !agrees {
-                refused_numbers.push(number.to_owned());
-            }
-            agrees
-        });
+        let mut refused = Vec::new();
+        for document in documents.extract_if(.., |document| sex_of(document).is_some_and(|sex| sex != gender))
+        {
+            refused.extend(number_in(&document).map(ToOwned::to_owned));
+        }
         let empty = documents.is_empty();
-        let refused_count = before - documents.len();
-        accepted
-            .tokens
-            .retain(|t| !refused_numbers.iter().any(|n| t.value.ends_with(n.as_str())));
+        accepted.tokens.retain(|token| {
+            !refused
+                .iter()
+                .any(|number| token.value.ends_with(number.as_str()))
+        });
         if empty {
             self.read.values.remove(place);
         }
-        for _ in 0..refused_count {
-            self.reject(format!("{}.number", field.path), Reason::Inconsistent);
+        for number in refused {
+            let index = self
+                .given_at(field, &number)
+                .map(|at| format!("[{at}]"))
+                .unwrap_or_default();
+            self.reject(format!("{}{index}.number", field.path), Reason::Inconsistent);
         }
+    }
+
+    /// Where in the given list a document's number stood.
+    fn given_at(&self, field: &Field, number: &str) -> Option<usize> {
+        let given = self.document.get("id_documents")?.as_array()?;
+        given.iter().position(|item| {
+            one(field, item, self.context).is_ok_and(|good| number_in(&good.value) == Some(number))
+        })
     }
 
     fn number_of(&self, path: &str) -> Option<u64> {
@@ -229,14 +262,21 @@ impl Reader<'_> {
     }
 }
 
-fn sex_of(number: &str) -> Option<u64> {
-    let digit = u64::from(number.chars().nth(16)?.to_digit(10)?);
-    Some(if digit % 2 == 1 { 1 } else { 2 })
+fn number_in(document: &Value) -> Option<&str> {
+    document.get("number")?.as_str()
 }
 
-fn check(field: &Field, value: &Value, context: &Context<'_>) -> Checked {
+/// What a Chinese resident number says; `None` for every other document.
+fn sex_of(document: &Value) -> Option<u64> {
+    let resident = document.get("type")?.as_str()? == "cn_resident_id";
+    let digit = number_in(document)?.chars().nth(16)?.to_digit(10)?;
+    resident.then_some(if digit % 2 == 1 { 1 } else { 2 })
+}
+
+/// The first context is the property's; a value that it refuses is tried in the others.
+fn check(field: &Field, value: &Value, contexts: &[Context<'_>]) -> Checked {
     if !field.list {
-        return one(field, value, context);
+        return in_any(field, value, contexts);
     }
     let given = value.as_array().ok_or_else(|| refused(Reason::WrongType))?;
     if field.kind == Kind::Managed {
@@ -251,7 +291,7 @@ fn check(field: &Field, value: &Value, context: &Context<'_>) -> Checked {
     let list = if field.kind == Kind::Codes {
         codes(given)
     } else {
-        several(field, given, context)
+        several(field, given, contexts)
     };
     if list.value.as_array().is_some_and(Vec::is_empty) {
         Err(list.flaws)
@@ -275,11 +315,11 @@ fn codes(given: &[Value]) -> Good {
     }
 }
 
-fn several(field: &Field, given: &[Value], context: &Context<'_>) -> Good {
+fn several(field: &Field, given: &[Value], contexts: &[Context<'_>]) -> Good {
     let mut list = Good::plain(Value::Null);
     let mut kept = Vec::new();
     for (at, item) in given.iter().enumerate() {
-        let flaws = match one(field, item, context) {
+        let flaws = match in_any(field, item, contexts) {
             Ok(good) => {
                 kept.push(good.value);
                 list.tokens.extend(good.tokens);
@@ -297,6 +337,12 @@ fn several(field: &Field, given: &[Value], context: &Context<'_>) -> Good {
     list.tokens.dedup();
     list.value = merge_lists(field.kind, vec![Value::Array(kept)]);
     list
+}
+
+fn in_any(field: &Field, value: &Value, contexts: &[Context<'_>]) -> Checked {
+    let mut tries = contexts.iter().map(|context| one(field, value, context));
+    let first = tries.next().unwrap_or_else(|| Err(refused(Reason::Invalid)));
+    first.or_else(|flaws| tries.find_map(Result::ok).ok_or(flaws))
 }
 
 fn one(field: &Field, value: &Value, context: &Context<'_>) -> Checked {

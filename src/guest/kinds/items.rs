@@ -302,9 +302,8 @@ pub(super) fn object(field: &Field, value: &Value) -> Checked {
 
 fn member(key: &str, value: &Value) -> Result<Value, Reason> {
     match value {
-        Value::Bool(_) => Ok(value.clone()),
         Value::Number(number) if card::is_in(&number.to_string()) => Err(Reason::CardNumber),
-        Value::Number(_) => Ok(value.clone()),
+        Value::Number(_) | Value::Bool(_) => Ok(value.clone()),
         Value::Array(_) => texts(value, MOST_ITEMS),
         Value::String(_) if matches!(key, "text" | "note" | "comment") => text::note(value).map(Value::from),
         Value::String(_) => text::line(value, 500).map(Value::from),

@@ -1,5 +1,6 @@
 //! Government documents: identity documents and residence permits.
 
+use chrono::Datelike;
 use serde_json::Value;
 
 use super::{
@@ -133,13 +134,14 @@ impl Number {
         if kind == "cn_resident_id" || (kind == "national_id" && country == Some("CN")) {
             return resident(&number, context.today).map(Self::resident);
         }
-        if kind == "other" && chinese && (country.is_some() || number.len() == 18) {
-            if let Ok(read) = resident(&number, context.today) {
-                return Ok(Self::resident(read));
-            }
+        if kind == "other"
+            && chinese
+            && (country.is_some() || number.len() == 18)
+            && let Ok(read) = resident(&number, context.today)
+        {
+            return Ok(Self::resident(read));
         }
-        // South African and other personal numbers of 13 digits are no cards; those of cards are longer today.
-        if number.len() >= 14 && card::is_number(&number) {
+        if is_card(&number) {
             return Err(Reason::CardNumber);
         }
         let number = of_type(number, kind, country, context)?;
@@ -224,7 +226,16 @@ fn spanish(number: String) -> Result<String, Reason> {
     }
 }
 
-/// Capitals and digits, without separators.
+/// Personal numbers of 13 digits (South Africa's) are no cards, which are longer today; nor are 18 places around a
+/// birth date, whatever their check character says.
+fn is_card(number: &str) -> bool {
+    let born = number.get(6..14).filter(|_| number.len() == 18);
+    let born = born.and_then(|day| chrono::NaiveDate::parse_from_str(day, "%Y%m%d").ok());
+    let personal = born.is_some_and(|day| (1880..2100).contains(&day.year()));
+    number.len() >= 14 && !personal && card::is_number(number)
+}
+
+/// Capitals and digits, without separators; with a digit, or at least not a word such as `PASSPORT`.
 fn plain_number(value: &Value, longest: usize) -> Result<String, Reason> {
     let given = text::unscreened_line(value, LONGEST_LINE)?;
     let number = text::compact(&given);
@@ -237,7 +248,9 @@ fn plain_number(value: &Value, longest: usize) -> Result<String, Reason> {
     if number.len() > longest {
         return Err(Reason::TooLong);
     }
-    if number.bytes().all(|b| b.is_ascii_alphanumeric()) && number.bytes().any(|b| b.is_ascii_digit()) {
+    if number.bytes().all(|b| b.is_ascii_alphanumeric())
+        && (number.bytes().any(|b| b.is_ascii_digit()) || !number.contains(['A', 'E', 'I', 'O', 'U']))
+    {
         Ok(number)
     } else {
         Err(Reason::InvalidDocument)
@@ -257,7 +270,7 @@ pub(super) fn residence_permit(field: &Field, value: &Value, _: &Context<'_>) ->
     item.may("valid_to", date::day);
     let number = item.need("number", |given| {
         let number = plain_number(given, 30)?;
-        if number.len() >= 14 && card::is_number(&number) {
+        if is_card(&number) {
             Err(Reason::CardNumber)
         } else {
             Ok(number)

@@ -83,7 +83,12 @@ fn parse(value: &Value, context: &Context<'_>) -> Result<Parsed, Reason> {
     let (number, ext) = split_extension(folded.trim_start_matches("tel:").trim());
     let dialled = dialled(number)?;
     let digits = dialled.trim_start_matches('+');
-    if text::is_filler(digits) || digits.bytes().all(|b| b == b'0') {
+    let national = if dialled.starts_with('+') {
+        dialled.get(1 + code_length(&dialled)..)
+    } else {
+        Some(digits)
+    };
+    if text::is_filler(digits) || national.is_some_and(text::is_filler) || digits.bytes().all(|b| b == b'0') {
         return Err(Reason::Placeholder);
     }
     let e164 = e164(&dialled, context).ok_or(if card::is_number(digits) {
@@ -104,11 +109,16 @@ fn parse(value: &Value, context: &Context<'_>) -> Result<Parsed, Reason> {
 
 /// Digits with a `+` before them when they begin with a country code.
 fn dialled(number: &str) -> Result<String, Reason> {
+    // "(+49) 160 …"
+    let number = number
+        .strip_prefix("(+")
+        .and_then(|n| n.split_once(')'))
+        .map_or_else(|| number.to_owned(), |(code, rest)| format!("+{code} {rest}"));
     // "+44 (0)20 …": the zero is dialled only inside the country.
     let number = if number.starts_with('+') {
         number.replace("(0)", "")
     } else {
-        number.to_owned()
+        number
     };
     let known = |c: char| {
         c.is_ascii_digit()
@@ -144,8 +154,8 @@ fn split_extension(number: &str) -> (&str, Option<String>) {
     (number, None)
 }
 
-/// As written with a country code; else in the property's country; else, with the eleven digits of a Chinese mobile,
-/// in China.
+/// As written with a country code; else in the region; else, with the eleven digits of a Chinese mobile, in China;
+/// else with a country code that lacks its plus.
 fn e164(dialled: &str, context: &Context<'_>) -> Option<String> {
     if dialled.starts_with('+') {
         return international(dialled);
@@ -160,6 +170,9 @@ fn e164(dialled: &str, context: &Context<'_>) -> Option<String> {
     local
         .or_else(|| international(&format!("+{}", dialled.strip_prefix("00")?)))
         .or_else(|| international(&chinese_mobile(dialled)?))
+        .or_else(|| {
+            (dialled.len() > 10 && is_valid(dialled)).then(|| international(&format!("+{dialled}")))?
+        })
 }
 
 fn chinese_mobile(digits: &str) -> Option<String> {
@@ -192,11 +205,20 @@ fn possible(code: u16, national: usize) -> bool {
         .iter()
         .filter_map(|region| DATABASE.by_id(*region))
         .any(|meta| {
-            let general = meta.descriptors().general();
-            general
-                .possible_length()
-                .iter()
-                .any(|length| usize::from(*length) == national)
+            let all = meta.descriptors();
+            let kinds = [
+                all.fixed_line(),
+                all.mobile(),
+                all.toll_free(),
+                all.voip(),
+                all.uan(),
+                all.personal_number(),
+            ];
+            let mut lengths = kinds
+                .into_iter()
+                .flatten()
+                .flat_map(|kind| kind.possible_length());
+            lengths.any(|length| usize::from(*length) == national)
         })
 }
 

@@ -75,6 +75,11 @@ pub(super) fn country(value: &Value) -> Result<String, Reason> {
         .ok_or(Reason::InvalidCountry)
 }
 
+/// The alpha-2 code of a country given in any way that [`country`] takes.
+pub(super) fn known(given: &str) -> Option<&'static str> {
+    COUNTRIES.get(given.trim().to_uppercase().as_str()).copied()
+}
+
 /// A country or one of the other words of travel documents, such as `D`, `XXA` or `UTO`.
 ///
 /// # Errors

@@ -143,13 +143,14 @@ fn reference(value: &Value) -> Result<String, Reason> {
     }
 }
 
-/// A number in another system: trimmed, not a filler.
+/// A number in another system, as it was given there. `000000` and the like stand for none; a number that merely
+/// counts up may be real where numbers are handed out in order.
 ///
 /// # Errors
 /// When it is none.
 pub(super) fn number(value: &Value, longest: usize) -> Result<String, Reason> {
     let number = text::line(value, longest)?;
-    if text::is_filler(&text::compact(&number)) {
+    if text::is_repeated(&text::compact(&number)) {
         Err(Reason::Placeholder)
     } else {
         Ok(number)

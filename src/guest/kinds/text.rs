@@ -132,8 +132,8 @@ pub(super) fn is_masked(text: &str) -> bool {
 
 /// Whether a text stands for a missing value.
 pub(super) fn is_placeholder(text: &str) -> bool {
-    // "NULL" and "NONE" come from programs; Null is a surname.
-    matches!(text, "null" | "NULL" | "none" | "NONE" | "nil" | "NIL")
+    // These come from programs; Null and Nan are names.
+    matches!(text, "null" | "NULL" | "none" | "NONE" | "nil" | "NIL" | "NaN")
         || text
             .chars()
             .all(|c| c.is_ascii_punctuation() || matches!(c, '。' | '—' | '–' | '？' | '、' | ' '))
@@ -142,16 +142,17 @@ pub(super) fn is_placeholder(text: &str) -> bool {
 
 /// Whether a number is one that people type to get past a form: one digit repeated, or counting up.
 pub(super) fn is_filler(number: &str) -> bool {
-    let repeated = number.len() >= 3 && number.chars().all(|c| number.starts_with(c));
-    repeated
-        || (number.len() >= 6
-            && [
-                "01234567890123456789",
-                "12345678901234567890",
-                "98765432109876543210",
-            ]
-            .iter()
-            .any(|run| run.starts_with(number)))
+    const COUNTING: [&str; 3] = [
+        "01234567890123456789",
+        "12345678901234567890",
+        "98765432109876543210",
+    ];
+    is_repeated(number) || (number.len() >= 6 && COUNTING.iter().any(|run| run.starts_with(number)))
+}
+
+/// Whether a number is one character over and over.
+pub(super) fn is_repeated(number: &str) -> bool {
+    number.len() >= 3 && number.chars().all(|c| number.starts_with(c))
 }
 
 /// The first bytes of JPEG, PNG, GIF, PDF, WebP and TIFF in Base64.

@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     io::{self, Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -62,11 +62,17 @@ fn forbidden(path: &Path, credentials: Option<&Path>) -> u32 {
 }
 
 /// Writes a new file of mode 0600 that is on the disk, whole, before this returns. `false` when one is there already.
+/// A folder that is missing is made for its owner alone.
 pub(super) fn create(path: &Path, content: &[u8]) -> Result<bool, ProviderError> {
     let folder = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|cause| file_error(folder, cause))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = folder.join(format!(".{name}.{}", uuid::Uuid::new_v4()));
     let placed = write_new(&draft, content).and_then(|()| {

@@ -120,10 +120,16 @@ fn what_is_not_a_key_file_is_refused_without_showing_it() {
     ));
     let missing = KeyFile::open(&folder.path().join("none")).err().unwrap();
     assert!(matches!(missing, ProviderError::MissingKeyFile { .. }));
-    let nowhere = KeyFile::open_or_make(&folder.path().join("no/folder"))
-        .err()
-        .unwrap();
+    // A file stands where the folder should be.
+    let nowhere = KeyFile::open_or_make(&path.join("root.key")).err().unwrap();
     assert!(matches!(nowhere, ProviderError::File { .. }));
+    KeyFile::open_or_make(&folder.path().join("a/new/folder/root.key")).unwrap();
+    let made = fs::metadata(folder.path().join("a/new/folder")).unwrap();
+    assert_eq!(
+        made.permissions().mode() & 0o777,
+        0o700,
+        "the folder is its owner's alone"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Promise P2 and P3 at their narrowest point: what opens is what the grant on record shows.
 
 use crate::{
-    audit::{Act, Event, Log, Receipt},
+    audit::{Act, Event, Log, Receipt, Subject},
     base::{Action, Caller, Credential, Errand, FieldIndex, FieldSet, PropertyTree, RequestId, StayState},
     policy::{ConsentAnswer, Facts, Grant, Policies, PolicySource, Snapshot},
 };
@@ -43,11 +43,15 @@ fn grant(policy: &Snapshot, asked: &FieldSet) -> Grant {
     grant.unwrap()
 }
 
-async fn on_record(bench: &Bench, grant: Grant) -> Receipt<Grant> {
+async fn on_record(bench: &Bench, guest: GuestId, grant: Grant) -> Receipt<Grant> {
     let url = StoreUrl::Sqlite(bench.path("vault.db"));
     let store = Store::open(&url, 1).await.unwrap();
     store.migrate(Which::Data).await.unwrap();
-    let event = Event::of(&errand(), Act::Read, Clock::system().now());
+    let mut event = Event::of(&errand(), Act::Read, Clock::system().now());
+    event.subject = Some(Subject {
+        guest,
+        pseudonym: None,
+    });
     Log::start(store).record(event, grant).await.unwrap()
 }
 
@@ -76,15 +80,22 @@ async fn a_receipt_opens_the_fields_its_grant_shows_and_no_others() {
         portfolio: false,
         consent: ConsentAnswer::NotNeeded,
     };
-    let receipt = on_record(&bench, grant(&policy, &asked).narrow(&facts)).await;
+    let receipt = on_record(&bench, guest, grant(&policy, &asked).narrow(&facts)).await;
     assert_eq!(open(&receipt, shown), Ok(b"Almeida".to_vec()));
     assert_eq!(open(&receipt, other), Err(OpenError::NotGranted), "not asked for");
     assert_eq!(open(&receipt, FieldIndex(u16::MAX)), Err(OpenError::NotGranted));
 
-    let anybody = on_record(&bench, grant(&policy, &asked)).await;
+    let anybody = on_record(&bench, guest, grant(&policy, &asked)).await;
     assert_eq!(
         open(&anybody, shown),
         Err(OpenError::NotGranted),
         "not narrowed to a guest"
+    );
+
+    let elsewhere = on_record(&bench, GuestId::random(), grant(&policy, &asked).narrow(&facts)).await;
+    assert_eq!(
+        open(&elsewhere, shown),
+        Err(OpenError::NotGranted),
+        "another guest's record"
     );
 }

@@ -141,10 +141,10 @@ async fn a_key_of_a_newer_version_is_refused() {
     let bench = Bench::new().await;
     drop(bench.open(true).await.unwrap());
     bench
-        .run("INSERT INTO vault_key SELECT 'log_signing', version, wrapped, key_check, 0, NULL FROM vault_key LIMIT 1")
+        .run("INSERT INTO vault_key SELECT 'from_tomorrow', version, wrapped, key_check, 0, NULL FROM vault_key LIMIT 1")
         .await;
     let error = bench.open(false).await.err().unwrap();
-    assert!(matches!(&error, KeysError::UnknownPurpose { purpose } if purpose == "log_signing"));
+    assert!(matches!(&error, KeysError::UnknownPurpose { purpose } if purpose == "from_tomorrow"));
 }
 
 #[tokio::test]

@@ -116,6 +116,8 @@ fn table_and_casbin_agree() {
 
 #[test]
 fn properties_are_told_apart_only_where_a_rule_does() {
+    use StayState::{Arriving, InHouse};
+
     let (snapshot, ..) = both();
     let view = |role: &str, property: &str, purpose: &str, path: &str, stay| {
         let (at, _) = snapshot.catalogue().find(path).unwrap();
@@ -127,7 +129,6 @@ fn properties_are_told_apart_only_where_a_rule_does() {
         let row = snapshot.table.row(&role, &property, &purpose, Action::Read);
         row.map_or(View::None, |row| row.cell(at, stay).view)
     };
-    use StayState::{Arriving, InHouse};
     assert_eq!(
         view("front_desk", "VIE01", "check_in", "phones", InHouse),
         View::Reveal

@@ -1,9 +1,19 @@
 //! Policies that are refused, and policies that change while the program runs.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use serde_json::Value;
 
 use super::{SHIPPED, files, tree, with_rules};
-use crate::policy::{LegalBasis, Policies, PolicySource, Reload, Snapshot, cases, load::Files};
+use crate::{
+    audit::{
+        Log,
+        search::{self, Filter},
+    },
+    base::{Caller, Clock, Credential, PrincipalId, RequestId},
+    policy::{Desk, DeskError, LegalBasis, Policies, PolicySource, Snapshot, cases, load::Files},
+    store::{Store, StoreUrl, Which},
+};
 
 fn refusal(files: Files) -> String {
     Snapshot::compile(files, &tree())
@@ -357,24 +367,21 @@ fn a_changed_policy_replaces_the_old_one_whole_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let policies = Policies::load(PolicySource::Folder(folder.path().to_owned()), &tree()).unwrap();
     let first = policies.current();
-    assert_eq!(policies.reload().unwrap(), Reload::Unchanged);
+    assert!(policies.candidate().unwrap().is_none());
 
     write(folder.path(), "rules.csv", &with_rules("allow, front_desk").rules);
-    assert!(policies.reload().is_err());
+    assert!(policies.candidate().is_err());
     assert_eq!(policies.current().version(), first.version());
-    assert_eq!(
-        policies.reload().unwrap(),
-        Reload::Unchanged,
+    assert!(
+        policies.candidate().unwrap().is_none(),
         "one mistake is told once"
     );
 
-    let good = with_rules("deny, front_desk, *, marketing_direct, phones, read, *, *");
+    let good = with_rules(HARMLESS);
     write(folder.path(), "rules.csv", &good.rules);
-    let expected = Reload::Replaced {
-        from: first.version().to_owned(),
-        to: good.version(),
-    };
-    assert_eq!(policies.reload().unwrap(), expected);
+    let new = policies.candidate().unwrap().unwrap();
+    assert_eq!(policies.current().version(), first.version(), "not yet in force");
+    policies.install(new);
     assert_eq!(policies.current().version(), good.version());
 
     // A rule that breaks one of the shipped cases.
@@ -383,34 +390,102 @@ fn a_changed_policy_replaces_the_old_one_whole_or_not_at_all() {
         "rules.csv",
         &with_rules("deny, *, *, *, *, read, *, *").rules,
     );
-    let refused = policies.reload().unwrap_err().to_string();
+    let refused = policies.candidate().unwrap_err().to_string();
     assert!(refused.contains("cases failed"), "{refused}");
     assert_eq!(policies.current().version(), good.version());
     fs::remove_file(folder.path().join("rules.csv")).unwrap();
-    assert!(matches!(policies.reload().unwrap(), Reload::Replaced { .. }));
+    policies.install(policies.candidate().unwrap().unwrap());
     assert_eq!(policies.current().version(), first.version());
 }
 
 #[tokio::test]
-async fn the_watch_sees_a_change_without_being_told() {
-    let folder = tempfile::tempdir().unwrap();
+async fn a_change_is_recorded_and_then_in_force() {
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let source = PolicySource::Folder(folder.path().to_owned());
-    let policies = std::sync::Arc::new(Policies::load(source, &tree()).unwrap());
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let watch = std::sync::Arc::clone(&policies).watch(std::time::Duration::from_millis(20), move |reload| {
-        tell.send(reload.clone()).unwrap();
-    });
-    let watch = tokio::spawn(watch);
-    let good = with_rules("deny, front_desk, *, marketing_direct, phones, read, *, *");
-    write(folder.path(), "rules.csv", &good.rules);
-    let Some(Reload::Replaced { to, .. }) = told.recv().await else {
-        panic!("nothing was told")
+    let policies = Arc::new(Policies::load(source, &tree()).unwrap());
+    let url: StoreUrl = format!("sqlite://{}", data.path().join("vault.db").display())
+        .parse()
+        .unwrap();
+    let store = Store::open(&url, 2).await.unwrap();
+    store.migrate(Which::Data).await.unwrap();
+    let (log, clock) = (Log::start(store.clone()), Clock::system());
+    let desk = Desk {
+        policies: Arc::clone(&policies),
+        log,
+        clock,
     };
+    let operator = caller("admin");
+    let follow = tokio::spawn(desk.clone().follow(operator, Duration::from_millis(20)));
+
+    let good = with_rules(HARMLESS);
+    write(folder.path(), "rules.csv", &good.rules);
+    until(|| policies.current().version() == good.version()).await;
+    write(folder.path(), "rules.csv", "nonsense");
+    let mut acts = Vec::new();
+    while acts.len() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let found = search::entries(&store, &Filter::default(), None, 10)
+            .await
+            .unwrap();
+        acts = found
+            .into_iter()
+            .map(|row| serde_json::from_slice::<Value>(&row.leaf).unwrap())
+            .collect();
+    }
+    follow.abort();
     assert_eq!(
-        (to.as_str(), policies.current().version()),
-        (good.version().as_str(), good.version().as_str())
+        (&acts[1]["act"], &acts[1]["policy"]),
+        (&"load_policy".into(), &good.version().into())
     );
-    watch.abort();
+    assert_eq!(acts[1]["decision"], "permitted");
+    assert_eq!(
+        (&acts[0]["act"], &acts[0]["outcome"]),
+        (&"load_policy".into(), &"policy_refused".into())
+    );
+    assert_eq!(policies.current().version(), good.version());
+
+    // Reading the policy is for those who may, and recorded either way.
+    let request = RequestId::random();
+    let shown = desk.show(&caller("auditor"), request).await.unwrap();
+    let shown = serde_json::to_value(&shown).unwrap();
+    assert_eq!(
+        (&shown["version"], &shown["overrides"]["rules.csv"]),
+        (&good.version().into(), &true.into())
+    );
+    assert!(
+        shown["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|rule| rule["text"] == HARMLESS)
+    );
+    assert!(matches!(
+        desk.show(&caller("front_desk"), request).await,
+        Err(DeskError::Forbidden)
+    ));
+    let after = search::entries(&store, &Filter::default(), None, 10)
+        .await
+        .unwrap();
+    assert_eq!(after.len(), 4);
+}
+
+/// A rule that changes nothing that the cases look at.
+const HARMLESS: &str = "deny, front_desk, *, marketing_direct, phones, read, *, *";
+
+fn caller(role: &str) -> Caller {
+    Caller {
+        principal: PrincipalId::random(),
+        credential: Credential::Operator,
+        role: role.parse().unwrap(),
+        scope: Vec::new(),
+        actor: None,
+    }
+}
+
+async fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 fn write(folder: &Path, name: &str, text: &str) {

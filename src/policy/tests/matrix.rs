@@ -3,125 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{SHIPPED, consented};
-use crate::base::{Action, Category, Purpose, Role, StayState, View};
+use crate::base::{Action, Role, StayState, View};
 
-const MATRIX: &str = include_str!("../../../tests/fixtures/matrix.csv");
+#[path = "../../../tests/support/table.rs"]
+mod table;
 
-/// What the fixture says, before it is expanded.
-#[derive(Default)]
-struct Matrix {
-    /// Short name → code and purposes.
-    roles: HashMap<String, (Role, HashSet<String>)>,
-    ceilings: HashMap<String, HashSet<String>>,
-    columns: Vec<String>,
-    /// Action → path → cells; `*` stands for what no row names.
-    rows: HashMap<String, HashMap<String, Vec<String>>>,
+/// What the table's words are here.
+mod vocabulary {
+    pub(super) use crate::base::{Action, Category, Purpose, Role, StayState, View};
 }
 
-fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split_whitespace().map(str::to_owned)
-}
-
-fn read() -> Matrix {
-    let mut matrix = Matrix::default();
-    for line in MATRIX
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
-        let columns: Vec<&str> = line.split(',').collect();
-        match columns[0] {
-            "role" => {
-                let role = (columns[2].parse().unwrap(), words(columns[3]).collect());
-                matrix.roles.insert(columns[1].to_owned(), role);
-            }
-            "purpose" => {
-                matrix
-                    .ceilings
-                    .insert(columns[1].to_owned(), words(columns[2]).collect());
-            }
-            "roles" => matrix.columns = columns[1..].iter().map(|short| (*short).to_owned()).collect(),
-            action => {
-                assert_eq!(columns.len(), matrix.columns.len() + 2, "{line}");
-                for path in words(columns[1]) {
-                    let cells = columns[2..].iter().map(|cell| (*cell).to_owned()).collect();
-                    let before = matrix
-                        .rows
-                        .entry(action.to_owned())
-                        .or_default()
-                        .insert(path.clone(), cells);
-                    assert!(before.is_none(), "{action} {path} is given twice");
-                }
-            }
-        }
-    }
-    matrix
-}
-
-/// Whether `@scope` holds.
-fn holds(scope: &str, stay: StayState, own: bool) -> bool {
-    use StayState::{Arriving, Booked, Departed, InHouse};
-    match scope {
-        "in" => matches!(stay, Arriving | InHouse | Departed),
-        "bk" => matches!(stay, Booked | Arriving | InHouse),
-        "win" => matches!(stay, Arriving | InHouse),
-        "own" => own,
-        _ => panic!("no such scope: {scope}"),
-    }
-}
-
-fn view(letter: &str) -> View {
-    match letter {
-        "-" => View::None,
-        "P" | "Y" => View::Plain,
-        "R" => View::Reveal,
-        "M" => View::Masked,
-        "F" => View::Flag,
-        "T" => View::Token,
-        _ => panic!("no such letter: {letter}"),
-    }
-}
-
-fn expected(cell: &str, purpose: &str, stay: StayState, own: bool) -> View {
-    for alternative in cell.split('/') {
-        let (rest, purposes) = match alternative.split_once(':') {
-            Some((rest, purposes)) => (rest, Some(purposes)),
-            None => (alternative, None),
-        };
-        let (letter, scope) = rest.split_once('@').map_or((rest, None), |(l, s)| (l, Some(s)));
-        let about = purposes.is_none_or(|purposes| purposes.split('+').any(|one| one == purpose));
-        if about && scope.is_none_or(|scope| holds(scope, stay, own)) {
-            return view(letter);
-        }
-    }
-    View::None
-}
-
-impl Matrix {
-    fn cell(&self, action: Action, path: &str, column: usize) -> &str {
-        let rows = &self.rows[action.as_str()];
-        let row = rows
-            .get(path)
-            .or_else(|| rows.get("*"))
-            .unwrap_or_else(|| panic!("{} {path} is missing", action.as_str()));
-        &row[column]
-    }
-
-    fn expected(
-        &self,
-        column: usize,
-        (path, category): (&str, Category),
-        (purpose, action): (&Purpose, Action),
-        (stay, own): (StayState, bool),
-    ) -> View {
-        let (_, purposes) = &self.roles[&self.columns[column]];
-        if !purposes.contains(purpose.as_str())
-            || !self.ceilings[purpose.as_str()].contains(category.as_str())
-        {
-            return View::None;
-        }
-        expected(self.cell(action, path, column), purpose.as_str(), stay, own)
-    }
-}
+use table::read;
 
 #[test]
 fn every_cell_of_the_matrix() {

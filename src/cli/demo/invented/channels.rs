@@ -101,6 +101,9 @@ pub(super) fn property(known: &Known<'_>, random: &mut Random) -> Value {
     let mut name = person.name();
     if !person.minor() {
         name.insert("prefix".into(), json!(if person.woman { "MS" } else { "MR" }));
+        if person.culture.region == "US" && !person.woman && random.chance(30) {
+            name.insert("suffix".into(), json!("JR"));
+        }
     }
     line.say("name", name);
     if !person.minor() {
@@ -108,11 +111,12 @@ pub(super) fn property(known: &Known<'_>, random: &mut Random) -> Value {
             "phones",
             json!([{"number": known.phone_as_typed(), "kind": "mobile"}]),
         );
-        line.say_if(
-            random.chance(75),
-            "emails",
-            json!([{"address": person.email.to_uppercase()}]),
-        );
+        let typed = if random.chance(20) {
+            person.email.to_uppercase()
+        } else {
+            person.email.clone()
+        };
+        line.say_if(random.chance(75), "emails", json!([{"address": typed}]));
     }
     line.say_if(random.chance(70), "postal_addresses", json!([person.address]));
     line.say("preferred_language", person.culture.language);
@@ -176,7 +180,7 @@ fn office(known: &Known<'_>, line: &mut Line, random: &mut Random) {
 
 fn invoice(known: &Known<'_>, random: &mut Random) -> Value {
     if known.person.culture.region == "CN" {
-        let code = credit_code(&unique("91310000MA1Z#####", 0, known.person.index));
+        let code = credit_code(&unique("91310000MA1K#####", 0, known.person.index));
         return json!({"title": "晨光光学有限公司", "tax_id": code});
     }
     let title = random.pick(&[

@@ -17,5 +17,5 @@ mod tests;
 
 pub use guests::records;
 pub use properties::properties;
-pub use showcase::SHOWN;
+pub use showcase::{SHOWN, Shown};
 pub use stays::HOTELS;

@@ -108,6 +108,7 @@ impl Person {
             document: document(seed, index, culture, birth, woman, today, random),
             age: today.years_since(birth).unwrap_or(0),
         };
+        person.middle = person.middle.filter(|middle| middle.latin != person.given.latin);
         person.email = person.mail(random);
         person
     }

@@ -67,8 +67,10 @@ impl Stay {
 
     /// Who comes along, as the guest's own field.
     pub(super) fn company(&self) -> Value {
-        let bands: &[&str] = if self.children > 0 { &["3-12"] } else { &[] };
-        json!({"adults": self.adults, "children_bands": bands})
+        if self.children == 0 {
+            return json!({"adults": self.adults});
+        }
+        json!({"adults": self.adults, "children_bands": ["3-12"]})
     }
 }
 

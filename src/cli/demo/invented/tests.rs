@@ -6,6 +6,12 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::{HOTELS, properties, records};
+use crate::{
+    base::{Catalogue, Field, Kind},
+    connect::ndjson::RecordLine,
+    consent,
+    guest::kinds::{Context, read_document},
+};
 
 const SEED: u64 = 7;
 
@@ -194,4 +200,87 @@ fn properties_of_lines_are_configured() {
             .iter()
             .all(|line| codes.contains(line["property"].as_str().unwrap()))
     );
+}
+
+/// The catalogue that is built in.
+fn catalogue() -> Catalogue {
+    #[derive(serde::Deserialize)]
+    struct File {
+        field: Vec<Field>,
+    }
+    let file: File = toml::from_str(include_str!("../../../../policies/fields.toml")).unwrap();
+    Catalogue::new(file.field).unwrap()
+}
+
+#[test]
+fn every_value_is_one_that_the_vault_takes() {
+    let catalogue = catalogue();
+    let mut refused = BTreeSet::new();
+    for line in lines() {
+        let source = line["source_system"].as_str().unwrap().parse().unwrap();
+        let node = properties()
+            .into_iter()
+            .find(|node| line["property"] == node.code.as_str())
+            .unwrap();
+        let context = Context {
+            region: node.region.as_deref(),
+            today: today(),
+            source: &source,
+        };
+        let document = read_document(&catalogue, line["guest"].as_object().unwrap(), &context);
+        for flaw in document.rejected {
+            refused.insert(format!(
+                "{source} {}: {} {}",
+                flaw.field,
+                flaw.reason.as_str(),
+                line["guest"]
+            ));
+        }
+    }
+    let some: Vec<_> = refused.iter().take(20).collect();
+    assert!(refused.is_empty(), "{} are refused: {some:#?}", refused.len());
+}
+
+#[test]
+fn every_field_of_the_catalogue_is_known_of_somebody() {
+    let catalogue = catalogue();
+    let mut seen = BTreeSet::new();
+    for line in lines() {
+        let source = line["source_system"].as_str().unwrap().parse().unwrap();
+        let context = Context {
+            region: None,
+            today: today(),
+            source: &source,
+        };
+        let document = read_document(&catalogue, line["guest"].as_object().unwrap(), &context);
+        seen.extend(document.values.into_iter().map(|value| value.field));
+    }
+    let never_stored = |kind| matches!(kind, Kind::Managed | Kind::ImageRef | Kind::Mrz);
+    let missing: Vec<_> = catalogue
+        .iter()
+        .filter(|(at, field)| !seen.contains(at) && !never_stored(field.kind))
+        .map(|(_, field)| field.path.to_string())
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn stays_and_consents_are_what_a_record_may_hold() {
+    let purposes: toml::Table = toml::from_str(include_str!("../../../../policies/purposes.toml")).unwrap();
+    let now = today().and_hms_opt(0, 0, 0).unwrap().and_utc();
+    let mut said = 0;
+    for line in lines() {
+        let record: RecordLine = serde_json::from_value(line).unwrap();
+        for statement in &record.consents {
+            assert!(
+                purposes.contains_key(statement.purpose.as_str()),
+                "{}",
+                statement.purpose
+            );
+            assert_eq!(consent::check(statement, now), Ok(()));
+            said += 1;
+        }
+        assert!(record.observed_at.unwrap() < now);
+    }
+    assert!(said > 200);
 }

@@ -1,0 +1,181 @@
+//! Access budgets: how much one actor may look at in an hour, so that a stolen credential or a curious hand is
+//! bounded (promise P11).
+//!
+//! Counted in memory and per process: a restart forgets, several instances count apart.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, PoisonError},
+};
+
+use chrono::{DateTime, Duration, Utc};
+
+use crate::{
+    base::{Caller, Clock, GuestId, PrincipalId},
+    config::BudgetsConfig,
+};
+
+/// Actors counted at the same time before those whose hour is over are swept out.
+const SWEEP_AT: usize = 10_000;
+
+/// The budget is used up; it is full again in so many seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the access budget is used up")]
+pub struct Exceeded {
+    /// Seconds until the hour is over.
+    pub seconds: u32,
+}
+
+/// Counts looks by principal and actor.
+pub struct Budgets {
+    config: BudgetsConfig,
+    clock: Clock,
+    used: Mutex<HashMap<(PrincipalId, Option<String>), Used>>,
+}
+
+struct Used {
+    since: DateTime<Utc>,
+    guests: HashSet<GuestId>,
+    reveals: u32,
+    searches: u32,
+}
+
+impl Used {
+    fn new(since: DateTime<Utc>) -> Self {
+        Self {
+            since,
+            guests: HashSet::new(),
+            reveals: 0,
+            searches: 0,
+        }
+    }
+
+    fn is_over(&self, now: DateTime<Utc>) -> bool {
+        now - self.since >= Duration::hours(1)
+    }
+}
+
+impl Budgets {
+    /// Budgets as configured; zero is no limit.
+    #[must_use]
+    pub fn new(config: BudgetsConfig, clock: Clock) -> Self {
+        Self {
+            config,
+            clock,
+            used: Mutex::default(),
+        }
+    }
+
+    /// Counts a look at a guest; the same guest again within the hour costs nothing.
+    ///
+    /// # Errors
+    /// When it would be one guest too many.
+    pub fn look(&self, caller: &Caller, guest: GuestId) -> Result<(), Exceeded> {
+        let most = self.config.of(&caller.role).guests_per_hour;
+        self.count(caller, most, |used| {
+            used.guests.insert(guest);
+            used.guests.len()
+        })
+    }
+
+    /// Counts a reveal.
+    ///
+    /// # Errors
+    /// When it would be one too many.
+    pub fn reveal(&self, caller: &Caller) -> Result<(), Exceeded> {
+        let most = self.config.of(&caller.role).reveals_per_hour;
+        self.count(caller, most, |used| {
+            used.reveals = used.reveals.saturating_add(1);
+            usize::try_from(used.reveals).unwrap_or(usize::MAX)
+        })
+    }
+
+    /// Counts a search.
+    ///
+    /// # Errors
+    /// When it would be one too many.
+    pub fn search(&self, caller: &Caller) -> Result<(), Exceeded> {
+        let most = self.config.of(&caller.role).searches_per_hour;
+        self.count(caller, most, |used| {
+            used.searches = used.searches.saturating_add(1);
+            usize::try_from(used.searches).unwrap_or(usize::MAX)
+        })
+    }
+
+    fn count(
+        &self,
+        caller: &Caller,
+        most: u32,
+        count: impl FnOnce(&mut Used) -> usize,
+    ) -> Result<(), Exceeded> {
+        if most == 0 {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let mut all = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= SWEEP_AT {
+            all.retain(|_, used| !used.is_over(now));
+        }
+        let used = all
+            .entry((caller.principal, caller.actor.clone()))
+            .or_insert_with(|| Used::new(now));
+        if used.is_over(now) {
+            *used = Used::new(now);
+        }
+        if count(used) <= usize::try_from(most).unwrap_or(usize::MAX) {
+            return Ok(());
+        }
+        let left = Duration::hours(1) - (now - used.since);
+        Err(Exceeded {
+            seconds: u32::try_from(left.num_seconds()).unwrap_or(3600).max(1),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{base::Credential, config::Budget};
+
+    use super::*;
+
+    fn caller(actor: &str) -> Caller {
+        Caller {
+            principal: PrincipalId(uuid::Uuid::nil()),
+            credential: Credential::ApiKey,
+            role: "front_desk".parse().unwrap(),
+            scope: Vec::new(),
+            actor: Some(actor.to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_budget_is_used_up_per_actor_and_full_again_after_an_hour() {
+        let clock = Clock::fixed("2026-03-05T10:00:00Z".parse().unwrap());
+        let default = Budget {
+            guests_per_hour: 2,
+            reveals_per_hour: 3,
+            searches_per_hour: 0,
+        };
+        let budgets = Budgets::new(
+            BudgetsConfig {
+                default,
+                ..BudgetsConfig::default()
+            },
+            clock.clone(),
+        );
+        let (one, two) = (caller("s-1"), caller("s-2"));
+        assert!((0..3).all(|_| budgets.reveal(&one).is_ok()));
+        assert_eq!(budgets.reveal(&one), Err(Exceeded { seconds: 3600 }));
+        assert!(budgets.reveal(&two).is_ok());
+        assert!((0..100).all(|_| budgets.search(&one).is_ok()), "zero is no limit");
+        let guest = GuestId::random();
+        assert!(
+            (0..9).all(|_| budgets.look(&one, guest).is_ok()),
+            "the same guest again costs nothing"
+        );
+        assert!(budgets.look(&one, GuestId::random()).is_ok());
+        assert!(budgets.look(&one, GuestId::random()).is_err());
+        clock.set("2026-03-05T11:00:00Z".parse().unwrap());
+        assert!(budgets.reveal(&one).is_ok());
+    }
+}

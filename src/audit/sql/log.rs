@@ -1,0 +1,241 @@
+//! Statements of the provable log.
+
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use crate::{
+    on,
+    store::{Conn, Database, StoreError, Tx},
+};
+
+use super::{
+    ENTRIES, HEAD, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF, NEWS, NEWS_OF, TILE, TILE_SET,
+    WRITER_SET, some, values,
+};
+
+/// How far the log has grown, and who may grow it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(in crate::audit) struct Head {
+    /// The log's name.
+    pub(in crate::audit) origin: String,
+    /// The number of entries.
+    pub(in crate::audit) size: i64,
+    /// The signed checkpoint of that size.
+    pub(in crate::audit) checkpoint: String,
+    /// Who grows it.
+    pub(in crate::audit) holder: Option<Uuid>,
+    /// Until when nobody else may, in microseconds.
+    pub(in crate::audit) held_until: i64,
+}
+
+/// An event that has no index yet.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(in crate::audit) struct News {
+    pub(in crate::audit) entry_id: Uuid,
+    pub(in crate::audit) writer: Uuid,
+    pub(in crate::audit) writer_seq: i64,
+    pub(in crate::audit) leaf: Vec<u8>,
+}
+
+/// The end of a subject's chain.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(in crate::audit) struct Chain {
+    pub(in crate::audit) subject: Vec<u8>,
+    pub(in crate::audit) seq: i64,
+    pub(in crate::audit) leaf_hash: Vec<u8>,
+}
+
+/// The place that an event gets.
+pub(in crate::audit) struct Placed {
+    pub(in crate::audit) index: i64,
+    pub(in crate::audit) entry: Uuid,
+    pub(in crate::audit) seq: Option<i64>,
+    pub(in crate::audit) previous: Option<Vec<u8>>,
+}
+
+/// An event with its index.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(in crate::audit) struct Logged {
+    /// Its index.
+    pub(in crate::audit) log_index: i64,
+    /// Its number among those of its subject.
+    pub(in crate::audit) subject_seq: Option<i64>,
+    /// The hash of the subject's entry before it.
+    pub(in crate::audit) previous: Option<Vec<u8>>,
+    /// The writer.
+    pub(in crate::audit) writer: Uuid,
+    /// Its number there.
+    pub(in crate::audit) writer_seq: i64,
+    /// The leaf.
+    pub(in crate::audit) leaf: Vec<u8>,
+}
+
+/// The head of the log, once there is one.
+pub(in crate::audit) async fn head(db: &mut impl Database) -> Result<Option<Head>, StoreError> {
+    Ok(on!(db, c => sqlx::query_as(HEAD).fetch_optional(c).await?))
+}
+
+/// Writers with events that have no index, and the number of the first of them.
+pub(in crate::audit) async fn news(db: &mut impl Database) -> Result<Vec<(Uuid, i64)>, StoreError> {
+    Ok(on!(db, c => sqlx::query_as(NEWS).fetch_all(c).await?))
+}
+
+/// The hashes of a tile, as far as it is filled.
+pub(in crate::audit) async fn tile(
+    db: &mut impl Database,
+    level: u8,
+    index: i64,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(on!(db, c => sqlx::query_scalar(TILE).bind(i64::from(level)).bind(index).fetch_optional(c).await?))
+}
+
+/// The entries from `first` to before `end`; those that are gone are left out.
+pub(in crate::audit) async fn entries(
+    db: &mut impl Database,
+    first: i64,
+    end: i64,
+) -> Result<Vec<Logged>, StoreError> {
+    Ok(on!(db, c => sqlx::query_as(ENTRIES).bind(first).bind(end).fetch_all(c).await?))
+}
+
+impl Conn {
+    /// The index of an entry, once it has one.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn log_index(&mut self, entry: Uuid) -> Result<Option<i64>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(INDEX_OF).bind(entry).fetch_optional(c).await?))
+    }
+}
+
+impl Tx {
+    /// Makes the head of a log that has none.
+    pub(in crate::audit) async fn make_head(
+        &mut self,
+        origin: &str,
+        checkpoint: &str,
+    ) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(HEAD_MAKE).bind(origin).bind(checkpoint).execute(c).await.map(drop)?);
+        Ok(())
+    }
+
+    /// Takes or keeps the right to grow the log; false while another has it.
+    pub(in crate::audit) async fn take_log(
+        &mut self,
+        holder: Uuid,
+        until: i64,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let rows = on!(self, c => sqlx::query(HEAD_TAKE).bind(holder).bind(until).bind(now).execute(c).await?.rows_affected());
+        Ok(rows == 1)
+    }
+
+    /// Gives that right back.
+    pub(in crate::audit) async fn leave_log(&mut self, holder: Uuid) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(HEAD_LEAVE).bind(holder).execute(c).await.map(drop)?);
+        Ok(())
+    }
+
+    /// Sets the new size and checkpoint.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when the log is not of the old size.
+    pub(in crate::audit) async fn grow_log(
+        &mut self,
+        size: i64,
+        checkpoint: &str,
+        old: i64,
+    ) -> Result<(), StoreError> {
+        let rows = on!(self, c => sqlx::query(HEAD_GROW).bind(size).bind(checkpoint).bind(old).execute(c).await?.rows_affected());
+        if rows == 1 { Ok(()) } else { Err(StoreError::Stale) }
+    }
+
+    /// Events of a writer from a number on.
+    pub(in crate::audit) async fn news_of(
+        &mut self,
+        writer: Uuid,
+        from: i64,
+        most: i64,
+    ) -> Result<Vec<News>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(NEWS_OF).bind(writer).bind(from).bind(most).fetch_all(c).await?))
+    }
+
+    /// Sets the next number of a writer.
+    pub(in crate::audit) async fn set_writer(&mut self, writer: Uuid, next: i64) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(WRITER_SET).bind(writer).bind(next).execute(c).await.map(drop)?);
+        Ok(())
+    }
+
+    /// The ends of these subjects' chains, of those that have one.
+    pub(in crate::audit) async fn chains(&mut self, subjects: &[[u8; 16]]) -> Result<Vec<Chain>, StoreError> {
+        let (mut found, mut rest) = (Vec::new(), subjects);
+        while !rest.is_empty() {
+            let (now, later) = some(rest);
+            rest = later;
+            let list = values(1, now.len());
+            let text = format!("SELECT subject, seq, leaf_hash FROM log_subject WHERE subject IN {list}");
+            let rows: Vec<Chain> = on!(self, c => {
+                let mut query = sqlx::query_as(AssertSqlSafe(text));
+                for subject in now {
+                    query = query.bind(subject.as_slice());
+                }
+                query.fetch_all(c).await?
+            });
+            found.extend(rows);
+        }
+        Ok(found)
+    }
+
+    /// Sets the ends of chains; each subject comes once.
+    pub(in crate::audit) async fn set_chains(&mut self, chains: &[Chain]) -> Result<(), StoreError> {
+        let mut rest = chains;
+        while !rest.is_empty() {
+            let (now, later) = some(rest);
+            rest = later;
+            let values = values(now.len(), 3);
+            let text = format!(
+                "INSERT INTO log_subject (subject, seq, leaf_hash) VALUES {values}
+                 ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, leaf_hash = excluded.leaf_hash"
+            );
+            on!(self, c => {
+                let mut query = sqlx::query(AssertSqlSafe(text));
+                for Chain { subject, seq, leaf_hash } in now {
+                    query = query.bind(subject.as_slice()).bind(seq).bind(leaf_hash.as_slice());
+                }
+                query.execute(c).await.map(drop)?;
+            });
+        }
+        Ok(())
+    }
+
+    /// Gives entries their index.
+    pub(in crate::audit) async fn add_log_entries(&mut self, entries: &[Placed]) -> Result<(), StoreError> {
+        let mut rest = entries;
+        while !rest.is_empty() {
+            let (now, later) = some(rest);
+            rest = later;
+            let values = values(now.len(), 4);
+            let text =
+                format!("INSERT INTO log_entry (log_index, entry_id, subject_seq, previous) VALUES {values}");
+            on!(self, c => {
+                let mut query = sqlx::query(AssertSqlSafe(text));
+                for Placed { index, entry, seq, previous } in now {
+                    query = query.bind(index).bind(entry).bind(seq).bind(previous.as_deref());
+                }
+                query.execute(c).await.map(drop)?;
+            });
+        }
+        Ok(())
+    }
+
+    /// Stores the hashes of a tile.
+    pub(in crate::audit) async fn set_tile(
+        &mut self,
+        level: u8,
+        index: i64,
+        hashes: &[u8],
+    ) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(TILE_SET).bind(i64::from(level)).bind(index).bind(hashes).execute(c).await.map(drop)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! The provable log: a Merkle tree over all entries (RFC 6962 hashes), cut into static tiles of height 8 with a
+//! signed checkpoint (C2SP `tlog-tiles`, `tlog-checkpoint`, `signed-note`), so that anybody's tool can check it.
+//!
+//! Entries are durable before they are here: the [`Sequencer`] gives each its index, its place in the chain of its
+//! subject, and signs. The bytes are described in `docs/formats.md`.
+
+pub mod entry;
+pub mod mirror;
+pub mod note;
+pub mod proof;
+mod sequencer;
+mod stored;
+pub mod tile;
+pub mod tree;
+pub mod verify;
+
+use crate::{crypto::sha256, store::StoreError};
+
+pub use sequencer::{Sequencer, Step};
+pub use stored::Stored;
+
+/// Why the log in the database cannot be read or grown.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A checkpoint does not verify, or the origin is not one.
+    #[error("the log's checkpoint: {0}")]
+    Note(#[from] note::NoteError),
+    /// The log was begun under another name.
+    #[error("this log is called {stored:?}, but {configured:?} is configured; a log keeps its name")]
+    Origin {
+        /// As the log began.
+        stored: String,
+        /// As configured now.
+        configured: String,
+    },
+    /// What is stored does not add up to what was signed: rows were changed or removed by hand.
+    #[error(
+        "the log in the database is not what was signed, at {0}: rows were changed or removed by hand; run `guest-vault audit verify`"
+    )]
+    Changed(String),
+    /// An answer that this log does not have.
+    #[error("the log has no such entry or size")]
+    Absent,
+}
+
+/// A node of the tree: SHA-256.
+pub type Hash = [u8; 32];
+
+/// The hash of an entry (RFC 6962 §2.1).
+#[must_use]
+pub fn leaf_hash(entry: &[u8]) -> Hash {
+    let mut bytes = Vec::with_capacity(entry.len().saturating_add(1));
+    bytes.push(0);
+    bytes.extend_from_slice(entry);
+    sha256(&bytes)
+}
+
+/// The hash of two subtrees (RFC 6962 §2.1).
+#[must_use]
+pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
+    let mut bytes = [1; 65];
+    let parts = left.iter().chain(right);
+    for (to, from) in bytes.iter_mut().skip(1).zip(parts) {
+        *to = *from;
+    }
+    sha256(&bytes)
+}

@@ -1,0 +1,227 @@
+//! The log as the database has it: checkpoint, tiles, bundles and proofs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    audit::sql::log::{self as sql, Logged},
+    store::{Conn, Database, Store},
+};
+
+use super::{
+    Hash, LogError,
+    entry::{self, Link, Source},
+    leaf_hash,
+    note::Checkpoint,
+    proof,
+    tile::{self, Place, Tile},
+    tree::{Edge, Part},
+};
+
+/// Reads the log of a database. Cheap to clone.
+#[derive(Clone)]
+pub struct Stored {
+    store: Store,
+}
+
+/// A database number as an index.
+pub(super) fn index(number: i64) -> Result<u64, LogError> {
+    u64::try_from(number).map_err(|_| LogError::Changed("a negative number".to_owned()))
+}
+
+/// An index as the database keeps it.
+pub(super) fn number(index: u64) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX)
+}
+
+/// The bytes of an entry, made again from what is stored.
+fn bytes(row: &Logged) -> Result<Vec<u8>, LogError> {
+    let changed = || LogError::Changed(format!("entry {}", row.log_index));
+    let source = Source {
+        writer: row.writer,
+        sequence: row.writer_seq,
+        leaf: &row.leaf,
+    };
+    let previous = row.previous.as_deref().map(Hash::try_from).transpose();
+    let previous = previous.map_err(|_| changed())?;
+    let link = match row.subject_seq {
+        Some(number) => Some(Link {
+            number: u64::try_from(number).map_err(|_| changed())?,
+            previous,
+        }),
+        None => None,
+    };
+    Ok(entry::bytes(&source, link.as_ref()))
+}
+
+/// The right edge of the tree of this size.
+pub(super) async fn edge(db: &mut impl Database, size: u64) -> Result<Edge, LogError> {
+    let mut tiles = BTreeMap::new();
+    for Tile { level, index, .. } in Tile::partial(size) {
+        tiles.insert((level, index), hashes(db, level, index).await?);
+    }
+    Edge::from_tiles(size, &tiles).ok_or_else(|| LogError::Changed("the tiles of its edge".to_owned()))
+}
+
+async fn hashes(db: &mut impl Database, level: u8, index: u64) -> Result<Vec<Hash>, LogError> {
+    let changed = || LogError::Changed(format!("tile {index} of level {level}"));
+    let bytes = sql::tile(db, level, number(index)).await?.ok_or_else(changed)?;
+    tile::split(&bytes).ok_or_else(changed)
+}
+
+impl Stored {
+    /// Of this database.
+    #[must_use]
+    pub const fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// The newest signed checkpoint with the log's size; `None` before the first.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn checkpoint(&self) -> Result<Option<(u64, String)>, LogError> {
+        let head = sql::head(&mut self.store.read().await?).await?;
+        head.map(|head| Ok((index(head.size)?, head.checkpoint)))
+            .transpose()
+    }
+
+    /// The log's name; `None` before it was begun.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn origin(&self) -> Result<Option<String>, LogError> {
+        let head = sql::head(&mut self.store.read().await?).await?;
+        Ok(head.map(|head| head.origin))
+    }
+
+    async fn size(&self) -> Result<u64, LogError> {
+        Ok(self.checkpoint().await?.map_or(0, |(size, _)| size))
+    }
+
+    /// The bytes at a path; `None` when the log does not reach it.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn at(&self, place: Place) -> Result<Option<Vec<u8>>, LogError> {
+        let (Place::Tile(wanted) | Place::Bundle(wanted)) = place;
+        let size = self.size().await?;
+        let there = Tile::in_tree(wanted.level, wanted.index, size);
+        if there.is_none_or(|there| there.width < wanted.width) {
+            return Ok(None);
+        }
+        let mut conn = self.store.read().await?;
+        match place {
+            Place::Tile(_) => {
+                let mut hashes = hashes(&mut conn, wanted.level, wanted.index).await?;
+                hashes.truncate(usize::try_from(wanted.width).unwrap_or(usize::MAX));
+                Ok(Some(tile::join(&hashes)))
+            }
+            Place::Bundle(_) => Ok(Some(bundle(&mut conn, wanted).await?)),
+        }
+    }
+
+    /// The hashes that prove that entry `at` is in the tree of `size` entries, and the entry's own.
+    ///
+    /// # Errors
+    /// [`LogError::Absent`].
+    pub async fn inclusion(&self, at: u64, size: u64) -> Result<(Hash, Vec<Hash>), LogError> {
+        if size > self.size().await? {
+            return Err(LogError::Absent);
+        }
+        let parts = proof::inclusion(at, size).ok_or(LogError::Absent)?;
+        let own = Part {
+            first: at,
+            end: at.saturating_add(1),
+        };
+        let mut all = self.parts(&[&[own], parts.as_slice()].concat()).await?;
+        let leaf = all.remove(0);
+        Ok((leaf, all))
+    }
+
+    /// The hashes that prove that the tree of `to` entries begins with that of `from`.
+    ///
+    /// # Errors
+    /// [`LogError::Absent`].
+    pub async fn consistency(&self, from: u64, to: u64) -> Result<Vec<Hash>, LogError> {
+        if to > self.size().await? {
+            return Err(LogError::Absent);
+        }
+        let parts = proof::consistency(from, to).ok_or(LogError::Absent)?;
+        self.parts(&parts).await
+    }
+
+    /// The hash of the tree as it was at this size.
+    ///
+    /// # Errors
+    /// [`LogError::Absent`] when it never was so large.
+    pub async fn root_at(&self, size: u64) -> Result<Hash, LogError> {
+        if size > self.size().await? {
+            return Err(LogError::Absent);
+        }
+        let whole = Part { first: 0, end: size };
+        let root = self.parts(&[whole]).await?;
+        root.first().copied().ok_or(LogError::Absent)
+    }
+
+    /// Whether the log is this checkpoint's, or has grown from it.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn holds(&self, checkpoint: &Checkpoint) -> Result<bool, LogError> {
+        match self.root_at(checkpoint.size).await {
+            Ok(root) => Ok(root == checkpoint.root),
+            Err(LogError::Absent) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The entries of a bundle as they are, right or wrong; one that is gone is empty.
+    pub(super) async fn unchecked(&self, wanted: Tile) -> Result<Vec<Vec<u8>>, LogError> {
+        let first = wanted.first_entry();
+        let end = first.saturating_add(wanted.width);
+        let mut conn = self.store.read().await?;
+        let rows = sql::entries(&mut conn, number(first), number(end)).await?;
+        let mut rows = rows.iter().peekable();
+        let entry = |at| {
+            let row = rows.next_if(|row| row.log_index == number(at));
+            row.and_then(|row| bytes(row).ok()).unwrap_or_default()
+        };
+        Ok((first..end).map(entry).collect())
+    }
+
+    async fn parts(&self, parts: &[Part]) -> Result<Vec<Hash>, LogError> {
+        let mut conn = self.store.read().await?;
+        let mut tiles = BTreeMap::new();
+        let wanted: BTreeSet<(u8, u64)> = parts.iter().flat_map(|part| part.tiles()).collect();
+        for (level, at) in wanted {
+            tiles.insert((level, at), hashes(&mut conn, level, at).await?);
+        }
+        let hash = |part: &Part| part.hash(&tiles);
+        let found: Option<Vec<Hash>> = parts.iter().map(hash).collect();
+        found.ok_or_else(|| LogError::Changed("a tile that is too short".to_owned()))
+    }
+}
+
+/// The bundle, after its entries were held against the tile: what does not hash to what was signed is not handed out.
+async fn bundle(conn: &mut Conn, wanted: Tile) -> Result<Vec<u8>, LogError> {
+    let first = wanted.first_entry();
+    let end = first.saturating_add(wanted.width);
+    let rows = sql::entries(conn, number(first), number(end)).await?;
+    let signed = hashes(conn, 0, wanted.index).await?;
+    let mut rows = rows.iter().peekable();
+    let mut entries = Vec::new();
+    for (at, hash) in (first..end).zip(signed) {
+        let changed = || LogError::Changed(format!("entry {at}"));
+        let row = rows
+            .next_if(|row| row.log_index == number(at))
+            .ok_or_else(changed)?;
+        let entry = bytes(row)?;
+        if leaf_hash(&entry) != hash {
+            return Err(changed());
+        }
+        entries.push(entry);
+    }
+    let whole = u64::try_from(entries.len()).is_ok_and(|count| count == wanted.width);
+    let bytes = tile::bundle(&entries).filter(|_| whole);
+    bytes.ok_or_else(|| LogError::Changed(format!("tile {} of level 0", wanted.index)))
+}

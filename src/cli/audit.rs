@@ -1,0 +1,212 @@
+//! `guest-vault audit`: verify the provable log, keep a copy of it, tell its key.
+
+use std::{
+    io::{self, IsTerminal as _, Write},
+    path::PathBuf,
+};
+
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::{
+    app::{App, AppError},
+    audit::tlog::{
+        LogError, Stored,
+        mirror::{Mirror, MirrorError},
+        note::{NoteError, Verifier},
+        verify::{Report, Source, VerifyError, verify},
+    },
+    base::Clock,
+    config::Config,
+};
+
+/// What to do with the log.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Checks a mirrored folder, or the database, from the first entry to the last.
+    Verify(Verify),
+    /// Brings a copy of the log up to date.
+    Mirror {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Tells the key that verifies the log's checkpoints.
+    Vkey,
+}
+
+/// `audit verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The mirrored folder; without it the database is checked.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// A checkpoint of an earlier day, that the log must have grown from.
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub since: Option<PathBuf>,
+    /// The log's key (see `audit vkey`), best from where the log does not come from; without it the vault is asked
+    #[arg(long, value_name = "KEY")]
+    pub vkey: Option<String>,
+    /// Prints one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Why the command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditCommandError {
+    /// The vault does not open.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// The key is none.
+    #[error("--vkey: {0}")]
+    Vkey(#[source] NoteError),
+    /// The older checkpoint is none of this log.
+    #[error("--since {path}: {cause}")]
+    Since {
+        /// Which file.
+        path: String,
+        /// Why.
+        cause: String,
+    },
+    /// Nothing could be checked.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// The mirror is not up to date.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    /// The log does not grow.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Told in the answer already: the log is not as it was signed.
+    #[error("the log does not verify")]
+    Bad,
+    /// The answer cannot be printed.
+    #[error("the answer cannot be written")]
+    Output(#[from] io::Error),
+}
+
+impl AuditCommandError {
+    /// Whether the arguments were wrong.
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::Vkey(_) | Self::Since { .. })
+    }
+}
+
+/// Runs a command and prints its answer.
+///
+/// # Errors
+/// [`AuditCommandError`]; [`AuditCommandError::Bad`] after the answer.
+pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Result<(), AuditCommandError> {
+    match command {
+        Command::Verify(arguments) => {
+            if let (Some(dir), Some(vkey)) = (&arguments.dir, &arguments.vkey) {
+                let verifier = Verifier::parse(vkey).map_err(AuditCommandError::Vkey)?;
+                return check(arguments, &Source::Folder(dir.clone()), &verifier, out).await;
+            }
+            let app = App::open(config, Clock::system()).await?;
+            let ended = check_with(arguments, &app, out).await;
+            app.close().await;
+            ended
+        }
+        Command::Mirror { dir } => {
+            let app = App::open(config, Clock::system()).await?;
+            let mirror = Mirror::new(dir.clone(), app.sequencer.signer().verifier().clone());
+            let size = mirror.update(&Stored::new(app.vault.store.clone())).await;
+            app.close().await;
+            writeln!(out, "{} entries", size?)?;
+            Ok(())
+        }
+        Command::Vkey => {
+            let app = App::open(config, Clock::system()).await?;
+            let vkey = app.sequencer.signer().verifier().vkey();
+            app.close().await;
+            writeln!(out, "{vkey}")?;
+            Ok(())
+        }
+    }
+}
+
+async fn check_with(arguments: &Verify, app: &App, out: &mut dyn Write) -> Result<(), AuditCommandError> {
+    let verifier = match &arguments.vkey {
+        Some(vkey) => Verifier::parse(vkey).map_err(AuditCommandError::Vkey)?,
+        None => app.sequencer.signer().verifier().clone(),
+    };
+    let source = match &arguments.dir {
+        Some(dir) => Source::Folder(dir.clone()),
+        None => Source::Database(Stored::new(app.vault.store.clone())),
+    };
+    check(arguments, &source, &verifier, out).await
+}
+
+async fn check(
+    arguments: &Verify,
+    source: &Source,
+    verifier: &Verifier,
+    out: &mut dyn Write,
+) -> Result<(), AuditCommandError> {
+    let since = match &arguments.since {
+        None => None,
+        Some(path) => {
+            let wrong = |cause: String| AuditCommandError::Since {
+                path: path.display().to_string(),
+                cause,
+            };
+            let note = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+            Some(verifier.open(&note).map_err(|error| wrong(error.to_string()))?)
+        }
+    };
+    let bar = bar(arguments.json);
+    let progress = |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    };
+    let report = verify(source, verifier, since, progress).await;
+    bar.finish_and_clear();
+    let report = report?;
+    if arguments.json {
+        serde_json::to_writer(&mut *out, &report).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        print(&report, out)?;
+    }
+    if report.is_good() {
+        Ok(())
+    } else {
+        Err(AuditCommandError::Bad)
+    }
+}
+
+fn bar(quiet: bool) -> ProgressBar {
+    let target = if quiet || !io::stderr().is_terminal() {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
+    let bar = ProgressBar::with_draw_target(Some(0), target);
+    let template = "{bar:30} {percent:>3} % · {pos} of {len} entries · {per_sec} · {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let word = |good: bool| if good { "yes" } else { "NO" };
+    writeln!(out, "log         {}", report.origin)?;
+    writeln!(out, "entries     {}", report.size)?;
+    writeln!(out, "root        {}", report.root)?;
+    writeln!(out, "intact      {}", word(report.intact))?;
+    writeln!(out, "complete    {}", word(report.complete))?;
+    writeln!(out, "chained     {}", word(report.chained))?;
+    if let Some(consistent) = report.consistent {
+        writeln!(out, "consistent  {}", word(consistent))?;
+    }
+    for finding in &report.findings {
+        match finding.index {
+            Some(index) => writeln!(out, "  entry {index}: {}", finding.what)?,
+            None => writeln!(out, "  {}", finding.what)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! `[audit]`: the provable log.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// The section `[audit]`.
+#[derive(Deserialize, Clone, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditConfig {
+    /// The log's name in its checkpoints, best an address without a scheme such as `vault.example.com/log`. It is
+    /// fixed by the first start; by default `guest-vault/` and 16 hex digits.
+    pub origin: Option<String>,
+    /// A folder, best on a disk that the database's administrators cannot write to, that is kept a copy of the log.
+    pub mirror: Option<PathBuf>,
+}

@@ -1,0 +1,155 @@
+// Checks a mirrored log with the packages of Go's own checksum database, which know nothing of guest-vault:
+//
+//	verify DIR VKEY OLDER
+//
+// DIR is laid out as C2SP tlog-tiles says, VKEY is the verifier key, OLDER a file with an earlier checkpoint.
+// Every bundle is held against the tree, the tree against the signed checkpoint, and that against the older one.
+package main
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+const height = 8
+
+type folder string
+
+func (f folder) path(tile tlog.Tile) string {
+	return filepath.Join(string(f), strings.Replace(tile.Path(), "tile/8/", "tile/", 1))
+}
+
+func (f folder) Height() int { return height }
+
+func (f folder) SaveTiles([]tlog.Tile, [][]byte) {}
+
+func (f folder) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
+	var all [][]byte
+	for _, tile := range tiles {
+		data, err := os.ReadFile(f.path(tile))
+		if err != nil {
+			return nil, err
+		}
+		if len(data) != tile.W*tlog.HashSize {
+			return nil, fmt.Errorf("%s has %d bytes", tile.Path(), len(data))
+		}
+		all = append(all, data)
+	}
+	return all, nil
+}
+
+// strict refuses spellings of a signature that mean the same bytes.
+func strict(text []byte) error {
+	for _, line := range strings.Split(string(text), "\n") {
+		if words := strings.Split(line, " "); strings.HasPrefix(line, "— ") {
+			if _, err := base64.StdEncoding.Strict().DecodeString(words[len(words)-1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkpoint(path, vkey string) (tlog.Tree, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return tlog.Tree{}, err
+	}
+	if err := strict(text); err != nil {
+		return tlog.Tree{}, err
+	}
+	verifier, err := note.NewVerifier(vkey)
+	if err != nil {
+		return tlog.Tree{}, err
+	}
+	opened, err := note.Open(text, note.VerifierList(verifier))
+	if err != nil {
+		return tlog.Tree{}, err
+	}
+	lines := strings.Split(opened.Text, "\n")
+	if len(lines) < 4 || lines[0] != verifier.Name() {
+		return tlog.Tree{}, errors.New("not a checkpoint of this log")
+	}
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil {
+		return tlog.Tree{}, err
+	}
+	hash, err := tlog.ParseHash(lines[2])
+	return tlog.Tree{N: size, Hash: hash}, err
+}
+
+func bundle(data []byte, hashes []tlog.Hash) error {
+	for at, hash := range hashes {
+		if len(data) < 2 || len(data) < 2+int(binary.BigEndian.Uint16(data)) {
+			return fmt.Errorf("bundle ends before entry %d", at)
+		}
+		end := 2 + int(binary.BigEndian.Uint16(data))
+		if tlog.RecordHash(data[2:end]) != hash {
+			return fmt.Errorf("entry %d is not the one of the tree", at)
+		}
+		data = data[end:]
+	}
+	if len(data) != 0 {
+		return errors.New("bundle has more than its entries")
+	}
+	return nil
+}
+
+func verify(dir, vkey, older string) error {
+	tree, err := checkpoint(filepath.Join(dir, "checkpoint"), vkey)
+	if err != nil {
+		return err
+	}
+	old, err := checkpoint(older, vkey)
+	if err != nil {
+		return err
+	}
+	reader := tlog.TileHashReader(tree, folder(dir))
+	proof, err := tlog.ProveTree(tree.N, old.N, reader)
+	if err != nil {
+		return err
+	}
+	if err := tlog.CheckTree(proof, tree.N, tree.Hash, old.N, old.Hash); err != nil {
+		return err
+	}
+	for first := int64(0); first < tree.N; first += 1 << height {
+		tile := tlog.Tile{H: height, L: 0, N: first >> height, W: 1 << height}
+		if rest := tree.N - first; rest < 1<<height {
+			tile.W = int(rest)
+		}
+		var indexes []int64
+		for at := int64(0); at < int64(tile.W); at++ {
+			indexes = append(indexes, tlog.StoredHashIndex(0, first+at))
+		}
+		hashes, err := reader.ReadHashes(indexes)
+		if err != nil {
+			return err
+		}
+		path := strings.Replace(folder(dir).path(tile), "tile/0/", "tile/entries/", 1)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if err := bundle(data, hashes); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	fmt.Println("OK", tree.N)
+	return nil
+}
+
+func main() {
+	if err := verify(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+		fmt.Println("REFUSED", err)
+		os.Exit(1)
+	}
+}

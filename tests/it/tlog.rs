@@ -1,0 +1,289 @@
+//! The provable log over a real vault: grown, served, proven.
+
+use std::sync::Arc;
+
+use guest_vault::{
+    audit::tlog::{
+        Hash, Sequencer, Step, Stored, leaf_hash,
+        note::{Signer, Verifier},
+        proof::{verify_consistency, verify_inclusion},
+        tile::unbundle,
+    },
+    crypto::{KeyMaterial, SigningKey},
+    on,
+    store::{Store, Which},
+};
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+
+use crate::support::{
+    app::{Answer, TestApp},
+    database::{Database, both},
+};
+
+/// So many looks at guests that are not there; each is an event.
+async fn look(app: &TestApp, count: usize) {
+    let errand = app.role("front_desk").await;
+    for n in 0..count {
+        let path = format!("/v1/guests/00000000-0000-7000-8000-{n:012}");
+        assert_eq!(app.get(&errand, &path).await.status, 404);
+    }
+}
+
+async fn grow(app: &TestApp) -> u64 {
+    while matches!(app.app.sequencer.step().await.unwrap(), Step::Grown(_)) {}
+    let stored = Stored::new(app.app.vault.store.clone());
+    stored.checkpoint().await.unwrap().unwrap().0
+}
+
+fn hashes(list: &Value) -> Vec<Hash> {
+    let hash = |text: &Value| {
+        let bytes = data_encoding::BASE64
+            .decode(text.as_str().unwrap().as_bytes())
+            .unwrap();
+        bytes.try_into().unwrap()
+    };
+    list.as_array().unwrap().iter().map(hash).collect()
+}
+
+async fn officer(app: &TestApp, path: &str) -> Answer {
+    let errand = app.errand("auditor", "internal_audit").await;
+    app.get(&errand, &format!("/v1/audit/{path}")).await
+}
+
+async fn run(store: &Store, sql: &str) -> u64 {
+    let mut tx = store.begin().await.unwrap();
+    let sql = AssertSqlSafe(sql.to_owned());
+    let rows = on!(&mut tx, c => sqlx::query(sql).execute(c).await.unwrap().rows_affected());
+    tx.commit().await.unwrap();
+    rows
+}
+
+async fn it_is_served_and_proven(database: &Database) {
+    let app = TestApp::start(database).await;
+    look(&app, 300).await;
+    let size = grow(&app).await;
+    assert!(size > 300, "every event has an index: {size}");
+    let checkpoint = officer(&app, "log/checkpoint").await;
+    let verifier: Verifier = app.app.sequencer.signer().verifier().clone();
+    let signed = verifier.open(&checkpoint.bytes).unwrap();
+    assert_eq!(signed.size, size);
+
+    let full = officer(&app, "log/tile/0/000").await;
+    assert_eq!((full.status, full.bytes.len()), (200, 256 * 32));
+    let bundle = officer(&app, "log/tile/entries/000").await;
+    let entries = unbundle(&bundle.bytes).unwrap();
+    for (entry, hash) in entries.iter().zip(full.bytes.chunks(32)) {
+        assert_eq!(leaf_hash(entry).as_slice(), hash);
+        let entry: Value = serde_json::from_slice(entry).unwrap();
+        assert!(entry["leaf"]["writer"].is_string());
+    }
+    let width = size - 256;
+    for (path, status) in [
+        (format!("log/tile/0/001.p/{width}"), 200),
+        (format!("log/tile/entries/001.p/{width}"), 200),
+        ("log/tile/0/001.p/3".to_owned(), 200),
+        ("log/tile/1/000.p/1".to_owned(), 200),
+        (format!("log/tile/0/001.p/{}", width + 40), 404),
+        ("log/tile/0/001".to_owned(), 404),
+        ("log/tile/0/0".to_owned(), 404),
+        (format!("proofs/inclusion?index={size}&size={size}"), 404),
+        ("proofs/inclusion?index=0&size=100000".to_owned(), 404),
+        ("proofs/consistency?from=0&to=4".to_owned(), 404),
+        ("proofs/consistency?from=0".to_owned(), 400),
+    ] {
+        assert_eq!(officer(&app, &path).await.status, status, "{path}");
+    }
+
+    let proof = officer(&app, &format!("proofs/inclusion?index=77&size={size}"))
+        .await
+        .body;
+    let leaf = leaf_hash(entries[77]);
+    assert!(verify_inclusion(
+        77,
+        size,
+        &leaf,
+        &hashes(&proof["proof"]),
+        &signed.root
+    ));
+    assert_eq!(hashes(&json!([proof["leaf_hash"]])), [leaf]);
+    let stored = Stored::new(app.app.vault.store.clone());
+    let old = stored.root_at(200).await.unwrap();
+    let proof = officer(&app, &format!("proofs/consistency?from=200&to={size}"))
+        .await
+        .body;
+    assert!(verify_consistency(
+        (200, &old),
+        (size, &signed.root),
+        &hashes(&proof["proof"])
+    ));
+
+    let desk = app.role("front_desk").await;
+    for path in [
+        "log/checkpoint",
+        "log/tile/0/000",
+        "proofs/consistency?from=1&to=2",
+    ] {
+        assert_eq!(
+            app.get(&desk, &format!("/v1/audit/{path}")).await.status,
+            403,
+            "{path}"
+        );
+    }
+    assert!(
+        grow(&app).await >= size + 5,
+        "refusals and the reading of entries are events too"
+    );
+    app.finish().await;
+}
+both!(served, async |database| it_is_served_and_proven(database).await);
+
+/// A sequencer of another process over the same database.
+async fn another(app: &TestApp) -> Sequencer {
+    let signer = Arc::clone(app.app.sequencer.signer());
+    Sequencer::open(app.app.vault.store.clone(), signer, app.clock.clone())
+        .await
+        .unwrap()
+}
+
+async fn two_race_and_one_takes_over(database: &Database) {
+    let app = TestApp::start(database).await;
+    let (first, second) = (another(&app).await, another(&app).await);
+    for round in 0..12 {
+        look(&app, 20).await;
+        let (a, b) = futures_util::join!(first.step(), second.step());
+        let grown = [a, b]
+            .into_iter()
+            .filter(|step| matches!(step, Ok(Step::Grown(_))))
+            .count();
+        assert_eq!(grown, 1, "round {round}: one of the two");
+    }
+    let mut conn = app.app.vault.store.read().await.unwrap();
+    let events = conn.audit_count().await.unwrap();
+    drop(conn);
+    let stored = Stored::new(app.app.vault.store.clone());
+    let (size, _) = stored.checkpoint().await.unwrap().unwrap();
+    assert_eq!(i64::try_from(size).unwrap(), events, "each event once");
+
+    look(&app, 1).await;
+    let (a, b) = (first.step().await.unwrap(), second.step().await.unwrap());
+    let steps = [a, b];
+    assert!(steps.contains(&Step::Grown(1)), "{steps:?}");
+    let (holder, other) = if a == Step::Grown(1) {
+        (&first, &second)
+    } else {
+        (&second, &first)
+    };
+    look(&app, 1).await;
+    assert_eq!(other.step().await.unwrap(), Step::Held, "the other one is alive");
+    app.set_clock("2026-03-05T10:00:04Z");
+    assert_eq!(
+        other.step().await.unwrap(),
+        Step::Grown(1),
+        "it has been silent for four seconds"
+    );
+    look(&app, 1).await;
+    assert_eq!(holder.step().await.unwrap(), Step::Held);
+    other.leave().await.unwrap();
+    assert_eq!(
+        holder.step().await.unwrap(),
+        Step::Grown(1),
+        "the other one has stopped"
+    );
+    app.finish().await;
+}
+both!(race, async |database| two_race_and_one_takes_over(database).await);
+
+async fn rows_changed_by_hand_are_not_signed_again(database: &Database) {
+    let app = TestApp::start(database).await;
+    look(&app, 30).await;
+    let size = grow(&app).await;
+    let store = &app.app.vault.store;
+    let stored = Stored::new(store.clone());
+    let path = guest_vault::audit::tlog::tile::Place::parse(&format!("entries/000.p/{size}")).unwrap();
+    stored.at(path).await.unwrap();
+    let leaf = "CAST(replace(CAST(leaf AS TEXT), 'front_desk', 'butler') AS BLOB)";
+    if store.name() == "sqlite" {
+        let entry = "(SELECT entry_id FROM log_entry WHERE log_index = 20)";
+        run(
+            store,
+            &format!("UPDATE audit_event SET leaf = {leaf} WHERE entry_id = {entry}"),
+        )
+        .await;
+    } else {
+        let leaf = "convert_to(replace(convert_from(leaf, 'UTF8'), 'front_desk', 'butler'), 'UTF8')";
+        let entry = "(SELECT entry_id FROM log_entry WHERE log_index = 20)";
+        run(
+            store,
+            &format!("UPDATE audit_event SET leaf = {leaf} WHERE entry_id = {entry}"),
+        )
+        .await;
+    }
+    let told = stored.at(path).await.unwrap_err().to_string();
+    assert!(told.contains("entry 20"), "{told}");
+    run(
+        store,
+        "DELETE FROM audit_event WHERE entry_id = (SELECT entry_id FROM log_entry WHERE log_index = 7)",
+    )
+    .await;
+    let told = stored.at(path).await.unwrap_err().to_string();
+    assert!(told.contains("entry 7:"), "{told}");
+
+    // The tree itself: what does not add up to the last checkpoint is not signed.
+    let zeros = if store.name() == "sqlite" {
+        "zeroblob(64)"
+    } else {
+        "decode(repeat('00', 64), 'hex')"
+    };
+    run(
+        store,
+        &format!("UPDATE log_tile SET hashes = {zeros} WHERE level = 0"),
+    )
+    .await;
+    look(&app, 1).await;
+    let told = app.app.sequencer.step().await.unwrap_err().to_string();
+    assert!(told.contains("by hand"), "{told}");
+    assert_eq!(stored.checkpoint().await.unwrap().unwrap().0, size);
+    app.app.close().await;
+}
+both!(by_hand, async |database| {
+    rows_changed_by_hand_are_not_signed_again(database).await;
+});
+
+async fn the_key_is_made_once_and_never_over_a_signed_log(database: &Database) {
+    let app = TestApp::start(database).await;
+    let key_store = database.open(Which::Keys).await;
+    let keys = &app.app.vault.keys;
+    let public = keys.log_key(false).await.unwrap().public();
+    assert_eq!(
+        run(&key_store, "DELETE FROM vault_key WHERE purpose = 'log_signing'").await,
+        1
+    );
+    let told = keys.log_key(false).await.err().unwrap().to_string();
+    assert!(told.contains("log_signing") && told.contains("restore"), "{told}");
+    let made = keys.log_key(true).await.unwrap().public();
+    assert_ne!(made, public);
+    assert_eq!(
+        keys.log_key(true).await.unwrap().public(),
+        made,
+        "an older key store gets one, once"
+    );
+    let signer = |origin: &str, key| Arc::new(Signer::new(Some(origin.to_owned()), key).unwrap());
+    let name = app.app.sequencer.signer().verifier().name().to_owned();
+    let store = app.app.vault.store.clone();
+    let other = SigningKey::new(KeyMaterial::random());
+    let told = Sequencer::open(store.clone(), signer(&name, other), app.clock.clone()).await;
+    assert!(told.err().unwrap().to_string().contains("signature"));
+    let told = Sequencer::open(
+        store,
+        signer("other", keys.log_key(false).await.unwrap()),
+        app.clock.clone(),
+    )
+    .await;
+    assert!(told.err().unwrap().to_string().contains("keeps its name"));
+    key_store.close().await;
+    app.app.close().await;
+}
+both!(key, async |database| {
+    the_key_is_made_once_and_never_over_a_signed_log(database).await;
+});
