@@ -42,10 +42,9 @@ impl Connector for AlpineBits {
             let mut told = Told::of(format!("{id}:{}", at + 1));
             told.observed_at.clone_from(&observed);
             person(&mut told, customer);
+            let role = if at == 0 { "primary" } else { "accompanying" };
             for stay in &stays {
-                let mut stay = stay.clone();
-                stay["role"] = if at == 0 { "primary" } else { "accompanying" }.into();
-                told.stay(stay);
+                told.stay(values::with_role(stay, role));
             }
             if at == 0 {
                 comments(&mut told, node);

@@ -7,6 +7,7 @@ pub mod alpinebits;
 pub mod apaleo;
 pub mod cloudbeds;
 pub mod csv;
+pub mod guess;
 pub mod json;
 mod metered;
 pub mod mews;
@@ -18,5 +19,7 @@ pub mod told;
 mod values;
 pub mod xml;
 
+#[cfg(test)]
+mod strange;
 #[cfg(test)]
 mod tests;

@@ -345,7 +345,7 @@ fn reservation(node: Node<'_>) -> Outcome {
         let is_primary = guest.at("primary").flag().unwrap_or(at == 0);
         if person(&mut told, info.at("profile")) {
             told.observed_at = told.observed_at.or_else(|| observed.clone());
-            told.stay(with_role(
+            told.stay(values::with_role(
                 &stay,
                 if is_primary { "primary" } else { "accompanying" },
             ));
@@ -370,14 +370,6 @@ fn reservation(node: Node<'_>) -> Outcome {
         outcome.refused.push("the reservation names no guest");
     }
     outcome
-}
-
-fn with_role(stay: &Value, role: &str) -> Value {
-    let mut stay = stay.clone();
-    if let Some(members) = stay.as_object_mut() {
-        members.insert("role".to_owned(), role.into());
-    }
-    stay
 }
 
 fn stay(node: Node<'_>, reference: &str) -> Value {
@@ -434,6 +426,6 @@ fn short_guest(node: Node<'_>, reference: &str, stay: &Value, observed: Option<S
     if let (Some(program), Some(number)) = (program, number) {
         told.add("memberships", json!({"program": program, "number": number, "tier": guest.at("membership.membershipLevel").text()}));
     }
-    told.stay(with_role(stay, "primary"));
+    told.stay(values::with_role(stay, "primary"));
     told
 }

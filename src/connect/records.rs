@@ -134,7 +134,7 @@ impl Records {
             }
             Some(Err(Broken::TooLarge)) => self.refuse(LineError::TooLong, &Value::Null),
             Some(Err(Broken::NotJson)) => {
-                self.refuse(ndjson::refused("element", "is not valid"), &Value::Null)
+                self.refuse(ndjson::refused("element", "is not valid"), &Value::Null);
             }
             Some(Ok(element)) => {
                 let payload = Payload::new(element);

@@ -9,7 +9,8 @@ use super::{
     alpinebits::{self, AlpineBits},
     apaleo::{self, Apaleo},
     cloudbeds::{self, Cloudbeds},
-    csv::{Mapping, Rows, Table, suggest},
+    csv::{Mapping, Rows, Table},
+    guess::suggest,
     json,
     mews::{self, Mews},
     ndjson::RecordLine,
@@ -38,7 +39,7 @@ struct Read {
     alarms: Vec<String>,
 }
 
-fn input(text: &str) -> Input {
+pub(super) fn input(text: &str) -> Input {
     Box::new(BufReader::with_capacity(
         64,
         std::io::Cursor::new(text.to_owned().into_bytes()),
@@ -123,7 +124,7 @@ fn csv(text: &str, mapping: &str) -> Read {
     read(Cut::Csv(rows), Box::new(Table::new(mapping)))
 }
 
-fn profile() -> Value {
+pub(super) fn profile() -> Value {
     json!({"profiles": {"profileInfo": [{
         "profileIdList": [{"type": "Profile", "id": "70001"}],
         "profile": {
@@ -376,7 +377,7 @@ fn the_booker_is_not_the_guest() {
     );
 }
 
-const REQUEST: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+pub(super) const REQUEST: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <OTA_ResRetrieveRS xmlns="http://www.opentravel.org/OTA/2003/05" Version="7.000"><Success/><ReservationsList>
 <HotelReservation CreateDateTime="2026-02-21T15:00:00+01:00" ResStatus="Reserved">
  <UniqueID Type="14" ID="a1b2"/>

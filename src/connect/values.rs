@@ -73,3 +73,12 @@ pub(super) fn is_address(address: &Value) -> bool {
         .into_iter()
         .any(|name| address.get(name).is_some_and(|value| !value.is_null()))
 }
+
+/// The same stay, with the guest's part in it.
+pub(super) fn with_role(stay: &Value, role: &str) -> Value {
+    let mut stay = stay.clone();
+    if let Some(members) = stay.as_object_mut() {
+        members.insert("role".to_owned(), role.into());
+    }
+    stay
+}

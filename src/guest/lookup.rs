@@ -1,9 +1,10 @@
 //! Finding guests by what they say of themselves: one strong identifier, or two attributes. At most five candidates,
 //! each in the caller's own view, each on record; a guest that the caller may not know of is not among them.
 
-use std::sync::Arc;
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -170,17 +171,20 @@ impl Vault {
         let Some(grant) = may_search(errand, &policy, &searched) else {
             return self.refuse(event, GuestError::Forbidden).await;
         };
-        if let Err(exceeded) = self.budgets.search(&errand.caller) {
-            return self.refuse(event, exceeded.into()).await;
-        }
         let question = match self.question(errand, &policy, by) {
             Ok(question) => question,
             Err(error) => return self.refuse(event, error).await,
         };
+        if let Err(exceeded) = self.budgets.search(&errand.caller) {
+            return self.refuse(event, exceeded.into()).await;
+        }
         let matches = self.matches(errand, &question).await?;
         let seen = self
             .seen(errand, &policy, (&grant, &searched), matches, wanted)
             .await?;
+        if let Err(error) = self.charge(errand, seen.iter().map(|(_, fetched)| fetched.guest)) {
+            return self.refuse(event, error).await;
+        }
         event.count = u64::try_from(seen.len()).ok();
         event.basis = Some(grant.purpose().legal_basis.as_str().to_owned());
         // Side by side, so that all share one commit; any that fails shows nothing at all.
@@ -201,6 +205,18 @@ impl Vault {
                 entry_id: receipt.entry(),
             },
         })
+    }
+
+    /// Counts the guests that will be shown against the caller's access budget.
+    pub(super) fn charge(
+        &self,
+        errand: &Errand,
+        guests: impl Iterator<Item = GuestId>,
+    ) -> Result<(), GuestError> {
+        for guest in guests {
+            self.budgets.look(&errand.caller, guest)?;
+        }
+        Ok(())
     }
 
     /// Who fits, best first.
@@ -292,7 +308,7 @@ impl Vault {
 }
 
 /// The grant to search, when every field that is searched may be searched by.
-fn may_search(errand: &Errand, policy: &Arc<Snapshot>, searched: &FieldSet) -> Option<Grant> {
+fn may_search(errand: &Errand, policy: &Snapshot, searched: &FieldSet) -> Option<Grant> {
     let role = &errand.caller.role;
     let grant = policy.decide(role, &errand.property, &errand.purpose, Action::Search, searched)?;
     (grant.columns() == *searched).then_some(grant)
@@ -305,7 +321,7 @@ fn findable(grant: &Grant, searched: &FieldSet, fetched: &Fetched) -> bool {
 }
 
 /// The fields that are searched.
-fn searched(policy: &Arc<Snapshot>, by: &By) -> FieldSet {
+fn searched(policy: &Snapshot, by: &By) -> FieldSet {
     let asked = [
         (by.phone.is_some() || by.phone_tail.is_some(), "phones"),
         (by.email.is_some(), "emails"),

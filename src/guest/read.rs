@@ -209,7 +209,9 @@ impl Vault {
         ) else {
             return Ok(refused(event, GuestError::Forbidden));
         };
-        if let Err(exceeded) = self.spend(errand, guest, act) {
+        if act != Act::Search
+            && let Err(exceeded) = self.spend(errand, guest, act)
+        {
             return Ok(refused(event, exceeded.into()));
         }
         let columns = grant.columns();
@@ -243,7 +245,7 @@ impl Vault {
             ("merged", Some(survivor)) => {
                 return Ok(refused(event, GuestError::Moved(GuestId(survivor))));
             }
-            ("erased", _) => return Ok(refused(event, GuestError::Gone)),
+            ("erased", _) => return self.refuse(event, GuestError::Gone).await,
             _ => {}
         }
         // Without the guest's audit key the log could not say about whom the look was, nor keep its reason.

@@ -53,17 +53,6 @@ statements! {
     FIELDS_PAGE = "SELECT guest_id, record_id, field, version, sealed FROM field_value
                    WHERE (guest_id, record_id, field) > ($1, $2, $3)
                    ORDER BY guest_id, record_id, field LIMIT $4";
-    STAYS_PAGE = "SELECT guest_id, stay_token AS record_id, property AS field, version, sealed FROM stay
-                  WHERE (guest_id, stay_token, property) > ($1, $2, $3)
-                  ORDER BY guest_id, stay_token, property LIMIT $4";
-    SOURCES_PAGE = "SELECT guest_id, record_id, source_system AS field, CAST(1 AS BIGINT) AS version, source_id AS sealed
-                    FROM record WHERE (guest_id, record_id, source_system) > ($1, $2, $3)
-                    ORDER BY guest_id, record_id, source_system LIMIT $4";
-    EVIDENCE_PAGE = "SELECT guest_id, consent_id AS record_id, purpose AS field, CAST(1 AS BIGINT) AS version,
-                         evidence AS sealed
-                     FROM consent
-                     WHERE evidence IS NOT NULL AND (guest_id, consent_id, purpose) > ($1, $2, $3)
-                     ORDER BY guest_id, consent_id, purpose LIMIT $4";
     COMPOUND_PARTS = "SELECT guest_id, record_id, field, version, sealed FROM field_value
                       WHERE guest_id = $1 AND field IN ('birth_date', 'name.full', 'name.given', 'name.native',
                           'name.surname', 'name.surname2', 'phones', 'postal_addresses')";
@@ -75,6 +64,17 @@ statements! {
                 WHERE g.status = 'active' AND i.token IN ($1, $2) AND i.guest_id > $3
                 ORDER BY i.guest_id LIMIT $4";
     STAY_INDEX_DELETE = "DELETE FROM stay_index WHERE guest_id = $1 AND stay_token = $2";
+    STAYS_PAGE = "SELECT guest_id, stay_token AS record_id, property AS field, version, sealed FROM stay
+                  WHERE (guest_id, stay_token, property) > ($1, $2, $3)
+                  ORDER BY guest_id, stay_token, property LIMIT $4";
+    SOURCES_PAGE = "SELECT guest_id, record_id, source_system AS field, CAST(1 AS BIGINT) AS version, source_id AS sealed
+                    FROM record WHERE (guest_id, record_id, source_system) > ($1, $2, $3)
+                    ORDER BY guest_id, record_id, source_system LIMIT $4";
+    EVIDENCE_PAGE = "SELECT guest_id, consent_id AS record_id, purpose AS field, CAST(1 AS BIGINT) AS version,
+                         evidence AS sealed
+                     FROM consent
+                     WHERE evidence IS NOT NULL AND (guest_id, consent_id, purpose) > ($1, $2, $3)
+                     ORDER BY guest_id, consent_id, purpose LIMIT $4";
     IDEMPOTENT_FIND = "SELECT body_mac, status, answer FROM idempotency
                        WHERE principal = $1 AND key_mac = $2 AND expires_at > $3";
     IDEMPOTENT_INSERT = "INSERT INTO idempotency (principal, key_mac, body_mac, status, answer, expires_at)

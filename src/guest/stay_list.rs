@@ -94,10 +94,16 @@ impl Vault {
         if let Err(error) = self.check_list(errand, asked) {
             return self.refuse(event, error).await;
         }
+        if let Err(exceeded) = self.budgets.search(&errand.caller) {
+            return self.refuse(event, exceeded.into()).await;
+        }
         let most = usize::from(asked.limit.unwrap_or(USUAL));
         let (seen, next_cursor) = self
             .of_day(errand, &policy, asked, (wanted, &categories), most)
             .await?;
+        if let Err(error) = self.charge(errand, seen.iter().map(|fetched| fetched.guest)) {
+            return self.refuse(event, error).await;
+        }
         event.count = u64::try_from(seen.len()).ok();
         let by_name = !wanted.is_empty();
         let shown = futures_util::future::try_join_all(

@@ -7,6 +7,7 @@ mod support;
 
 mod access;
 mod canaries;
+mod connectors;
 mod contract;
 mod dependencies;
 mod docs;
@@ -14,8 +15,8 @@ mod guests;
 mod hostile;
 mod house;
 mod keys;
-mod lookups;
 mod kill;
+mod lookups;
 mod lost;
 mod matrix;
 mod migrations;

@@ -10,7 +10,7 @@ use crate::{
     guest::{GuestError, Vault},
 };
 
-use super::{Import, ImportError, Summary, VaultSink, run};
+use super::{Import, ImportError, Summary, VaultSink, run, suggest_mapping};
 
 /// The role that imports act in.
 const ROLE: &str = "integration";
@@ -60,6 +60,10 @@ pub async fn execute(
     config: &Config,
     out: &mut dyn Write,
 ) -> Result<Summary, CommandError> {
+    if let (true, Some(file)) = (arguments.suggest_mapping, arguments.files.first()) {
+        write!(out, "{}", suggest_mapping(file)?)?;
+        return Ok(Summary::default());
+    }
     let app = App::open(config, Clock::system()).await?;
     let outcome = into_vault(&app.vault, arguments).await;
     app.close().await;

@@ -25,7 +25,8 @@ use clap::{Args, ValueEnum};
 use crate::{
     base::{PropertyCode, Purpose},
     connect::{
-        csv::{Mapping, suggest},
+        csv::Mapping,
+        guess::suggest,
         ndjson::{Line, RecordLine},
     },
 };
@@ -57,15 +58,15 @@ pub struct Import {
     /// The property that lines without one of their own belong to.
     #[arg(long, value_name = "CODE")]
     pub property: Option<PropertyCode>,
-    /// What the records are imported for. The default covers every category of a guest's data.
-    #[arg(long, default_value = PURPOSE)]
-    pub purpose: Purpose,
     /// For `csv`: the file that says which column is which field.
     #[arg(long, value_name = "M.toml")]
     pub mapping: Option<PathBuf>,
     /// For `csv`: guesses a mapping from the header of the first file, prints it, and imports nothing.
     #[arg(long)]
     pub suggest_mapping: bool,
+    /// What the records are imported for. The default covers every category of a guest's data.
+    #[arg(long, default_value = PURPOSE)]
+    pub purpose: Purpose,
     /// The files, read one after the other.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,

@@ -341,3 +341,45 @@ fn the_summary_is_words_or_one_line() {
     let line: Value = serde_json::from_slice(&line).unwrap();
     assert_eq!(line["outcomes"]["created"], 2);
 }
+
+fn profiles(count: usize) -> String {
+    let profile = |id: usize| {
+        json!({"profileIdList": [{"type": "Profile", "id": format!("{id:05}")}],
+               "profile": {"customer": {"personName": [{"surname": "Costa"}]}, "keywords": "x"}})
+    };
+    let all: Vec<Value> = (0..count).map(profile).collect();
+    json!({"profiles": {"profileInfo": all}}).to_string()
+}
+
+#[actix_web::test]
+async fn another_systems_file_goes_on_after_a_kill_too() {
+    let mut bench = Bench::new(&[&profiles(900)]);
+    bench.arguments.format = Format::Ohip;
+    bench.sink.dies_at = Some(650);
+    bench.run().await.unwrap_err();
+    bench.sink.dies_at = None;
+    let summary = bench.run().await.unwrap();
+    assert!(summary.done_before >= 600, "{}", summary.done_before);
+    assert_eq!(bench.sink.guests.len(), 900);
+    assert_eq!(bench.reported().len(), 900);
+    assert_eq!(summary.left.unmapped["profile.keywords"], 900);
+}
+
+#[actix_web::test]
+async fn a_table_needs_its_mapping_and_its_rejects_are_ndjson() {
+    let mut bench = Bench::new(&["Id;Surname\n1;Costa\n;Nobody\n"]);
+    bench.arguments.format = Format::Csv;
+    assert!(bench.run().await.unwrap_err().is_usage());
+    let guess = suggest_mapping(&bench.arguments.files[0]).unwrap();
+    let mapping = bench.folder.path().join("mapping.toml");
+    fs::write(&mapping, guess).unwrap();
+    bench.arguments.mapping = Some(mapping);
+    let summary = bench.run().await.unwrap();
+    assert_eq!((summary.records, summary.refused), (2, 1));
+    let rejects = bench.rejects();
+    assert_eq!(rejects[0]["Surname"], "Nobody");
+    assert_eq!(
+        rejects[0]["rejected"]["reasons"][0]["reason"],
+        "the row has no id"
+    );
+}
