@@ -125,7 +125,11 @@ fn what_is_not_a_key_file_is_refused_without_showing_it() {
     assert!(matches!(nowhere, ProviderError::File { .. }));
     KeyFile::open_or_make(&folder.path().join("a/new/folder/root.key")).unwrap();
     let made = fs::metadata(folder.path().join("a/new/folder")).unwrap();
-    assert_eq!(made.permissions().mode() & 0o777, 0o700, "the folder is its owner's alone");
+    assert_eq!(
+        made.permissions().mode() & 0o777,
+        0o700,
+        "the folder is its owner's alone"
+    );
 }
 
 #[test]
