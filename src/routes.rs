@@ -53,6 +53,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/audit/log/checkpoint").route(get().to(log_api::get_checkpoint)))
             .service(at("/audit/log/tile/{path:.*}").route(get().to(log_api::get_tile)))
             .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
+            .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))
             .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
             .service(at("/policy").route(get().to(policy::get_policy)))
             .service(at("/policy/explain").route(post().to(policy::explain)));

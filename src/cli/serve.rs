@@ -108,10 +108,10 @@ pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -
         .reload
         .then(|| tokio::spawn(app.desk().follow(operator, POLICY_LOOK)));
     let stop = {
-        let alarm = keeper.alarm();
+        let (alarm, told) = (keeper.alarm(), server::told_to_stop());
         async move {
             tokio::select! {
-                () = server::told_to_stop() => {}
+                () = told => {}
                 () = alarmed(alarm) => {}
             }
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    audit::tlog::{Hash, tile::Place},
+    audit::tlog::{Hash, receipt, tile::Place},
     base::Caller,
     web::{Kind, Problem, StrictQuery},
 };
@@ -22,7 +22,7 @@ use super::{
 
 /// The calls of this file; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(get_checkpoint, get_tile, get_inclusion, get_consistency))]
+#[openapi(paths(get_checkpoint, get_tile, get_inclusion, get_consistency, get_receipt))]
 pub struct LogCalls;
 
 /// The newest signed checkpoint of the log.
@@ -146,6 +146,36 @@ pub(crate) async fn get_consistency(
         to,
         proof: spelt(&proof),
     }))
+}
+
+/// Which entry.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReceiptOptions {
+    /// The entry.
+    index: u64,
+}
+
+/// A receipt that proves offline that an entry is in the log: a `.tlog-proof` file of C2SP `tlog-proof`.
+#[utoipa::path(
+    get, path = "/v1/audit/proofs/receipt", tag = "audit", params(ReceiptOptions),
+    responses((status = 200, body = String, content_type = "text/plain"), Refusals)
+)]
+pub(crate) async fn get_receipt(
+    vault: Data<Vault>,
+    caller: Caller,
+    options: StrictQuery<ReceiptOptions>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let index = options.0.index;
+    let log = vault.provable_log(&caller, request_id(&request)).await?;
+    let found = log.checkpoint().await.map_err(GuestError::from)?;
+    let (size, checkpoint) = found.ok_or(Problem::new(Kind::NotFound))?;
+    let (_, proof) = log.inclusion(index, size).await.map_err(GuestError::from)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .body(receipt::write(index, &proof, &checkpoint)))
 }
 
 fn spelt(hashes: &[Hash]) -> Vec<String> {

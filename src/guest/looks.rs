@@ -12,6 +12,7 @@ use crate::{
         Act, Event,
         search::{self, Filter},
         sql::Row,
+        tlog::Stored,
     },
     base::{Caller, Category, EntryId, GuestId, RequestId, from_micros},
     keys::GuestKeys,
@@ -53,6 +54,9 @@ pub struct Entry {
     /// The reason given, until it is deleted; only where one entry is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Its index in the provable log, once it has one; only where one entry is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_index: Option<u64>,
 }
 
 impl Vault {
@@ -122,8 +126,12 @@ impl Vault {
         };
         event.subject = guest.map(|guest| self.subject(guest, keys.as_ref()));
         event.count = Some(1);
+        let log_index = Stored::new(self.store.clone()).index_of(id).await?;
         self.log.record(event, ()).await?;
-        Ok(entry(&row, keys.as_ref()))
+        Ok(Entry {
+            log_index,
+            ..entry(&row, keys.as_ref())
+        })
     }
 
     fn sees_all(&self, caller: &Caller) -> bool {
@@ -165,5 +173,6 @@ fn entry(row: &Row, keys: Option<&GuestKeys>) -> Entry {
         decision: word("decision"),
         leaf,
         reason,
+        log_index: None,
     }
 }

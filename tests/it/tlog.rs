@@ -7,6 +7,7 @@ use guest_vault::{
         Hash, Sequencer, Step, Stored, leaf_hash,
         note::{Signer, Verifier},
         proof::{verify_consistency, verify_inclusion},
+        receipt,
         tile::unbundle,
     },
     crypto::{KeyMaterial, SigningKey},
@@ -15,6 +16,7 @@ use guest_vault::{
 };
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
+use uuid::Uuid;
 
 use crate::support::{
     app::{Answer, TestApp},
@@ -117,6 +119,26 @@ async fn it_is_served_and_proven(database: &Database) {
         (size, &signed.root),
         &hashes(&proof["proof"])
     ));
+
+    let mut conn = app.app.vault.store.read().await.unwrap();
+    let id = "SELECT entry_id FROM log_entry WHERE log_index = 77";
+    let id: Uuid = on!(&mut conn, c => sqlx::query_scalar(id).fetch_one(c).await.unwrap());
+    drop(conn);
+    let one = officer(&app, &format!("entries/{id}")).await.body;
+    let logged: Value = serde_json::from_slice(entries[77]).unwrap();
+    assert_eq!((&one["log_index"], &one["leaf"]), (&json!(77), &logged["leaf"]));
+
+    let text = String::from_utf8(officer(&app, "proofs/receipt?index=77").await.bytes).unwrap();
+    let (index, at) = receipt::verify(&text, entries[77], &verifier).unwrap();
+    assert!(index == 77 && at.size >= size);
+    assert_eq!(receipt::verify(&text, entries[78], &verifier), None);
+    for (at, byte) in text.bytes().enumerate() {
+        let mut wrong = text.clone().into_bytes();
+        wrong[at] = if byte == b'A' { b'B' } else { b'A' };
+        let proven = String::from_utf8(wrong).ok();
+        let proven = proven.and_then(|wrong| receipt::verify(&wrong, entries[77], &verifier));
+        assert_eq!(proven, None, "byte {at}");
+    }
 
     let desk = app.role("front_desk").await;
     for path in [

@@ -8,6 +8,7 @@ pub mod entry;
 pub mod mirror;
 pub mod note;
 pub mod proof;
+pub mod receipt;
 mod sequencer;
 mod stored;
 pub mod tile;

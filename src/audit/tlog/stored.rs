@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     audit::sql::log::{self as sql, Logged},
+    base::EntryId,
     store::{Conn, Database, Store},
 };
 
@@ -96,6 +97,15 @@ impl Stored {
 
     async fn size(&self) -> Result<u64, LogError> {
         Ok(self.checkpoint().await?.map_or(0, |(size, _)| size))
+    }
+
+    /// The index of an entry, once it has one.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn index_of(&self, entry: EntryId) -> Result<Option<u64>, LogError> {
+        let found = self.store.read().await?.log_index(entry.0).await?;
+        found.map(index).transpose()
     }
 
     /// The bytes at a path; `None` when the log does not reach it.

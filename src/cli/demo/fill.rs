@@ -42,8 +42,6 @@ pub(super) async fn fill(vault: &Vault, guests: u64, quiet: bool) -> Result<Fill
         property: None,
         purpose: import::PURPOSE.parse()?,
         files: vec![file],
-        mapping: None,
-        suggest_mapping: false,
         dry_run: false,
         report: Some(report.clone()),
         rejects: None,
