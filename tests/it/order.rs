@@ -230,29 +230,32 @@ fn a_write_whose_answer_was_lost_is_whole_after_the_retry_postgres() {
     });
 }
 
-/// Asks again and again until told to stop. A look that began after `gone` shows nothing.
-async fn watch(
-    app: &TestApp,
-    errand: &Errand,
-    path: &str,
-    (gone, stop): (&Cell<bool>, &Cell<bool>),
-    is_told: impl Fn(&Answer) -> bool,
-) -> (usize, usize) {
-    let (mut shown, mut hidden) = (0, 0);
-    while !stop.get() {
-        let began_after = gone.get();
+/// What those who look have seen so far.
+#[derive(Default)]
+struct Seen {
+    /// Whether it has been taken away.
+    gone: Cell<bool>,
+    stop: Cell<bool>,
+    shown: Cell<usize>,
+    /// Not shown to a request that began after it was taken away.
+    hidden: Cell<usize>,
+}
+
+/// Asks again and again until told to stop. A look that began after it was taken away shows nothing.
+async fn watch(app: &TestApp, errand: &Errand, path: &str, seen: &Seen, is_told: impl Fn(&Answer) -> bool) {
+    while !seen.stop.get() {
+        let began_after = seen.gone.get();
         let answer = app.get(errand, path).await;
         if is_told(&answer) {
             assert!(
                 !began_after,
-                "shown by a request that began after it was taken away"
+                "shown to a request that began after it was taken away"
             );
-            shown += 1;
-        } else {
-            hidden += usize::from(began_after);
+            seen.shown.set(seen.shown.get() + 1);
+        } else if began_after {
+            seen.hidden.set(seen.hidden.get() + 1);
         }
     }
-    (shown, hidden)
 }
 
 /// Six who look, and one who takes away in between.
@@ -263,21 +266,21 @@ async fn takes_away(
     is_told: impl Fn(&Answer) -> bool,
     take: impl Future<Output = ()>,
 ) {
-    let (gone, stop) = (Cell::new(false), Cell::new(false));
-    let watchers = join_all((0..6).map(|_| watch(app, errand, path, (&gone, &stop), &is_told)));
+    let seen = Seen::default();
+    let watchers = join_all((0..6).map(|_| watch(app, errand, path, &seen, &is_told)));
     let taker = async {
-        tokio::time::sleep(std::time::Duration::from_millis(15)).await;
+        let a_while = || tokio::time::sleep(std::time::Duration::from_millis(1));
+        while seen.shown.get() < 12 {
+            a_while().await;
+        }
         take.await;
-        gone.set(true);
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-        stop.set(true);
+        seen.gone.set(true);
+        while seen.hidden.get() < 12 {
+            a_while().await;
+        }
+        seen.stop.set(true);
     };
-    let (counts, ()) = futures_util::future::join(watchers, taker).await;
-    let (shown, hidden) = counts.iter().fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
-    assert!(
-        shown > 0 && hidden > 0,
-        "nobody looked before ({shown}) or after ({hidden})"
-    );
+    futures_util::future::join(watchers, taker).await;
 }
 
 both!(a_withdrawal_holds_from_the_next_request_on, async |database| {
