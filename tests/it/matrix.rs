@@ -18,8 +18,8 @@ use crate::support::{
 const MANAGER: &str = "s-4711";
 
 /// A guest in this state at LIS01 on 2026-03-05 at 10:00, agreed to everything that needs consent.
-async fn guest(app: &TestApp, stay: StayState, consented: bool) -> String {
-    let mut document = guests::filled(&mut Canaries::default());
+async fn guest(app: &TestApp, canaries: &mut Canaries, stay: StayState, consented: bool) -> String {
+    let mut document = guests::filled(canaries);
     document["account_manager_id"] = json!(MANAGER);
     let days = match stay {
         StayState::None => None,
@@ -70,6 +70,7 @@ struct Tally {
     decisions: usize,
     shown: usize,
     wrong: Vec<String>,
+    handles: String,
 }
 
 impl Question<'_> {
@@ -136,6 +137,11 @@ impl Question<'_> {
                     "{name}: {path} is {told} (revealable {revealable}) instead of {wanted}"
                 ));
             }
+            if told == "token" {
+                // A handle to reach the guest by, made from nothing of the value.
+                tally.handles.push_str(&answer.value(path).to_string());
+                continue;
+            }
             let valued = !answer.value(path).is_null();
             if valued != matches!(wanted, "plain" | "masked" | "flag" | "token") {
                 tally
@@ -159,9 +165,12 @@ fn fields(app: &TestApp) -> Vec<(String, guest_vault::base::Category)> {
 both!(every_role_purpose_stay_and_field_over_http, async |database| {
     let app = TestApp::start(database).await;
     let (matrix, fields) = (table::read(), fields(&app));
-    let mut guests = BTreeMap::new();
+    let (mut guests, mut canaries) = (BTreeMap::new(), Canaries::default());
     for stay in StayState::ALL {
-        guests.insert(stay, format!("/v1/guests/{}", guest(&app, stay, true).await));
+        guests.insert(
+            stay,
+            format!("/v1/guests/{}", guest(&app, &mut canaries, stay, true).await),
+        );
     }
     let purposes: Vec<Purpose> = app
         .app
@@ -222,6 +231,8 @@ both!(every_role_purpose_stay_and_field_over_http, async |database| {
         tally.decisions,
         tally.shown
     );
+    assert!(tally.handles.len() > 1_000);
+    assert_eq!(canaries.in_bytes("a handle", tally.handles.as_bytes()), []);
     app.finish().await;
 });
 
@@ -262,7 +273,10 @@ both!(
     without_consent_nothing_is_shown_for_purposes_that_need_it,
     async |database| {
         let app = TestApp::start(database).await;
-        let path = format!("/v1/guests/{}", guest(&app, StayState::InHouse, false).await);
+        let path = format!(
+            "/v1/guests/{}",
+            guest(&app, &mut Canaries::default(), StayState::InHouse, false).await
+        );
         for role in [
             "crm",
             "marketing",
