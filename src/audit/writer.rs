@@ -104,8 +104,8 @@ impl Log {
             // While one batch waits for the disk, the next is on its way.
             Store::Postgres(_) => 2,
         };
-        for _ in 0..writers {
-            tokio::spawn(write(store.clone(), Arc::clone(&jobs)));
+        for store in std::iter::repeat_n(store, writers) {
+            tokio::spawn(write(store, Arc::clone(&jobs)));
         }
         Self {
             queue,

@@ -160,7 +160,7 @@ impl Vault {
                 },
             }),
             Err(error) => {
-                let event = self.event(errand, Act::DamageFound, &fetched);
+                let event = self.event(errand, Act::DamageFound, fetched);
                 self.refuse(event, error).await
             }
         }
@@ -444,14 +444,14 @@ fn answer(
         let path = field.path.to_string();
         if let Some(reason) = grant.withheld(at) {
             fields.insert(path, FieldAnswer::withheld(reason));
+        } else if grant.view(at) == View::Token {
+            let is_there =
+                plan.contains_key(&at) || field.path.as_str() == STAY_LINKS && !fetched.stays.is_empty();
+            fields.extend(is_there.then(|| (path, handle(&fetched.handles, field))));
         } else if field.path.as_str() == STAY_LINKS {
             let stays = records::stays_answer(field, &fetched.stays, grant.view(at), act);
             fields.extend(stays.map(|answer| (path, answer)));
         } else if let Some(values) = plan.get(&at) {
-            if grant.view(at) == View::Token {
-                fields.insert(path, handle(&fetched.handles, field));
-                continue;
-            }
             let opened = values
                 .iter()
                 .map(|line| open(fetched, receipt, (at, field), line))
