@@ -37,8 +37,8 @@ where
     };
     let mac = vault.keys.mac(MacPurpose::Content);
     let code = mac.mac_of(&[b"idempotency-key", given.as_bytes()]);
-    let called = format!("{} {}", request.method(), request.path());
-    let content = mac.mac_of(&[b"idempotency-body", called.as_bytes(), body]);
+    let target = format!("{} {}", request.method(), request.path());
+    let content = mac.mac_of(&[b"idempotency-body", target.as_bytes(), body]);
     if let Some(answer) = kept(vault, caller, &code, &content).await? {
         return Ok(answer);
     }
