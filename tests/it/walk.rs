@@ -402,7 +402,7 @@ fn steps(seed: u8, count: usize) -> Vec<Step> {
 
 #[test]
 fn all_three_agree_after_every_step_postgres() {
-    for seed in 1..=3 {
+    for seed in 1..=2 {
         let steps = steps(seed, 200);
         let mut here = Vec::new();
         on_sqlite(async |database| here = walk(database, &steps).await);
