@@ -100,6 +100,7 @@ impl Vault {
             };
             return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
         }
+        self.must_know(errand, guest, Act::PutConsent).await?;
         if let Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Moved(_))) =
             self.active_version(guest).await
         {
@@ -180,6 +181,7 @@ impl Vault {
         if !policy.allows(&errand.caller.role, Right::ReadConsent) {
             return self.refuse(event, GuestError::Forbidden).await;
         }
+        self.must_know(errand, guest, Act::ReadConsents).await?;
         let mut conn = self.store.read().await?;
         let head = conn.guest_head(guest).await?;
         let ledger = conn.consents(guest).await?;

@@ -46,6 +46,7 @@ impl Vault {
             Err(error) => return self.refuse(event, error).await,
         };
         prepared.pinned = true;
+        self.must_know(errand, guest, Act::Correct).await?;
         let mut tries = 0;
         loop {
             let version = match self.active_version(guest).await {

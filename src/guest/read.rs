@@ -17,7 +17,7 @@ use crate::{
     consent::{self, Standing, standing},
     crypto::{Aad, sha256},
     keys::{GuestKeys, MacPurpose},
-    policy::{ConsentAnswer, Facts, Grant, Snapshot, mask},
+    policy::{ConsentAnswer, Facts, Grant, Right, Snapshot, mask},
 };
 
 use super::{
@@ -181,7 +181,27 @@ impl Vault {
         }
     }
 
-    /// The same; a refusal is the caller's to record.
+    /// Whether this caller may know of the guest at all: asked before anything else is said or changed about it, so that
+    /// hidden and missing stay alike. Who reads the whole log knows of every guest anyway.
+    pub(super) async fn must_know(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        act: Act,
+    ) -> Result<(), GuestError> {
+        let policy = self.policies.current();
+        match self.look(errand, guest, &[], act, &policy).await? {
+            Looked::Seen(_) => Ok(()),
+            Looked::Refused(_, GuestError::Forbidden)
+                if policy.allows(&errand.caller.role, Right::ReadAudit) =>
+            {
+                Ok(())
+            }
+            Looked::Refused(event, error) => self.refuse(*event, error).await,
+        }
+    }
+
+    /// Decides, fetches, narrows; a refusal is the caller's to record.
     pub(super) async fn look(
         &self,
         errand: &Errand,

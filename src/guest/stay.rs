@@ -48,6 +48,7 @@ impl Vault {
             };
             return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
         }
+        self.must_know(errand, guest, Act::PutStay).await?;
         let mut tries = 0;
         loop {
             match self

@@ -60,7 +60,18 @@ both!(hidden_and_missing_guests_answer_alike, async |database| {
         .get(&shanghai, "/v1/guests/0198c5a0-0000-7000-8000-000000000000")
         .await;
     let absurd = app.get(&shanghai, "/v1/guests/42").await;
-    for answer in [&hidden, &missing, &absurd] {
+    let said = json!({"purpose": "loyalty", "state": "given", "channel": "kiosk"});
+    let consent = app
+        .post(&shanghai, &format!("/v1/guests/{guest}/consents"), said)
+        .await;
+    let patch = app
+        .patch(
+            &shanghai,
+            &format!("/v1/guests/{guest}"),
+            json!({"gender": "female"}),
+        )
+        .await;
+    for answer in [&hidden, &missing, &absurd, &consent, &patch] {
         assert_eq!(
             (answer.status, answer.problem()),
             (404, "not-found"),
