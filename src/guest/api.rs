@@ -366,7 +366,14 @@ pub(crate) async fn post_consent(
             serde_json::to_vec(&answer).unwrap_or_default(),
         ))
     };
-    idempotency::once(&vault, &errand.caller, &request, body.as_bytes(), run).await
+    Box::pin(idempotency::once(
+        &vault,
+        &errand.caller,
+        &request,
+        body.as_bytes(),
+        run,
+    ))
+    .await
 }
 
 /// The state per purpose and recipient, and the whole history.

@@ -265,7 +265,7 @@ impl Vault {
             ("merged", Some(survivor)) => {
                 return Ok(refused(event, GuestError::Moved(GuestId(survivor))));
             }
-            ("erased", _) => return self.refuse(event, GuestError::Gone).await,
+            ("erased", _) => return Ok(refused(event, GuestError::Gone)),
             _ => {}
         }
         // Without the guest's audit key the log could not say about whom the look was, nor keep its reason.
@@ -325,7 +325,7 @@ impl Vault {
         if lines.iter().filter_map(category).all(|needed| keys.has(needed)) {
             return Ok(keys);
         }
-        Ok(self.keys.fresh_guest_keys(keys.guest(), categories).await?)
+        Ok(Box::pin(self.keys.fresh_guest_keys(keys.guest(), categories)).await?)
     }
 
     pub(super) fn event(&self, errand: &Errand, act: Act, fetched: &Fetched) -> Event {

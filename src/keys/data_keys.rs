@@ -35,7 +35,8 @@ impl Keyring {
         let asked = Categories::of(categories);
         match self.cached(guest, asked) {
             Some(entry) => Ok(GuestKeys::new(guest, entry, asked)),
-            None => self.fresh_guest_keys(guest, categories).await,
+            // Boxed, so that the usual case does not carry the room of a query through every caller.
+            None => Box::pin(self.fresh_guest_keys(guest, categories)).await,
         }
     }
 

@@ -25,6 +25,9 @@ pub(super) static POSTGRES_KEYS: Migrator = sqlx::migrate!("migrations/postgres/
 /// The schema of the key store when it shares a PostgreSQL database with the data.
 const KEYS_SCHEMA: &str = "guest_vault_keys";
 
+/// SQLite connections that read: each is a thread with a cache of its own, and few serve many by sharing statements.
+const MOST_READERS: u32 = 4;
+
 /// How long a caller waits for a connection before it is told that the database cannot be reached.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -149,7 +152,8 @@ async fn open_sqlite(path: &Path, connections: u32) -> Result<Store, StoreError>
             .max_lifetime(None)
     };
     let writer: SqlitePool = pool(1).connect_with(sqlite_options(path)).await?;
-    let readers = pool(connections.max(1)).connect_lazy_with(sqlite_options(path).pragma("query_only", "ON"));
+    let readers = pool(connections.clamp(1, MOST_READERS))
+        .connect_lazy_with(sqlite_options(path).pragma("query_only", "ON"));
     Ok(Store::Sqlite { readers, writer })
 }
 
