@@ -130,7 +130,14 @@ impl Vault {
         let batch = std::mem::take(waiting);
         match self.put_together(&batch).await {
             Ok(all) => answers.extend(all.into_iter().map(Ok)),
-            Err(error) if error.is_transient() => {
+            // Another writer came between, or one record's guest is gone: the others are not to suffer for it.
+            Err(error)
+                if error.is_transient()
+                    || matches!(
+                        error,
+                        GuestError::Gone | GuestError::Moved(_) | GuestError::NotFound
+                    ) =>
+            {
                 for (errand, prepared) in &batch {
                     answers.push(self.put_prepared(errand, prepared).await);
                 }

@@ -47,7 +47,7 @@ async fn every_call(app: &TestApp, guest: &str, canaries: &mut Canaries) -> Vec<
     let record = json!({"guest": guests::filled(canaries), "stays": [guests::stay(canaries)]});
     let stay = guests::stay(canaries);
     let consent = guests::consent(canaries, "event_invitation");
-    let patch = json!({"name": {"given": canaries.marked("patch")}});
+    let correction = json!({"name": {"given": canaries.marked("patch")}});
     let missing = "/v1/guests/0198c5a0-0000-7000-8000-000000000000";
     vec![
         ("get", app.get(&desk, &path).await),
@@ -74,8 +74,8 @@ async fn every_call(app: &TestApp, guest: &str, canaries: &mut Canaries) -> Vec<
             .await,
         ),
         ("records", app.get(&desk, &format!("{path}/records")).await),
-        ("patch", app.patch(&desk, &path, patch.clone()).await),
-        ("patch, not allowed", app.patch(&keeping, &path, patch).await),
+        ("patch", app.patch(&desk, &path, correction.clone()).await),
+        ("patch, not allowed", app.patch(&keeping, &path, correction).await),
         (
             "stay",
             app.put(
