@@ -43,7 +43,7 @@ pub(super) fn line(value: &Value, longest: usize) -> Result<String, Reason> {
     Ok(text)
 }
 
-/// Like [`line`], for kinds that look for masks and card numbers themselves.
+/// Like [`line()`], for kinds that look for masks and card numbers themselves.
 ///
 /// # Errors
 /// When it is no text, empty, too long or a picture.
@@ -56,7 +56,7 @@ pub(super) fn unscreened_line(value: &Value, longest: usize) -> Result<String, R
 /// Text of several lines, screened.
 ///
 /// # Errors
-/// As [`line`]; masks count only when nothing else is there.
+/// As [`line()`]; masks count only when nothing else is there.
 pub(super) fn note(value: &Value) -> Result<String, Reason> {
     let given = given(value)?;
     let kept = |c: &char| !is_invisible(*c) && (!c.is_control() || matches!(c, '\n' | '\t'));
