@@ -541,7 +541,16 @@ fn real_payloads_make_records_or_are_told() {
             let whole = serde_json::to_string(&one.line.guest).unwrap();
             assert!(!whole.contains("4444333322221111"), "{name}");
         }
-        assert_eq!(read.alarms.is_empty(), !text.contains("PlainText"), "{name}");
+        // A card in clear always raises an alarm; nothing else does but OPERA's member for cards.
+        let (card, member) = (text.contains("PlainText"), text.contains("\"paymentCard\""));
+        assert!(
+            !card || !read.alarms.is_empty(),
+            "{name} holds a card and raised no alarm"
+        );
+        assert!(
+            card || member || read.alarms.is_empty(),
+            "{name} raised an alarm for nothing"
+        );
     }
     assert!(seen == 0 || seen >= 20, "only {seen} payloads");
 }
