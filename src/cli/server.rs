@@ -111,7 +111,6 @@ where
         let (door, configure) = (door.clone(), configure.clone());
         App::new()
             .app_data(limits.clone())
-            .app_data(Data::from(Arc::clone(&rates)))
             .app_data(readiness.clone())
             .app_data(contract.clone())
             .app_data(token.clone())

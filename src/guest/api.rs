@@ -1,7 +1,7 @@
 //! The calls about guests: parse, call, map.
 
 use actix_web::{
-    HttpMessage, HttpRequest, HttpResponse, Responder,
+    HttpRequest, HttpResponse, Responder,
     http::{StatusCode, header},
     web::{self, Data},
 };
@@ -12,15 +12,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     audit::{Act, Decision, search::Filter},
-    base::{
-        Caller, EntryId, Errand, FieldIndex, GuestId, PrincipalId, PropertyCode, Purpose, RequestId,
-        SourceSystem,
-    },
+    base::{Caller, EntryId, Errand, FieldIndex, GuestId, PrincipalId, PropertyCode, Purpose, SourceSystem},
     consent::Statement,
     policy::Snapshot,
     web::{
         ETag, IfMatch, JsonBytes, Kind, Listing, MergePatch, Page, PathId, Problem, ProblemDocument,
-        StrictJson, StrictQuery,
+        StrictJson, StrictQuery, request_id,
     },
 };
 
@@ -124,15 +121,6 @@ fn refused(error: GuestError, request: &HttpRequest, guest: GuestId) -> Result<H
     Ok(HttpResponse::PermanentRedirect()
         .insert_header((header::LOCATION, location))
         .finish())
-}
-
-/// The id that the access log knows the request by.
-pub(super) fn request_id(request: &HttpRequest) -> RequestId {
-    request
-        .extensions()
-        .get::<RequestId>()
-        .copied()
-        .unwrap_or_else(RequestId::random)
 }
 
 fn with_version(version: i64, body: impl Serialize) -> HttpResponse {
@@ -473,6 +461,6 @@ pub(crate) async fn get_entry(
     id: PathId<EntryId>,
     request: HttpRequest,
 ) -> Result<impl Responder, Problem> {
-    let request: RequestId = request_id(&request);
+    let request = request_id(&request);
     Ok(web::Json(vault.read_entry(&caller, request, id.0).await?))
 }

@@ -71,7 +71,7 @@ impl Vault {
                 .apply(&mut change, errand, &prepared, &place, (guest, version), &keys)
                 .await;
             match outcome {
-                Err(error) if error.is_transient() && tries < 6 => {
+                Err(error) if error.is_transient() && tries < put::TRIES => {
                     drop(change);
                     tries += 1;
                     put::pause(tries).await;

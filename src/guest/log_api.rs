@@ -12,13 +12,10 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     audit::tlog::{Hash, receipt, tile::Place},
     base::Caller,
-    web::{Kind, Problem, StrictQuery},
+    web::{Kind, Problem, StrictQuery, request_id},
 };
 
-use super::{
-    GuestError, Vault,
-    api::{Refusals, request_id},
-};
+use super::{GuestError, Vault, api::Refusals};
 
 /// The calls of this file; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]

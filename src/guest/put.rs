@@ -22,7 +22,7 @@ use super::{
 };
 
 /// How often a change is tried when another writer was faster.
-const TRIES: usize = 6;
+pub(super) const TRIES: usize = 6;
 
 /// Where a record goes.
 pub(super) enum Place {

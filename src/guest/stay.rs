@@ -55,7 +55,7 @@ impl Vault {
                 .try_put_stay(errand, guest, &stay, &expected, event.clone())
                 .await
             {
-                Err(error) if error.is_transient() && tries < 6 => {
+                Err(error) if error.is_transient() && tries < put::TRIES => {
                     tries += 1;
                     put::pause(tries).await;
                 }
