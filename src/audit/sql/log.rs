@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    ENTRIES, HEAD, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF, NEWS, NEWS_OF, TILE, TILE_SET,
-    WRITER_SET, some, values,
+    CHAIN, Columns, ENTRIES, ENTRIES_OF, HEAD, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF, NEWS,
+    NEWS_OF, TILE, TILE_SET, WRITER_SET, some, values,
 };
 
 /// How far the log has grown, and who may grow it.
@@ -68,6 +68,9 @@ pub(in crate::audit) struct Logged {
     pub(in crate::audit) writer_seq: i64,
     /// The leaf.
     pub(in crate::audit) leaf: Vec<u8>,
+    /// What it is searched by.
+    #[sqlx(flatten)]
+    pub(in crate::audit) columns: Columns,
 }
 
 /// The head of the log, once there is one.
@@ -99,6 +102,16 @@ pub(in crate::audit) async fn entries(
 }
 
 impl Conn {
+    /// The entries about a guest that have an index, in their order.
+    pub(in crate::audit) async fn log_entries_of(&mut self, guest: Uuid) -> Result<Vec<Logged>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(ENTRIES_OF).bind(guest).fetch_all(c).await?))
+    }
+
+    /// The end of a subject's chain.
+    pub(in crate::audit) async fn chain(&mut self, subject: [u8; 16]) -> Result<Option<Chain>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(CHAIN).bind(subject.to_vec()).fetch_optional(c).await?))
+    }
+
     /// The index of an entry, once it has one.
     ///
     /// # Errors

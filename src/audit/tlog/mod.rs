@@ -4,9 +4,11 @@
 //! Entries are durable before they are here: the [`Sequencer`] gives each its index, its place in the chain of its
 //! subject, and signs. The bytes are described in `docs/formats.md`.
 
+pub mod chain;
 pub mod entry;
 pub mod mirror;
 pub mod note;
+pub mod patrol;
 pub mod proof;
 pub mod receipt;
 mod sequencer;

@@ -139,9 +139,22 @@ impl Source {
         cut(hashes, wanted).ok_or_else(|| format!("{} has another length", wanted.path()))
     }
 
-    async fn entries(&self, wanted: Tile) -> Result<Vec<Vec<u8>>, String> {
+    /// The entries of a bundle; what in a database is not as they say goes into the report.
+    async fn entries(&self, wanted: Tile, report: &mut Report) -> Result<Vec<Vec<u8>>, String> {
         if let Self::Database(stored) = self {
-            return stored.unchecked(wanted).await.map_err(|error| error.to_string());
+            let rows = stored
+                .unchecked(wanted)
+                .await
+                .map_err(|error| error.to_string())?;
+            for (at, row) in (wanted.first_entry()..).zip(&rows) {
+                if let Some(column) = row.altered {
+                    report.broken(
+                        Some(at),
+                        format!("{column} in the database is not what the entry says"),
+                    );
+                }
+            }
+            return Ok(rows.into_iter().map(|row| row.bytes).collect());
         }
         let bytes = self.read(Place::Bundle(wanted)).await?;
         let entries = tile::unbundle(&bytes).unwrap_or_default();
@@ -276,7 +289,7 @@ pub async fn verify(
 /// The hashes of the entries of a tile, and the entries; entries that are not what the tile says are findings.
 async fn bottom_tile(source: &Source, wanted: Tile, report: &mut Report) -> (Vec<Hash>, Vec<Vec<u8>>) {
     let first = wanted.first_entry();
-    let (hashes, entries) = (source.hashes(wanted).await, source.entries(wanted).await);
+    let (hashes, entries) = (source.hashes(wanted).await, source.entries(wanted, report).await);
     let (hashes, entries) = match (hashes, entries) {
         (Ok(hashes), Ok(entries)) => (hashes, entries),
         (hashes, entries) => {
