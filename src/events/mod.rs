@@ -166,6 +166,7 @@ impl Announcement {
     }
 
     /// A guest was made, with these fields.
+    #[must_use]
     pub fn guest_created(at: DateTime<Utc>, guest: GuestId, fields: Vec<FieldPath>) -> Self {
         let details = Details {
             fields,
@@ -175,6 +176,7 @@ impl Announcement {
     }
 
     /// These fields of a guest changed.
+    #[must_use]
     pub fn guest_updated(at: DateTime<Utc>, guest: GuestId, fields: Vec<FieldPath>) -> Self {
         let details = Details {
             fields,
