@@ -55,27 +55,41 @@ impl Place {
 
 /// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// For people.
+pub(super) enum Order {
     NewestFirst,
-    /// For reports and exports.
     OldestFirst,
 }
 
-/// Entries that match, at most `most`, after a place.
+/// Entries that match, newest first, at most `most`, older than `before`.
 ///
 /// # Errors
 /// What the database says.
 pub async fn entries(
     store: &Store,
     filter: &Filter,
-    order: Order,
+    before: Option<Place>,
+    most: usize,
+) -> Result<Vec<Row>, StoreError> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut conn = store.read().await?;
+    conn.audit_entries(filter, (Order::NewestFirst, before, most))
+        .await
+}
+
+/// Entries that match, oldest first, at most `most`, younger than `after`: for reports and exports.
+///
+/// # Errors
+/// What the database says.
+pub async fn entries_since(
+    store: &Store,
+    filter: &Filter,
     after: Option<Place>,
     most: usize,
 ) -> Result<Vec<Row>, StoreError> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let mut conn = store.read().await?;
-    conn.audit_entries(filter, (order, after, most)).await
+    conn.audit_entries(filter, (Order::OldestFirst, after, most))
+        .await
 }
 
 /// Where in the log the entries that match lie.

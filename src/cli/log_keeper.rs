@@ -99,10 +99,9 @@ async fn patrol(app: App) {
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        let found = match patrol.step().await {
-            Ok(Some(found)) => found,
-            // Damage stays damage until somebody has looked: the walk may be elsewhere by now.
-            Ok(None) | Err(_) => continue,
+        // Damage stays damage until somebody has looked, though the walk may be elsewhere by now.
+        let Ok(Some(found)) = patrol.step().await else {
+            continue;
         };
         tracing::error!(index = found.index, what = %found.what, "the log in the database was changed by hand; run `guest-vault audit verify`");
         metrics::gauge!("guest_vault_log_altered").set(1.0);

@@ -12,7 +12,7 @@ use crate::{
     audit::{
         Act, Event,
         leaf::{Leaf, altered},
-        search::{self, Filter, Order, Place},
+        search::{self, Filter, Place},
         sql::Row,
         tlog::{Stored, chain, entry},
     },
@@ -183,7 +183,7 @@ impl Vault {
         };
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let rows = search::entries(&self.store, &filter, Order::OldestFirst, after, PAGE).await?;
+            let rows = search::entries_since(&self.store, &filter, after, PAGE).await?;
             let last = rows.len() < PAGE;
             after = rows.last().map(Place::of);
             all.extend(rows);

@@ -10,7 +10,7 @@ use crate::{
     audit::{
         Act, Event,
         leaf::{Leaf, altered},
-        search::{self, Filter, Order, Place},
+        search::{self, Filter, Place},
         sql::Row,
         tlog::Stored,
     },
@@ -266,7 +266,7 @@ impl Vault {
     async fn counted(&self, filter: &Filter) -> Result<Count, GuestError> {
         let (mut count, mut after) = (Count::default(), None);
         loop {
-            let rows = search::entries(&self.store, filter, Order::OldestFirst, after, PAGE).await?;
+            let rows = search::entries_since(&self.store, filter, after, PAGE).await?;
             for row in &rows {
                 count.take(row);
             }

@@ -11,7 +11,7 @@ use crate::{
     audit::{
         Act, Event,
         leaf::altered,
-        search::{self, Filter, Order, Place},
+        search::{self, Filter, Place},
         sql::Row,
     },
     base::{Caller, Category, EntryId, GuestId, RequestId, from_micros, micros},
@@ -101,7 +101,7 @@ impl Vault {
             }
             filter.principal = Some(caller.principal);
         }
-        let rows = search::entries(&self.store, &filter, Order::NewestFirst, before, most).await?;
+        let rows = search::entries(&self.store, &filter, before, most).await?;
         event.count = u64::try_from(rows.len()).ok();
         self.log.record(event, ()).await?;
         Ok(rows.into_iter().map(|row| entry(&row, None)).collect())
