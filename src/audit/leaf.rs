@@ -120,6 +120,8 @@ mod tests {
         event
     }
 
+    type Change = fn(&mut Columns);
+
     #[test]
     fn each_column_is_held_against_the_leaf() {
         let event = event();
@@ -135,7 +137,7 @@ mod tests {
             has_detail: false,
         };
         assert_eq!(altered(&right, &bytes), None);
-        let wrong: [(&str, fn(&mut Columns)); 8] = [
+        let wrong: [(&str, Change); 8] = [
             ("at", |c| c.at += 1),
             ("principal", |c| c.principal = Uuid::from_u128(9)),
             ("actor", |c| c.actor = None),

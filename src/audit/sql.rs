@@ -31,6 +31,9 @@ statements! {
     HEAD_TAKE = "UPDATE log_head SET holder = $1, held_until = $2
                  WHERE log = 'main' AND (holder = $1 OR held_until < $3)";
     HEAD_GROW = "UPDATE log_head SET size = $1, checkpoint = $2 WHERE log = 'main' AND size = $3";
+    COSIGNED = "SELECT cosigned FROM log_head WHERE log = 'main'";
+    COSIGNED_SET = "UPDATE log_head SET cosigned = $1 WHERE log = 'main'";
+    HEAD_COSIGN = "UPDATE log_head SET checkpoint = $1 WHERE log = 'main' AND size = $2 AND checkpoint = $3";
     HEAD_LEAVE = "UPDATE log_head SET held_until = 0 WHERE log = 'main' AND holder = $1";
     NEWS = "WITH RECURSIVE w(writer) AS (
                 SELECT (SELECT writer FROM audit_event ORDER BY writer LIMIT 1)

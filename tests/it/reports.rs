@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
 use crate::support::{
-    app::TestApp,
+    app::{Answer, Errand, TestApp},
     database::{Database, both},
 };
 
@@ -128,12 +128,20 @@ async fn a_guest_sees_who_saw_it(database: &Database) {
         assert!(!whole, "entry {at} was taken out unnoticed");
     }
 
+    own_report(&app, (&guest, &other), &report_path).await;
+    moved_by_hand(&app, (&guest, &other), &officer).await;
+    app.finish().await;
+}
+
+/// The report as the guest asks for it.
+async fn own_report(app: &TestApp, (guest, other): (&str, &str), report_path: &str) {
+    let desk = app.errand("front_desk", "check_in").await;
     // The guest itself: its token names it. Others are not there for it, and no staff id is shown.
     let own = app
         .errand("guest", "subject_request")
         .await
-        .with("vault-actor", &guest);
-    let seen = app.get(&own, &report_path).await;
+        .with("vault-actor", guest);
+    let seen = app.get(&own, report_path).await;
     assert_eq!(seen.status, 200, "{seen:?}");
     assert!(
         seen.body["accesses"]
@@ -150,7 +158,7 @@ async fn a_guest_sees_who_saw_it(database: &Database) {
         )
         .await;
     assert_eq!((foreign.status, missing.status), (404, 404));
-    assert_eq!(app.get(&desk, &report_path).await.status, 403);
+    assert_eq!(app.get(&desk, report_path).await.status, 403);
     let page = app.get(&own, &format!("{report_path}?format=html")).await;
     let text = String::from_utf8(page.bytes).unwrap();
     assert!(page.headers["content-type"].starts_with("text/html"));
@@ -158,11 +166,13 @@ async fn a_guest_sees_who_saw_it(database: &Database) {
         text.contains("front_desk") && text.contains("has no gap") && !text.contains("u17"),
         "{text}"
     );
+}
 
-    // One access is moved to another guest by hand: it is missing here, and strange there.
-    grow(&app).await;
+/// One access is moved to another guest by hand: it is missing here, and strange there.
+async fn moved_by_hand(app: &TestApp, (guest, other): (&str, &str), officer: &Errand) {
+    grow(app).await;
     let store = &app.app.vault.store;
-    let (here, there) = (literal(store, &guest), literal(store, &other));
+    let (here, there) = (literal(store, guest), literal(store, other));
     run(
         store,
         &format!(
@@ -172,13 +182,14 @@ async fn a_guest_sees_who_saw_it(database: &Database) {
         .replace("min(entry_id)", if store.name() == "sqlite" { "min(entry_id)" } else { "min(entry_id::text)::uuid" }),
     )
     .await;
-    let report = app.get(&officer, &report_path).await.body;
+    let report = format!("/v1/guests/{guest}/access-report");
+    let report = app.get(officer, &report).await.body;
     assert_eq!(
         (&report["complete"], &report["proof"][0]["complete"]),
         (&json!(false), &json!(false))
     );
     let strange = app
-        .get(&officer, &format!("/v1/guests/{other}/access-report"))
+        .get(officer, &format!("/v1/guests/{other}/access-report"))
         .await
         .body;
     assert_eq!(strange["complete"], false);
@@ -188,10 +199,18 @@ async fn a_guest_sees_who_saw_it(database: &Database) {
         .iter()
         .filter(|a| a["altered"] == "guest_id");
     assert_eq!(altered.count(), 1);
-    app.finish().await;
 }
 both!(access_report, async |database| a_guest_sees_who_saw_it(database)
     .await);
+
+/// The time of the breach.
+const FROM: &str = "2026-03-05T09:00:00Z";
+const TO: &str = "2026-03-05T10:30:00Z";
+
+async fn ask(app: &TestApp, question: Value) -> Answer {
+    let officer = app.errand("auditor", "internal_audit").await;
+    app.post(&officer, "/v1/audit/exposure", question).await
+}
 
 async fn a_breach_is_counted_exactly(database: &Database) {
     let app = TestApp::start(database).await;
@@ -226,10 +245,26 @@ async fn a_breach_is_counted_exactly(database: &Database) {
     );
     grow(&app).await;
 
+    seen_by_one_person(&app, &guests).await;
+    seen_otherwise(&app, &guests).await;
+    assert_eq!(ask(&app, json!({"from": TO, "to": FROM})).await.status, 400);
+    let desk_asks = app
+        .post(&desk, "/v1/audit/exposure", json!({"from": FROM, "to": TO}))
+        .await;
+    assert_eq!(desk_asks.status, 403);
     let officer = app.errand("auditor", "internal_audit").await;
-    let ask = async |question: Value| app.post(&officer, "/v1/audit/exposure", question).await;
-    let (from, to) = ("2026-03-05T09:00:00Z", "2026-03-05T10:30:00Z");
-    let answer = ask(json!({"actor": "u99", "from": from, "to": to})).await;
+    let looks = app.get(&officer, "/v1/audit/entries?action=exposure").await.body;
+    assert_eq!(
+        looks["items"].as_array().unwrap().len(),
+        8,
+        "each question is an entry itself"
+    );
+    app.finish().await;
+}
+
+async fn seen_by_one_person(app: &TestApp, guests: &[String]) {
+    let touched = &guests[2..7];
+    let answer = ask(app, json!({"actor": "u99", "from": FROM, "to": TO})).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let body = answer.body;
     assert_eq!(
@@ -278,26 +313,35 @@ async fn a_breach_is_counted_exactly(database: &Database) {
             .unwrap()
             .contains(&format!("index {last}\n"))
     );
+}
 
+async fn seen_otherwise(app: &TestApp, guests: &[String]) {
+    let officer = app.errand("auditor", "internal_audit").await;
     // By credential, by property, and after an erasure the guest is still counted, by its name in the log.
     let entries = app
         .get(&officer, "/v1/audit/entries?actor=u99&limit=1")
         .await
         .body;
     let principal = &entries["items"][0]["principal"];
-    let by_key = ask(json!({"credential": principal, "from": from, "to": "2026-03-06T00:00:00Z"}))
-        .await
-        .body;
+    let by_key = ask(
+        app,
+        json!({"credential": principal, "from": FROM, "to": "2026-03-06T00:00:00Z"}),
+    )
+    .await
+    .body;
     assert_eq!(
         (&by_key["guests"], &by_key["disclosures"]),
         (&json!(6), &json!(8))
     );
-    let by_house = ask(json!({"property": "LIS01", "purpose": "check_in", "from": from, "to": to}))
-        .await
-        .body;
+    let by_house = ask(
+        app,
+        json!({"property": "LIS01", "purpose": "check_in", "from": FROM, "to": TO}),
+    )
+    .await
+    .body;
     assert_eq!(by_house["guests"], 12);
     assert_eq!(
-        ask(json!({"property": "SHA01", "from": from, "to": to}))
+        ask(app, json!({"property": "SHA01", "from": FROM, "to": TO}))
             .await
             .body["guests"],
         0
@@ -311,7 +355,9 @@ async fn a_breach_is_counted_exactly(database: &Database) {
         ),
     )
     .await;
-    let erased = ask(json!({"actor": "u99", "from": from, "to": to})).await.body;
+    let erased = ask(app, json!({"actor": "u99", "from": FROM, "to": TO}))
+        .await
+        .body;
     assert_eq!(
         (&erased["guests"], &erased["disclosures"], &erased["altered"]),
         (&json!(5), &json!(7), &json!([]))
@@ -331,21 +377,10 @@ async fn a_breach_is_counted_exactly(database: &Database) {
         &format!("UPDATE audit_event SET guest_id = {b} WHERE guest_id = {a} AND actor = 'u99'"),
     )
     .await;
-    let blamed = ask(json!({"actor": "u99", "from": from, "to": to})).await.body;
+    let blamed = ask(app, json!({"actor": "u99", "from": FROM, "to": TO}))
+        .await
+        .body;
     assert_eq!(blamed["altered"].as_array().unwrap().len(), 1, "{blamed}");
-
-    assert_eq!(ask(json!({"from": to, "to": from})).await.status, 400);
-    let desk_asks = app
-        .post(&desk, "/v1/audit/exposure", json!({"from": from, "to": to}))
-        .await;
-    assert_eq!(desk_asks.status, 403);
-    let looks = app.get(&officer, "/v1/audit/entries?action=exposure").await.body;
-    assert_eq!(
-        looks["items"].as_array().unwrap().len(),
-        8,
-        "each question is an entry itself"
-    );
-    app.finish().await;
 }
 both!(exposure, async |database| a_breach_is_counted_exactly(database)
     .await);

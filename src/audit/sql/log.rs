@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    CHAIN, Columns, ENTRIES, ENTRIES_OF, HEAD, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF, NEWS,
-    NEWS_OF, TILE, TILE_SET, WRITER_SET, some, values,
+    CHAIN, COSIGNED, COSIGNED_SET, Columns, ENTRIES, ENTRIES_OF, HEAD, HEAD_COSIGN, HEAD_GROW, HEAD_LEAVE,
+    HEAD_MAKE, HEAD_TAKE, INDEX_OF, NEWS, NEWS_OF, TILE, TILE_SET, WRITER_SET, some, values,
 };
 
 /// How far the log has grown, and who may grow it.
@@ -102,6 +102,13 @@ pub(in crate::audit) async fn entries(
 }
 
 impl Conn {
+    /// The newest checkpoint that a witness cosigned.
+    pub(in crate::audit) async fn cosigned(&mut self) -> Result<Option<String>, StoreError> {
+        let found: Option<Option<String>> =
+            on!(self, c => sqlx::query_scalar(COSIGNED).fetch_optional(c).await?);
+        Ok(found.flatten())
+    }
+
     /// The entries about a guest that have an index, in their order.
     pub(in crate::audit) async fn log_entries_of(&mut self, guest: Uuid) -> Result<Vec<Logged>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(ENTRIES_OF).bind(guest).fetch_all(c).await?))
@@ -161,6 +168,18 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let rows = on!(self, c => sqlx::query(HEAD_GROW).bind(size).bind(checkpoint).bind(old).execute(c).await?.rows_affected());
         if rows == 1 { Ok(()) } else { Err(StoreError::Stale) }
+    }
+
+    /// Keeps a cosigned checkpoint; it is also the published one while the log is still the same.
+    pub(in crate::audit) async fn keep_cosigned(
+        &mut self,
+        size: i64,
+        plain: &str,
+        cosigned: &str,
+    ) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(COSIGNED_SET).bind(cosigned).execute(c).await.map(drop)?);
+        on!(self, c => sqlx::query(HEAD_COSIGN).bind(cosigned).bind(size).bind(plain).execute(c).await.map(drop)?);
+        Ok(())
     }
 
     /// Events of a writer from a number on.

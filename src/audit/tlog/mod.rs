@@ -5,17 +5,20 @@
 //! subject, and signs. The bytes are described in `docs/formats.md`.
 
 pub mod chain;
+pub mod cosignature;
 pub mod entry;
 pub mod mirror;
 pub mod note;
 pub mod patrol;
 pub mod proof;
 pub mod receipt;
+pub mod remote;
 mod sequencer;
 mod stored;
 pub mod tile;
 pub mod tree;
 pub mod verify;
+pub mod witness;
 
 use crate::{crypto::sha256, store::StoreError};
 

@@ -97,6 +97,21 @@ impl Stored {
             .transpose()
     }
 
+    /// The newest checkpoint that a witness cosigned.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn cosigned(&self) -> Result<Option<String>, LogError> {
+        Ok(self.store.read().await?.cosigned().await?)
+    }
+
+    /// Keeps a cosigned checkpoint of this size, made from `plain`.
+    pub(super) async fn keep_cosigned(&self, size: u64, plain: &str, cosigned: &str) -> Result<(), LogError> {
+        let mut tx = self.store.begin().await?;
+        tx.keep_cosigned(number(size), plain, cosigned).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// The log's name; `None` before it was begun.
     ///
     /// # Errors
