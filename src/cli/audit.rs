@@ -1,5 +1,7 @@
 //! `guest-vault audit`: verify the provable log, keep a copy of it, tell its key.
 
+mod offline;
+
 use std::{
     io::{self, IsTerminal as _, Write},
     path::PathBuf,
@@ -32,6 +34,8 @@ pub enum Command {
         /// The folder.
         dir: PathBuf,
     },
+    /// Checks a receipt or the JSON of an access report offline, with nothing but the log's key.
+    Check(Check),
     /// Tells the key that verifies the log's checkpoints.
     Vkey,
 }
@@ -71,6 +75,19 @@ pub struct Verify {
     pub json: bool,
 }
 
+/// `audit check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// A `.tlog-proof` file, or an access report as JSON
+    pub file: PathBuf,
+    /// The log's key (see `audit vkey`)
+    #[arg(long, value_name = "KEY")]
+    pub vkey: String,
+    /// The entry that the receipt is of, byte for byte; not for a report, which has its entries with it
+    #[arg(long, value_name = "FILE")]
+    pub entry: Option<PathBuf>,
+}
+
 /// Why the command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditCommandError {
@@ -89,6 +106,14 @@ pub enum AuditCommandError {
     /// The older checkpoint is none of this log.
     #[error("--since {path}: {cause}")]
     Since {
+        /// Which file.
+        path: String,
+        /// Why.
+        cause: String,
+    },
+    /// A file cannot be read, or is none of those that can be checked.
+    #[error("{path}: {cause}")]
+    File {
         /// Which file.
         path: String,
         /// Why.
@@ -146,6 +171,7 @@ pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Res
             writeln!(out, "{} entries", size?)?;
             Ok(())
         }
+        Command::Check(arguments) => offline::run(arguments, out),
         Command::Vkey => {
             let app = App::open(config, Clock::system()).await?;
             let vkey = app.sequencer.signer().verifier().vkey();

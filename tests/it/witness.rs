@@ -96,12 +96,12 @@ impl State {
         };
         format!("— {} {}\n", self.name, BASE64.encode(&bytes))
     }
+}
 
-    fn told(&self, size: u64) -> HttpResponse {
-        HttpResponse::Conflict()
-            .insert_header((header::CONTENT_TYPE, "text/x.tlog.size"))
-            .body(format!("{size}\n"))
-    }
+fn conflict(size: u64) -> HttpResponse {
+    HttpResponse::Conflict()
+        .insert_header((header::CONTENT_TYPE, "text/x.tlog.size"))
+        .body(format!("{size}\n"))
 }
 
 /// `add-checkpoint`, in the order of the specification.
@@ -137,7 +137,7 @@ async fn add_checkpoint(state: Data<Arc<State>>, body: String) -> HttpResponse {
     }
     let mut seen = state.seen.lock().unwrap();
     if old != seen.size || (old == new.size && new.root != seen.root) {
-        return state.told(seen.size);
+        return conflict(seen.size);
     }
     let grown = old == 0 && proof.is_empty()
         || old == new.size
@@ -154,7 +154,7 @@ async fn add_checkpoint(state: Data<Arc<State>>, body: String) -> HttpResponse {
     }
     *seen = new;
     drop(seen);
-    let text = &checkpoint[..checkpoint.rfind("\n\n").unwrap() + 1];
+    let text = &checkpoint[..=checkpoint.rfind("\n\n").unwrap()];
     // Lines of others come along.
     let stranger = "— witness.example/stranger AAAAAAAAAAAA\n".to_owned();
     HttpResponse::Ok().body(stranger + state.line(text).as_str())
