@@ -32,3 +32,4 @@ mod tools;
 mod vectors;
 mod verify;
 mod walk;
+mod witness;
