@@ -15,6 +15,7 @@ pub mod consent;
 pub mod crypto;
 pub mod guest;
 pub mod keys;
+pub mod matching;
 pub mod policy;
 pub mod routes;
 pub mod store;
