@@ -1,4 +1,4 @@
-//! Events as they are told: CloudEvents 1.0 in JSON, alike in the feed and in a webhook.
+//! Events as they are told: `CloudEvents` 1.0 in JSON, alike in the feed and in a webhook.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Details, Kind};
 use crate::base::{GuestId, PropertyCode};
 
-/// The version of CloudEvents.
+/// The version of `CloudEvents`.
 const SPEC: &str = "1.0";
 /// The media type of one event in a body of its own.
 pub const MEDIA_TYPE: &str = "application/cloudevents+json";

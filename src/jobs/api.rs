@@ -82,7 +82,7 @@ pub(crate) struct EventsOptions {
     limit: Option<u16>,
 }
 
-/// What happened after a place, oldest first, as CloudEvents 1.0. No event holds personal data: ids, names of fields,
+/// What happened after a place, oldest first, as `CloudEvents` 1.0. No event holds personal data: ids, names of fields,
 /// words of the configuration. Events of properties outside the caller's scope are left out.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", params(EventsOptions),

@@ -11,7 +11,7 @@ use crate::{
     events::{Kind, Numbered, UnknownKind, cloud::MEDIA_TYPE},
 };
 
-use super::outgoing::{Forbidden, Reach};
+use super::outgoing::{Forbidden, Reach, is_forbidden};
 
 /// A receiver, ready to be called.
 pub struct Receiver {
@@ -151,8 +151,7 @@ impl Receiver {
 
 /// What failed, in a word: the client's own words repeat the address.
 fn word(error: &reqwest::Error) -> &'static str {
-    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
-    if causes.any(|e| e.is::<Forbidden>()) {
+    if is_forbidden(error) {
         "address_refused"
     } else if error.is_timeout() {
         "timeout"
