@@ -24,6 +24,9 @@ use crate::support::{
     guests,
 };
 
+/// Headers, names in lower case, and body.
+type Call = (Vec<(String, String)>, Vec<u8>);
+
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 async fn feed(app: &TestApp, errand: &Errand, after: u64) -> Answer {
@@ -211,7 +214,7 @@ both!(a_budget_that_is_used_up_is_told_once, async |database| {
 /// Takes calls on the loopback interface and answers as told; each call is handed on whole.
 struct Listener {
     url: String,
-    calls: mpsc::Receiver<(Vec<(String, String)>, Vec<u8>)>,
+    calls: mpsc::Receiver<Call>,
     answers: Arc<Mutex<VecDeque<u16>>>,
 }
 
@@ -244,12 +247,12 @@ impl Listener {
         self.answers.lock().unwrap().extend(statuses);
     }
 
-    fn taken(&self) -> Vec<(Vec<(String, String)>, Vec<u8>)> {
+    fn taken(&self) -> Vec<Call> {
         self.calls.try_iter().collect()
     }
 }
 
-fn read_call(stream: &mut std::net::TcpStream) -> Option<(Vec<(String, String)>, Vec<u8>)> {
+fn read_call(stream: &mut std::net::TcpStream) -> Option<Call> {
     let mut bytes = Vec::new();
     let mut part = [0; 4096];
     loop {
@@ -310,7 +313,7 @@ fn courier(app: &TestApp, webhooks: &[WebhookConfig]) -> Courier {
     .unwrap()
 }
 
-fn header<'c>(call: &'c (Vec<(String, String)>, Vec<u8>), name: &str) -> &'c str {
+fn header<'c>(call: &'c Call, name: &str) -> &'c str {
     &call.0.iter().find(|(n, _)| n == name).unwrap().1
 }
 
