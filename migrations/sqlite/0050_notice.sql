@@ -1,0 +1,19 @@
+-- Notices shown to guests: versions, never changed once published. `terms` grows when purpose, recipients, categories,
+-- retention, methods or controller change, and stays when only the wording does.
+CREATE TABLE notice (
+    notice_id BLOB NOT NULL,
+    purpose TEXT NOT NULL,
+    language TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    terms INTEGER NOT NULL,
+    terms_hash BLOB NOT NULL,
+    text BLOB NOT NULL,
+    sha256 BLOB NOT NULL,
+    details TEXT NOT NULL,
+    valid_from INTEGER NOT NULL,
+    valid_until INTEGER NULL,
+    created_at INTEGER NOT NULL,
+    created_by BLOB NOT NULL,
+    PRIMARY KEY (notice_id),
+    UNIQUE (purpose, version)
+) STRICT, WITHOUT ROWID;
