@@ -1,8 +1,10 @@
--- Notices shown to guests: versions, never changed once published. `terms` grows when purpose, recipients, categories,
--- retention, methods or controller change, and stays when only the wording does.
+-- Notices shown to guests, never changed once published: `sequence` counts those of a purpose, `version` those of a
+-- purpose and language. `terms` grows when purpose, recipients, categories, retention, methods or controller
+-- change, and stays when only the wording does.
 CREATE TABLE notice (
     notice_id BLOB NOT NULL,
     purpose TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
     language TEXT NOT NULL,
     version INTEGER NOT NULL,
     terms INTEGER NOT NULL,
@@ -15,5 +17,5 @@ CREATE TABLE notice (
     created_at INTEGER NOT NULL,
     created_by BLOB NOT NULL,
     PRIMARY KEY (notice_id),
-    UNIQUE (purpose, version)
+    UNIQUE (purpose, sequence)
 ) STRICT, WITHOUT ROWID;
