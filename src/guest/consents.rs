@@ -13,6 +13,7 @@ use crate::{
     base::{Category, ConsentId, Errand, GuestId, NoticeId, PropertyCode, Purpose, RecordId, micros},
     consent::{Guardian, Line, Question, Refusal, Speaker, Standing, State, Statement, check, decide},
     crypto::Aad,
+    events::Announcement,
     keys::GuestKeys,
     policy::{Right, Separate, Snapshot},
 };
@@ -214,6 +215,8 @@ impl Vault {
             .tx
             .append_consent(guest, record, &line, (evidence.as_deref(), details.as_deref()))
             .await?;
+        let told = Announcement::consent_changed(self.clock.now(), guest, &line.purpose, line.id);
+        change.tx.announce(&told.at_property(&errand.property)).await?;
         Ok(line)
     }
 
