@@ -22,7 +22,7 @@ impl Dice {
     }
 
     fn of<T: Copy>(&mut self, list: &[T]) -> T {
-        list[usize::try_from(self.below(list.len() as u64)).unwrap()]
+        list[usize::try_from(self.below(u64::try_from(list.len()).unwrap())).unwrap()]
     }
 }
 
