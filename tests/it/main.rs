@@ -24,6 +24,7 @@ mod migrations;
 mod mirror;
 mod order;
 mod pooler;
+mod reports;
 mod serve;
 mod statements;
 mod tamper;
