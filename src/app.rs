@@ -252,6 +252,17 @@ impl App {
         self.report(Act::WitnessRefused, why).await
     }
 
+    /// Puts on record that the operator takes entries out of the log.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; then nothing may be shown.
+    pub async fn report_export(&self) -> Result<(), AuditError> {
+        let by = operator().map_err(|_| AuditError)?;
+        let now = self.vault.clock.now();
+        let event = Event::by(&by, Act::ExportAudit, RequestId::random(), now);
+        self.vault.log.record(event, ()).await.map(drop)
+    }
+
     async fn report(&self, act: Act, outcome: &'static str) -> Result<(), AuditError> {
         let by = operator().map_err(|_| AuditError)?;
         let now = self.vault.clock.now();

@@ -25,6 +25,7 @@ mod order;
 mod pooler;
 mod reports;
 mod serve;
+mod siem;
 mod statements;
 mod tamper;
 mod tlog;
