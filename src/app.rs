@@ -232,6 +232,7 @@ impl App {
         Desk {
             policies: Arc::clone(&self.vault.policies),
             log: self.vault.log.clone(),
+            store: self.vault.store.clone(),
             clock: self.vault.clock.clone(),
         }
     }

@@ -60,7 +60,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))
             .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
             .service(at("/policy").route(get().to(policy::get_policy)))
-            .service(at("/policy/explain").route(post().to(policy::explain)));
+            .service(at("/policy/explain").route(post().to(policy::explain)))
+            .service(at("/policy/replay").route(post().to(policy::replay)));
         config
             .app_data(vault.clone())
             .app_data(access.clone())

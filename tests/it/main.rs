@@ -23,6 +23,7 @@ mod migrations;
 mod mirror;
 mod order;
 mod pooler;
+mod replay;
 mod reports;
 mod serve;
 mod siem;

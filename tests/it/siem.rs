@@ -7,7 +7,7 @@ use std::{
     path::Path,
     sync::{Arc, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -126,6 +126,11 @@ fn a_receiver_gets_every_entry_over_tls() {
             "{line}"
         );
         seen.push(index(&line));
+    }
+    let begun = Instant::now();
+    while !dir.join("next").exists() {
+        assert!(begun.elapsed() < patience, "what was delivered is remembered");
+        thread::sleep(Duration::from_millis(10));
     }
     following.kill_nine();
     let next: u64 = fs::read_to_string(dir.join("next"))
