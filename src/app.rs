@@ -246,6 +246,7 @@ impl App {
         Desk {
             policies: Arc::clone(&self.vault.policies),
             log: self.vault.log.clone(),
+            store: self.vault.store.clone(),
             clock: self.vault.clock.clone(),
         }
     }
@@ -277,6 +278,17 @@ impl App {
     /// When it cannot be recorded.
     pub async fn report_refusal(&self, why: &'static str) -> Result<(), AuditError> {
         self.report(Act::WitnessRefused, why).await
+    }
+
+    /// Puts on record that the operator takes entries out of the log.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; then nothing may be shown.
+    pub async fn report_export(&self) -> Result<(), AuditError> {
+        let by = operator().map_err(|_| AuditError)?;
+        let now = self.vault.clock.now();
+        let event = Event::by(&by, Act::ExportAudit, RequestId::random(), now);
+        self.vault.log.record(event, ()).await.map(drop)
     }
 
     async fn report(&self, act: Act, outcome: &'static str) -> Result<(), AuditError> {

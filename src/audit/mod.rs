@@ -12,6 +12,7 @@ mod change;
 mod event;
 pub mod leaf;
 pub mod search;
+pub mod siem;
 pub mod sql;
 pub mod tlog;
 mod writer;

@@ -92,6 +92,25 @@ pub async fn entries_since(
         .await
 }
 
+/// Entries that match with an index from the first to before the second, in the order of the log.
+///
+/// # Errors
+/// What the database says.
+pub async fn indexed(
+    store: &Store,
+    filter: &Filter,
+    (first, end): (u64, u64),
+) -> Result<Vec<(u64, Row)>, StoreError> {
+    let number = |index: u64| i64::try_from(index).unwrap_or(i64::MAX);
+    let rows = store
+        .read()
+        .await?
+        .audit_indexed(filter, (number(first), number(end)))
+        .await?;
+    let with_index = |row: Row| Some((u64::try_from(row.log_index?).ok()?, row));
+    Ok(rows.into_iter().filter_map(with_index).collect())
+}
+
 /// Where in the log the entries that match lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {

@@ -1,5 +1,6 @@
 //! `guest-vault audit`: verify the provable log, keep a copy of it, tell its key.
 
+mod export;
 mod offline;
 
 use std::{
@@ -12,6 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     app::{App, AppError},
+    audit::AuditError,
     audit::tlog::{
         LogError, Stored,
         cosignature::Cosigner,
@@ -22,6 +24,8 @@ use crate::{
     },
     base::{Clock, from_micros},
     config::Config,
+    guest::GuestError,
+    store::StoreError,
 };
 
 /// What to do with the log.
@@ -36,6 +40,8 @@ pub enum Command {
     },
     /// Checks a receipt or the JSON of an access report offline, with nothing but the log's key.
     Check(Check),
+    /// Hands entries to a system that watches many logs: on standard output, or as syslog over TLS.
+    Export(export::Export),
     /// Tells the key that verifies the log's checkpoints.
     Vkey,
 }
@@ -111,6 +117,23 @@ pub enum AuditCommandError {
         /// Why.
         cause: String,
     },
+    /// The entries cannot be had.
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+    /// They cannot be read further.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The record of the export cannot be made durable.
+    #[error(transparent)]
+    Record(#[from] AuditError),
+    /// The receiver does not take them.
+    #[error("{receiver}: {cause}")]
+    Receiver {
+        /// Which.
+        receiver: String,
+        /// Why.
+        cause: String,
+    },
     /// A file cannot be read, or is none of those that can be checked.
     #[error("{path}: {cause}")]
     File {
@@ -170,6 +193,12 @@ pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Res
             app.close().await;
             writeln!(out, "{} entries", size?)?;
             Ok(())
+        }
+        Command::Export(arguments) => {
+            let app = App::open(config, Clock::system()).await?;
+            let ended = export::run(arguments, &app, out).await;
+            app.close().await;
+            ended
         }
         Command::Check(arguments) => offline::run(arguments, out),
         Command::Vkey => {

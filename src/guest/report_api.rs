@@ -5,10 +5,13 @@ use actix_web::{
     http::header,
     web::{self, Data},
 };
+use chrono::{DateTime, Utc};
+use futures_util::stream;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    audit::{search::Filter, siem::Format},
     base::{Caller, Errand, GuestId},
     web::{PathId, Problem, StrictJson, StrictQuery, request_id},
 };
@@ -23,7 +26,7 @@ use super::{
 
 /// The calls of this file; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(get_access_report, post_exposure))]
+#[openapi(paths(get_access_report, post_exposure, get_export))]
 pub struct ReportCalls;
 
 /// What a report looks like.
@@ -87,4 +90,54 @@ pub(crate) async fn post_exposure(
 ) -> Result<impl Responder, Problem> {
     let exposure = vault.exposure(&caller, request_id(&request), asked.0).await?;
     Ok(web::Json(exposure))
+}
+
+/// What to export.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExportOptions {
+    /// The form of a line: `ocsf` (1.3.0), `syslog` (RFC 5424) or `cef`.
+    #[param(inline)]
+    format: Format,
+    /// At or after.
+    from: Option<DateTime<Utc>>,
+    /// Before.
+    to: Option<DateTime<Utc>>,
+}
+
+/// The entries of a time, a line each, in the order of the log; each with the log's name and its index. Entries of the
+/// last second, which have no index yet, are left for the next time. A body that ends early was cut short.
+#[utoipa::path(
+    get, path = "/v1/audit/export", tag = "audit", params(ExportOptions),
+    responses((status = 200, content(
+        (String = "application/x-ndjson"),
+        (String = "text/plain"),
+    )), Refusals)
+)]
+pub(crate) async fn get_export(
+    vault: Data<Vault>,
+    caller: Caller,
+    options: StrictQuery<ExportOptions>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let ExportOptions { format, from, to } = options.0;
+    let window = Filter {
+        from,
+        to,
+        ..Filter::default()
+    };
+    let export = vault
+        .export_log(&caller, request_id(&request), format, window)
+        .await?;
+    let lines = stream::try_unfold(export, async |mut export| {
+        let Some(lines) = export.page().await? else {
+            return Ok::<_, crate::guest::GuestError>(None);
+        };
+        let text: String = lines.into_iter().map(|line| line + "\n").collect();
+        Ok(Some((web::Bytes::from(text), export)))
+    });
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, format.media_type()))
+        .streaming(Box::pin(lines)))
 }

@@ -6,7 +6,7 @@ use actix_web::{
 };
 
 use super::{
-    ExplainError, ExplainRequest, Explanation,
+    ExplainError, ExplainRequest, Explanation, ReplayAnswer, ReplayRequest,
     inspect::{Desk, DeskError, PolicyAnswer},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 
 /// The calls of this folder; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(get_policy, explain))]
+#[openapi(paths(get_policy, explain, replay))]
 pub struct Calls;
 
 /// The refusals that any of these calls may give.
@@ -50,6 +50,13 @@ impl From<DeskError> for Problem {
     fn from(error: DeskError) -> Self {
         match error {
             DeskError::Forbidden => Self::new(Kind::Forbidden),
+            DeskError::BadCandidate { field, problem } => {
+                Self::new(Kind::InvalidRequest).field(field, problem)
+            }
+            DeskError::Store(error) => {
+                tracing::error!(%error, "the log cannot be replayed");
+                Self::new(Kind::Unavailable).retry_after(1)
+            }
             DeskError::NotRecorded(_) => Self::new(Kind::Unavailable),
             DeskError::Unknown(unknown) => {
                 let field = match unknown {
@@ -88,4 +95,19 @@ pub(crate) async fn explain(
 ) -> Result<impl Responder, Problem> {
     let explained = desk.explain(&caller, request_id(&request), &asked.0).await?;
     Ok(web::Json(explained))
+}
+
+/// What a candidate policy would have decided differently over the last days of the log.
+#[utoipa::path(
+    post, path = "/v1/policy/replay", tag = "policy", request_body = ReplayRequest,
+    responses((status = 200, body = ReplayAnswer), Refusals)
+)]
+pub(crate) async fn replay(
+    desk: Data<Desk>,
+    caller: Caller,
+    asked: StrictJson<ReplayRequest>,
+    request: HttpRequest,
+) -> Result<impl Responder, Problem> {
+    let answer = desk.replay(&caller, request_id(&request), asked.0).await?;
+    Ok(web::Json(answer))
 }

@@ -2,14 +2,26 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use chrono::TimeDelta;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{ExplainError, ExplainRequest, Explanation, LegalBasis, Policies, Right, RuleText, Snapshot};
-use crate::{
-    audit::{Act, AuditError, Event, Log, Receipt},
-    base::{Caller, Category, Clock, Field, Purpose, RequestId, Role},
+use super::{
+    ExplainError, ExplainRequest, Explanation, LegalBasis, Policies, ReplayAnswer, ReplayRequest, Right,
+    RuleText, Snapshot,
+    replay::{MOST, Tally, replay},
 };
+use crate::{
+    audit::{
+        Act, AuditError, Event, Log, Receipt,
+        search::{self, Filter, Place},
+    },
+    base::{Caller, Category, Clock, Field, Purpose, RequestId, Role},
+    store::{Store, StoreError},
+};
+
+/// Entries fetched at once.
+const PAGE: usize = 2000;
 
 /// What reading the policy needs. Cheap to clone.
 #[derive(Clone)]
@@ -18,6 +30,8 @@ pub struct Desk {
     pub policies: Arc<Policies>,
     /// The record of every look.
     pub log: Log,
+    /// Where the log lies, for replaying it.
+    pub store: Store,
     /// When it is.
     pub clock: Clock,
 }
@@ -31,6 +45,17 @@ pub enum DeskError {
     /// The question uses a word that is not of this policy.
     #[error(transparent)]
     Unknown(#[from] ExplainError),
+    /// The candidate is no policy, or the number of days is none.
+    #[error("{problem}")]
+    BadCandidate {
+        /// Where in the question.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The log cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The look could not be recorded, so there is nothing to show.
     #[error(transparent)]
     NotRecorded(#[from] AuditError),
@@ -156,9 +181,70 @@ impl Desk {
         Ok(policy.explain(asked)?)
     }
 
+    /// What a candidate would have decided differently over the last days of the log.
+    ///
+    /// # Errors
+    /// As [`Desk::show`]; [`DeskError::BadCandidate`].
+    pub async fn replay(
+        &self,
+        caller: &Caller,
+        request: RequestId,
+        asked: ReplayRequest,
+    ) -> Result<ReplayAnswer, DeskError> {
+        let policy = self.enter_for(caller, request, Act::ReplayPolicy).await?;
+        if !(1..=366).contains(&asked.days) {
+            return Err(DeskError::BadCandidate {
+                field: "days",
+                problem: "must be 1 to 366".to_owned(),
+            });
+        }
+        let policies = Arc::clone(&self.policies);
+        // casbin decides every combination: too long for a thread that serves.
+        let tried = tokio::task::spawn_blocking(move || policies.tried(&asked.files)).await;
+        let wrong = |problem: String| DeskError::BadCandidate {
+            field: "files",
+            problem,
+        };
+        let tried = tried.map_err(|_| wrong("the candidate cannot be loaded".to_owned()))?;
+        let (candidate, failing_case) = tried.map_err(|error| wrong(error.to_string()))?;
+        let tally = self.tally(asked.days).await?;
+        let replayed = tokio::task::spawn_blocking(move || replay(&policy, &candidate, tally)).await;
+        let mut answer = replayed.map_err(|_| wrong("the candidate cannot be replayed".to_owned()))?;
+        answer.failing_case = failing_case;
+        Ok(answer)
+    }
+
+    async fn tally(&self, days: u16) -> Result<Tally, StoreError> {
+        let filter = Filter {
+            from: Some(self.clock.now() - TimeDelta::days(days.into())),
+            ..Filter::default()
+        };
+        let (mut tally, mut before) = (Tally::default(), None);
+        while tally.entries < MOST {
+            let rows = search::entries(&self.store, &filter, before, PAGE).await?;
+            for row in &rows {
+                tally.take(row);
+            }
+            if rows.len() < PAGE {
+                break;
+            }
+            before = rows.last().map(Place::of);
+        }
+        Ok(tally)
+    }
+
     async fn enter(&self, caller: &Caller, request: RequestId) -> Result<Arc<Snapshot>, DeskError> {
+        self.enter_for(caller, request, Act::ReadPolicy).await
+    }
+
+    async fn enter_for(
+        &self,
+        caller: &Caller,
+        request: RequestId,
+        act: Act,
+    ) -> Result<Arc<Snapshot>, DeskError> {
         let policy = self.policies.current();
-        let mut event = Event::by(caller, Act::ReadPolicy, request, self.clock.now());
+        let mut event = Event::by(caller, act, request, self.clock.now());
         event.policy_version = Some(policy.version().to_owned());
         if !policy.allows(&caller.role, Right::ReadPolicy) {
             let _: Receipt<()> = self.log.record(event.denied("policy"), ()).await?;

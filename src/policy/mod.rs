@@ -32,6 +32,7 @@ pub mod mask;
 mod noting;
 mod purposes;
 mod reload;
+mod replay;
 mod roles;
 mod rules;
 mod snapshot;
@@ -47,6 +48,7 @@ pub use grant::Grant;
 pub use inspect::{Desk, DeskError, PolicyAnswer, PurposeAnswer, RoleAnswer};
 pub use load::PolicySource;
 pub use reload::Policies;
+pub use replay::{ReplayAnswer, ReplayChange, ReplayRequest, ReplayTurn};
 pub use roles::RoleEntry;
 pub use snapshot::Snapshot;
 

@@ -1,6 +1,7 @@
 //! The policy in force, and how another takes its place while the program runs.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -65,6 +66,21 @@ impl Policies {
         let loaded = Snapshot::compile(files, &self.tree).and_then(|new| cases::run(&new).map(|()| new));
         *refused = loaded.is_err().then_some(version);
         loaded.map(Some)
+    }
+
+    /// A policy made of the one in force and some other files, and the first of its cases that fails. Blocks for the
+    /// time a load takes.
+    ///
+    /// # Errors
+    /// When it cannot be used at all.
+    pub(super) fn tried(
+        &self,
+        others: &BTreeMap<String, String>,
+    ) -> Result<(Snapshot, Option<String>), PolicyError> {
+        let files = self.current().files.with(others)?;
+        let snapshot = Snapshot::compile(files, &self.tree)?;
+        let failing = cases::run(&snapshot).err().map(|error| error.to_string());
+        Ok((snapshot, failing))
     }
 
     /// Puts a policy in force.

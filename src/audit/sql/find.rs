@@ -19,6 +19,10 @@ const SELECT: &str = "SELECT e.entry_id, e.writer, e.writer_seq, e.guest_id, e.a
                              e.purpose, e.action, e.decision, (e.detail IS NOT NULL) AS has_detail, e.leaf, e.detail,
                              l.log_index
                       FROM audit_event e LEFT JOIN log_entry l ON l.entry_id = e.entry_id WHERE 1 = 1";
+const INDEXED: &str = "SELECT e.entry_id, e.writer, e.writer_seq, e.guest_id, e.at, e.principal, e.actor, e.property,
+                              e.purpose, e.action, e.decision, (e.detail IS NOT NULL) AS has_detail, e.leaf, e.detail,
+                              l.log_index
+                       FROM log_entry l CROSS JOIN audit_event e WHERE e.entry_id = l.entry_id AND l.log_index >= ";
 const RANGE: &str = "SELECT min(l.log_index), max(l.log_index), count(*) - count(l.log_index)
                      FROM audit_event e LEFT JOIN log_entry l ON l.entry_id = e.entry_id WHERE 1 = 1";
 
@@ -118,6 +122,21 @@ impl Conn {
             let mut q = QueryBuilder::new(SELECT);
             narrow(&mut q, filter);
             page(&mut q, part);
+            q.build_query_as().fetch_all(c).await?
+        }))
+    }
+
+    /// Entries that match with an index from the first to before the second, in the order of the log.
+    pub(in crate::audit) async fn audit_indexed(
+        &mut self,
+        filter: &Filter,
+        (first, end): (i64, i64),
+    ) -> Result<Vec<Row>, StoreError> {
+        Ok(on!(self, c => {
+            let mut q = QueryBuilder::new(INDEXED);
+            q.push_bind(first).push(" AND l.log_index < ").push_bind(end);
+            narrow(&mut q, filter);
+            q.push(" ORDER BY l.log_index");
             q.build_query_as().fetch_all(c).await?
         }))
     }

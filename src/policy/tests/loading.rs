@@ -412,6 +412,7 @@ async fn a_change_is_recorded_and_then_in_force() {
     let desk = Desk {
         policies: Arc::clone(&policies),
         log,
+        store: store.clone(),
         clock,
     };
     let operator = caller("admin");

@@ -1,0 +1,183 @@
+//! Entries as another system receives them: over TLS, framed, each once, also after a break.
+
+use std::{
+    fs,
+    io::Read,
+    net::{TcpListener, TcpStream},
+    path::Path,
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::support::process::Process;
+
+/// The frames of RFC 5425 that come in over one connection, until it ends.
+fn frames(mut stream: impl Read, told: &mpsc::Sender<String>) {
+    loop {
+        let (mut length, mut byte) = (String::new(), [0]);
+        loop {
+            if stream.read_exact(&mut byte).is_err() {
+                return;
+            }
+            match byte[0] {
+                b' ' => break,
+                digit => length.push(char::from(digit)),
+            }
+        }
+        let mut message = vec![0; length.parse().expect("a length before each message")];
+        if stream.read_exact(&mut message).is_err() {
+            return;
+        }
+        let _ = told.send(String::from_utf8(message).unwrap());
+    }
+}
+
+/// A syslog receiver with a certificate of its own; what it takes comes out of the channel.
+fn receiver(dir: &Path) -> (u16, mpsc::Receiver<String>) {
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(dir.join("ca.pem"), own.cert.pem()).unwrap();
+    let key = rustls_pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (told, messages) = mpsc::channel();
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().map_while(Result::ok).enumerate() {
+            if number == 0 {
+                // The first caller finds the line dead.
+                drop::<TcpStream>(stream);
+                continue;
+            }
+            let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+            frames(StreamOwned::new(session, stream), &told);
+        }
+    });
+    (port, messages)
+}
+
+fn index(line: &str) -> u64 {
+    let (_, rest) = line.split_once(" index=\"").expect("an index");
+    rest.split('"').next().unwrap().parse().unwrap()
+}
+
+/// Makes principals; each is an entry.
+fn principals(dir: &Path, count: usize) {
+    for _ in 0..count {
+        let create = [
+            "principal",
+            "create",
+            "--name",
+            "a",
+            "--role",
+            "auditor",
+            "--property",
+            "GROUP",
+        ];
+        let made = Process::run(dir, &create, &[]);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+}
+
+#[test]
+fn a_receiver_gets_every_entry_over_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let (port, messages) = receiver(dir);
+    principals(dir, 3);
+    let mut serving = Process::start(
+        dir,
+        &["serve", "--json", "--port", "0", "--log-mirror", "mirror"],
+        &[],
+    );
+    serving.line(|line| line.starts_with('{'));
+    let address = format!("localhost:{port}");
+    let follow = [
+        "audit",
+        "export",
+        "--format",
+        "syslog",
+        "--follow",
+        "--state",
+        "next",
+        "--syslog-tls",
+        &address,
+        "--syslog-ca",
+        "ca.pem",
+    ];
+    let following = Process::start(dir, &follow, &[]);
+    let mut seen = Vec::new();
+    let patience = Duration::from_secs(30);
+    while seen.len() < 3 {
+        let line = messages
+            .recv_timeout(patience)
+            .unwrap_or_else(|_| panic!("{}", following.stderr()));
+        assert!(
+            line.starts_with('<') && line.ends_with(']') && line.contains("[vault@32473 origin="),
+            "{line}"
+        );
+        seen.push(index(&line));
+    }
+    let begun = Instant::now();
+    while !dir.join("next").exists() {
+        assert!(begun.elapsed() < patience, "what was delivered is remembered");
+        thread::sleep(Duration::from_millis(10));
+    }
+    following.kill_nine();
+    let next: u64 = fs::read_to_string(dir.join("next"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert!(next >= 1, "what was delivered is remembered");
+
+    // Another run goes on; nothing is missing.
+    principals(dir, 3);
+    let following = Process::start(dir, &follow, &[]);
+    while seen.last() != Some(&(next + 1)) {
+        let line = messages
+            .recv_timeout(patience)
+            .unwrap_or_else(|_| panic!("{seen:?} {}", following.stderr()));
+        seen.push(index(&line));
+        assert!(seen.len() < 200, "{seen:?}");
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, (0..=next + 1).collect::<Vec<u64>>());
+    following.kill_nine();
+    let strange = Process::run(
+        dir,
+        &[
+            "audit",
+            "export",
+            "--format",
+            "cef",
+            "--syslog-tls",
+            &address,
+            "--syslog-ca",
+            "ca.pem",
+        ],
+        &[],
+    );
+    assert_eq!(strange.status.code(), Some(1));
+    let once = Process::run(dir, &["audit", "export", "--format", "ocsf"], &[]);
+    let printed = String::from_utf8(once.stdout).unwrap();
+    let lines: Vec<serde_json::Value> = printed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(
+        lines.len() > seen.len() && lines[1]["metadata"]["sequence"] == 1,
+        "{printed}"
+    );
+    assert!(serving.terminate().success());
+}
