@@ -17,6 +17,8 @@ pub mod events;
 pub mod guest;
 pub mod keys;
 pub mod policy;
+pub mod requests;
+pub mod retention;
 pub mod routes;
 pub mod store;
 pub mod web;

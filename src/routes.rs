@@ -2,7 +2,7 @@
 
 use actix_web::{
     middleware::from_fn,
-    web::{self, Data, ServiceConfig, get, patch, post, put},
+    web::{self, Data, ServiceConfig, delete, get, patch, post, put},
 };
 
 use utoipa::{
@@ -18,6 +18,7 @@ use crate::{
     app::App,
     guest::{api as guest, log_api},
     policy::api as policy,
+    retention::api as retention,
     web::Calls as operation,
 };
 
@@ -55,6 +56,14 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
             .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))
             .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
+            .service(
+                at("/guests/{id}/holds")
+                    .route(get().to(retention::get_holds))
+                    .route(post().to(retention::post_hold)),
+            )
+            .service(at("/guests/{id}/holds/{hold_id}").route(delete().to(retention::delete_hold)))
+            .service(at("/guests/{id}/holds/{hold_id}/approval").route(post().to(retention::approve_hold)))
+            .service(at("/retention/plan").route(get().to(retention::get_plan)))
             .service(at("/policy").route(get().to(policy::get_policy)))
             .service(at("/policy/explain").route(post().to(policy::explain)));
         config
@@ -102,6 +111,7 @@ pub fn contract() -> OpenApi {
         guest::Calls::openapi(),
         log_api::LogCalls::openapi(),
         policy::Calls::openapi(),
+        retention::Calls::openapi(),
         operation::openapi(),
     ] {
         api.merge(calls);

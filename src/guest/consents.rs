@@ -250,7 +250,7 @@ impl Vault {
 }
 
 /// Where the evidence of a consent is sealed to.
-pub(super) fn evidence_place(guest: GuestId, consent: Uuid) -> Aad<'static> {
+pub(crate) fn evidence_place(guest: GuestId, consent: Uuid) -> Aad<'static> {
     Aad {
         guest,
         record: consent,

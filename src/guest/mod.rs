@@ -34,6 +34,8 @@ mod vault;
 mod window;
 pub(crate) mod words;
 
+pub(crate) use self::{prepare::seal_version, stay::path as stay_path};
+
 pub use consents::{ConsentAnswer, ConsentLine, ConsentsAnswer, StandingAnswer};
 pub use error::GuestError;
 pub use import::{Incoming, Preview};

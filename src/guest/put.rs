@@ -369,7 +369,7 @@ impl Vault {
 }
 
 /// Where a source's own id is sealed to.
-pub(super) fn source_id_place(guest: GuestId, record: Uuid) -> Aad<'static> {
+pub(crate) fn source_id_place(guest: GuestId, record: Uuid) -> Aad<'static> {
     Aad {
         guest,
         record,

@@ -183,7 +183,7 @@ impl Vault {
 
     /// Whether this caller may know of the guest at all: asked before anything else is said or changed about it, so that
     /// hidden and missing stay alike. Who reads the whole log knows of every guest anyway.
-    pub(super) async fn must_know(
+    pub(crate) async fn must_know(
         &self,
         errand: &Errand,
         guest: GuestId,

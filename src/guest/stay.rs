@@ -213,7 +213,7 @@ fn place(guest: GuestId, token: Uuid, path: &str, version: i64) -> Aad<'_> {
 }
 
 /// The path that stands for a property in the seal of a stay.
-pub(super) fn path(property: &str) -> String {
+pub(crate) fn path(property: &str) -> String {
     format!("stay.{property}")
 }
 

@@ -192,11 +192,23 @@ pub enum Right {
     WriteObservation,
     /// Import many records at once.
     Import,
+    /// Take in a request of a guest.
+    OpenRequest,
+    /// Verify requests of guests, look into them and hand over what they ask for.
+    ManageRequests,
+    /// Decide requests that another person took in, and sweeps that another person asked for.
+    ApproveRequests,
+    /// Put and lift legal holds.
+    ManageHolds,
+    /// See how long guests are kept, and run sweeps.
+    ManageRetention,
+    /// Read the register's own copy of a guest.
+    ReadRegister,
 }
 
 impl Right {
     /// All rights, in the order of [`Right::index`].
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 23] = [
         Self::ReadAudit,
         Self::ReadOwnActions,
         Self::ReadAccessReport,
@@ -214,6 +226,12 @@ impl Right {
         Self::ListStays,
         Self::WriteObservation,
         Self::Import,
+        Self::OpenRequest,
+        Self::ManageRequests,
+        Self::ApproveRequests,
+        Self::ManageHolds,
+        Self::ManageRetention,
+        Self::ReadRegister,
     ];
 
     /// Position in [`Right::ALL`].
@@ -246,6 +264,12 @@ impl Right {
             Self::ListStays => "list_stays",
             Self::WriteObservation => "write_observation",
             Self::Import => "import",
+            Self::OpenRequest => "open_request",
+            Self::ManageRequests => "manage_requests",
+            Self::ApproveRequests => "approve_requests",
+            Self::ManageHolds => "manage_holds",
+            Self::ManageRetention => "manage_retention",
+            Self::ReadRegister => "read_register",
         }
     }
 }

@@ -23,6 +23,7 @@ mod migrations;
 mod mirror;
 mod order;
 mod pooler;
+mod rights;
 mod serve;
 mod statements;
 mod tamper;

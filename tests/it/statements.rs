@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use guest_vault::{access, audit, consent, events, guest, keys, on, store::Which};
+use guest_vault::{access, audit, consent, events, guest, keys, on, retention, store::Which};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use crate::support::database::both;
@@ -18,6 +18,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
+    ("retention", Which::Data, retention::sql::STATEMENTS),
 ];
 
 both!(every_statement_is_prepared, async |database| {
