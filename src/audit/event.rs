@@ -7,8 +7,8 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{
-    Caller, Category, Credential, Errand, FieldPath, GuestId, PrincipalId, PropertyCode, Purpose, RequestId, Role,
-    View, WriterId, micros,
+    Caller, Category, Credential, Errand, FieldPath, GuestId, PrincipalId, PropertyCode, Purpose, RequestId,
+    Role, View, WriterId, micros,
 };
 
 /// The version of the leaf's shape; readers refuse what they do not know.

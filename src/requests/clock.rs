@@ -257,7 +257,11 @@ mod tests {
     #[test]
     fn every_row_names_its_source() {
         for regime in Deadlines::shipped().regimes() {
-            assert!(!regime.source.is_empty() && !regime.name.is_empty(), "{}", regime.id);
+            assert!(
+                !regime.source.is_empty() && !regime.name.is_empty(),
+                "{}",
+                regime.id
+            );
             assert!(["high", "medium", "low"].contains(&regime.confidence.as_str()));
         }
         assert!(Deadlines::shipped().regime("gdpr").is_some());

@@ -31,7 +31,10 @@ pub fn plan(facts: &Facts, rules: &Rules) -> Vec<CategoryPlan> {
         .map(|drawer| {
             let mut dates = Dates::default();
             dates.house = drawer.house.map(house);
-            for rule in rules.iter().filter(|rule| rule.categories.contains(&drawer.category)) {
+            for rule in rules
+                .iter()
+                .filter(|rule| rule.categories.contains(&drawer.category))
+            {
                 dates.rule(rule, facts);
             }
             if FOR_A_STAY.contains(&drawer.category) {
@@ -41,10 +44,16 @@ pub fn plan(facts: &Facts, rules: &Rules) -> Vec<CategoryPlan> {
         })
         .collect();
     let mut register = Dates::default();
-    for rule in rules.iter().filter(|rule| rule.compartment == Compartment::Register) {
+    for rule in rules
+        .iter()
+        .filter(|rule| rule.compartment == Compartment::Register)
+    {
         register.rule(rule, facts);
     }
-    let kept = facts.drawers.iter().find(|drawer| drawer.category == Category::Statutory);
+    let kept = facts
+        .drawers
+        .iter()
+        .find(|drawer| drawer.category == Category::Statutory);
     if register.keep.is_some() || register.gone.is_some() || kept.is_some() {
         plans.push(register.plan(Category::Statutory, kept.map_or(0, |drawer| drawer.values)));
     }
@@ -61,7 +70,12 @@ fn house(date: NaiveDate) -> Limit {
 
 /// Until when an open stay needs what it needs.
 fn open_until(facts: &Facts) -> Option<Limit> {
-    let last = facts.stays.iter().filter(|stay| stay.open).map(|stay| stay.departure).max()?;
+    let last = facts
+        .stays
+        .iter()
+        .filter(|stay| stay.open)
+        .map(|stay| stay.departure)
+        .max()?;
     Some(Limit {
         date: last,
         rule: CONTRACT.to_owned(),
@@ -98,7 +112,10 @@ impl Dates {
     /// A rule over all stays: each one begins it anew, so its own dates are those of the latest.
     fn rule(&mut self, rule: &Rule, facts: &Facts) {
         let nationality = facts.nationality.as_deref();
-        let begins = facts.stays.iter().filter_map(|stay| rule.begins(stay, nationality, facts.born));
+        let begins = facts
+            .stays
+            .iter()
+            .filter_map(|stay| rule.begins(stay, nationality, facts.born));
         let Some(begin) = begins.max() else { return };
         let limit = |date: NaiveDate| Limit {
             date,
@@ -175,7 +192,9 @@ mod tests {
 
     fn register(facts: &Facts) -> Option<(NaiveDate, Option<NaiveDate>)> {
         let all = plan(facts, Rules::shipped());
-        let plan = all.into_iter().find(|plan| plan.category == Category::Statutory)?;
+        let plan = all
+            .into_iter()
+            .find(|plan| plan.category == Category::Statutory)?;
         Some((plan.earliest?.date, plan.latest.map(|limit| limit.date)))
     }
 
@@ -185,12 +204,21 @@ mod tests {
         assert_eq!(here("CN"), Some((day("2027-03-04"), Some(day("2027-06-04")))));
         assert_eq!(here("DE"), None);
         let before = facts("DE", vec![stay("DE", "2024-12-30", "2025-01-02")]);
-        assert_eq!(register(&before), Some((day("2026-01-02"), Some(day("2026-04-02")))));
+        assert_eq!(
+            register(&before),
+            Some((day("2026-01-02"), Some(day("2026-04-02"))))
+        );
     }
 
     #[test]
     fn a_later_stay_begins_anew_and_an_open_one_holds_the_contract() {
-        let mut two = facts("CN", vec![stay("AT", "2024-02-29", "2024-03-02"), stay("AT", "2026-01-05", "2026-01-06")]);
+        let mut two = facts(
+            "CN",
+            vec![
+                stay("AT", "2024-02-29", "2024-03-02"),
+                stay("AT", "2026-01-05", "2026-01-06"),
+            ],
+        );
         assert_eq!(register(&two), Some((day("2033-01-05"), Some(day("2033-01-05")))));
         two.stays[1].open = true;
         let all = plan(&two, Rules::shipped());
@@ -211,6 +239,9 @@ mod tests {
         .unwrap();
         let all = plan(&facts("CN", vec![stay("DE", "2026-02-27", "2026-03-04")]), &rules);
         let conflict = all[0].conflict.as_ref().unwrap();
-        assert_eq!((conflict.keep.rule.as_str(), conflict.drop.rule.as_str()), ("a", "b"));
+        assert_eq!(
+            (conflict.keep.rule.as_str(), conflict.drop.rule.as_str()),
+            ("a", "b")
+        );
     }
 }

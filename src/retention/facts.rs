@@ -58,7 +58,10 @@ pub async fn facts(vault: &Vault, guest: GuestId) -> Result<Option<House>, Guest
     }
     let policy = vault.policies.current();
     let told = |field: &str| told(policy.catalogue(), guest, &keys, &values, field);
-    let last_activity = values.iter().map(|value| from_micros(value.observed_at).date_naive()).max();
+    let last_activity = values
+        .iter()
+        .map(|value| from_micros(value.observed_at).date_naive())
+        .max();
     let mut facts = Facts {
         nationality: told("nationality"),
         born: told("birth_date").and_then(|day| day.parse().ok()),
@@ -154,9 +157,15 @@ fn drawers(
         entry.house = entry.house.max(until);
     };
     for value in values {
-        let Some((_, field)) = catalogue.find(&value.field) else { continue };
+        let Some((_, field)) = catalogue.find(&value.field) else {
+            continue;
+        };
         let observed = from_micros(value.observed_at).date_naive();
-        drawer(field.category, 1, house_term(&field.retention, last_stay, observed));
+        drawer(
+            field.category,
+            1,
+            house_term(&field.retention, last_stay, observed),
+        );
     }
     for (category, count) in counts.iter().filter(|(_, count)| *count > 0) {
         let term = (*category == Category::Stay).then_some("LS+36m");
@@ -197,6 +206,9 @@ mod tests {
         for other in ["life", "consent", "ME+12m", "CL+36m", "LS+", "LS+x", "+1m"] {
             assert_eq!(term(other), None, "{other}");
         }
-        assert_eq!(house_term("LS+1m", None, day("2026-02-10")), Some(day("2026-03-10")));
+        assert_eq!(
+            house_term("LS+1m", None, day("2026-02-10")),
+            Some(day("2026-03-10"))
+        );
     }
 }

@@ -213,7 +213,11 @@ impl Holds<'_> {
         self.other_person(errand, guest, hold).await?;
         let mut change = self.0.log.begin(&self.0.store).await?;
         let now = micros(self.0.clock.now());
-        if !change.tx.lift_hold(guest, hold, now, errand.caller.principal.0).await? {
+        if !change
+            .tx
+            .lift_hold(guest, hold, now, errand.caller.principal.0)
+            .await?
+        {
             return Err(HoldError::Absent);
         }
         change.record(&event).await?;
@@ -222,7 +226,10 @@ impl Holds<'_> {
 
     async fn other_person(&self, errand: &Errand, guest: GuestId, hold: Uuid) -> Result<(), HoldError> {
         let rows = sql::holds(&mut self.0.store.read().await?, guest).await?;
-        let row = rows.iter().find(|row| row.hold_id == hold).ok_or(HoldError::Absent)?;
+        let row = rows
+            .iter()
+            .find(|row| row.hold_id == hold)
+            .ok_or(HoldError::Absent)?;
         let author = (PrincipalId(row.author), row.author_actor.as_deref());
         if same_person(author, person(&errand.caller)) {
             return Err(HoldError::SamePerson);
@@ -231,7 +238,12 @@ impl Holds<'_> {
     }
 
     /// The event of a call that this caller may make about a guest that is there.
-    async fn allowed(&self, errand: &Errand, guest: GuestId, outcome: &'static str) -> Result<Event, HoldError> {
+    async fn allowed(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        outcome: &'static str,
+    ) -> Result<Event, HoldError> {
         let policy = self.0.policies.current();
         let mut event = Event::of(errand, Act::Hold, self.0.clock.now());
         event.policy_version = Some(policy.version().to_owned());
@@ -299,7 +311,11 @@ pub fn spelt(categories: &[Category]) -> String {
 /// The drawers of a stored list; words that are none are left out.
 #[must_use]
 pub fn read(list: &str) -> Vec<Category> {
-    let category = |word: &str| Category::ALL.into_iter().find(|category| category.as_str() == word);
+    let category = |word: &str| {
+        Category::ALL
+            .into_iter()
+            .find(|category| category.as_str() == word)
+    };
     list.split(',').filter_map(category).collect()
 }
 

@@ -119,7 +119,8 @@ impl Rule {
         nationality: Option<&str>,
         born: Option<NaiveDate>,
     ) -> Option<NaiveDate> {
-        let here = self.country == stay.country && (self.province.is_none() || self.province == stay.province);
+        let here =
+            self.country == stay.country && (self.province.is_none() || self.province == stay.province);
         let then = self.valid_from.is_none_or(|from| stay.arrival >= from)
             && self.valid_to.is_none_or(|to| stay.arrival < to);
         let whom = match self.guests {
@@ -203,7 +204,11 @@ mod tests {
         let rules = Rules::read(SHIPPED).unwrap();
         assert!(rules.iter().count() >= 10);
         for rule in rules.iter() {
-            assert!(["high", "medium", "low"].contains(&rule.confidence.as_str()), "{}", rule.id);
+            assert!(
+                ["high", "medium", "low"].contains(&rule.confidence.as_str()),
+                "{}",
+                rule.id
+            );
         }
     }
 

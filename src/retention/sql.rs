@@ -163,7 +163,13 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn lift_hold(&mut self, guest: GuestId, hold: Uuid, now: i64, by: Uuid) -> Result<bool, StoreError> {
+    pub async fn lift_hold(
+        &mut self,
+        guest: GuestId,
+        hold: Uuid,
+        now: i64,
+        by: Uuid,
+    ) -> Result<bool, StoreError> {
         let rows = on!(self, c => {
             sqlx::query(HOLD_LIFT).bind(guest.0).bind(hold).bind(now).bind(by).execute(c).await?.rows_affected()
         });

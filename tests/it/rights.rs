@@ -32,13 +32,18 @@ pub(crate) async fn officer(app: &TestApp, actor: &str) -> Errand {
 
 both!(a_plan_names_the_rule_its_source_and_its_dates, async |database| {
     let app = TestApp::start(database).await;
-    let guest = app.guest("pms/l-1", lin("R-1", "2026-01-10", "2026-01-12", "checked_out")).await;
+    let guest = app
+        .guest("pms/l-1", lin("R-1", "2026-01-10", "2026-01-12", "checked_out"))
+        .await;
     let path = format!("/v1/retention/plan?guest_id={guest}");
     let told = app.get(&officer(&app, "o-1").await, &path).await;
     assert_eq!(told.status, 200, "{told:?}");
     let of = |category: &str| {
         let all = told.body["categories"].as_array().unwrap();
-        all.iter().find(|plan| plan["category"] == category).cloned().unwrap_or(Value::Null)
+        all.iter()
+            .find(|plan| plan["category"] == category)
+            .cloned()
+            .unwrap_or(Value::Null)
     };
     assert_eq!(of("contact")["latest"]["date"], "2028-01-12");
     assert_eq!(of("document")["latest"]["rule"], "house");
@@ -54,7 +59,9 @@ both!(a_plan_names_the_rule_its_source_and_its_dates, async |database| {
 
 both!(a_hold_needs_another_person_to_end_it, async |database| {
     let app = TestApp::start(database).await;
-    let guest = app.guest("pms/l-1", lin("R-1", "2026-01-10", "2026-01-12", "checked_out")).await;
+    let guest = app
+        .guest("pms/l-1", lin("R-1", "2026-01-10", "2026-01-12", "checked_out"))
+        .await;
     let holds = format!("/v1/guests/{guest}/holds");
     let (one, other) = (officer(&app, "o-1").await, officer(&app, "o-2").await);
     let wanted = json!({"matter": "C-17/26", "ground": "legal_claim", "categories": ["contact"], "review_on": "2026-09-01"});
@@ -68,7 +75,9 @@ both!(a_hold_needs_another_person_to_end_it, async |database| {
     let listed = app.get(&one, &holds).await;
     assert_eq!(listed.body["holds"][0]["matter"], "C-17/26");
     assert!(listed.body["holds"][0]["approver"].is_string());
-    let lifted = app.call(&other, actix_web::http::Method::DELETE, &hold, None).await;
+    let lifted = app
+        .call(&other, actix_web::http::Method::DELETE, &hold, None)
+        .await;
     assert_eq!(lifted.status, 204, "{lifted:?}");
     assert_eq!(app.get(&one, &holds).await.body["holds"], json!([]));
     let mut late = wanted;
