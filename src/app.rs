@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::{
-    access::{Access, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey},
+    access::{Access, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey, operator},
     audit::{
-        Log,
+        Act, AuditError, Event, Log,
         tlog::{LogError, Sequencer, Step, Stored, note::Signer},
     },
-    base::{Clock, PropertyTreeError},
+    base::{Clock, PropertyTreeError, RequestId},
     config::{Config, ProviderKind},
     crypto::MacKey,
     guest::{GuestError, Parts, Vault, kinds},
@@ -210,6 +210,19 @@ impl App {
             log: self.vault.log.clone(),
             clock: self.vault.clock.clone(),
         }
+    }
+
+    /// Puts on record that the log in the database was changed by hand.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub async fn report_altered_log(&self) -> Result<(), AuditError> {
+        let Ok(by) = operator() else {
+            return Err(AuditError);
+        };
+        let now = self.vault.clock.now();
+        let event = Event::by(&by, Act::DamageFound, RequestId::random(), now).denied("log_altered");
+        self.vault.log.record(event, ()).await.map(drop)
     }
 
     /// Gives what the last requests left an index, and lets another process grow the log at once.

@@ -16,7 +16,7 @@ use utoipa::{
 use crate::{
     access::authenticate,
     app::App,
-    guest::{api as guest, log_api},
+    guest::{api as guest, log_api, report_api},
     policy::api as policy,
     retention::api as retention,
     web::Calls as operation,
@@ -47,10 +47,12 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
                     .route(post().to(guest::post_consent))
                     .route(get().to(guest::get_consents)),
             )
+            .service(at("/guests/{id}/access-report").route(get().to(report_api::get_access_report)))
             .service(at("/lookups").route(post().to(guest::post_lookup)))
             .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
             .service(at("/audit/entries").route(get().to(guest::get_entries)))
             .service(at("/audit/entries/{id}").route(get().to(guest::get_entry)))
+            .service(at("/audit/exposure").route(post().to(report_api::post_exposure)))
             .service(at("/audit/log/checkpoint").route(get().to(log_api::get_checkpoint)))
             .service(at("/audit/log/tile/{path:.*}").route(get().to(log_api::get_tile)))
             .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
@@ -110,6 +112,7 @@ pub fn contract() -> OpenApi {
     for calls in [
         guest::Calls::openapi(),
         log_api::LogCalls::openapi(),
+        report_api::ReportCalls::openapi(),
         policy::Calls::openapi(),
         retention::Calls::openapi(),
         operation::openapi(),

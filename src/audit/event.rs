@@ -38,8 +38,16 @@ pub enum Act {
     ReadConsents,
     /// The audit log was searched.
     ReadAudit,
+    /// The report of who saw a guest's data was read.
+    AccessReport,
+    /// What a credential, an actor or a property has seen was asked.
+    Exposure,
+    /// Entries were handed to another system.
+    ExportAudit,
     /// The policy was read or explained.
     ReadPolicy,
+    /// A candidate policy was held against the log.
+    ReplayPolicy,
     /// The policy was replaced.
     LoadPolicy,
     /// A principal was made.
@@ -95,7 +103,11 @@ impl Act {
             Self::PutConsent => "put_consent",
             Self::ReadConsents => "read_consents",
             Self::ReadAudit => "read_audit",
+            Self::AccessReport => "access_report",
+            Self::Exposure => "exposure",
+            Self::ExportAudit => "export_audit",
             Self::ReadPolicy => "read_policy",
+            Self::ReplayPolicy => "replay_policy",
             Self::LoadPolicy => "load_policy",
             Self::CreatePrincipal => "create_principal",
             Self::RevokePrincipal => "revoke_principal",

@@ -13,6 +13,7 @@ mod write;
 
 use crate::{
     base::{GuestId, RecordId},
+    consent::{Spoken, State},
     on, statements,
     store::{Conn, StoreError},
 };
@@ -75,6 +76,11 @@ statements! {
                      FROM consent
                      WHERE evidence IS NOT NULL AND (guest_id, consent_id, purpose) > ($1, $2, $3)
                      ORDER BY guest_id, consent_id, purpose LIMIT $4";
+    DETAILS_PAGE = "SELECT guest_id, consent_id AS record_id, purpose AS field, CAST(1 AS BIGINT) AS version,
+                        details AS sealed
+                    FROM consent
+                    WHERE details IS NOT NULL AND (guest_id, consent_id, purpose) > ($1, $2, $3)
+                    ORDER BY guest_id, consent_id, purpose LIMIT $4";
     IDEMPOTENT_FIND = "SELECT body_mac, status, answer FROM idempotency
                        WHERE principal = $1 AND key_mac = $2 AND expires_at > $3";
     IDEMPOTENT_INSERT = "INSERT INTO idempotency (principal, key_mac, body_mac, status, answer, expires_at)
@@ -99,7 +105,8 @@ pub enum Part {
     Field,
     /// A sealed stay: its token in `id`, property in `word`.
     Stay,
-    /// A ledger line of the purpose: id in `id`, state in `word`, recipient in `more`, end in `until`.
+    /// A ledger line of the purpose: id in `id`, state in `word`, recipient, scope and kind in `more`, the terms of its
+    /// notice in `version`, when a notice with other terms came into force in `trust` (0: never), end in `until`.
     Consent,
 }
 
@@ -163,6 +170,24 @@ impl From<Columns> for Line {
 }
 
 impl Line {
+    /// What of a line of the ledger decides. A word this program does not know is read as a withdrawal: strictly.
+    #[must_use]
+    pub fn spoken(&self) -> Option<Spoken<'_>> {
+        let id = self.id.filter(|_| self.part() == Some(Part::Consent))?;
+        let mut words = self.more.as_deref().unwrap_or_default().splitn(3, ' ');
+        let mut word = || words.next().unwrap_or_default();
+        Some(Spoken {
+            id: id.into(),
+            state: State::from_word(&self.word).unwrap_or(State::Withdrawn),
+            recipient: word(),
+            scope: word(),
+            separate: word(),
+            at: self.at,
+            until: self.until,
+            superseded: (self.trust > 0).then_some(self.trust),
+        })
+    }
+
     /// What it is.
     #[must_use]
     pub fn part(&self) -> Option<Part> {
@@ -192,7 +217,9 @@ fn disclosure(guests: usize, fields: usize) -> String {
                 CAST(NULL AS BIGINT)
          FROM stay WHERE {those}
          UNION ALL
-         SELECT 3, guest_id, consent_id, state, recipient, 0, CAST(NULL AS BYTEA), 0, 0, at, valid_until
+         SELECT 3, guest_id, consent_id, state, recipient || ' ' || scope || ' ' || separate, terms, CAST(NULL AS BYTEA), 0,
+                coalesce((SELECT min(n.valid_from) FROM notice n WHERE n.purpose = $1 AND n.terms > consent.terms), 0),
+                at, valid_until
          FROM consent WHERE {those} AND purpose = $1"
     );
     if fields > 0 {
@@ -404,6 +431,7 @@ impl Conn {
             Table::Stays => STAYS_PAGE,
             Table::Sources => SOURCES_PAGE,
             Table::Evidence => EVIDENCE_PAGE,
+            Table::Details => DETAILS_PAGE,
         };
         Ok(on!(self, c => {
             sqlx::query_as(page).bind(guest).bind(record).bind(field).bind(most).fetch_all(c).await?
@@ -481,6 +509,8 @@ pub enum Table {
     Sources,
     /// The evidence of consents.
     Evidence,
+    /// Who spoke, and for a child its guardian.
+    Details,
 }
 
 /// A sealed thing with its place.

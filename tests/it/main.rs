@@ -24,6 +24,7 @@ mod mirror;
 mod order;
 mod pooler;
 mod rights;
+mod reports;
 mod serve;
 mod statements;
 mod tamper;
