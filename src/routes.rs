@@ -18,6 +18,7 @@ use crate::{
     app::App,
     guest::{api as guest, log_api, report_api},
     policy::api as policy,
+    requests::api as requests,
     retention::api as retention,
     web::Calls as operation,
 };
@@ -28,6 +29,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let access = Data::new(app.access.clone());
     let known = Data::new(app.known());
     let desk = Data::new(app.desk());
+    let cases = Data::new(app.requests());
     move |config| {
         // One resource a path: a wrong method is then told the right ones.
         let at = web::resource::<&str>;
@@ -65,6 +67,16 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             )
             .service(at("/guests/{id}/holds/{hold_id}").route(delete().to(retention::delete_hold)))
             .service(at("/guests/{id}/holds/{hold_id}/approval").route(post().to(retention::approve_hold)))
+            .service(at("/guests/{id}/register").route(get().to(requests::get_register)))
+            .service(
+                at("/requests")
+                    .route(post().to(requests::post_request))
+                    .route(get().to(requests::get_requests)),
+            )
+            .service(at("/requests/{id}").route(get().to(requests::get_request)))
+            .service(at("/requests/{id}/verify").route(post().to(requests::verify_request)))
+            .service(at("/requests/{id}/preview").route(get().to(requests::preview_request)))
+            .service(at("/requests/{id}/decision").route(post().to(requests::decide_request)))
             .service(at("/retention/plan").route(get().to(retention::get_plan)))
             .service(at("/policy").route(get().to(policy::get_policy)))
             .service(at("/policy/explain").route(post().to(policy::explain)));
@@ -73,6 +85,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .app_data(access.clone())
             .app_data(known.clone())
             .app_data(desk.clone())
+            .app_data(cases.clone())
             .service(v1);
     }
 }
@@ -115,6 +128,7 @@ pub fn contract() -> OpenApi {
         report_api::ReportCalls::openapi(),
         policy::Calls::openapi(),
         retention::Calls::openapi(),
+        requests::Calls::openapi(),
         operation::openapi(),
     ] {
         api.merge(calls);

@@ -119,7 +119,7 @@ impl Vault {
             return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
         }
         self.must_know(errand, guest, Act::PutConsent).await?;
-        if let Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Moved(_))) =
+        if let Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Restricted | GuestError::Moved(_))) =
             self.active_version(guest).await
         {
             return self.refuse(event, error).await;
@@ -270,7 +270,7 @@ impl Vault {
             Some((_, _, Some(survivor))) => {
                 return self.refuse(event, GuestError::Moved(GuestId(survivor))).await;
             }
-            Some((_, status, None)) if status != "active" => {
+            Some((_, status, None)) if !["active", "restricted"].contains(&status.as_str()) => {
                 return self.refuse(event, GuestError::Gone).await;
             }
             Some(_) => {}

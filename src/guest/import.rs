@@ -135,7 +135,7 @@ impl Vault {
                 if error.is_transient()
                     || matches!(
                         error,
-                        GuestError::Gone | GuestError::Moved(_) | GuestError::NotFound
+                        GuestError::Gone | GuestError::Restricted | GuestError::Moved(_) | GuestError::NotFound
                     ) =>
             {
                 for (errand, prepared) in &batch {

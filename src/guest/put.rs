@@ -148,6 +148,7 @@ impl Vault {
     pub(super) async fn active_version(&self, guest: GuestId) -> Result<i64, GuestError> {
         match self.store.read().await?.guest_head(guest).await? {
             Some((version, status, _)) if status == "active" => Ok(version),
+            Some((_, status, _)) if status == "restricted" => Err(GuestError::Restricted),
             Some((_, _, Some(survivor))) => Err(GuestError::Moved(GuestId(survivor))),
             Some(_) => Err(GuestError::Gone),
             None => Err(GuestError::NotFound),

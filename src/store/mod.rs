@@ -7,6 +7,7 @@ mod error;
 mod gather;
 mod open;
 mod pooler;
+mod scrub;
 mod state;
 
 use sqlx::{

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use guest_vault::{access, audit, consent, events, guest, keys, on, retention, store::Which};
+use guest_vault::{access, audit, consent, erasure, events, guest, keys, on, requests, retention, store::Which};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use crate::support::database::both;
@@ -15,9 +15,11 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("access", Which::Data, access::sql::STATEMENTS),
     ("audit", Which::Data, audit::sql::STATEMENTS),
     ("consent", Which::Data, consent::sql::STATEMENTS),
+    ("erasure", Which::Data, erasure::sql::STATEMENTS),
     ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
+    ("requests", Which::Data, requests::sql::STATEMENTS),
     ("retention", Which::Data, retention::sql::STATEMENTS),
 ];
 
