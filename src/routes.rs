@@ -17,6 +17,7 @@ use crate::{
     access::authenticate,
     app::App,
     guest::{api as guest, log_api, report_api},
+    jobs::api as jobs,
     policy::api as policy,
     retention::api as retention,
     web::Calls as operation,
@@ -28,6 +29,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let access = Data::new(app.access.clone());
     let known = Data::new(app.known());
     let desk = Data::new(app.desk());
+    let events = Data::new(app.event_desk());
     move |config| {
         // One resource a path: a wrong method is then told the right ones.
         let at = web::resource::<&str>;
@@ -66,6 +68,10 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/guests/{id}/holds/{hold_id}").route(delete().to(retention::delete_hold)))
             .service(at("/guests/{id}/holds/{hold_id}/approval").route(post().to(retention::approve_hold)))
             .service(at("/retention/plan").route(get().to(retention::get_plan)))
+            .service(at("/events").route(get().to(jobs::get_events)))
+            .service(at("/webhooks").route(get().to(jobs::get_webhooks)))
+            .service(at("/webhooks/{name}/dead-letters").route(get().to(jobs::get_dead_letters)))
+            .service(at("/webhooks/{name}/redeliveries").route(post().to(jobs::post_redeliveries)))
             .service(at("/policy").route(get().to(policy::get_policy)))
             .service(at("/policy/explain").route(post().to(policy::explain)));
         config
@@ -73,6 +79,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .app_data(access.clone())
             .app_data(known.clone())
             .app_data(desk.clone())
+            .app_data(events.clone())
             .service(v1);
     }
 }
@@ -115,6 +122,7 @@ pub fn contract() -> OpenApi {
         report_api::ReportCalls::openapi(),
         policy::Calls::openapi(),
         retention::Calls::openapi(),
+        jobs::Calls::openapi(),
         operation::openapi(),
     ] {
         api.merge(calls);

@@ -11,6 +11,7 @@ mod connectors;
 mod contract;
 mod dependencies;
 mod docs;
+mod events;
 mod guests;
 mod hostile;
 mod house;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use guest_vault::{access, audit, consent, events, guest, keys, on, retention, store::Which};
+use guest_vault::{access, audit, consent, events, guest, jobs, keys, on, retention, store::Which};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use crate::support::database::both;
@@ -17,6 +17,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("consent", Which::Data, consent::sql::STATEMENTS),
     ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
+    ("jobs", Which::Data, jobs::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
     ("retention", Which::Data, retention::sql::STATEMENTS),
 ];
