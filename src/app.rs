@@ -13,6 +13,7 @@ use crate::{
     crypto::MacKey,
     erasure::Eraser,
     guest::{GuestError, Parts, Vault, kinds},
+    jobs::{Courier, CourierError, EventDesk},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Desk, Policies, PolicyError, PolicySource},
     requests::Requests,
@@ -29,6 +30,8 @@ pub struct App {
     pub access: Access,
     /// Where wrapped keys lie.
     pub key_store: Store,
+    /// What numbers events and brings them to receivers; `serve` runs it.
+    pub courier: Arc<Courier>,
     /// What gives events their index in the provable log; `serve` runs it.
     pub sequencer: Arc<Sequencer>,
 }
@@ -57,6 +60,9 @@ pub enum AppError {
     /// The provable log.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The receivers of events.
+    #[error(transparent)]
+    Courier(#[from] CourierError),
     /// What an open vault answers.
     #[error(transparent)]
     Guest(#[from] GuestError),
@@ -165,13 +171,20 @@ impl App {
         let hash_key: Arc<dyn SecretHashKey> = Arc::new(HashKey(Arc::clone(&keys)));
         let principals = Principals::start(store.clone(), log.clone(), hash_key, clock.clone());
         let issuers = Issuers::open(&config.issuers, clock.clone()).await?;
+        let properties = Arc::new(config.properties()?);
+        let courier = Courier::open(
+            store.clone(),
+            clock.clone(),
+            (&config.events, &config.webhooks),
+            &properties,
+        )?;
         let vault = Vault::new(Parts {
             store,
             log: log.clone(),
             keys,
             policies,
             clock: clock.clone(),
-            properties: Arc::new(config.properties()?),
+            properties,
             budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
         });
         let server = &config.server;
@@ -189,6 +202,7 @@ impl App {
             vault,
             access,
             key_store,
+            courier: Arc::new(courier),
             sequencer,
         })
     }
@@ -211,6 +225,19 @@ impl App {
             policies: Arc::clone(&self.vault.policies),
             log: self.vault.log.clone(),
             clock: self.vault.clock.clone(),
+        }
+    }
+
+    /// What shows events to listeners.
+    #[must_use]
+    pub fn event_desk(&self) -> EventDesk {
+        EventDesk {
+            store: self.vault.store.clone(),
+            policies: Arc::clone(&self.vault.policies),
+            log: self.vault.log.clone(),
+            clock: self.vault.clock.clone(),
+            properties: Arc::clone(&self.vault.properties),
+            courier: Arc::clone(&self.courier),
         }
     }
 

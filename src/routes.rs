@@ -17,6 +17,7 @@ use crate::{
     access::authenticate,
     app::App,
     guest::{api as guest, log_api, report_api},
+    jobs::api as jobs,
     policy::api as policy,
     requests::api as requests,
     retention::api as retention,
@@ -30,6 +31,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let known = Data::new(app.known());
     let desk = Data::new(app.desk());
     let cases = Data::new(app.requests());
+    let events = Data::new(app.event_desk());
     move |config| {
         // One resource a path: a wrong method is then told the right ones.
         let at = web::resource::<&str>;
@@ -78,6 +80,10 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/requests/{id}/preview").route(get().to(requests::preview_request)))
             .service(at("/requests/{id}/decision").route(post().to(requests::decide_request)))
             .service(at("/retention/plan").route(get().to(retention::get_plan)))
+            .service(at("/events").route(get().to(jobs::get_events)))
+            .service(at("/webhooks").route(get().to(jobs::get_webhooks)))
+            .service(at("/webhooks/{name}/dead-letters").route(get().to(jobs::get_dead_letters)))
+            .service(at("/webhooks/{name}/redeliveries").route(post().to(jobs::post_redeliveries)))
             .service(at("/policy").route(get().to(policy::get_policy)))
             .service(at("/policy/explain").route(post().to(policy::explain)));
         config
@@ -86,6 +92,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .app_data(known.clone())
             .app_data(desk.clone())
             .app_data(cases.clone())
+            .app_data(events.clone())
             .service(v1);
     }
 }
@@ -129,6 +136,7 @@ pub fn contract() -> OpenApi {
         policy::Calls::openapi(),
         retention::Calls::openapi(),
         requests::Calls::openapi(),
+        jobs::Calls::openapi(),
         operation::openapi(),
     ] {
         api.merge(calls);

@@ -8,6 +8,7 @@
 mod aead;
 pub mod age;
 mod bech32;
+mod hook;
 mod kdf;
 mod mac;
 mod material;
@@ -17,6 +18,7 @@ mod sign;
 mod wrap;
 
 pub use aead::DataKey;
+pub use hook::{HookKey, InvalidHookKey};
 pub use kdf::KeyDerivationKey;
 pub use mac::{IndexKey, MacKey};
 pub use material::KeyMaterial;

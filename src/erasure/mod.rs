@@ -11,8 +11,10 @@
 //!
 //! Every step can be repeated; what a crash left half done is finished at the next start.
 
+mod orphans;
 mod preview;
 mod register;
+mod registers;
 mod run;
 pub mod sql;
 

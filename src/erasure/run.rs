@@ -6,7 +6,10 @@ use data_encoding::HEXLOWER;
 use uuid::Uuid;
 
 use crate::{
-    audit::{Act, Erasure, Event, tlog::{Step, Stored}},
+    audit::{
+        Act, Erasure, Event,
+        tlog::{LogError, Step, Stored},
+    },
     base::{Caller, Category, EntryId, GuestId, RequestId, micros},
     events::Announcement,
     guest::GuestError,
@@ -265,10 +268,14 @@ impl Eraser {
     /// What database and key store say; what could be finished is.
     pub async fn resume(&self) -> Result<usize, ErasureError> {
         let rows = self.vault.store.read().await?.open_erasures(SOME).await?;
+        let mut failed = None;
         for row in &rows {
-            self.go_on(row).await?;
+            // One that fails must not keep the others waiting.
+            if let Err(error) = self.go_on(row).await {
+                failed = Some(error);
+            }
         }
-        Ok(rows.len())
+        failed.map_or(Ok(rows.len()), Err)
     }
 
     fn event(

@@ -36,6 +36,7 @@ statements! {
     SOURCE_IDS_DROP = "UPDATE record SET source_id = $2 WHERE guest_id = $1";
     REGISTER_INSERT = "INSERT INTO register_entry (guest_id, entry_id, sealed, created_at) VALUES ($1, $2, $3, $4)";
     REGISTER = "SELECT entry_id, sealed FROM register_entry WHERE guest_id = $1 ORDER BY entry_id";
+    REGISTERED = "SELECT DISTINCT guest_id FROM register_entry WHERE guest_id > $1 ORDER BY guest_id LIMIT $2";
     GUEST_KNOWN = "SELECT guest_id FROM guest WHERE guest_id = $1";
     GUESTS_ALL = "SELECT guest_id, status FROM guest WHERE guest_id > $1 ORDER BY guest_id LIMIT $2";
 }
@@ -140,6 +141,14 @@ impl Conn {
     /// What the database says.
     pub async fn register(&mut self, guest: GuestId) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(REGISTER).bind(guest.0).fetch_all(c).await?))
+    }
+
+    /// Guests with entries in the register, in the order of their ids, after one of them.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn guests_with_register(&mut self, after: Uuid, most: i64) -> Result<Vec<Uuid>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(REGISTERED).bind(after).bind(most).fetch_all(c).await?))
     }
 
     /// Guests with their status, in the order of their ids, after one of them.

@@ -179,6 +179,38 @@ impl Vault {
         check(statement, self.clock.now())
     }
 
+    /// A guest's objection to everything that rests on consent or on the house's own interest: a line of the ledger
+    /// for each such purpose.
+    pub(crate) async fn object(&self, errand: &Errand, guest: GuestId) -> Result<(), GuestError> {
+        let policy = self.policies.current();
+        self.active_version(guest).await?;
+        let keys = self
+            .keys
+            .ensure_guest_keys(guest, &[Category::Audit, Category::Consent])
+            .await?;
+        let mut change = self.log.begin(&self.store).await?;
+        for rule in policy.purposes().filter(|rule| rule.asks_the_ledger()) {
+            let statement = Statement {
+                purpose: rule.code.clone(),
+                state: if rule.needs_consent { State::Withdrawn } else { State::Objected },
+                recipient: rule.recipient.clone(),
+                scope: None,
+                separate: None,
+                notice_id: None,
+                channel: "request".to_owned(),
+                indication: Some("objection".to_owned()),
+                said_by: None,
+                guardian: None,
+                at: None,
+                valid_until: None,
+                evidence_ref: None,
+            };
+            self.write_consent(&mut change, errand, (guest, None), &statement, &keys)
+                .await?;
+        }
+        Ok(change.commit().await?)
+    }
+
     /// Appends a statement inside a change, with an entry of the log of its own that commits to the line. One that a
     /// record has said before is not repeated.
     pub(super) async fn write_consent(

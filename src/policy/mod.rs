@@ -273,11 +273,19 @@ pub enum Right {
     ManageRetention,
     /// Read the register's own copy of a guest.
     ReadRegister,
+    /// Hear what happens to guests: the feed of events.
+    ReadEvents,
+    /// See deliveries of events, and start them again.
+    ManageWebhooks,
+    /// Decide about write-only notes.
+    ReviewObservations,
+    /// Ask whose birthday or anniversary is near; tokens only.
+    FindOccasions,
 }
 
 impl Right {
     /// All rights, in the order of [`Right::index`].
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 27] = [
         Self::ReadAudit,
         Self::ReadOwnActions,
         Self::ReadAccessReport,
@@ -301,6 +309,10 @@ impl Right {
         Self::ManageHolds,
         Self::ManageRetention,
         Self::ReadRegister,
+        Self::ReadEvents,
+        Self::ManageWebhooks,
+        Self::ReviewObservations,
+        Self::FindOccasions,
     ];
 
     /// Position in [`Right::ALL`].
@@ -339,6 +351,10 @@ impl Right {
             Self::ManageHolds => "manage_holds",
             Self::ManageRetention => "manage_retention",
             Self::ReadRegister => "read_register",
+            Self::ReadEvents => "read_events",
+            Self::ManageWebhooks => "manage_webhooks",
+            Self::ReviewObservations => "review_observations",
+            Self::FindOccasions => "find_occasions",
         }
     }
 }

@@ -129,18 +129,19 @@ fn nth_of(year: i32, rule: Nth) -> Option<NaiveDate> {
     fifth.or_else(|| NaiveDate::from_weekday_of_month_opt(year, rule.month, rule.weekday, 4))
 }
 
-/// Easter Sunday of the Gregorian calendar, by the anonymous rule of 1876.
+/// Easter Sunday of the Gregorian calendar, by Gauss's rule as mended by Lichtenberg.
 fn easter(year: i32) -> Option<NaiveDate> {
-    let a = year % 19;
-    let (b, c) = (year / 100, year % 100);
-    let (d, e) = (b / 4, b % 4);
-    let g = (b - (b + 8) / 25 + 1) / 3;
-    let h = (19 * a + b - d - g + 15) % 30;
-    let (i, k) = (c / 4, c % 4);
-    let l = (32 + 2 * e + 2 * i - h - k) % 7;
-    let m = (a + 11 * h + 22 * l) / 451;
-    let first = NaiveDate::from_ymd_opt(year, 3, 22)?;
-    first.checked_add_days(Days::new(u64::try_from(h + l - 7 * m).ok()?))
+    let century = year / 100;
+    let moons = 15 + (3 * century + 3) / 4 - (8 * century + 13) / 25;
+    let suns = 2 - (3 * century + 3) / 4;
+    let golden = year % 19;
+    let seed = (19 * golden + moons) % 30;
+    let mend = (seed + golden / 11) / 29;
+    let full = 21 + seed - mend;
+    let sunday = 7 - (year + year / 4 + suns) % 7;
+    let after = 7 - (full - sunday) % 7;
+    let first = NaiveDate::from_ymd_opt(year, 3, 1)?;
+    first.checked_add_days(Days::new(u64::try_from(full + after - 1).ok()?))
 }
 
 #[cfg(test)]

@@ -46,14 +46,6 @@ pub struct DecisionInput {
     pub preview: Option<String>,
 }
 
-/// What came of a decision.
-pub struct Decided {
-    /// The case now.
-    pub case: Case,
-    /// Whether something goes on by itself.
-    pub goes_on: bool,
-}
-
 impl Requests {
     /// Decides a case.
     ///
@@ -137,7 +129,11 @@ impl Requests {
         let state = match Kind::from_word(&row.kind).ok_or(GuestError::Damaged)? {
             Kind::Erasure => return self.approve_erasure(errand, row, (guest, seen), event).await,
             Kind::Access | Kind::Portability => State::Ready,
-            Kind::Rectification | Kind::Objection => State::Done,
+            Kind::Rectification => State::Done,
+            Kind::Objection => {
+                self.vault().object(errand, guest).await?;
+                State::Done
+            }
             Kind::Restriction => {
                 self.restrict(errand, guest).await?;
                 State::Done
@@ -259,7 +255,11 @@ impl Requests {
             let Some(last) = cases.last() else { return Ok(closed) };
             after = *last;
             for case in cases {
-                closed += usize::from(self.go_on_with(case, &caller).await?);
+                match self.go_on_with(case, &caller).await {
+                    Ok(done) => closed += usize::from(done),
+                    // One that fails must not keep the others waiting.
+                    Err(error) => tracing::error!(%case, %error, "an approved erasure waits"),
+                }
             }
         }
     }

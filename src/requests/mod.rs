@@ -30,8 +30,8 @@ use crate::{
 
 pub use calendar::Calendar;
 pub use clock::{Course, Deadlines, Regime, Term, Unit};
-pub use decide::Decided;
-pub use desk::Requests;
+pub use decide::{Decision, DecisionInput};
+pub use desk::{Check, Requests};
 pub use open::{Opened, RequestInput};
 
 macro_rules! words {

@@ -29,8 +29,10 @@ pub fn plan(facts: &Facts, rules: &Rules) -> Vec<CategoryPlan> {
         .iter()
         .filter(|drawer| drawer.category != Category::Statutory)
         .map(|drawer| {
-            let mut dates = Dates::default();
-            dates.house = drawer.house.map(house);
+            let mut dates = Dates {
+                house: drawer.house.map(house),
+                ..Dates::default()
+            };
             for rule in rules
                 .iter()
                 .filter(|rule| rule.categories.contains(&drawer.category))

@@ -11,6 +11,8 @@ mod connectors;
 mod contract;
 mod dependencies;
 mod docs;
+mod erasure;
+mod events;
 mod guests;
 mod hostile;
 mod house;

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use guest_vault::{access, audit, consent, erasure, events, guest, keys, on, requests, retention, store::Which};
+use guest_vault::{
+    access, audit, consent, erasure, events, guest, jobs, keys, on, requests, retention, store::Which,
+};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use crate::support::database::both;
@@ -18,6 +20,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("erasure", Which::Data, erasure::sql::STATEMENTS),
     ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
+    ("jobs", Which::Data, jobs::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
     ("requests", Which::Data, requests::sql::STATEMENTS),
     ("retention", Which::Data, retention::sql::STATEMENTS),
