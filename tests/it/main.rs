@@ -26,6 +26,7 @@ mod order;
 mod pooler;
 mod rights;
 mod reports;
+mod resolution;
 mod serve;
 mod statements;
 mod tamper;
