@@ -18,6 +18,7 @@ pub mod events;
 pub mod guest;
 pub mod jobs;
 pub mod keys;
+pub mod matching;
 pub mod policy;
 pub mod requests;
 pub mod retention;
