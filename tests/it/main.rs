@@ -36,3 +36,4 @@ mod tools;
 mod vectors;
 mod verify;
 mod walk;
+mod witness;
