@@ -231,7 +231,7 @@ fn finish(
     let nonce = random::<16>();
     output.write_all(format!("{header} {mac}\n").as_bytes())?;
     output.write_all(&nonce)?;
-    let key = cipher(&*derive(file.as_slice(), &nonce, "payload"))?;
+    let key = cipher(&derive(file.as_slice(), &nonce, "payload"))?;
     let mut piece = Vec::with_capacity(PIECE + TAG);
     let mut next = Vec::with_capacity(PIECE + TAG);
     read_piece(input, &mut piece, PIECE)?;
@@ -291,7 +291,7 @@ pub fn decrypt(opener: &Opener<'_>, input: &mut dyn BufRead, output: &mut dyn Wr
     }
     let mut nonce = [0; 16];
     input.read_exact(&mut nonce).map_err(|_| AgeError::Damaged)?;
-    let key = cipher(&*derive(file.as_slice(), &nonce, "payload"))?;
+    let key = cipher(&derive(file.as_slice(), &nonce, "payload"))?;
     let (mut piece, mut next) = (Vec::new(), Vec::new());
     read_piece(input, &mut piece, PIECE + TAG)?;
     let mut number = 0_u64;
@@ -364,7 +364,7 @@ fn opened(opener: &Opener<'_>, arguments: &str, body: &[u8]) -> Option<FileKey> 
                     return None;
                 }
                 let salt = [share.as_slice(), PublicKey::from(secret).as_bytes()].concat();
-                unwrap(&*derive(shared.as_bytes(), &salt, X25519), body)
+                unwrap(&derive(shared.as_bytes(), &salt, X25519), body)
             })
         }
         (Opener::Passphrase(passphrase), ["scrypt", salt, work]) => {

@@ -85,7 +85,7 @@ pub(crate) async fn post_request(
         let bytes = serde_json::to_vec(&opened).map_err(|_| Problem::new(ProblemKind::Internal))?;
         Ok((StatusCode::CREATED, bytes))
     };
-    once(desk.vault(), &errand.caller, &request, body.as_bytes(), run).await
+    Box::pin(once(desk.vault(), &errand.caller, &request, body.as_bytes(), run)).await
 }
 
 /// Which requests.

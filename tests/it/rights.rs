@@ -75,10 +75,10 @@ both!(a_hold_needs_another_person_to_end_it, async |database| {
     let listed = app.get(&one, &holds).await;
     assert_eq!(listed.body["holds"][0]["matter"], "C-17/26");
     assert!(listed.body["holds"][0]["approver"].is_string());
-    let lifted = app
+    let ended = app
         .call(&other, actix_web::http::Method::DELETE, &hold, None)
         .await;
-    assert_eq!(lifted.status, 204, "{lifted:?}");
+    assert_eq!(ended.status, 204, "{ended:?}");
     assert_eq!(app.get(&one, &holds).await.body["holds"], json!([]));
     let mut late = wanted;
     late["review_on"] = json!("2026-03-05");
