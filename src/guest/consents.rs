@@ -117,7 +117,7 @@ impl Vault {
             .write_consent(&mut change, errand, (guest, None), statement, &keys)
             .await?;
         event.basis = Some(format!("consent:{}", line.id));
-        change.record(&event).await?;
+        change.record(event);
         change.commit().await?;
         let ledger = self.store.read().await?.consents(guest).await?;
         let state = self.standing_of(&ledger, &line.purpose, &line.recipient);

@@ -258,7 +258,7 @@ impl Vault {
             self.write_consent(change, errand, (guest, Some(record)), statement, keys)
                 .await?;
         }
-        change.record(&event).await?;
+        change.record(event);
         Ok(Done {
             guest,
             record,

@@ -256,7 +256,7 @@ impl Vault {
         )
         .await?;
         let keys = self.completed(keys, catalogue, &lines, &categories).await?;
-        let Some(head) = lines.iter().find(|l| l.part() == Some(Part::Guest)) else {
+        let Some(head) = lines.iter().find(|l| l.part() == Part::Guest) else {
             return Ok(refused(event, GuestError::NotFound));
         };
         event.subject = Some(self.subject(guest, Some(&keys)));
@@ -316,7 +316,7 @@ impl Vault {
         lines: &[Line],
         categories: &[Category],
     ) -> Result<GuestKeys, GuestError> {
-        let category = |line: &Line| match line.part()? {
+        let category = |line: &Line| match line.part() {
             Part::Field => catalogue.find(&line.word).map(|(_, field)| field.category),
             Part::Stay => Some(Category::Stay),
             Part::Guest => Some(Category::Audit),
@@ -369,7 +369,7 @@ impl Vault {
             return ConsentAnswer::NotNeeded;
         }
         let recipient = grant.purpose().recipient.as_deref().unwrap_or_default();
-        let spoken = lines.iter().filter(|l| l.part() == Some(Part::Consent));
+        let spoken = lines.iter().filter(|l| l.part() == Part::Consent);
         let about = spoken
             .filter(|l| l.more.as_deref().unwrap_or_default() == recipient)
             .filter_map(consent_line);

@@ -1,22 +1,20 @@
 //! Statements about guests: ciphertext, tokens and ids only.
 
-use std::{
-    collections::HashMap,
-    fmt::Write as _,
-    sync::{OnceLock, RwLock},
-};
+use std::fmt::Write as _;
 
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+mod disclosure;
 mod write;
 
 use crate::{
     base::{GuestId, RecordId},
     on, statements,
-    store::{Conn, StoreError},
+    store::{Conn, Spelling, StoreError},
 };
 
+pub use disclosure::{Line, Part};
 pub use write::NewValue;
 use write::{stay_index_insert, tokens_insert, values_upsert};
 
@@ -90,150 +88,27 @@ statements! {
                   SET done_lines = excluded.done_lines, updated_at = excluded.updated_at";
 }
 
-/// What a line of [`Conn::guests_for_disclosure`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The guest itself: status in `word`, survivor in `id`, manager token in `sealed`.
-    Guest,
-    /// A sealed value: record in `id`, path in `word`.
-    Field,
-    /// A sealed stay: its token in `id`, property in `word`.
-    Stay,
-    /// A ledger line of the purpose: id in `id`, state in `word`, recipient in `more`, end in `until`.
-    Consent,
-}
-
-/// One line of all that a disclosure needs to know of a guest.
-pub struct Line {
-    kind: i64,
-    /// Whose.
-    pub guest_id: Uuid,
-    /// See [`Part`].
-    pub id: Option<Uuid>,
-    /// See [`Part`].
-    pub word: String,
-    /// See [`Part`].
-    pub more: Option<String>,
-    /// The version of the guest, value or stay.
-    pub version: i64,
-    /// Sealed bytes, or a token.
-    pub sealed: Option<Vec<u8>>,
-    /// Survivorship: 2 pinned, 1 verified, 0 neither.
-    pub rank: i64,
-    /// Survivorship: the source's trust.
-    pub trust: i64,
-    /// When observed, or said, in microseconds.
-    pub at: i64,
-    /// When a consent ends.
-    pub until: Option<i64>,
-}
-
-/// The columns of [`disclosure`], by position: looking each up by name costs more than the rest of a row.
-type Columns = (
-    i64,
-    Uuid,
-    Option<Uuid>,
-    String,
-    Option<String>,
-    i64,
-    Option<Vec<u8>>,
-    i64,
-    i64,
-    i64,
-    Option<i64>,
-);
-
-impl From<Columns> for Line {
-    fn from(columns: Columns) -> Self {
-        let (kind, guest_id, id, word, more, version, sealed, rank, trust, at, until) = columns;
-        Self {
-            kind,
-            guest_id,
-            id,
-            word,
-            more,
-            version,
-            sealed,
-            rank,
-            trust,
-            at,
-            until,
-        }
-    }
-}
-
-impl Line {
-    /// What it is.
-    #[must_use]
-    pub fn part(&self) -> Option<Part> {
-        match self.kind {
-            0 => Some(Part::Guest),
-            1 => Some(Part::Field),
-            2 => Some(Part::Stay),
-            3 => Some(Part::Consent),
-            _ => None,
-        }
-    }
-}
-
-/// All of some guests; each branch has the same columns, so that one round trip brings everything.
-fn disclosure(guests: usize, fields: usize) -> String {
-    // $1 is the purpose, then come the guests, then the fields.
-    let mut those = String::from("guest_id IN (");
-    placeholders(&mut those, 2, guests);
-    those.push(')');
-    let mut sql = format!(
-        "SELECT CAST(0 AS BIGINT) AS kind, guest_id, survivor AS id, status AS word, CAST(NULL AS TEXT) AS more, version,
-                manager_token AS sealed, CAST(0 AS BIGINT) AS rank, CAST(0 AS BIGINT) AS trust, updated_at AS at,
-                CAST(NULL AS BIGINT) AS until
-         FROM guest WHERE {those}
-         UNION ALL
-         SELECT 2, guest_id, stay_token, property, CAST(NULL AS TEXT), version, sealed, 0, 0, updated_at,
-                CAST(NULL AS BIGINT)
-         FROM stay WHERE {those}
-         UNION ALL
-         SELECT 3, guest_id, consent_id, state, recipient, 0, CAST(NULL AS BYTEA), 0, 0, at, valid_until
-         FROM consent WHERE {those} AND purpose = $1"
-    );
-    if fields > 0 {
-        sql.push_str(
-            " UNION ALL
-         SELECT 1, guest_id, record_id, field, CAST(NULL AS TEXT), version, sealed,
-                CASE WHEN pinned THEN 2 WHEN verified THEN 1 ELSE 0 END, trust, observed_at, CAST(NULL AS BIGINT)
-         FROM field_value WHERE ",
-        );
-        sql.push_str(&those);
-        sql.push_str(" AND field IN (");
-        placeholders(&mut sql, 2 + guests, fields);
-        sql.push(')');
-    }
-    sql
-}
-
-/// The text for a padded size, written once: it is long, and asked for thousands of times a second.
-fn disclosure_text(guests: usize, fields: usize) -> String {
-    static TEXTS: OnceLock<RwLock<HashMap<(usize, usize), String>>> = OnceLock::new();
-    let texts = TEXTS.get_or_init(RwLock::default);
-    if let Some(text) = texts
-        .read()
-        .ok()
-        .and_then(|all| all.get(&(guests, fields)).cloned())
-    {
-        return text;
-    }
-    let text = disclosure(guests, fields);
-    if let Ok(mut all) = texts.write() {
-        all.insert((guests, fields), text.clone());
-    }
-    text
-}
-
 /// `$from, $from+1, …`.
 fn placeholders(sql: &mut String, from: usize, count: usize) {
     for at in from..from + count {
         // Writing to a String cannot fail.
         let _ = write!(sql, "{}${at}", if at == from { "" } else { ", " });
     }
+}
+
+/// The first holders of each of so many tokens. A branch for each, so that every plan goes by the token first.
+fn holders(tokens: usize) -> String {
+    let branch = |at| {
+        format!(
+            "SELECT * FROM (SELECT token, guest_id FROM blind_index WHERE token = ${at} ORDER BY guest_id LIMIT $1) t{at}"
+        )
+    };
+    let branches: Vec<String> = (2..2 + tokens).map(branch).collect();
+    format!(
+        "SELECT DISTINCT b.token, b.guest_id FROM ({}) b JOIN guest g ON g.guest_id = b.guest_id
+         WHERE g.status = 'active' ORDER BY b.guest_id",
+        branches.join(" UNION ALL ")
+    )
 }
 
 /// Lists are padded to powers of two (by repeating the last) so that few statements are prepared.
@@ -247,33 +122,6 @@ fn padded<T: Copy>(list: &[T]) -> impl Iterator<Item = T> + '_ {
 }
 
 impl Conn {
-    /// All that disclosures of these guests need, in one round trip: the guests, the values of these fields and no
-    /// others, their stays, and the ledger's lines for the purpose. A guest that does not exist has no line.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn guests_for_disclosure(
-        &mut self,
-        guests: &[GuestId],
-        fields: &[&str],
-        purpose: &str,
-    ) -> Result<Vec<Line>, StoreError> {
-        let guests: Vec<GuestId> = padded(guests).collect();
-        let fields: Vec<&str> = padded(fields).collect();
-        let rows: Vec<Columns> = on!(self, c => {
-            let sql = disclosure_text(guests.len(), fields.len());
-            let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(purpose);
-            for guest in guests {
-                query = query.bind(guest.0);
-            }
-            for field in fields {
-                query = query.bind(field);
-            }
-            query.fetch_all(c).await?
-        });
-        Ok(rows.into_iter().map(Line::from).collect())
-    }
-
     /// Where the record of this source and id is.
     ///
     /// # Errors
@@ -287,7 +135,7 @@ impl Conn {
         Ok(row.map(|(g, r)| (GuestId(g), RecordId(r))))
     }
 
-    /// Which guests have which of these tokens; at most `most` rows, so that a token shared by thousands costs little.
+    /// Which guests have which of these tokens; of each at most `most` rows, so that a token shared by thousands costs little.
     ///
     /// # Errors
     /// What the database says.
@@ -300,12 +148,7 @@ impl Conn {
             return Ok(Vec::new());
         }
         let tokens: Vec<[u8; 16]> = padded(tokens).collect();
-        let mut sql = String::from(
-            "SELECT DISTINCT b.token, b.guest_id FROM blind_index b JOIN guest g ON g.guest_id = b.guest_id
-             WHERE g.status = 'active' AND b.token IN (",
-        );
-        placeholders(&mut sql, 2, tokens.len());
-        sql.push_str(") ORDER BY b.guest_id LIMIT $1");
+        let sql = holders(tokens.len());
         Ok(on!(self, c => {
             let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(most);
             for token in tokens {
@@ -500,15 +343,18 @@ pub struct ValueRow {
 
 /// The statements built at run time, for the test that prepares each on both databases.
 #[must_use]
-pub fn built_statements() -> Vec<(String, String)> {
+pub fn built_statements(spelling: Spelling) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for guests in [1, 2, 4, 8, 16] {
         for fields in [0, 1, 2, 4, 8, 16, 32, 64, 128] {
             all.push((
                 format!("disclosure {guests} {fields}"),
-                disclosure(guests, fields),
+                disclosure::text(spelling, guests, fields),
             ));
         }
+    }
+    for tokens in [1, 2, 4, 8, 16, 32] {
+        all.push((format!("holders {tokens}"), holders(tokens)));
     }
     for size in [1, 2, 4, 8, 16] {
         all.push((format!("values {size}"), values_upsert(size)));

@@ -94,7 +94,7 @@ impl Vault {
             .await?;
         self.write_stay(&mut change, errand, (guest, RecordId(Uuid::nil())), stay, &keys)
             .await?;
-        change.record(&event).await?;
+        change.record(event);
         change.commit().await?;
         Ok((with_property(errand, stay), version + 1))
     }
@@ -160,7 +160,7 @@ impl Vault {
         lines: &[Line],
         keys: &GuestKeys,
     ) -> Result<Vec<Stay>, GuestError> {
-        let stays = lines.iter().filter(|l| l.part() == Some(Part::Stay));
+        let stays = lines.iter().filter(|l| l.part() == Part::Stay);
         let mut all: Vec<Stay> = stays
             .map(|line| open(guest, line, keys))
             .collect::<Result<_, _>>()?;

@@ -60,7 +60,7 @@ pub struct Parts {
 }
 
 impl Vault {
-    /// A vault of these parts; its readers run on the current runtime.
+    /// A vault of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts {
@@ -72,7 +72,7 @@ impl Vault {
             properties,
             budgets,
         } = parts;
-        let guests = gather::start(store.clone());
+        let guests = gather::readers(store.clone());
         Self {
             store,
             log,
