@@ -13,6 +13,7 @@ pub mod config;
 pub mod connect;
 pub mod consent;
 pub mod crypto;
+pub mod events;
 pub mod guest;
 pub mod keys;
 pub mod policy;

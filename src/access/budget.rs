@@ -24,6 +24,8 @@ const SWEEP_AT: usize = 10_000;
 pub struct Exceeded {
     /// Seconds until the hour is over.
     pub seconds: u32,
+    /// Whether it is the first look of this hour that was refused: told to other systems once, not each time.
+    pub first: bool,
 }
 
 /// Counts looks by principal and actor.
@@ -38,6 +40,7 @@ struct Used {
     guests: HashSet<GuestId>,
     reveals: u32,
     searches: u32,
+    refused: bool,
 }
 
 impl Used {
@@ -47,6 +50,7 @@ impl Used {
             guests: HashSet::new(),
             reveals: 0,
             searches: 0,
+            refused: false,
         }
     }
 
@@ -126,8 +130,10 @@ impl Budgets {
             return Ok(());
         }
         let left = Duration::hours(1) - (now - used.since);
+        let first = !std::mem::replace(&mut used.refused, true);
         Err(Exceeded {
             seconds: u32::try_from(left.num_seconds()).unwrap_or(3600).max(1),
+            first,
         })
     }
 }
@@ -165,7 +171,9 @@ mod tests {
         );
         let (one, two) = (caller("s-1"), caller("s-2"));
         assert!((0..3).all(|_| budgets.reveal(&one).is_ok()));
-        assert_eq!(budgets.reveal(&one), Err(Exceeded { seconds: 3600 }));
+        let refused = |first| Err(Exceeded { seconds: 3600, first });
+        assert_eq!(budgets.reveal(&one), refused(true));
+        assert_eq!(budgets.reveal(&one), refused(false), "told once an hour");
         assert!(budgets.reveal(&two).is_ok());
         assert!((0..100).all(|_| budgets.search(&one).is_ok()), "zero is no limit");
         let guest = GuestId::random();

@@ -12,6 +12,7 @@ use crate::{
     base::{Category, ConsentId, Errand, GuestId, NoticeId, PropertyCode, Purpose, RecordId},
     consent::{Line, State, Statement, standing},
     crypto::Aad,
+    events::Announcement,
     keys::GuestKeys,
     policy::Right,
 };
@@ -167,6 +168,8 @@ impl Vault {
                 .tx
                 .append_consent(guest, record, &line, evidence.as_deref())
                 .await?;
+            let told = Announcement::consent_changed(now, guest, &line.purpose, line.id);
+            change.tx.announce(&told.at_property(&errand.property)).await?;
         }
         Ok(line)
     }

@@ -11,6 +11,7 @@ use crate::{
     audit::{Act, Change, Event},
     base::{Category, Errand, FieldPath, GuestId, RecordId, SourceSystem, View, micros},
     crypto::{Aad, random},
+    events::Announcement,
     keys::GuestKeys,
 };
 
@@ -258,6 +259,7 @@ impl Vault {
             self.write_consent(change, errand, (guest, Some(record)), statement, keys)
                 .await?;
         }
+        tell(change, errand, place, guest, (&event, prepared)).await?;
         change.record(event);
         Ok(Done {
             guest,
@@ -398,6 +400,26 @@ fn seal_value(
         pinned: prepared.pinned,
         verified: prepared.input.provenance == super::Provenance::Verified,
     })
+}
+
+/// Tells other systems which fields changed.
+async fn tell(
+    change: &mut Change,
+    errand: &Errand,
+    place: &Place,
+    guest: GuestId,
+    (event, prepared): (&Event, &Prepared),
+) -> Result<(), GuestError> {
+    let mut fields: Vec<FieldPath> = event.fields.keys().cloned().collect();
+    if !prepared.stays.is_empty() {
+        fields.extend("stay_links".parse());
+    }
+    let told = match place {
+        Place::New => Announcement::guest_created(event.at, guest, fields),
+        _ if fields.is_empty() => return Ok(()),
+        _ => Announcement::guest_updated(event.at, guest, fields),
+    };
+    Ok(change.tx.announce(&told.at_property(&errand.property)).await?)
 }
 
 fn note(written: &mut BTreeMap<FieldPath, View>, field: &str) {

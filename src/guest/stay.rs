@@ -7,6 +7,7 @@ use crate::{
     base::{Category, Errand, GuestId, PropertyCode, RecordId, StayState, micros},
     consent::is_code,
     crypto::Aad,
+    events::Announcement,
     keys::GuestKeys,
     policy::Right,
 };
@@ -94,6 +95,9 @@ impl Vault {
             .await?;
         self.write_stay(&mut change, errand, (guest, RecordId(Uuid::nil())), stay, &keys)
             .await?;
+        let fields = "stay_links".parse().into_iter().collect();
+        let told = Announcement::guest_updated(event.at, guest, fields);
+        change.tx.announce(&told.at_property(&errand.property)).await?;
         change.record(event);
         change.commit().await?;
         Ok((with_property(errand, stay), version + 1))

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use chrono::Datelike;
 
 use crate::{
-    access::Budgets,
+    access::{Budgets, Exceeded},
     audit::{Event, Log, Receipt, Subject},
     base::{Category, Clock, Errand, GuestId, PropertyTree},
+    events::Announcement,
     keys::{GuestKeys, Keyring},
     policy::Policies,
     store::Store,
@@ -117,7 +118,22 @@ impl Vault {
             GuestError::Damaged => "damaged",
             _ => "failed",
         };
-        let _: Receipt<()> = self.log.record(event.denied(outcome), ()).await?;
+        let event = event.denied(outcome);
+        if let GuestError::Budget(Exceeded { first: true, .. }) = error {
+            self.tell_of_budget(&event).await?;
+        } else {
+            let _: Receipt<()> = self.log.record(event, ()).await?;
+        }
         Err(error)
+    }
+
+    /// Records that a budget is used up, and tells other systems: a stolen key shows there first.
+    async fn tell_of_budget(&self, event: &Event) -> Result<(), GuestError> {
+        let mut told = Announcement::budget_exceeded(event.at, event.who.principal);
+        told.property.clone_from(&event.property);
+        let mut change = self.log.begin(&self.store).await?;
+        change.tx.announce(&told).await?;
+        change.record(event.clone());
+        Ok(change.commit().await?)
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use guest_vault::{
-    access, audit, consent, guest, keys, on,
+    access, audit, consent, events, guest, keys, on,
     store::{Database as _, Which},
 };
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
@@ -18,6 +18,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("access", Which::Data, access::sql::STATEMENTS),
     ("audit", Which::Data, audit::sql::STATEMENTS),
     ("consent", Which::Data, consent::sql::STATEMENTS),
+    ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
 ];
