@@ -57,26 +57,9 @@ struct Job {
 /// The audit log's way in. Cheap to clone.
 #[derive(Clone)]
 pub struct Log {
-    queues: Queues,
+    store: Store,
+    queues: Arc<PerThread<mpsc::Sender<Job>>>,
     lanes: Arc<Lanes>,
-}
-
-/// Where events wait for a writer.
-#[derive(Clone)]
-enum Queues {
-    /// SQLite writes by one connection; a second writer would only wait for it, and halve the batches.
-    One(mpsc::Sender<Job>),
-    /// PostgreSQL: a writer for each thread that records, so that no answer crosses threads.
-    Each(Arc<PerThread<mpsc::Sender<Job>>>, Store),
-}
-
-impl Queues {
-    fn mine(&self) -> mpsc::Sender<Job> {
-        match self {
-            Self::One(queue) => queue.clone(),
-            Self::Each(queues, store) => queues.get(|queue| !queue.is_closed(), || start(store.clone())),
-        }
-    }
 }
 
 /// Starts a writer on the current runtime.
@@ -124,12 +107,9 @@ impl Log {
     /// The way into this store's log. Its writers run on the runtimes that use it, and end with the last `Log`.
     #[must_use]
     pub fn start(store: Store) -> Self {
-        let queues = match store {
-            Store::Sqlite { .. } => Queues::One(start(store)),
-            Store::Postgres(_) => Queues::Each(Arc::default(), store),
-        };
         Self {
-            queues,
+            queues: Arc::new(PerThread::writers(&store)),
+            store,
             lanes: Arc::default(),
         }
     }
@@ -142,10 +122,9 @@ impl Log {
     pub async fn record<G>(&self, event: Event, grant: G) -> Result<Receipt<G>, AuditError> {
         let guest = event.subject.map(|s| s.guest);
         let (done, answer) = oneshot::channel();
-        self.queues
-            .mine()
-            .try_send(Job { event, done })
-            .map_err(|_| AuditError)?;
+        let start = || start(self.store.clone());
+        let queue = self.queues.get(|queue| !queue.is_closed(), start);
+        queue.try_send(Job { event, done }).map_err(|_| AuditError)?;
         let entry = answer.await.map_err(|_| AuditError)??;
         Ok(Receipt { entry, guest, grant })
     }

@@ -1,11 +1,12 @@
 //! Statements about guests: ciphertext, tokens and ids only.
 
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _};
 
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 mod disclosure;
+mod rows;
 mod write;
 
 use crate::{
@@ -15,26 +16,16 @@ use crate::{
 };
 
 pub use disclosure::{Line, Part};
+pub use rows::Rows;
 pub use write::NewValue;
-use write::{stay_index_insert, tokens_insert, values_upsert};
+use write::stay_index_insert;
 
 statements! {
-    SOURCE_FIND = "SELECT guest_id, record_id FROM source_record WHERE token = $1";
-    SOURCE_INSERT = "INSERT INTO source_record (token, guest_id, record_id) VALUES ($1, $2, $3)";
-    GUEST_INSERT = "INSERT INTO guest (guest_id, version, status, survivor, manager_token, created_at, updated_at)
-                    VALUES ($1, 1, 'active', NULL, NULL, $2, $2)";
     GUEST_TOUCH = "UPDATE guest SET version = version + 1, updated_at = $3
                    WHERE guest_id = $1 AND version = $2 AND status = 'active'";
     GUEST_MANAGER = "UPDATE guest SET manager_token = $2 WHERE guest_id = $1";
     GUEST_HEAD = "SELECT version, status, survivor FROM guest WHERE guest_id = $1";
     RECORD_HEAD = "SELECT observed_at, content_mac FROM record WHERE guest_id = $1 AND record_id = $2";
-    RECORD_UPSERT = "INSERT INTO record (guest_id, record_id, source_system, source_id, provenance, property, trust,
-                         observed_at, received_at, content_mac)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-                     ON CONFLICT (guest_id, record_id) DO UPDATE
-                     SET source_id = excluded.source_id, provenance = excluded.provenance, property = excluded.property,
-                         trust = excluded.trust, observed_at = excluded.observed_at,
-                         received_at = excluded.received_at, content_mac = excluded.content_mac";
     RECORDS = "SELECT record_id, source_system, source_id, provenance, property, observed_at, received_at
                FROM record WHERE guest_id = $1 ORDER BY record_id";
     FIELD_HEADS = "SELECT field, version, observed_at FROM field_value WHERE guest_id = $1 AND record_id = $2";
@@ -96,6 +87,25 @@ fn placeholders(sql: &mut String, from: usize, count: usize) {
     }
 }
 
+/// Guests or sources of one statement at most.
+const MOST_GUESTS: usize = 32;
+/// Tokens of one statement at most.
+const MOST_TOKENS: usize = 64;
+
+fn sources(count: usize) -> String {
+    let mut sql = String::from("SELECT token, guest_id, record_id FROM source_record WHERE token IN (");
+    placeholders(&mut sql, 1, count);
+    sql.push(')');
+    sql
+}
+
+fn heads(count: usize) -> String {
+    let mut sql = String::from("SELECT guest_id, version, status, survivor FROM guest WHERE guest_id IN (");
+    placeholders(&mut sql, 1, count);
+    sql.push(')');
+    sql
+}
+
 /// The first holders of each of so many tokens. A branch for each, so that every plan goes by the token first.
 fn holders(tokens: usize) -> String {
     let branch = |at| {
@@ -122,6 +132,32 @@ fn padded<T: Copy>(list: &[T]) -> impl Iterator<Item = T> + '_ {
 }
 
 impl Conn {
+    /// Where the records of these sources and ids are.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn source_records(
+        &mut self,
+        tokens: &[[u8; 16]],
+    ) -> Result<HashMap<[u8; 16], (GuestId, RecordId)>, StoreError> {
+        let mut found = HashMap::with_capacity(tokens.len());
+        for some in tokens.chunks(MOST_GUESTS) {
+            let tokens: Vec<[u8; 16]> = padded(some).collect();
+            let rows: Vec<(Vec<u8>, Uuid, Uuid)> = on!(self, c => {
+                let mut query = sqlx::query_as(AssertSqlSafe(sources(tokens.len())));
+                for token in &tokens {
+                    query = query.bind(&token[..]);
+                }
+                query.fetch_all(c).await?
+            });
+            for (token, guest, record) in rows {
+                let token = token.try_into().map_err(|_| StoreError::Damaged("a token"))?;
+                found.insert(token, (GuestId(guest), RecordId(record)));
+            }
+        }
+        Ok(found)
+    }
+
     /// Where the record of this source and id is.
     ///
     /// # Errors
@@ -130,9 +166,33 @@ impl Conn {
         &mut self,
         token: &[u8; 16],
     ) -> Result<Option<(GuestId, RecordId)>, StoreError> {
-        let row: Option<(Uuid, Uuid)> =
-            on!(self, c => sqlx::query_as(SOURCE_FIND).bind(&token[..]).fetch_optional(c).await?);
-        Ok(row.map(|(g, r)| (GuestId(g), RecordId(r))))
+        Ok(self.source_records(&[*token]).await?.remove(token))
+    }
+
+    /// Version, status and survivor of guests.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn guest_heads(
+        &mut self,
+        guests: &[GuestId],
+    ) -> Result<HashMap<GuestId, (i64, String, Option<Uuid>)>, StoreError> {
+        let mut found = HashMap::with_capacity(guests.len());
+        for some in guests.chunks(MOST_GUESTS) {
+            let guests: Vec<GuestId> = padded(some).collect();
+            let rows: Vec<(Uuid, i64, String, Option<Uuid>)> = on!(self, c => {
+                let mut query = sqlx::query_as(AssertSqlSafe(heads(guests.len())));
+                for guest in guests {
+                    query = query.bind(guest.0);
+                }
+                query.fetch_all(c).await?
+            });
+            let heads = rows
+                .into_iter()
+                .map(|(guest, version, status, survivor)| (GuestId(guest), (version, status, survivor)));
+            found.extend(heads);
+        }
+        Ok(found)
     }
 
     /// Which guests have which of these tokens; of each at most `most` rows, so that a token shared by thousands costs little.
@@ -144,9 +204,18 @@ impl Conn {
         tokens: &[[u8; 16]],
         most: i64,
     ) -> Result<Vec<(Vec<u8>, Uuid)>, StoreError> {
-        if tokens.is_empty() {
-            return Ok(Vec::new());
+        let mut found = Vec::new();
+        for some in tokens.chunks(MOST_TOKENS) {
+            found.extend(self.some_token_holders(some, most).await?);
         }
+        Ok(found)
+    }
+
+    async fn some_token_holders(
+        &mut self,
+        tokens: &[[u8; 16]],
+        most: i64,
+    ) -> Result<Vec<(Vec<u8>, Uuid)>, StoreError> {
         let tokens: Vec<[u8; 16]> = padded(tokens).collect();
         let sql = holders(tokens.len());
         Ok(on!(self, c => {
@@ -353,12 +422,15 @@ pub fn built_statements(spelling: Spelling) -> Vec<(String, String)> {
             ));
         }
     }
-    for tokens in [1, 2, 4, 8, 16, 32] {
+    for guests in [1, 2, 4, 8, 16, 32] {
+        all.push((format!("sources {guests}"), sources(guests)));
+        all.push((format!("heads {guests}"), heads(guests)));
+    }
+    all.extend(rows::all());
+    for tokens in [1, 2, 4, 8, 16, 32, 64] {
         all.push((format!("holders {tokens}"), holders(tokens)));
     }
     for size in [1, 2, 4, 8, 16] {
-        all.push((format!("values {size}"), values_upsert(size)));
-        all.push((format!("tokens {size}"), tokens_insert(size)));
         all.push((format!("stay index {size}"), stay_index_insert(size)));
     }
     all

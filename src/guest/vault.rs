@@ -17,6 +17,7 @@ use crate::{
 use super::{
     GuestError, detail,
     gather::{self, Guests},
+    together::Queue,
 };
 
 /// The vault's guests: data, keys, policy, log and clock. Cheap to clone.
@@ -37,6 +38,7 @@ pub struct Vault {
     /// How much one actor may look at.
     pub budgets: Arc<Budgets>,
     pub(super) guests: Guests,
+    pub(super) puts: Queue,
 }
 
 /// Categories every look at a guest needs besides those of the fields: the stay window, and the pseudonym of the log.
@@ -74,6 +76,7 @@ impl Vault {
             budgets,
         } = parts;
         let guests = gather::readers(store.clone());
+        let puts = Queue::of(&store);
         Self {
             store,
             log,
@@ -83,6 +86,7 @@ impl Vault {
             properties,
             budgets,
             guests,
+            puts,
         }
     }
 

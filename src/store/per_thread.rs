@@ -6,26 +6,46 @@ use std::{
     thread::{self, ThreadId},
 };
 
-/// A `T` for each thread.
-pub struct PerThread<T>(RwLock<HashMap<ThreadId, T>>);
+use super::Store;
+
+/// A `T` for each thread, or one for all.
+pub struct PerThread<T> {
+    one: bool,
+    all: RwLock<HashMap<Option<ThreadId>, T>>,
+}
 
 impl<T> Default for PerThread<T> {
     fn default() -> Self {
-        Self(RwLock::default())
+        Self {
+            one: false,
+            all: RwLock::default(),
+        }
+    }
+}
+
+impl<T> PerThread<T> {
+    /// For what writes to this store: SQLite writes by one connection, and a second writer would only wait for it and
+    /// halve the batches.
+    #[must_use]
+    pub fn writers(store: &Store) -> Self {
+        Self {
+            one: matches!(store, Store::Sqlite { .. }),
+            all: RwLock::default(),
+        }
     }
 }
 
 impl<T: Clone> PerThread<T> {
     /// This thread's, made by `make` when there is none, or one that is no longer `good`.
     pub fn get(&self, good: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> T {
-        let me = thread::current().id();
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let me = (!self.one).then(|| thread::current().id());
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(mine) = all.get(&me).filter(|mine| good(mine)) {
             return mine.clone();
         }
         drop(all);
         let mine = make();
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
         // What ended with its runtime is not kept for the life of the program.
         all.retain(|_, other| good(other));
         all.insert(me, mine.clone());

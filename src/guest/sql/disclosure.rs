@@ -180,6 +180,9 @@ impl Conn {
     }
 }
 
+/// Reads the parts of a line.
+type ReadLine = fn(&[&str]) -> Option<Line>;
+
 /// The lines of one row.
 fn lines(row: Columns) -> Result<(GuestId, Vec<Line>), StoreError> {
     let (guest, version, status, survivor, manager, stays, consents, values) = row;
@@ -189,11 +192,7 @@ fn lines(row: Columns) -> Result<(GuestId, Vec<Line>), StoreError> {
         sealed: manager,
         ..Line::of(Part::Guest, &status)
     }];
-    let parts = [
-        (stays, stay as fn(&[&str]) -> Option<Line>),
-        (consents, consent),
-        (values, value),
-    ];
+    let parts: [(Option<String>, ReadLine); 3] = [(stays, stay), (consents, consent), (values, value)];
     for (text, read) in &parts {
         let Some(text) = text else { continue };
         for line in text.split(LINE) {
