@@ -36,6 +36,9 @@ vectors:
 policy:
     bash .ci/steps.sh policy
 
+webhooks:
+    bash .ci/steps.sh webhooks
+
 e2e:
     bash .ci/steps.sh e2e
 

@@ -20,6 +20,7 @@ initdb        postgresql
 go            golang-go
 /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog  golang-golang-x-mod-dev
 /usr/lib/python3/dist-packages/cryptography  python3-cryptography
+/usr/lib/python3/dist-packages/ensurepip/__init__.py  python3-venv
 TABLE
 }
 
@@ -97,12 +98,27 @@ e2e() {
     /usr/bin/python3 tests/e2e/tour.py --binary target/release/guest-vault
 }
 
+# Tools in Python that other people wrote, in an environment of their own below `target`.
+python_tools() {
+    local venv=target/ci-python
+    [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "$@"
+    PYTHON=$venv/bin/python
+}
+
+# Somebody else's library receives our webhooks and checks their signatures.
+webhooks() {
+    python_tools standardwebhooks==1.0.0
+    cargo build --locked
+    "$PYTHON" tests/e2e/webhooks.py --binary target/debug/guest-vault
+}
+
 bench() {
     cargo build --locked --release
     bash tests/bench/run.sh
 }
 
-ALL=(format lint house doc deny sqlite postgres vectors policy e2e)
+ALL=(format lint house doc deny sqlite postgres vectors policy webhooks e2e)
 
 run() {
     local name=$1 function=$1 start=$SECONDS

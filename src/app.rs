@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use crate::{
-    access::{Access, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey},
+    access::{Access, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey, operator},
     audit::{
-        Log,
+        Act, AuditError, Event, Log,
         tlog::{LogError, Sequencer, Step, Stored, note::Signer},
     },
-    base::{Clock, PropertyTreeError},
+    base::{Clock, PropertyTreeError, RequestId},
     config::{Config, ProviderKind},
     crypto::MacKey,
     guest::{GuestError, Parts, Vault, kinds},
+    jobs::{Courier, CourierError, EventDesk},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Desk, Policies, PolicyError, PolicySource},
     store::{Store, StoreError, StoreUrl, Which},
@@ -27,6 +28,8 @@ pub struct App {
     pub access: Access,
     /// Where wrapped keys lie.
     pub key_store: Store,
+    /// What numbers events and brings them to receivers; `serve` runs it.
+    pub courier: Arc<Courier>,
     /// What gives events their index in the provable log; `serve` runs it.
     pub sequencer: Arc<Sequencer>,
 }
@@ -55,6 +58,9 @@ pub enum AppError {
     /// The provable log.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The receivers of events.
+    #[error(transparent)]
+    Courier(#[from] CourierError),
     /// What an open vault answers.
     #[error(transparent)]
     Guest(#[from] GuestError),
@@ -163,13 +169,20 @@ impl App {
         let hash_key: Arc<dyn SecretHashKey> = Arc::new(HashKey(Arc::clone(&keys)));
         let principals = Principals::new(store.clone(), log.clone(), hash_key, clock.clone());
         let issuers = Issuers::open(&config.issuers, clock.clone()).await?;
+        let properties = Arc::new(config.properties()?);
+        let courier = Courier::open(
+            store.clone(),
+            clock.clone(),
+            (&config.events, &config.webhooks),
+            &properties,
+        )?;
         let vault = Vault::new(Parts {
             store,
             log: log.clone(),
             keys,
             policies,
             clock: clock.clone(),
-            properties: Arc::new(config.properties()?),
+            properties,
             budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
         });
         let server = &config.server;
@@ -187,6 +200,7 @@ impl App {
             vault,
             access,
             key_store,
+            courier: Arc::new(courier),
             sequencer,
         })
     }
@@ -210,6 +224,32 @@ impl App {
             log: self.vault.log.clone(),
             clock: self.vault.clock.clone(),
         }
+    }
+
+    /// What shows events to listeners.
+    #[must_use]
+    pub fn event_desk(&self) -> EventDesk {
+        EventDesk {
+            store: self.vault.store.clone(),
+            policies: Arc::clone(&self.vault.policies),
+            log: self.vault.log.clone(),
+            clock: self.vault.clock.clone(),
+            properties: Arc::clone(&self.vault.properties),
+            courier: Arc::clone(&self.courier),
+        }
+    }
+
+    /// Puts on record that the log in the database was changed by hand.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub async fn report_altered_log(&self) -> Result<(), AuditError> {
+        let Ok(by) = operator() else {
+            return Err(AuditError);
+        };
+        let now = self.vault.clock.now();
+        let event = Event::by(&by, Act::DamageFound, RequestId::random(), now).denied("log_altered");
+        self.vault.log.record(event, ()).await.map(drop)
     }
 
     /// Gives what the last requests left an index, and lets another process grow the log at once.

@@ -16,7 +16,8 @@ use utoipa::{
 use crate::{
     access::authenticate,
     app::App,
-    guest::{api as guest, log_api},
+    guest::{api as guest, log_api, report_api},
+    jobs::api as jobs,
     policy::api as policy,
     web::Calls as operation,
 };
@@ -27,6 +28,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let access = Data::new(app.access.clone());
     let known = Data::new(app.known());
     let desk = Data::new(app.desk());
+    let events = Data::new(app.event_desk());
     move |config| {
         // One resource a path: a wrong method is then told the right ones.
         let at = web::resource::<&str>;
@@ -46,15 +48,21 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
                     .route(post().to(guest::post_consent))
                     .route(get().to(guest::get_consents)),
             )
+            .service(at("/guests/{id}/access-report").route(get().to(report_api::get_access_report)))
             .service(at("/lookups").route(post().to(guest::post_lookup)))
             .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
             .service(at("/audit/entries").route(get().to(guest::get_entries)))
             .service(at("/audit/entries/{id}").route(get().to(guest::get_entry)))
+            .service(at("/audit/exposure").route(post().to(report_api::post_exposure)))
             .service(at("/audit/log/checkpoint").route(get().to(log_api::get_checkpoint)))
             .service(at("/audit/log/tile/{path:.*}").route(get().to(log_api::get_tile)))
             .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
             .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))
             .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
+            .service(at("/events").route(get().to(jobs::get_events)))
+            .service(at("/webhooks").route(get().to(jobs::get_webhooks)))
+            .service(at("/webhooks/{name}/dead-letters").route(get().to(jobs::get_dead_letters)))
+            .service(at("/webhooks/{name}/redeliveries").route(post().to(jobs::post_redeliveries)))
             .service(at("/policy").route(get().to(policy::get_policy)))
             .service(at("/policy/explain").route(post().to(policy::explain)));
         config
@@ -62,6 +70,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .app_data(access.clone())
             .app_data(known.clone())
             .app_data(desk.clone())
+            .app_data(events.clone())
             .service(v1);
     }
 }
@@ -101,7 +110,9 @@ pub fn contract() -> OpenApi {
     for calls in [
         guest::Calls::openapi(),
         log_api::LogCalls::openapi(),
+        report_api::ReportCalls::openapi(),
         policy::Calls::openapi(),
+        jobs::Calls::openapi(),
         operation::openapi(),
     ] {
         api.merge(calls);

@@ -38,8 +38,16 @@ pub enum Act {
     ReadConsents,
     /// The audit log was searched.
     ReadAudit,
+    /// The report of who saw a guest's data was read.
+    AccessReport,
+    /// What a credential, an actor or a property has seen was asked.
+    Exposure,
+    /// Entries were handed to another system.
+    ExportAudit,
     /// The policy was read or explained.
     ReadPolicy,
+    /// A candidate policy was held against the log.
+    ReplayPolicy,
     /// The policy was replaced.
     LoadPolicy,
     /// A principal was made.
@@ -52,6 +60,20 @@ pub enum Act {
     DamageFound,
     /// A key was made, rotated or destroyed.
     ManageKeys,
+    /// Events were read.
+    ReadEvents,
+    /// Deliveries of events were started again.
+    ManageWebhooks,
+    /// An import was taken back.
+    RollBackImport,
+    /// A note about a guest was left for a steward.
+    PutObservation,
+    /// Notes were read or decided about.
+    ReviewObservations,
+    /// It was asked whose birthday or anniversary is near.
+    FindOccasions,
+    /// A payment card's number came in and was refused.
+    RefuseCard,
     /// A call was refused before what it asked was looked at.
     Call,
 }
@@ -71,13 +93,24 @@ impl Act {
             Self::PutConsent => "put_consent",
             Self::ReadConsents => "read_consents",
             Self::ReadAudit => "read_audit",
+            Self::AccessReport => "access_report",
+            Self::Exposure => "exposure",
+            Self::ExportAudit => "export_audit",
             Self::ReadPolicy => "read_policy",
+            Self::ReplayPolicy => "replay_policy",
             Self::LoadPolicy => "load_policy",
             Self::CreatePrincipal => "create_principal",
             Self::RevokePrincipal => "revoke_principal",
             Self::Import => "import",
             Self::DamageFound => "damage_found",
             Self::ManageKeys => "manage_keys",
+            Self::ReadEvents => "read_events",
+            Self::ManageWebhooks => "manage_webhooks",
+            Self::RollBackImport => "roll_back_import",
+            Self::PutObservation => "put_observation",
+            Self::ReviewObservations => "review_observations",
+            Self::FindOccasions => "find_occasions",
+            Self::RefuseCard => "refuse_card",
             Self::Call => "call",
         }
     }

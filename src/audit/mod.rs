@@ -10,6 +10,7 @@
 
 mod change;
 mod event;
+pub mod leaf;
 pub mod search;
 pub mod sql;
 pub mod tlog;

@@ -1,6 +1,7 @@
 //! Searching the log.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     base::{EntryId, GuestId, PrincipalId, PropertyCode, Purpose},
@@ -32,6 +33,33 @@ pub struct Filter {
     pub to: Option<DateTime<Utc>>,
 }
 
+/// A place in the order of entries: by time, and by id where times are equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The time, in microseconds.
+    pub at: i64,
+    /// The entry.
+    pub entry: EntryId,
+}
+
+impl Place {
+    /// Of an entry.
+    #[must_use]
+    pub const fn of(row: &Row) -> Self {
+        Self {
+            at: row.columns.at,
+            entry: EntryId(row.entry_id),
+        }
+    }
+}
+
+/// Which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    NewestFirst,
+    OldestFirst,
+}
+
 /// Entries that match, newest first, at most `most`, older than `before`.
 ///
 /// # Errors
@@ -39,14 +67,51 @@ pub struct Filter {
 pub async fn entries(
     store: &Store,
     filter: &Filter,
-    before: Option<EntryId>,
+    before: Option<Place>,
     most: usize,
 ) -> Result<Vec<Row>, StoreError> {
-    store
-        .read()
-        .await?
-        .audit_entries(filter, before, i64::try_from(most).unwrap_or(i64::MAX))
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut conn = store.read().await?;
+    conn.audit_entries(filter, (Order::NewestFirst, before, most))
         .await
+}
+
+/// Entries that match, oldest first, at most `most`, younger than `after`: for reports and exports.
+///
+/// # Errors
+/// What the database says.
+pub async fn entries_since(
+    store: &Store,
+    filter: &Filter,
+    after: Option<Place>,
+    most: usize,
+) -> Result<Vec<Row>, StoreError> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut conn = store.read().await?;
+    conn.audit_entries(filter, (Order::OldestFirst, after, most))
+        .await
+}
+
+/// Where in the log the entries that match lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The first and the last index; `None` when no entry has one.
+    pub indexes: Option<(u64, u64)>,
+    /// Entries that are durable but have no index yet: those of the last second.
+    pub pending: u64,
+}
+
+/// Where in the log the entries that match lie.
+///
+/// # Errors
+/// What the database says.
+pub async fn range(store: &Store, filter: &Filter) -> Result<Range, StoreError> {
+    let (first, last, pending) = store.read().await?.audit_range(filter).await?;
+    let number = |n: i64| u64::try_from(n).ok();
+    Ok(Range {
+        indexes: first.and_then(number).zip(last.and_then(number)),
+        pending: number(pending).unwrap_or(0),
+    })
 }
 
 /// One entry.

@@ -4,13 +4,14 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::{
-    base::{EntryId, GuestId, WriterId, micros},
+    base::{EntryId, WriterId, micros},
     on, statements,
     store::{Conn, Database, StoreError},
 };
 
-use super::{Event, search::Filter};
+use super::Event;
 
+pub(super) mod find;
 pub(super) mod log;
 
 /// The most rows of one statement. Each size up to here is prepared once by each connection that needs it.
@@ -19,7 +20,9 @@ pub(super) const ROWS: usize = 64;
 const COLUMNS: usize = 13;
 
 statements! {
-    ENTRY = "SELECT entry_id, writer, writer_seq, at, guest_id, leaf, detail FROM audit_event WHERE entry_id = $1";
+    ENTRY = "SELECT e.entry_id, e.writer, e.writer_seq, e.guest_id, e.at, e.principal, e.actor, e.property, e.purpose,
+                    e.action, e.decision, (e.detail IS NOT NULL) AS has_detail, e.leaf, e.detail, l.log_index
+             FROM audit_event e LEFT JOIN log_entry l ON l.entry_id = e.entry_id WHERE e.entry_id = $1";
     COUNT = "SELECT count(*) FROM audit_event";
     WRITERS = "SELECT writer, min(writer_seq), max(writer_seq), count(*) FROM audit_event GROUP BY writer";
     HEAD = "SELECT origin, size, checkpoint, holder, held_until FROM log_head WHERE log = 'main'";
@@ -28,6 +31,9 @@ statements! {
     HEAD_TAKE = "UPDATE log_head SET holder = $1, held_until = $2
                  WHERE log = 'main' AND (holder = $1 OR held_until < $3)";
     HEAD_GROW = "UPDATE log_head SET size = $1, checkpoint = $2 WHERE log = 'main' AND size = $3";
+    COSIGNED = "SELECT cosigned FROM log_head WHERE log = 'main'";
+    COSIGNED_SET = "UPDATE log_head SET cosigned = $1 WHERE log = 'main'";
+    HEAD_COSIGN = "UPDATE log_head SET checkpoint = $1 WHERE log = 'main' AND size = $2 AND checkpoint = $3";
     HEAD_LEAVE = "UPDATE log_head SET held_until = 0 WHERE log = 'main' AND holder = $1";
     NEWS = "WITH RECURSIVE w(writer) AS (
                 SELECT (SELECT writer FROM audit_event ORDER BY writer LIMIT 1)
@@ -47,9 +53,15 @@ statements! {
     TILE = "SELECT hashes FROM log_tile WHERE level = $1 AND tile = $2";
     TILE_SET = "INSERT INTO log_tile (level, tile, hashes) VALUES ($1, $2, $3)
                 ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes";
-    ENTRIES = "SELECT l.log_index, l.subject_seq, l.previous, e.writer, e.writer_seq, e.leaf
+    ENTRIES = "SELECT l.log_index, l.subject_seq, l.previous, e.writer, e.writer_seq, e.leaf, e.at, e.principal,
+                      e.actor, e.property, e.purpose, e.action, e.decision, (e.detail IS NOT NULL) AS has_detail
                FROM log_entry l JOIN audit_event e ON e.entry_id = l.entry_id
                WHERE l.log_index >= $1 AND l.log_index < $2 ORDER BY l.log_index";
+    ENTRIES_OF = "SELECT l.log_index, l.subject_seq, l.previous, e.writer, e.writer_seq, e.leaf, e.at, e.principal,
+                         e.actor, e.property, e.purpose, e.action, e.decision, (e.detail IS NOT NULL) AS has_detail
+                  FROM audit_event e JOIN log_entry l ON l.entry_id = e.entry_id
+                  WHERE e.guest_id = $1 ORDER BY l.log_index";
+    CHAIN = "SELECT subject, seq, leaf_hash FROM log_subject WHERE subject = $1";
     INDEX_OF = "SELECT log_index FROM log_entry WHERE entry_id = $1";
 }
 
@@ -62,14 +74,38 @@ pub struct Row {
     pub writer: Uuid,
     /// Its number there, from 1.
     pub writer_seq: i64,
-    /// When, in microseconds.
-    pub at: i64,
     /// The guest, until it is erased.
     pub guest_id: Option<Uuid>,
+    /// What it is searched by.
+    #[sqlx(flatten)]
+    pub columns: Columns,
     /// The leaf.
     pub leaf: Vec<u8>,
     /// The sealed detail, until it is deleted.
     pub detail: Option<Vec<u8>>,
+    /// Its index in the log, once it has one.
+    pub log_index: Option<i64>,
+}
+
+/// What entries are searched by: copies of what the leaf says, and therefore held against it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Columns {
+    /// When, in microseconds.
+    pub at: i64,
+    /// Who.
+    pub principal: Uuid,
+    /// On whose orders.
+    pub actor: Option<String>,
+    /// For which property.
+    pub property: Option<String>,
+    /// Why.
+    pub purpose: Option<String>,
+    /// What.
+    pub action: String,
+    /// How it ended.
+    pub decision: String,
+    /// Whether its detail is (still) there.
+    pub has_detail: bool,
 }
 
 fn insert(rows: usize) -> String {
@@ -142,31 +178,6 @@ impl Conn {
     /// One entry.
     pub(super) async fn audit_entry(&mut self, id: EntryId) -> Result<Option<Row>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(ENTRY).bind(id.0).fetch_optional(c).await?))
-    }
-
-    /// Entries that match, newest first.
-    pub(super) async fn audit_entries(
-        &mut self,
-        filter: &Filter,
-        before: Option<EntryId>,
-        most: i64,
-    ) -> Result<Vec<Row>, StoreError> {
-        Ok(on!(self, c => {
-            let mut q = sqlx::QueryBuilder::new(
-                "SELECT entry_id, writer, writer_seq, at, guest_id, leaf, detail FROM audit_event WHERE 1 = 1");
-            if let Some(GuestId(guest)) = filter.guest_id { q.push(" AND guest_id = ").push_bind(guest); }
-            if let Some(actor) = &filter.actor { q.push(" AND actor = ").push_bind(actor.clone()); }
-            if let Some(principal) = filter.principal { q.push(" AND principal = ").push_bind(principal.0); }
-            if let Some(purpose) = &filter.purpose { q.push(" AND purpose = ").push_bind(purpose.to_string()); }
-            if let Some(property) = &filter.property { q.push(" AND property = ").push_bind(property.to_string()); }
-            if let Some(act) = filter.action { q.push(" AND action = ").push_bind(act.as_str()); }
-            if let Some(decision) = filter.decision { q.push(" AND decision = ").push_bind(decision.as_str()); }
-            if let Some(from) = filter.from { q.push(" AND at >= ").push_bind(micros(from)); }
-            if let Some(to) = filter.to { q.push(" AND at < ").push_bind(micros(to)); }
-            if let Some(before) = before { q.push(" AND entry_id < ").push_bind(before.0); }
-            q.push(" ORDER BY entry_id DESC LIMIT ").push_bind(most);
-            q.build_query_as().fetch_all(c).await?
-        }))
     }
 
     /// How many entries there are.

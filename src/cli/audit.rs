@@ -14,6 +14,7 @@ use crate::{
         LogError, Stored,
         mirror::{Mirror, MirrorError},
         note::{NoteError, Verifier},
+        remote::{Remote, RemoteError},
         verify::{Report, Source, VerifyError, verify},
     },
     base::Clock,
@@ -23,7 +24,7 @@ use crate::{
 /// What to do with the log.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Checks a mirrored folder, or the database, from the first entry to the last.
+    /// Checks a mirrored folder, a log over the network, or the database, from the first entry to the last.
     Verify(Verify),
     /// Brings a copy of the log up to date.
     Mirror {
@@ -40,6 +41,18 @@ pub struct Verify {
     /// The mirrored folder; without it the database is checked.
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// The address of the log instead: `https://vault.example.com/v1/audit/log`, or where a mirror is published
+    #[arg(long, value_name = "URL", conflicts_with = "dir")]
+    pub url: Option<String>,
+    /// The API key for the address, where it needs one
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "GUEST_VAULT_KEY",
+        hide_env_values = true,
+        requires = "url"
+    )]
+    pub key: Option<String>,
     /// A checkpoint of an earlier day, that the log must have grown from.
     #[arg(long, value_name = "CHECKPOINT")]
     pub since: Option<PathBuf>,
@@ -57,6 +70,9 @@ pub enum AuditCommandError {
     /// The vault does not open.
     #[error(transparent)]
     App(#[from] AppError),
+    /// The address is none that can be asked.
+    #[error("--url: {0}")]
+    Url(#[source] RemoteError),
     /// The key is none.
     #[error("--vkey: {0}")]
     Vkey(#[source] NoteError),
@@ -89,7 +105,7 @@ impl AuditCommandError {
     /// Whether the arguments were wrong.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Vkey(_) | Self::Since { .. })
+        matches!(self, Self::Vkey(_) | Self::Url(_) | Self::Since { .. })
     }
 }
 
@@ -100,9 +116,9 @@ impl AuditCommandError {
 pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Result<(), AuditCommandError> {
     match command {
         Command::Verify(arguments) => {
-            if let (Some(dir), Some(vkey)) = (&arguments.dir, &arguments.vkey) {
+            if let (Some(source), Some(vkey)) = (outside(arguments)?, &arguments.vkey) {
                 let verifier = Verifier::parse(vkey).map_err(AuditCommandError::Vkey)?;
-                return check(arguments, &Source::Folder(dir.clone()), &verifier, out).await;
+                return check(arguments, &source, &verifier, out).await;
             }
             let app = App::open(config, Clock::system()).await?;
             let ended = check_with(arguments, &app, out).await;
@@ -127,15 +143,22 @@ pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Res
     }
 }
 
+/// The log outside the database that is to be checked.
+fn outside(arguments: &Verify) -> Result<Option<Source>, AuditCommandError> {
+    if let Some(address) = &arguments.url {
+        let remote = Remote::new(address, arguments.key.clone()).map_err(AuditCommandError::Url)?;
+        return Ok(Some(Source::Remote(remote)));
+    }
+    Ok(arguments.dir.clone().map(Source::Folder))
+}
+
 async fn check_with(arguments: &Verify, app: &App, out: &mut dyn Write) -> Result<(), AuditCommandError> {
     let verifier = match &arguments.vkey {
         Some(vkey) => Verifier::parse(vkey).map_err(AuditCommandError::Vkey)?,
         None => app.sequencer.signer().verifier().clone(),
     };
-    let source = match &arguments.dir {
-        Some(dir) => Source::Folder(dir.clone()),
-        None => Source::Database(Stored::new(app.vault.store.clone())),
-    };
+    let database = || Source::Database(Stored::new(app.vault.store.clone()));
+    let source = outside(arguments)?.unwrap_or_else(database);
     check(arguments, &source, &verifier, out).await
 }
 

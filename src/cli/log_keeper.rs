@@ -9,6 +9,7 @@ use crate::{
     audit::tlog::{
         Stored,
         mirror::{Mirror, MirrorError},
+        patrol::Patrol,
     },
 };
 
@@ -39,6 +40,7 @@ impl LogKeeper {
             mirror.update(&log).await?;
             tasks.push(tokio::spawn(follow(Arc::clone(mirror), log, told)));
         }
+        tasks.push(tokio::spawn(patrol(app.clone())));
         tasks.push(tokio::spawn(async move { sequencer.run().await }));
         Ok(Self {
             app: app.clone(),
@@ -83,6 +85,28 @@ async fn follow(mirror: Arc<Mirror>, log: Stored, alarm: watch::Sender<Option<St
             // Nobody listening means that the server has stopped already.
             let _ = alarm.send(Some(error.to_string()));
             return;
+        }
+    }
+}
+
+/// Looks for rows that were changed by hand. What is found is told in the program's log, in `/metrics` and, once, as an
+/// event in the log itself; the vault goes on serving, because one row must not stop a hotel.
+async fn patrol(app: App) {
+    let log = Stored::new(app.vault.store.clone());
+    let mut patrol = Patrol::new(log, app.sequencer.signer().verifier().clone());
+    let mut told = None;
+    let mut tick = tokio::time::interval(LOOK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        // Damage stays damage until somebody has looked, though the walk may be elsewhere by now.
+        let Ok(Some(found)) = patrol.step().await else {
+            continue;
+        };
+        tracing::error!(index = found.index, what = %found.what, "the log in the database was changed by hand; run `guest-vault audit verify`");
+        metrics::gauge!("guest_vault_log_altered").set(1.0);
+        if told.as_ref() != Some(&found) && app.report_altered_log().await.is_ok() {
+            told = Some(found);
         }
     }
 }

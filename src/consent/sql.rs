@@ -3,8 +3,10 @@
 use uuid::Uuid;
 
 use crate::{
-    base::{ConsentId, GuestId, NoticeId, PrincipalId, RecordId, from_micros, micros},
-    on, statements,
+    base::{ConsentId, EntryId, GuestId, NoticeId, PrincipalId, RecordId, from_micros, micros},
+    on,
+    policy::Separate,
+    statements,
     store::{Conn, StoreError, Tx},
 };
 
@@ -12,13 +14,18 @@ use super::{Line, State};
 
 statements! {
     CONSENT_INSERT = "INSERT INTO consent (guest_id, consent_id, purpose, recipient, state, channel, indication,
-                          notice_id, record_id, property, captured_by, captured_actor, valid_until, evidence, at)
-                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-    CONSENTS = "SELECT consent_id, purpose, recipient, state, channel, indication, notice_id, property, captured_by,
-                    captured_actor, valid_until, at
+                          notice_id, record_id, property, captured_by, captured_actor, valid_until, evidence, at,
+                          scope, separate, terms, details, entry_id)
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                          $20)";
+    CONSENTS = "SELECT consent_id, purpose, recipient, scope, separate, state, channel, indication, notice_id,
+                    terms, property, captured_by, captured_actor, valid_until, at, entry_id,
+                    (SELECT min(n.valid_from) FROM notice n
+                     WHERE n.purpose = consent.purpose AND n.terms > consent.terms) AS superseded
                 FROM consent WHERE guest_id = $1 ORDER BY at, consent_id";
     CONSENT_SAME = "SELECT count(*) FROM consent
-                    WHERE guest_id = $1 AND purpose = $2 AND recipient = $3 AND state = $4 AND at = $5";
+                    WHERE guest_id = $1 AND purpose = $2 AND recipient = $3 AND state = $4 AND at = $5
+                        AND scope = $6 AND separate = $7";
 }
 
 #[derive(sqlx::FromRow)]
@@ -26,15 +33,20 @@ struct Row {
     consent_id: Uuid,
     purpose: String,
     recipient: String,
+    scope: String,
+    separate: String,
     state: String,
     channel: String,
     indication: String,
     notice_id: Option<Uuid>,
+    terms: i64,
     property: String,
     captured_by: Uuid,
     captured_actor: Option<String>,
     valid_until: Option<i64>,
     at: i64,
+    entry_id: Option<Uuid>,
+    superseded: Option<i64>,
 }
 
 impl TryFrom<Row> for Line {
@@ -46,21 +58,29 @@ impl TryFrom<Row> for Line {
             id: ConsentId(row.consent_id),
             purpose: row.purpose.parse().map_err(|_| damaged())?,
             recipient: row.recipient,
+            scope: row.scope,
+            separate: match row.separate.as_str() {
+                "" => None,
+                word => Some(Separate::from_word(word).ok_or_else(damaged)?),
+            },
             state: State::from_word(&row.state).ok_or_else(damaged)?,
             channel: row.channel,
             indication: row.indication,
             notice: row.notice_id.map(NoticeId),
+            terms: row.terms,
+            superseded: row.superseded.map(from_micros),
             property: row.property.parse().map_err(|_| damaged())?,
             captured_by: PrincipalId(row.captured_by),
             captured_actor: row.captured_actor,
             valid_until: row.valid_until.map(from_micros),
             at: from_micros(row.at),
+            entry: row.entry_id.map(EntryId),
         })
     }
 }
 
 impl Tx {
-    /// Appends a line; evidence is sealed.
+    /// Appends a line; evidence and details are sealed.
     ///
     /// # Errors
     /// What the database says.
@@ -69,7 +89,7 @@ impl Tx {
         guest: GuestId,
         record: Option<RecordId>,
         line: &Line,
-        evidence: Option<&[u8]>,
+        (evidence, details): (Option<&[u8]>, Option<&[u8]>),
     ) -> Result<(), StoreError> {
         on!(self, c => {
             sqlx::query(CONSENT_INSERT)
@@ -88,6 +108,11 @@ impl Tx {
                 .bind(line.valid_until.map(micros))
                 .bind(evidence)
                 .bind(micros(line.at))
+                .bind(&line.scope)
+                .bind(line.separate.map_or("", Separate::as_str))
+                .bind(line.terms)
+                .bind(details)
+                .bind(line.entry.map(|entry| entry.0))
                 .execute(c)
                 .await?;
         });
@@ -106,6 +131,8 @@ impl Tx {
                 .bind(&line.recipient)
                 .bind(line.state.as_str())
                 .bind(micros(line.at))
+                .bind(&line.scope)
+                .bind(line.separate.map_or("", Separate::as_str))
                 .fetch_one(c)
                 .await?
         });

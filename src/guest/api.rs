@@ -11,7 +11,10 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    audit::{Act, Decision, search::Filter},
+    audit::{
+        Act, Decision,
+        search::{Filter, Place},
+    },
     base::{Caller, EntryId, Errand, FieldIndex, GuestId, PrincipalId, PropertyCode, Purpose, SourceSystem},
     consent::Statement,
     policy::Snapshot,
@@ -52,7 +55,7 @@ pub struct Calls;
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes headers that `access` reads")]
-struct ErrandHeaders {
+pub(super) struct ErrandHeaders {
     /// The property on whose behalf; within the caller's scope.
     #[param(rename = "Vault-Property", example = "LIS01", max_length = 20)]
     property: String,
@@ -431,7 +434,7 @@ pub(crate) async fn get_entries(
 ) -> Result<impl Responder, Problem> {
     let options = options.0;
     let page = Page::new(options.limit, options.cursor)?;
-    let before: Option<EntryId> = page.after()?;
+    let before: Option<Place> = page.after()?;
     let filter = Filter {
         guest_id: options.guest_id,
         actor: options.actor,
@@ -447,7 +450,7 @@ pub(crate) async fn get_entries(
     let entries = vault
         .search_log(&caller, request_id(&request), filter, before, most)
         .await?;
-    Ok(web::Json(Listing::page(&page, entries, |entry| entry.entry_id)))
+    Ok(web::Json(Listing::page(&page, entries, Entry::place)))
 }
 
 /// One entry of the log with its reason.

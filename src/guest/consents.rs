@@ -3,21 +3,22 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::{
     audit::{Act, Change, Event},
-    base::{Category, ConsentId, Errand, GuestId, NoticeId, PropertyCode, Purpose, RecordId},
-    consent::{Line, State, Statement, standing},
+    base::{Category, ConsentId, Errand, GuestId, NoticeId, PropertyCode, Purpose, RecordId, micros},
+    consent::{Guardian, Line, Question, Refusal, Speaker, Standing, State, Statement, check, decide},
     crypto::Aad,
     events::Announcement,
     keys::GuestKeys,
-    policy::Right,
+    policy::{Right, Separate, Snapshot},
 };
 
-use super::{GuestError, Rejected, Vault, prepare::check_consent};
+use super::{GuestError, Rejected, Vault, kinds};
 
 /// What became of a statement.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -38,6 +39,12 @@ pub struct ConsentLine {
     /// To whom, if to anybody.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub recipient: String,
+    /// For which property, brand or group; everywhere, when absent.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// The kind of separate consent, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub separate: Option<Separate>,
     /// What the guest said.
     pub state: State,
     /// Where.
@@ -55,6 +62,9 @@ pub struct ConsentLine {
     /// Until when it holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<DateTime<Utc>>,
+    /// When a notice with other terms came into force: a yes no longer holds from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub superseded_at: Option<DateTime<Utc>>,
 }
 
 /// Where a guest stands on a purpose and recipient.
@@ -65,8 +75,15 @@ pub struct StandingAnswer {
     /// To whom, if to anybody.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub recipient: String,
-    /// `given`, `expired`, `refused` or `withdrawn`.
+    /// The kind of separate consent, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub separate: Option<Separate>,
+    /// At the property of the call: `requested`, `given`, `expired`, `invalidated`, `objected`, `refused`,
+    /// `withdrawn`, or `unknown` when nothing said elsewhere counts there.
     pub state: &'static str,
+    /// The line that decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent_id: Option<ConsentId>,
 }
 
 /// The state per purpose and recipient, and the whole history.
@@ -90,11 +107,11 @@ impl Vault {
         statement: &Statement,
     ) -> Result<ConsentAnswer, GuestError> {
         let policy = self.policies.current();
-        let mut event = self.ledger_event(errand, Act::PutConsent, guest);
+        let event = self.ledger_event(errand, Act::PutConsent, guest);
         if !policy.allows(&errand.caller.role, Right::WriteConsent) {
             return self.refuse(event, GuestError::Forbidden).await;
         }
-        if let Err(reason) = check_consent(&policy, statement, self.clock.now()) {
+        if let Err(reason) = self.check_said(&policy, errand, statement) {
             let rejected = Rejected {
                 field: "consent".to_owned(),
                 reason: reason.as_str().to_owned(),
@@ -111,24 +128,59 @@ impl Vault {
             .keys
             .ensure_guest_keys(guest, &[Category::Audit, Category::Consent])
             .await?;
-        event.subject = Some(self.subject(guest, Some(&keys)));
-        event = Self::with_reason(event, errand, Some(&keys));
         let mut change = self.log.begin(&self.store).await?;
         let line = self
             .write_consent(&mut change, errand, (guest, None), statement, &keys)
             .await?;
-        event.basis = Some(format!("consent:{}", line.id));
-        change.record(event);
         change.commit().await?;
         let ledger = self.store.read().await?.consents(guest).await?;
-        let state = self.standing_of(&ledger, &line.purpose, &line.recipient);
+        let matter = (&line.purpose, line.recipient.as_str(), line.separate);
         Ok(ConsentAnswer {
             consent_id: line.id,
-            state,
+            state: self.standing_of(errand, &ledger, matter).as_str(),
         })
     }
 
-    /// Appends a statement inside a change; one that is there already is not repeated.
+    /// Whether a statement can stand in the ledger under this policy.
+    pub(super) fn check_said(
+        &self,
+        policy: &Snapshot,
+        errand: &Errand,
+        statement: &Statement,
+    ) -> Result<(), Refusal> {
+        let purpose = policy
+            .purpose(&statement.purpose)
+            .ok_or(Refusal::UnknownPurpose)?;
+        if statement.state == State::Objected && purpose.by_interest.is_empty() {
+            return Err(Refusal::NothingToObjectTo);
+        }
+        if let Some(scope) = &statement.scope {
+            let reaches = |above: &PropertyCode| self.properties.within(scope, above);
+            let own = errand.caller.scope.iter().any(reaches) || reaches(&errand.property);
+            // A no may reach further than whoever hears it.
+            if self.properties.get(scope).is_none() || statement.state.is_yes() && !own {
+                return Err(Refusal::UnknownScope);
+            }
+        }
+        if statement
+            .evidence_ref
+            .as_deref()
+            .is_some_and(kinds::holds_card_number)
+        {
+            return Err(Refusal::InvalidEvidence);
+        }
+        let guardian = statement.guardian.iter();
+        let mut told = guardian
+            .flat_map(|g| [Some(g.name.as_str()), g.contact.as_deref()])
+            .flatten();
+        if told.any(kinds::holds_card_number) {
+            return Err(Refusal::InvalidGuardian);
+        }
+        check(statement, self.clock.now())
+    }
+
+    /// Appends a statement inside a change, with an entry of the log of its own that commits to the line. One that a
+    /// record has said before is not repeated.
     pub(super) async fn write_consent(
         &self,
         change: &mut Change,
@@ -137,41 +189,61 @@ impl Vault {
         statement: &Statement,
         keys: &GuestKeys,
     ) -> Result<Line, GuestError> {
+        let mut line = self.line_of(errand, statement);
+        if record.is_some() && change.tx.has_consent(guest, &line).await? {
+            return Ok(line);
+        }
+        let id = line.id.0;
+        let evidence = statement.evidence_ref.as_deref().map(str::as_bytes);
+        let evidence = sealed(keys, &evidence_place(guest, id), evidence)?;
+        let details = details_of(statement);
+        let details = sealed(
+            keys,
+            &details_place(guest, id),
+            details.as_ref().map(|d| d.as_slice()),
+        )?;
+        let mut event = self.ledger_event(errand, Act::PutConsent, guest);
+        event.subject = Some(self.subject(guest, Some(keys)));
+        event.basis = Some(format!("consent:{}", line.id));
+        event.rules = vec![line.commitment()];
+        line.entry = Some(change.record(Self::with_reason(event, errand, Some(keys))));
+        change
+            .tx
+            .append_consent(guest, record, &line, (evidence.as_deref(), details.as_deref()))
+            .await?;
+        let told = Announcement::consent_changed(self.clock.now(), guest, &line.purpose, line.id);
+        change.tx.announce(&told.at_property(&errand.property)).await?;
+        Ok(line)
+    }
+
+    fn line_of(&self, errand: &Errand, statement: &Statement) -> Line {
         let now = self.clock.now();
-        let line = Line {
+        let here = statement.state.is_yes().then(|| errand.property.to_string());
+        Line {
             id: ConsentId::random(),
             purpose: statement.purpose.clone(),
             recipient: recipient(statement),
+            scope: statement
+                .scope
+                .as_ref()
+                .map(ToString::to_string)
+                .or(here)
+                .unwrap_or_default(),
+            separate: statement.separate,
             state: statement.state,
             channel: statement.channel.clone(),
             indication: statement.indication.clone().unwrap_or_default(),
             notice: statement.notice_id,
+            terms: 0,
+            superseded: None,
             property: errand.property.clone(),
             captured_by: errand.caller.principal,
             captured_actor: errand.caller.actor.clone(),
             valid_until: statement.valid_until,
             // A clock that runs ahead must not outlive the withdrawal that follows.
             at: statement.at.map_or(now, |at| at.min(now)),
-        };
-        let evidence = match &statement.evidence_ref {
-            None => None,
-            Some(text) => {
-                let place = evidence_place(guest, line.id.0);
-                Some(
-                    keys.seal(Category::Consent, &place, text.as_bytes())?
-                        .into_bytes(),
-                )
-            }
-        };
-        if record.is_none() || !change.tx.has_consent(guest, &line).await? {
-            change
-                .tx
-                .append_consent(guest, record, &line, evidence.as_deref())
-                .await?;
-            let told = Announcement::consent_changed(now, guest, &line.purpose, line.id);
-            change.tx.announce(&told.at_property(&errand.property)).await?;
+            entry: None,
         }
-        Ok(line)
     }
 
     /// The ledger of a guest.
@@ -205,7 +277,7 @@ impl Vault {
         self.log
             .record(Self::with_reason(event, errand, Some(&keys)), ())
             .await?;
-        Ok(self.ledger_answer(ledger))
+        Ok(self.ledger_answer(errand, ledger))
     }
 
     fn ledger_event(&self, errand: &Errand, act: Act, guest: GuestId) -> Event {
@@ -215,19 +287,21 @@ impl Vault {
         event
     }
 
-    fn ledger_answer(&self, ledger: Vec<Line>) -> ConsentsAnswer {
-        let subjects: BTreeSet<(Purpose, String)> = ledger
+    fn ledger_answer(&self, errand: &Errand, ledger: Vec<Line>) -> ConsentsAnswer {
+        let matters: BTreeSet<(Purpose, String, Option<Separate>)> = ledger
             .iter()
-            .map(|l| (l.purpose.clone(), l.recipient.clone()))
+            .map(|l| (l.purpose.clone(), l.recipient.clone(), l.separate))
             .collect();
-        let standing = subjects
+        let standing = matters
             .into_iter()
-            .map(|(purpose, recipient)| {
-                let state = self.standing_of(&ledger, &purpose, &recipient);
+            .map(|(purpose, recipient, separate)| {
+                let stands = self.standing_of(errand, &ledger, (&purpose, &recipient, separate));
                 StandingAnswer {
                     purpose,
                     recipient,
-                    state,
+                    separate,
+                    state: stands.as_str(),
+                    consent_id: stands.line(),
                 }
             })
             .collect();
@@ -237,15 +311,21 @@ impl Vault {
         }
     }
 
-    fn standing_of(&self, ledger: &[Line], purpose: &Purpose, recipient: &str) -> &'static str {
-        let about = ledger
-            .iter()
-            .filter(|l| l.purpose == *purpose && l.recipient == recipient);
-        standing(
-            about.map(|l| (l.id, l.state, l.at, l.valid_until)),
-            self.clock.now(),
-        )
-        .as_str()
+    fn standing_of(
+        &self,
+        errand: &Errand,
+        ledger: &[Line],
+        (purpose, recipient, separate): (&Purpose, &str, Option<Separate>),
+    ) -> Standing {
+        let question = Question {
+            recipient,
+            property: &errand.property,
+            tree: &self.properties,
+            separate: separate.as_slice(),
+            now: micros(self.clock.now()),
+        };
+        let about = ledger.iter().filter(|l| l.purpose == *purpose);
+        decide(about.map(Line::spoken), &question)
     }
 }
 
@@ -257,6 +337,38 @@ pub(super) fn evidence_place(guest: GuestId, consent: Uuid) -> Aad<'static> {
         path: "consent.evidence",
         version: 1,
     }
+}
+
+/// Where it is sealed who spoke, and for whom.
+pub(super) fn details_place(guest: GuestId, consent: Uuid) -> Aad<'static> {
+    Aad {
+        path: "consent.details",
+        ..evidence_place(guest, consent)
+    }
+}
+
+fn sealed(keys: &GuestKeys, place: &Aad<'_>, plain: Option<&[u8]>) -> Result<Option<Vec<u8>>, GuestError> {
+    let seal = |plain| Ok(keys.seal(Category::Consent, place, plain)?.into_bytes());
+    plain.map(seal).transpose()
+}
+
+/// Who spoke, and the guardian, when anybody but the guest is told of.
+fn details_of(statement: &Statement) -> Option<Zeroizing<Vec<u8>>> {
+    let details = Details {
+        said_by: statement.said_by?,
+        guardian: statement.guardian.clone(),
+    };
+    serde_json::to_vec(&details).ok().map(Zeroizing::new)
+}
+
+/// What is sealed beside a line.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Details {
+    /// Who spoke.
+    pub(super) said_by: Speaker,
+    /// Who answers for a child.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) guardian: Option<Guardian>,
 }
 
 /// Purposes of third parties name their recipient; a statement may leave it out.
@@ -274,6 +386,8 @@ fn shown(line: Line) -> ConsentLine {
         consent_id: line.id,
         purpose: line.purpose,
         recipient: line.recipient,
+        scope: line.scope,
+        separate: line.separate,
         state: line.state,
         channel: line.channel,
         indication: line.indication,
@@ -281,5 +395,6 @@ fn shown(line: Line) -> ConsentLine {
         property: line.property,
         at: line.at,
         valid_until: line.valid_until,
+        superseded_at: line.superseded,
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     GuestError, Vault,
-    consents::evidence_place,
+    consents::{details_place, evidence_place},
     prepare::seal_version,
     put::source_id_place,
     sql::{Table, ValueRow},
@@ -43,7 +43,13 @@ impl Vault {
     /// What the database or the key store says.
     pub async fn inspect(&self) -> Result<Inspection, GuestError> {
         let mut found = Inspection::default();
-        for table in [Table::Values, Table::Stays, Table::Sources, Table::Evidence] {
+        for table in [
+            Table::Values,
+            Table::Stays,
+            Table::Sources,
+            Table::Evidence,
+            Table::Details,
+        ] {
             self.inspect_table(table, &mut found).await?;
         }
         Ok(found)
@@ -96,7 +102,7 @@ fn place(table: Table, row: &ValueRow) -> String {
         Table::Values => ("field_value", "record_id", "field"),
         Table::Stays => ("stay", "stay_token", "property"),
         Table::Sources => ("record", "record_id", "source_system"),
-        Table::Evidence => ("consent", "consent_id", "purpose"),
+        Table::Evidence | Table::Details => ("consent", "consent_id", "purpose"),
     };
     let ValueRow {
         guest_id, record_id, ..
@@ -128,6 +134,7 @@ fn opens(table: Table, keys: &GuestKeys, row: &ValueRow) -> bool {
         },
         Table::Sources => source_id_place(guest, row.record_id),
         Table::Evidence => evidence_place(guest, row.record_id),
+        Table::Details => details_place(guest, row.record_id),
     };
     keys.open_internal(category, &row.sealed, &aad).is_ok()
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    audit::tlog::{Hash, receipt, tile::Place},
+    audit::tlog::{Hash, tile::Place},
     base::Caller,
     web::{Kind, Problem, StrictQuery, request_id},
 };
@@ -167,12 +167,10 @@ pub(crate) async fn get_receipt(
 ) -> Result<HttpResponse, Problem> {
     let index = options.0.index;
     let log = vault.provable_log(&caller, request_id(&request)).await?;
-    let found = log.checkpoint().await.map_err(GuestError::from)?;
-    let (size, checkpoint) = found.ok_or(Problem::new(Kind::NotFound))?;
-    let (_, proof) = log.inclusion(index, size).await.map_err(GuestError::from)?;
+    let receipt = log.receipt(index).await.map_err(GuestError::from)?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
-        .body(receipt::write(index, &proof, &checkpoint)))
+        .body(receipt))
 }
 
 fn spelt(hashes: &[Hash]) -> Vec<String> {

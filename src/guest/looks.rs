@@ -10,11 +10,11 @@ use utoipa::ToSchema;
 use crate::{
     audit::{
         Act, Event,
-        search::{self, Filter},
+        leaf::altered,
+        search::{self, Filter, Place},
         sql::Row,
-        tlog::Stored,
     },
-    base::{Caller, Category, EntryId, GuestId, RequestId, from_micros},
+    base::{Caller, Category, EntryId, GuestId, RequestId, from_micros, micros},
     keys::GuestKeys,
     policy::Right,
 };
@@ -54,9 +54,23 @@ pub struct Entry {
     /// The reason given, until it is deleted; only where one entry is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Its index in the provable log, once it has one; only where one entry is asked for.
+    /// Its index in the provable log, once it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_index: Option<u64>,
+    /// What in the database is not as the leaf says: somebody changed it by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 20)]
+    pub altered: Option<&'static str>,
+}
+
+impl Entry {
+    /// Its place in the order of entries.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            at: micros(self.at),
+            entry: self.entry_id,
+        }
+    }
 }
 
 impl Vault {
@@ -69,7 +83,7 @@ impl Vault {
         caller: &Caller,
         request: RequestId,
         mut filter: Filter,
-        before: Option<EntryId>,
+        before: Option<Place>,
         most: usize,
     ) -> Result<Vec<Entry>, GuestError> {
         let mut event = self.log_event(caller, request);
@@ -126,12 +140,8 @@ impl Vault {
         };
         event.subject = guest.map(|guest| self.subject(guest, keys.as_ref()));
         event.count = Some(1);
-        let log_index = Stored::new(self.store.clone()).index_of(id).await?;
         self.log.record(event, ()).await?;
-        Ok(Entry {
-            log_index,
-            ..entry(&row, keys.as_ref())
-        })
+        Ok(entry(&row, keys.as_ref()))
     }
 
     fn sees_all(&self, caller: &Caller) -> bool {
@@ -151,7 +161,7 @@ fn is_own(row: &Row, caller: &Caller) -> bool {
 }
 
 fn entry(row: &Row, keys: Option<&GuestKeys>) -> Entry {
-    let at = from_micros(row.at);
+    let at = from_micros(row.columns.at);
     let guest_id = row.guest_id.map(GuestId);
     let reason = match (keys, guest_id, &row.detail) {
         (Some(keys), Some(guest), Some(sealed)) => detail::open(keys, guest, at, sealed),
@@ -173,6 +183,7 @@ fn entry(row: &Row, keys: Option<&GuestKeys>) -> Entry {
         decision: word("decision"),
         leaf,
         reason,
-        log_index: None,
+        log_index: row.log_index.and_then(|index| u64::try_from(index).ok()),
+        altered: altered(&row.columns, &row.leaf),
     }
 }

@@ -4,12 +4,14 @@
 //! A guest is a cluster of source records; nothing is overwritten across sources: which value is shown is chosen
 //! at reading ([`survivor`]), so that clusters can be taken apart again.
 
+mod access_report;
 pub mod api;
 mod compound;
 mod consents;
 mod correct;
 mod detail;
 mod error;
+mod exposure;
 mod gather;
 mod idempotency;
 mod import;
@@ -25,6 +27,8 @@ mod put;
 mod question;
 mod read;
 mod records;
+pub mod report_api;
+mod report_page;
 pub mod sql;
 mod stay;
 mod stay_index;
@@ -35,8 +39,10 @@ mod vault;
 mod window;
 pub(crate) mod words;
 
+pub use access_report::{Access, AccessReport, YearProof};
 pub use consents::{ConsentAnswer, ConsentLine, ConsentsAnswer, StandingAnswer};
 pub use error::GuestError;
+pub use exposure::{Exposed, Exposure, ExposureQuestion, LeafRange};
 pub use import::{Incoming, Preview};
 pub use inspect::Inspection;
 pub use looks::Entry;

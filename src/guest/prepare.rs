@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    GuestError, RecordInput, Rejected, StayInput, Vault,
+    GuestError, RecordInput, Rejected, StayInput, StayRole, Vault,
     kinds::{self, Accepted},
     link::{self, Token},
 };
@@ -54,7 +54,11 @@ impl Prepared {
         let mut all: Vec<Category> = self.values.iter().map(|v| v.category).collect();
         // The source's id, stays, evidence and the pseudonym lie in drawers of their own.
         all.extend([Category::Identity, Category::Stay, Category::Audit]);
-        if self.consents.iter().any(|c| c.evidence_ref.is_some()) {
+        if self
+            .consents
+            .iter()
+            .any(|c| c.evidence_ref.is_some() || c.said_by.is_some())
+        {
             all.push(Category::Consent);
         }
         all.sort_unstable();
@@ -152,7 +156,7 @@ impl Vault {
             .filter_map(|value| self.ready(policy, value, name.as_deref()))
             .collect();
         let stays = self.checked_stays(errand, &input, &mut rejected);
-        let consents = checked_consents(policy, &input, now, &mut rejected);
+        let consents = self.checked_consents(errand, policy, &input, &mut rejected);
         let index = self.keys.index_key();
         let source_token = index.token("source", format!("{source}\u{1f}{source_id}").as_bytes());
         let content_mac = self.content_mac(errand, &input);
@@ -225,57 +229,44 @@ impl Vault {
         }
         good
     }
-}
 
-fn checked_consents(
-    policy: &Snapshot,
-    input: &RecordInput,
-    now: DateTime<Utc>,
-    rejected: &mut Vec<Rejected>,
-) -> Vec<consent::Statement> {
-    let mut good = Vec::new();
-    for (at, statement) in input.consents.iter().enumerate() {
-        match check_consent(policy, statement, now) {
-            Err(reason) => {
+    fn checked_consents(
+        &self,
+        errand: &Errand,
+        policy: &Snapshot,
+        input: &RecordInput,
+        rejected: &mut Vec<Rejected>,
+    ) -> Vec<consent::Statement> {
+        let mut good = Vec::new();
+        for (at, statement) in input.consents.iter().enumerate() {
+            let mut reject = |reason: &str| {
                 rejected.push(Rejected {
                     field: format!("consents[{at}]"),
-                    reason: reason.as_str().to_owned(),
+                    reason: reason.to_owned(),
                 });
-            }
-            Ok(()) if good.len() == MOST => {
-                rejected.push(Rejected {
-                    field: format!("consents[{at}]"),
-                    reason: "too_many".to_owned(),
-                });
-            }
-            Ok(()) => {
-                let mut statement = statement.clone();
-                // What a record says, was said when the source saw it; so its retry adds nothing.
-                statement.at = statement.at.or(input.observed_at);
-                good.push(statement);
+            };
+            match self.check_said(policy, errand, statement) {
+                Err(reason) => reject(reason.as_str()),
+                // Nobody agrees for a companion: a booking's ticks are the booker's, unless it says who spoke.
+                Ok(()) if statement.state.is_yes() && statement.said_by.is_none() && is_companion(input) => {
+                    reject(consent::Refusal::NotByBooker.as_str());
+                }
+                Ok(()) if good.len() == MOST => reject("too_many"),
+                Ok(()) => {
+                    let mut statement = statement.clone();
+                    // What a record says, was said when the source saw it; so its retry adds nothing.
+                    statement.at = statement.at.or(input.observed_at);
+                    good.push(statement);
+                }
             }
         }
+        good
     }
-    good
 }
 
-/// Whether a statement can stand in the ledger under this policy.
-pub(super) fn check_consent(
-    policy: &Snapshot,
-    statement: &consent::Statement,
-    now: DateTime<Utc>,
-) -> Result<(), consent::Refusal> {
-    if policy.purpose(&statement.purpose).is_none() {
-        return Err(consent::Refusal::UnknownPurpose);
-    }
-    if statement
-        .evidence_ref
-        .as_deref()
-        .is_some_and(kinds::holds_card_number)
-    {
-        return Err(consent::Refusal::InvalidEvidence);
-    }
-    consent::check(statement, now)
+/// Whether the record knows its person only as somebody's company.
+fn is_companion(input: &RecordInput) -> bool {
+    !input.stays.is_empty() && input.stays.iter().all(|stay| stay.role == StayRole::Accompanying)
 }
 
 /// The name in the form that is compared; only ever used inside a keyed token.

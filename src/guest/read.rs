@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
-use chrono::{DateTime, Utc};
 use data_encoding::BASE32_NOPAD;
 use serde_json::Value;
 use uuid::Uuid;
@@ -11,10 +10,10 @@ use crate::{
     access::Exceeded,
     audit::{Act, Event, Receipt},
     base::{
-        Action, Catalogue, Category, Class, ConsentId, Errand, Field, FieldIndex, FieldPath, FieldSet,
-        GuestId, StayState, View, from_micros,
+        Action, Catalogue, Category, Class, Errand, Field, FieldIndex, FieldPath, FieldSet, GuestId,
+        StayState, View, micros,
     },
-    consent::{self, Standing, standing},
+    consent,
     crypto::{Aad, sha256},
     keys::{GuestKeys, MacPurpose},
     policy::{ConsentAnswer, Facts, Grant, Right, Snapshot, mask},
@@ -146,6 +145,8 @@ impl Vault {
         }
         if fetched.grant.needs_consent() && fetched.grant.consent_id().is_none() {
             event = event.denied("consent");
+        } else if fetched.grant.objection().is_some() && fetched.grant.columns().is_empty() {
+            event = event.denied("objection");
         }
         let event = Self::with_reason(event, errand, Some(&fetched.keys));
         let receipt = self.log.record(event, fetched.grant.clone()).await?;
@@ -277,7 +278,7 @@ impl Vault {
         let facts = Facts {
             stay: self.stay_state(errand, &stays),
             portfolio: self.is_portfolio(errand, head),
-            consent: self.consent_answer(&grant, &lines),
+            consent: self.consent_answer(errand, &grant, &lines),
         };
         let grant = grant.narrow(&facts);
         if !grant.visible() {
@@ -364,30 +365,11 @@ impl Vault {
         self.nearest(here)
     }
 
-    fn consent_answer(&self, grant: &Grant, lines: &[Line]) -> ConsentAnswer {
-        if !grant.needs_consent() {
-            return ConsentAnswer::NotNeeded;
-        }
-        let recipient = grant.purpose().recipient.as_deref().unwrap_or_default();
-        let spoken = lines.iter().filter(|l| l.part() == Part::Consent);
-        let about = spoken
-            .filter(|l| l.more.as_deref().unwrap_or_default() == recipient)
-            .filter_map(consent_line);
-        match standing(about, self.clock.now()) {
-            Standing::Given(id) => ConsentAnswer::Given(id),
-            _ => ConsentAnswer::Missing,
-        }
+    fn consent_answer(&self, errand: &Errand, grant: &Grant, lines: &[Line]) -> ConsentAnswer {
+        let said = lines.iter().filter_map(Line::spoken);
+        let here = (&errand.property, &*self.properties, micros(self.clock.now()));
+        consent::answer(grant.purpose(), said, here)
     }
-}
-
-/// A line of the ledger as [`standing`] takes it.
-type Spoken = (ConsentId, consent::State, DateTime<Utc>, Option<DateTime<Utc>>);
-
-fn consent_line(line: &Line) -> Option<Spoken> {
-    // A word this program does not know is read as a withdrawal: the strict reading.
-    let state = consent::State::from_word(&line.word).unwrap_or(consent::State::Withdrawn);
-    let at = from_micros(line.at);
-    Some((line.id?.into(), state, at, line.until.map(from_micros)))
 }
 
 /// Runs two futures side by side; the first failure ends both.

@@ -64,6 +64,11 @@ statements! {
                      FROM consent
                      WHERE evidence IS NOT NULL AND (guest_id, consent_id, purpose) > ($1, $2, $3)
                      ORDER BY guest_id, consent_id, purpose LIMIT $4";
+    DETAILS_PAGE = "SELECT guest_id, consent_id AS record_id, purpose AS field, CAST(1 AS BIGINT) AS version,
+                        details AS sealed
+                    FROM consent
+                    WHERE details IS NOT NULL AND (guest_id, consent_id, purpose) > ($1, $2, $3)
+                    ORDER BY guest_id, consent_id, purpose LIMIT $4";
     IDEMPOTENT_FIND = "SELECT body_mac, status, answer FROM idempotency
                        WHERE principal = $1 AND key_mac = $2 AND expires_at > $3";
     IDEMPOTENT_INSERT = "INSERT INTO idempotency (principal, key_mac, body_mac, status, answer, expires_at)
@@ -316,6 +321,7 @@ impl Conn {
             Table::Stays => STAYS_PAGE,
             Table::Sources => SOURCES_PAGE,
             Table::Evidence => EVIDENCE_PAGE,
+            Table::Details => DETAILS_PAGE,
         };
         Ok(on!(self, c => {
             sqlx::query_as(page).bind(guest).bind(record).bind(field).bind(most).fetch_all(c).await?
@@ -393,6 +399,8 @@ pub enum Table {
     Sources,
     /// The evidence of consents.
     Evidence,
+    /// Who spoke, and for a child its guardian.
+    Details,
 }
 
 /// A sealed thing with its place.

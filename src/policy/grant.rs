@@ -55,10 +55,8 @@ impl Grant {
                 .map_or(*self.row.ever(), |own| own.ever().union(self.row.ever()));
             return self.wanted.intersection(&ever);
         };
-        if self.lacks_consent() {
-            return FieldSet::new();
-        }
-        self.wanted.intersection(self.chosen(&facts).shown(facts.stay))
+        let shown = self.wanted.intersection(self.chosen(&facts).shown(facts.stay));
+        shown.iter().filter(|at| !self.lacks_consent(*at)).collect()
     }
 
     /// The grant for one guest. Narrowing again replaces the facts; consent can only take views away.
@@ -71,7 +69,7 @@ impl Grant {
     /// How the field may be shown for this guest; [`View::None`] before [`Grant::narrow`].
     #[must_use]
     pub fn view(&self, field: FieldIndex) -> View {
-        if self.lacks_consent() {
+        if self.lacks_consent(field) {
             return View::None;
         }
         self.policy_view(field)
@@ -152,11 +150,21 @@ impl Grant {
         self.purpose.needs_consent
     }
 
+    /// The line of the ledger that keeps something of this grant back: a no to what rests on consent or on a
+    /// legitimate interest.
+    #[must_use]
+    pub fn objection(&self) -> Option<ConsentId> {
+        match self.facts?.consent {
+            ConsentAnswer::Objected(id) => Some(id),
+            _ => None,
+        }
+    }
+
     /// The consent it rests on, where the purpose needs one and the facts named one.
     #[must_use]
     pub fn consent_id(&self) -> Option<ConsentId> {
         match self.facts?.consent {
-            ConsentAnswer::Given(id) if self.purpose.needs_consent => Some(id),
+            ConsentAnswer::Given(id) if !self.purpose.by_consent.is_empty() => Some(id),
             _ => None,
         }
     }
@@ -178,11 +186,12 @@ impl Grant {
         }
     }
 
-    /// `NotNeeded` for a purpose that needs consent is a caller's mistake and must not open anything.
-    fn lacks_consent(&self) -> bool {
-        let given = self
-            .facts
-            .is_some_and(|facts| matches!(facts.consent, ConsentAnswer::Given(_)));
-        self.purpose.needs_consent && !given
+    /// `NotNeeded` for what rests on consent is a caller's mistake and must not open anything.
+    fn lacks_consent(&self, field: FieldIndex) -> bool {
+        let said = self.facts.map(|facts| facts.consent);
+        let given = matches!(said, Some(ConsentAnswer::Given(_)));
+        let objected = matches!(said, Some(ConsentAnswer::Objected(_)));
+        (self.purpose.needs_consent || self.purpose.by_consent.contains(field)) && !given
+            || self.purpose.by_interest.contains(field) && objected
     }
 }

@@ -13,11 +13,11 @@
     reason = "roles and rules are what a policy is made of"
 )]
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Category, ConsentId, Purpose, StayState};
+use crate::base::{Category, ConsentId, FieldSet, Purpose, StayState};
 
 pub mod api;
 pub mod cases;
@@ -65,8 +65,73 @@ pub struct PurposeRule {
     pub recipient: Option<String>,
     /// The most it may ever touch; generated as deny rules, so no allow rule reaches past it.
     pub categories: Vec<Category>,
+    /// Categories that rest on another ground than the rest of the purpose.
+    pub bases: BTreeMap<Category, LegalBasis>,
+    /// The separate consents that the law of a country (ISO 3166-1 alpha-2) wants instead of an ordinary one.
+    pub separate: BTreeMap<String, Vec<Separate>>,
+    /// The fields that rest on consent: shown only with one.
+    pub by_consent: FieldSet,
+    /// The fields that rest on a legitimate interest: not shown once the guest has objected.
+    pub by_interest: FieldSet,
     /// Where it is written.
     pub rule: RuleId,
+}
+
+impl PurposeRule {
+    /// Whether what the guest said can change what is shown.
+    #[must_use]
+    pub fn asks_the_ledger(&self) -> bool {
+        self.needs_consent || !self.by_consent.is_empty() || !self.by_interest.is_empty()
+    }
+
+    /// The separate consents wanted in a country; none: one ordinary consent will do.
+    #[must_use]
+    pub fn separate_in(&self, region: &str) -> &[Separate] {
+        self.separate.get(region).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The kinds of *separate consent* of the PIPL (Art. 23, 25, 29, 39): each asked for and answered by itself.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Separate {
+    /// Sensitive personal information (Art. 29).
+    Sensitive,
+    /// Provision to another handler (Art. 23).
+    ThirdParty,
+    /// Provision abroad (Art. 39).
+    CrossBorder,
+    /// Publication (Art. 25).
+    Publication,
+}
+
+impl Separate {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [
+        Self::Sensitive,
+        Self::ThirdParty,
+        Self::CrossBorder,
+        Self::Publication,
+    ];
+
+    /// The word of the contract.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sensitive => "sensitive",
+            Self::ThirdParty => "third_party",
+            Self::CrossBorder => "cross_border",
+            Self::Publication => "publication",
+        }
+    }
+
+    /// The kind of a stored word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
 }
 
 /// A ground for processing (GDPR Art. 6(1), PIPL Art. 13); recorded with every entry of the audit log.
@@ -148,8 +213,10 @@ pub enum ConsentAnswer {
     NotNeeded,
     /// A live consent.
     Given(ConsentId),
-    /// None, refused, withdrawn or expired.
+    /// None, expired or invalidated.
     Missing,
+    /// The guest said no: refused, withdrew or objected, by this line.
+    Objected(ConsentId),
 }
 
 /// What a role may do besides seeing guests' fields; `right` rules of `rules.csv`.
@@ -192,11 +259,19 @@ pub enum Right {
     WriteObservation,
     /// Import many records at once.
     Import,
+    /// Hear what happens to guests: the feed of events.
+    ReadEvents,
+    /// See deliveries of events, and start them again.
+    ManageWebhooks,
+    /// Decide about write-only notes.
+    ReviewObservations,
+    /// Ask whose birthday or anniversary is near; tokens only.
+    FindOccasions,
 }
 
 impl Right {
     /// All rights, in the order of [`Right::index`].
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::ReadAudit,
         Self::ReadOwnActions,
         Self::ReadAccessReport,
@@ -214,6 +289,10 @@ impl Right {
         Self::ListStays,
         Self::WriteObservation,
         Self::Import,
+        Self::ReadEvents,
+        Self::ManageWebhooks,
+        Self::ReviewObservations,
+        Self::FindOccasions,
     ];
 
     /// Position in [`Right::ALL`].
@@ -246,6 +325,10 @@ impl Right {
             Self::ListStays => "list_stays",
             Self::WriteObservation => "write_observation",
             Self::Import => "import",
+            Self::ReadEvents => "read_events",
+            Self::ManageWebhooks => "manage_webhooks",
+            Self::ReviewObservations => "review_observations",
+            Self::FindOccasions => "find_occasions",
         }
     }
 }

@@ -79,7 +79,7 @@ impl Snapshot {
             problem: e.to_string(),
         })?;
         let roles = Roles::parse(&files.roles, tree)?;
-        let purposes = purposes::parse(&files.purposes)?;
+        let purposes = purposes::parse(&files.purposes, &catalogue)?;
         let words = Vocabulary {
             roles: &roles,
             tree,

@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    ENTRIES, HEAD, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF, NEWS, NEWS_OF, TILE, TILE_SET,
-    WRITER_SET, some, values,
+    CHAIN, COSIGNED, COSIGNED_SET, Columns, ENTRIES, ENTRIES_OF, HEAD, HEAD_COSIGN, HEAD_GROW, HEAD_LEAVE,
+    HEAD_MAKE, HEAD_TAKE, INDEX_OF, NEWS, NEWS_OF, TILE, TILE_SET, WRITER_SET, some, values,
 };
 
 /// How far the log has grown, and who may grow it.
@@ -68,6 +68,9 @@ pub(in crate::audit) struct Logged {
     pub(in crate::audit) writer_seq: i64,
     /// The leaf.
     pub(in crate::audit) leaf: Vec<u8>,
+    /// What it is searched by.
+    #[sqlx(flatten)]
+    pub(in crate::audit) columns: Columns,
 }
 
 /// The head of the log, once there is one.
@@ -99,6 +102,23 @@ pub(in crate::audit) async fn entries(
 }
 
 impl Conn {
+    /// The newest checkpoint that a witness cosigned.
+    pub(in crate::audit) async fn cosigned(&mut self) -> Result<Option<String>, StoreError> {
+        let found: Option<Option<String>> =
+            on!(self, c => sqlx::query_scalar(COSIGNED).fetch_optional(c).await?);
+        Ok(found.flatten())
+    }
+
+    /// The entries about a guest that have an index, in their order.
+    pub(in crate::audit) async fn log_entries_of(&mut self, guest: Uuid) -> Result<Vec<Logged>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(ENTRIES_OF).bind(guest).fetch_all(c).await?))
+    }
+
+    /// The end of a subject's chain.
+    pub(in crate::audit) async fn chain(&mut self, subject: [u8; 16]) -> Result<Option<Chain>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(CHAIN).bind(subject.to_vec()).fetch_optional(c).await?))
+    }
+
     /// The index of an entry, once it has one.
     ///
     /// # Errors
@@ -148,6 +168,18 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let rows = on!(self, c => sqlx::query(HEAD_GROW).bind(size).bind(checkpoint).bind(old).execute(c).await?.rows_affected());
         if rows == 1 { Ok(()) } else { Err(StoreError::Stale) }
+    }
+
+    /// Keeps a cosigned checkpoint; it is also the published one while the log is still the same.
+    pub(in crate::audit) async fn keep_cosigned(
+        &mut self,
+        size: i64,
+        plain: &str,
+        cosigned: &str,
+    ) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(COSIGNED_SET).bind(cosigned).execute(c).await.map(drop)?);
+        on!(self, c => sqlx::query(HEAD_COSIGN).bind(cosigned).bind(size).bind(plain).execute(c).await.map(drop)?);
+        Ok(())
     }
 
     /// Events of a writer from a number on.

@@ -4,16 +4,21 @@
 //! Entries are durable before they are here: the [`Sequencer`] gives each its index, its place in the chain of its
 //! subject, and signs. The bytes are described in `docs/formats.md`.
 
+pub mod chain;
+pub mod cosignature;
 pub mod entry;
 pub mod mirror;
 pub mod note;
+pub mod patrol;
 pub mod proof;
 pub mod receipt;
+pub mod remote;
 mod sequencer;
 mod stored;
 pub mod tile;
 pub mod tree;
 pub mod verify;
+pub mod witness;
 
 use crate::{crypto::sha256, store::StoreError};
 

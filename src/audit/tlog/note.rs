@@ -48,6 +48,26 @@ pub fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 200 && !name.contains(strange)
 }
 
+/// The text of a signed note, with its last newline, and the lines of its signatures.
+pub(super) fn parts(note: &[u8]) -> Result<(&str, Vec<&str>), NoteError> {
+    let note = str::from_utf8(note).map_err(|_| NoteError::Form)?;
+    let control = |c: char| c.is_control() && c != '\n';
+    if note.len() > MOST_BYTES || note.contains(control) {
+        return Err(NoteError::Form);
+    }
+    let cut = note.rfind("\n\n").ok_or(NoteError::Form)?;
+    let (text, signatures) = note.split_at(cut.saturating_add(1));
+    let lines = signatures
+        .strip_prefix('\n')
+        .and_then(|s| s.strip_suffix('\n'))
+        .ok_or(NoteError::Form)?;
+    let lines: Vec<&str> = lines.split('\n').collect();
+    if lines.len() > MOST_SIGNATURES {
+        return Err(NoteError::Form);
+    }
+    Ok((text, lines))
+}
+
 fn key_id(name: &str, public: &[u8; 32]) -> [u8; 4] {
     let bytes = [name.as_bytes(), b"\n", &[ED25519], public].concat();
     let [a, b, c, d, ..] = sha256(&bytes);
@@ -160,22 +180,9 @@ impl Verifier {
     /// # Errors
     /// [`NoteError`].
     pub fn open(&self, note: &[u8]) -> Result<Checkpoint, NoteError> {
-        let note = str::from_utf8(note).map_err(|_| NoteError::Form)?;
-        let control = |c: char| c.is_control() && c != '\n';
-        if note.len() > MOST_BYTES || note.contains(control) {
-            return Err(NoteError::Form);
-        }
-        let cut = note.rfind("\n\n").ok_or(NoteError::Form)?;
-        let (text, signatures) = note.split_at(cut.saturating_add(1));
-        let lines = signatures
-            .strip_prefix('\n')
-            .and_then(|s| s.strip_suffix('\n'))
-            .ok_or(NoteError::Form)?;
+        let (text, lines) = parts(note)?;
         let mut ours = false;
-        for (number, line) in lines.split('\n').enumerate() {
-            if number >= MOST_SIGNATURES {
-                return Err(NoteError::Form);
-            }
+        for line in lines {
             ours |= self.is_ours(line, text)?;
         }
         if !ours {

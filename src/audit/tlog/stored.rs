@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    audit::sql::log::{self as sql, Logged},
-    base::EntryId,
+    audit::{
+        leaf::altered,
+        sql::log::{self as sql, Logged},
+    },
+    base::{EntryId, GuestId},
     store::{Conn, Database, Store},
 };
 
@@ -13,7 +16,7 @@ use super::{
     entry::{self, Link, Source},
     leaf_hash,
     note::Checkpoint,
-    proof,
+    proof, receipt,
     tile::{self, Place, Tile},
     tree::{Edge, Part},
 };
@@ -22,6 +25,14 @@ use super::{
 #[derive(Clone)]
 pub struct Stored {
     store: Store,
+}
+
+/// An entry as it is stored, right or wrong.
+pub(super) struct Unchecked {
+    /// Its bytes; none when its row is gone.
+    pub(super) bytes: Vec<u8>,
+    /// What beside the leaf is not as the leaf says.
+    pub(super) altered: Option<&'static str>,
 }
 
 /// A database number as an index.
@@ -86,6 +97,21 @@ impl Stored {
             .transpose()
     }
 
+    /// The newest checkpoint that a witness cosigned.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn cosigned(&self) -> Result<Option<String>, LogError> {
+        Ok(self.store.read().await?.cosigned().await?)
+    }
+
+    /// Keeps a cosigned checkpoint of this size, made from `plain`.
+    pub(super) async fn keep_cosigned(&self, size: u64, plain: &str, cosigned: &str) -> Result<(), LogError> {
+        let mut tx = self.store.begin().await?;
+        tx.keep_cosigned(number(size), plain, cosigned).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// The log's name; `None` before it was begun.
     ///
     /// # Errors
@@ -106,6 +132,40 @@ impl Stored {
     pub async fn index_of(&self, entry: EntryId) -> Result<Option<u64>, LogError> {
         let found = self.store.read().await?.log_index(entry.0).await?;
         found.map(index).transpose()
+    }
+
+    /// The entries about a guest, as they are stored: index and bytes. What was removed or changed by hand shows when
+    /// they are held together as chains.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn entries_of(&self, guest: GuestId) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
+        let rows = self.store.read().await?.log_entries_of(guest.0).await?;
+        let entry = |row: &Logged| Ok((index(row.log_index)?, bytes(row)?));
+        rows.iter().map(entry).collect()
+    }
+
+    /// The number and hash of the last entry of a subject; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn chain_end(&self, subject: [u8; 16]) -> Result<Option<(u64, Hash)>, LogError> {
+        let Some(end) = self.store.read().await?.chain(subject).await? else {
+            return Ok(None);
+        };
+        let changed = || LogError::Changed("the chain of a subject".to_owned());
+        let hash = end.leaf_hash.try_into().map_err(|_| changed())?;
+        Ok(Some((index(end.seq)?, hash)))
+    }
+
+    /// The receipt of an entry in the newest tree.
+    ///
+    /// # Errors
+    /// [`LogError::Absent`] when the entry has no index yet.
+    pub async fn receipt(&self, at: u64) -> Result<String, LogError> {
+        let (size, checkpoint) = self.checkpoint().await?.ok_or(LogError::Absent)?;
+        let (_, proof) = self.inclusion(at, size).await?;
+        Ok(receipt::write(at, &proof, &checkpoint))
     }
 
     /// The bytes at a path; `None` when the log does not reach it.
@@ -186,7 +246,7 @@ impl Stored {
     }
 
     /// The entries of a bundle as they are, right or wrong; one that is gone is empty.
-    pub(super) async fn unchecked(&self, wanted: Tile) -> Result<Vec<Vec<u8>>, LogError> {
+    pub(super) async fn unchecked(&self, wanted: Tile) -> Result<Vec<Unchecked>, LogError> {
         let first = wanted.first_entry();
         let end = first.saturating_add(wanted.width);
         let mut conn = self.store.read().await?;
@@ -194,9 +254,24 @@ impl Stored {
         let mut rows = rows.iter().peekable();
         let entry = |at| {
             let row = rows.next_if(|row| row.log_index == number(at));
-            row.and_then(|row| bytes(row).ok()).unwrap_or_default()
+            Unchecked {
+                bytes: row.and_then(|row| bytes(row).ok()).unwrap_or_default(),
+                altered: row.and_then(|row| altered(&row.columns, &row.leaf)),
+            }
         };
         Ok((first..end).map(entry).collect())
+    }
+
+    /// The hashes of a tile as they are stored.
+    pub(super) async fn tile(&self, wanted: Tile) -> Result<Vec<Hash>, LogError> {
+        let mut hashes = hashes(&mut self.store.read().await?, wanted.level, wanted.index).await?;
+        hashes.truncate(usize::try_from(wanted.width).unwrap_or(usize::MAX));
+        Ok(hashes)
+    }
+
+    /// The root of the tree of this size, by its right edge.
+    pub(super) async fn edge_root(&self, size: u64) -> Result<Hash, LogError> {
+        Ok(edge(&mut self.store.read().await?, size).await?.root())
     }
 
     async fn parts(&self, parts: &[Part]) -> Result<Vec<Hash>, LogError> {

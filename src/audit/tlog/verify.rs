@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     Hash, LogError, Stored, entry, leaf_hash,
     note::{Checkpoint, NoteError, Verifier},
+    remote::Remote,
     tile::{self, Place, Tile, WIDTH},
     tree::Edge,
 };
@@ -20,6 +21,8 @@ const MOST: usize = 100;
 pub enum Source {
     /// A folder in the layout of C2SP `tlog-tiles`.
     Folder(PathBuf),
+    /// The same layout below an address: a vault's `/v1/audit/log`, or a mirror behind a web server.
+    Remote(Remote),
     /// The database.
     Database(Stored),
 }
@@ -102,6 +105,11 @@ impl Source {
             Self::Folder(folder) => tokio::fs::read(folder.join("checkpoint"))
                 .await
                 .map_err(|cause| VerifyError::NoCheckpoint(cause.to_string())),
+            Self::Remote(remote) => match remote.fetch("checkpoint").await {
+                Ok(Some(bytes)) => Ok(bytes),
+                Ok(None) => Err(VerifyError::NoCheckpoint("404".to_owned())),
+                Err(cause) => Err(VerifyError::NoCheckpoint(cause)),
+            },
             Self::Database(stored) => match stored.checkpoint().await? {
                 Some((_, text)) => Ok(text.into_bytes()),
                 None => Err(VerifyError::NoCheckpoint("the log was never begun".to_owned())),
@@ -111,25 +119,35 @@ impl Source {
 
     /// The bytes at a place, or of the same place when it was fuller; what is wrong otherwise.
     async fn read(&self, place: Place) -> Result<Vec<u8>, String> {
-        let folder = match self {
-            Self::Folder(folder) => folder,
-            Self::Database(stored) => {
-                let found = stored.at(place).await.map_err(|error| error.to_string())?;
-                return found.ok_or_else(|| format!("{} is missing", place.path()));
-            }
-        };
+        if let Self::Database(stored) = self {
+            let found = stored.at(place).await.map_err(|error| error.to_string())?;
+            return found.ok_or_else(|| format!("{} is missing", place.path()));
+        }
         let full = match place {
             Place::Tile(tile) => Place::Tile(Tile { width: WIDTH, ..tile }),
             Place::Bundle(tile) => Place::Bundle(Tile { width: WIDTH, ..tile }),
         };
-        match tokio::fs::read(folder.join(place.path())).await {
-            Ok(bytes) => Ok(bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                tokio::fs::read(folder.join(full.path()))
-                    .await
-                    .map_err(|_| format!("{} is missing", place.path()))
+        for path in [place.path(), full.path()] {
+            if let Some(bytes) = self.file(&path).await? {
+                return Ok(bytes);
             }
-            Err(error) => Err(format!("{}: {error}", place.path())),
+        }
+        Err(format!("{} is missing", place.path()))
+    }
+
+    /// A file of the layout; `None` when there is none.
+    async fn file(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        match self {
+            Self::Folder(folder) => match tokio::fs::read(folder.join(path)).await {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(format!("{path}: {error}")),
+            },
+            Self::Remote(remote) => remote
+                .fetch(path)
+                .await
+                .map_err(|cause| format!("{path}: {cause}")),
+            Self::Database(_) => Ok(None),
         }
     }
 
@@ -139,9 +157,22 @@ impl Source {
         cut(hashes, wanted).ok_or_else(|| format!("{} has another length", wanted.path()))
     }
 
-    async fn entries(&self, wanted: Tile) -> Result<Vec<Vec<u8>>, String> {
+    /// The entries of a bundle; what in a database is not as they say goes into the report.
+    async fn entries(&self, wanted: Tile, report: &mut Report) -> Result<Vec<Vec<u8>>, String> {
         if let Self::Database(stored) = self {
-            return stored.unchecked(wanted).await.map_err(|error| error.to_string());
+            let rows = stored
+                .unchecked(wanted)
+                .await
+                .map_err(|error| error.to_string())?;
+            for (at, row) in (wanted.first_entry()..).zip(&rows) {
+                if let Some(column) = row.altered {
+                    report.broken(
+                        Some(at),
+                        format!("{column} in the database is not what the entry says"),
+                    );
+                }
+            }
+            return Ok(rows.into_iter().map(|row| row.bytes).collect());
         }
         let bytes = self.read(Place::Bundle(wanted)).await?;
         let entries = tile::unbundle(&bytes).unwrap_or_default();
@@ -276,7 +307,7 @@ pub async fn verify(
 /// The hashes of the entries of a tile, and the entries; entries that are not what the tile says are findings.
 async fn bottom_tile(source: &Source, wanted: Tile, report: &mut Report) -> (Vec<Hash>, Vec<Vec<u8>>) {
     let first = wanted.first_entry();
-    let (hashes, entries) = (source.hashes(wanted).await, source.entries(wanted).await);
+    let (hashes, entries) = (source.hashes(wanted).await, source.entries(wanted, report).await);
     let (hashes, entries) = match (hashes, entries) {
         (Ok(hashes), Ok(entries)) => (hashes, entries),
         (hashes, entries) => {

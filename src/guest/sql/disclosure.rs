@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{padded, placeholders};
 use crate::{
     base::GuestId,
+    consent::{Spoken, State},
     on,
     store::{Conn, Database, Spelling, StoreError},
 };
@@ -31,7 +32,8 @@ pub enum Part {
     Field,
     /// A sealed stay: its token in `id`, property in `word`.
     Stay,
-    /// A ledger line of the purpose: id in `id`, state in `word`, recipient in `more`, end in `until`.
+    /// A ledger line of the purpose: id in `id`, state in `word`, recipient, scope and kind in `more`, when a notice
+    /// with other terms came into force in `trust` (0: never), end in `until`.
     Consent,
 }
 
@@ -63,6 +65,24 @@ impl Line {
     #[must_use]
     pub const fn part(&self) -> Part {
         self.part
+    }
+
+    /// What of a line of the ledger decides. A word this program does not know is read as a withdrawal: strictly.
+    #[must_use]
+    pub fn spoken(&self) -> Option<Spoken<'_>> {
+        let id = self.id.filter(|_| self.part() == Part::Consent)?;
+        let mut words = self.more.as_deref().unwrap_or_default().splitn(3, ' ');
+        let mut word = || words.next().unwrap_or_default();
+        Some(Spoken {
+            id: id.into(),
+            state: State::from_word(&self.word).unwrap_or(State::Withdrawn),
+            recipient: word(),
+            scope: word(),
+            separate: word(),
+            at: self.at,
+            until: self.until,
+            superseded: (self.trust > 0).then_some(self.trust),
+        })
     }
 
     fn of(part: Part, word: &str) -> Self {
@@ -102,7 +122,10 @@ pub(super) fn text(spelling: Spelling, guests: usize, fields: usize) -> String {
     let (id, hex) = (|column| spelling.id(column), |column| spelling.hex(column));
     let stays = lines(&[&id("stay_token"), "property", "version", &hex("sealed")]);
     let until = "coalesce(CAST(valid_until AS TEXT), '')";
-    let consents = lines(&[&id("consent_id"), "state", "recipient", "at", until]);
+    let matter = "recipient || ' ' || scope || ' ' || separate";
+    let superseded =
+        "coalesce((SELECT min(n.valid_from) FROM notice n WHERE n.purpose = $1 AND n.terms > c.terms), 0)";
+    let consents = lines(&[&id("consent_id"), "state", matter, superseded, "at", until]);
     let mut those = String::new();
     placeholders(&mut those, 2, guests);
     let values = if fields == 0 {
@@ -226,12 +249,13 @@ fn stay(parts: &[&str]) -> Option<Line> {
 }
 
 fn consent(parts: &[&str]) -> Option<Line> {
-    let [id, state, recipient, at, until] = parts else {
+    let [id, state, matter, superseded, at, until] = parts else {
         return None;
     };
     Some(Line {
         id: Some(id.parse().ok()?),
-        more: Some((*recipient).to_owned()),
+        more: Some((*matter).to_owned()),
+        trust: superseded.parse().ok()?,
         at: at.parse().ok()?,
         until: if until.is_empty() {
             None

@@ -39,7 +39,7 @@ fn both() -> (Snapshot, Engine, PropertyTree) {
     );
     let snapshot = Snapshot::compile(files.clone(), &tree).unwrap();
     let roles = Roles::parse(&files.roles, &tree).unwrap();
-    let purposes = purposes::parse(&files.purposes).unwrap();
+    let purposes = purposes::parse(&files.purposes, snapshot.catalogue()).unwrap();
     let words = Vocabulary {
         roles: &roles,
         tree: &tree,

@@ -24,7 +24,7 @@ const FRONT_DESK: Question<'static> = Question {
 fn engine(model: &str) -> Result<Engine, PolicyError> {
     let (files, tree) = (files(), tree());
     let roles = Roles::parse(&files.roles, &tree)?;
-    let purposes = purposes::parse(&files.purposes)?;
+    let purposes = purposes::parse(&files.purposes, SHIPPED.catalogue())?;
     let words = Vocabulary {
         roles: &roles,
         tree: &tree,

@@ -1,0 +1,1 @@
+ALTER TABLE log_head ADD COLUMN first_index BIGINT NOT NULL DEFAULT 0;

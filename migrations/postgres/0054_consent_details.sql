@@ -1,0 +1,2 @@
+-- Who spoke, and for a child its guardian; sealed.
+ALTER TABLE consent ADD COLUMN details BYTEA NULL;

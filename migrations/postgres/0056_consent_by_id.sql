@@ -1,0 +1,1 @@
+CREATE INDEX consent_by_id ON consent (consent_id);

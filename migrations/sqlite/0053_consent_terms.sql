@@ -1,0 +1,2 @@
+-- The terms of the notice shown; 0: no notice.
+ALTER TABLE consent ADD COLUMN terms INTEGER NOT NULL DEFAULT 0;
