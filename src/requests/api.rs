@@ -22,9 +22,7 @@ use crate::{
 };
 
 use super::{
-    Case, Check, Opened, RequestError, RequestInput, Requests, State,
-    decide::DecisionInput,
-    sql::Filter,
+    Case, Check, Opened, RequestError, RequestInput, Requests, State, decide::DecisionInput, sql::Filter,
 };
 
 /// The calls of this folder; the routes are in `routes.rs`.
@@ -61,8 +59,9 @@ impl From<RequestError> for Problem {
             RequestError::State(why) => Self::new(ProblemKind::Conflict).detail(why),
             RequestError::SamePerson => Self::new(ProblemKind::Conflict)
                 .detail("It takes another person than who took the request in."),
-            RequestError::Changed => Self::new(ProblemKind::Conflict)
-                .detail("What would be done is not what was seen: look at the preview again and approve that."),
+            RequestError::Changed => Self::new(ProblemKind::Conflict).detail(
+                "What would be done is not what was seen: look at the preview again and approve that.",
+            ),
         }
     }
 }
