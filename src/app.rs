@@ -14,10 +14,12 @@ use crate::{
     base::{Clock, PropertyTreeError, RequestId},
     config::{Config, ProviderKind, WitnessConfig},
     crypto::MacKey,
+    erasure::Eraser,
     guest::{GuestError, Parts, Vault, kinds},
     jobs::{Courier, CourierError, EventDesk},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Desk, Policies, PolicyError, PolicySource},
+    requests::Requests,
     store::{Store, StoreError, StoreUrl, Which},
     web::RateLimits,
 };
@@ -190,7 +192,7 @@ impl App {
         let witnesses = witnesses(config)?;
         let log = Log::start(store.clone());
         let hash_key: Arc<dyn SecretHashKey> = Arc::new(HashKey(Arc::clone(&keys)));
-        let principals = Principals::start(store.clone(), log.clone(), hash_key, clock.clone());
+        let principals = Principals::new(store.clone(), log.clone(), hash_key, clock.clone());
         let issuers = Issuers::open(&config.issuers, clock.clone()).await?;
         let properties = Arc::new(config.properties()?);
         let courier = Courier::open(
@@ -296,6 +298,17 @@ impl App {
         let now = self.vault.clock.now();
         let event = Event::by(&by, act, RequestId::random(), now).denied(outcome);
         self.vault.log.record(event, ()).await.map(drop)
+    }
+
+    /// What works on requests of guests.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        Requests {
+            eraser: Eraser {
+                vault: self.vault.clone(),
+                sequencer: Arc::clone(&self.sequencer),
+            },
+        }
     }
 
     /// Gives what the last requests left an index, and lets another process grow the log at once.

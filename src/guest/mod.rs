@@ -35,9 +35,12 @@ mod stay;
 mod stay_index;
 mod stay_list;
 mod survivor;
+mod together;
 mod vault;
 mod window;
 pub(crate) mod words;
+
+pub(crate) use self::{idempotency::once, prepare::seal_version, stay::path as stay_path};
 
 pub use access_report::{Access, AccessReport, YearProof};
 pub use consents::{ConsentAnswer, ConsentLine, ConsentsAnswer, StandingAnswer};

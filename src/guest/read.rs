@@ -184,7 +184,7 @@ impl Vault {
 
     /// Whether this caller may know of the guest at all: asked before anything else is said or changed about it, so that
     /// hidden and missing stay alike. Who reads the whole log knows of every guest anyway.
-    pub(super) async fn must_know(
+    pub(crate) async fn must_know(
         &self,
         errand: &Errand,
         guest: GuestId,
@@ -257,7 +257,7 @@ impl Vault {
         )
         .await?;
         let keys = self.completed(keys, catalogue, &lines, &categories).await?;
-        let Some(head) = lines.iter().find(|l| l.part() == Some(Part::Guest)) else {
+        let Some(head) = lines.iter().find(|l| l.part() == Part::Guest) else {
             return Ok(refused(event, GuestError::NotFound));
         };
         event.subject = Some(self.subject(guest, Some(&keys)));
@@ -283,6 +283,10 @@ impl Vault {
         let grant = grant.narrow(&facts);
         if !grant.visible() {
             return Ok(refused(event, GuestError::NotFound));
+        }
+        let lawful = ["legal_retention", "subject_request"].contains(&errand.purpose.as_str());
+        if status == "restricted" && !lawful {
+            return Ok(refused(event, GuestError::Restricted));
         }
         let here = |stay: &Stay| self.properties.within(&stay.property, &errand.property);
         let stays = stays.into_iter().filter(here).collect();
@@ -317,7 +321,7 @@ impl Vault {
         lines: &[Line],
         categories: &[Category],
     ) -> Result<GuestKeys, GuestError> {
-        let category = |line: &Line| match line.part()? {
+        let category = |line: &Line| match line.part() {
             Part::Field => catalogue.find(&line.word).map(|(_, field)| field.category),
             Part::Stay => Some(Category::Stay),
             Part::Guest => Some(Category::Audit),

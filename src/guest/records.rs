@@ -105,7 +105,7 @@ fn shown(catalogue: &Catalogue, fetched: &Fetched) -> BTreeMap<FieldPath, View> 
     let paths = fetched
         .lines
         .iter()
-        .filter(|l| l.part() == Some(Part::Field))
+        .filter(|l| l.part() == Part::Field)
         .map(|l| l.word.as_str());
     paths
         .chain([EXTERNAL_IDS])
@@ -124,7 +124,7 @@ fn view(
     row: RecordRow,
 ) -> Result<RecordView, GuestError> {
     let mut fields = BTreeMap::new();
-    let own = |l: &&Line| l.part() == Some(Part::Field) && l.id == Some(row.record_id);
+    let own = |l: &&Line| l.part() == Part::Field && l.id == Some(row.record_id);
     for line in fetched.lines.iter().filter(own) {
         let Some((at, field)) = catalogue.find(&line.word) else {
             continue;
@@ -163,7 +163,8 @@ fn source_id(
     let Some((at, _)) = catalogue.find(EXTERNAL_IDS) else {
         return Ok(None);
     };
-    if receipt.grant().view(at) != View::Plain {
+    // Empty once it was erased.
+    if receipt.grant().view(at) != View::Plain || row.source_id.is_empty() {
         return Ok(None);
     }
     let place = source_id_place(fetched.guest, row.record_id);

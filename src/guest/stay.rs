@@ -74,7 +74,12 @@ impl Vault {
         mut event: Event,
     ) -> Result<(Stay, i64), GuestError> {
         let version = match self.active_version(guest).await {
-            Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Moved(_))) => {
+            Err(
+                error @ (GuestError::NotFound
+                | GuestError::Gone
+                | GuestError::Restricted
+                | GuestError::Moved(_)),
+            ) => {
                 return self.refuse(event, error).await;
             }
             other => other?,
@@ -98,7 +103,7 @@ impl Vault {
         let fields = "stay_links".parse().into_iter().collect();
         let told = Announcement::guest_updated(event.at, guest, fields);
         change.tx.announce(&told.at_property(&errand.property)).await?;
-        change.record(&event).await?;
+        change.record(event);
         change.commit().await?;
         Ok((with_property(errand, stay), version + 1))
     }
@@ -164,7 +169,7 @@ impl Vault {
         lines: &[Line],
         keys: &GuestKeys,
     ) -> Result<Vec<Stay>, GuestError> {
-        let stays = lines.iter().filter(|l| l.part() == Some(Part::Stay));
+        let stays = lines.iter().filter(|l| l.part() == Part::Stay);
         let mut all: Vec<Stay> = stays
             .map(|line| open(guest, line, keys))
             .collect::<Result<_, _>>()?;
@@ -213,7 +218,7 @@ fn place(guest: GuestId, token: Uuid, path: &str, version: i64) -> Aad<'_> {
 }
 
 /// The path that stands for a property in the seal of a stay.
-pub(super) fn path(property: &str) -> String {
+pub(crate) fn path(property: &str) -> String {
     format!("stay.{property}")
 }
 

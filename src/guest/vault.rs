@@ -17,6 +17,7 @@ use crate::{
 use super::{
     GuestError, detail,
     gather::{self, Guests},
+    together::Queue,
 };
 
 /// The vault's guests: data, keys, policy, log and clock. Cheap to clone.
@@ -37,6 +38,7 @@ pub struct Vault {
     /// How much one actor may look at.
     pub budgets: Arc<Budgets>,
     pub(super) guests: Guests,
+    pub(super) puts: Queue,
 }
 
 /// Categories every look at a guest needs besides those of the fields: the stay window, and the pseudonym of the log.
@@ -61,7 +63,7 @@ pub struct Parts {
 }
 
 impl Vault {
-    /// A vault of these parts; its readers run on the current runtime.
+    /// A vault of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts {
@@ -73,7 +75,8 @@ impl Vault {
             properties,
             budgets,
         } = parts;
-        let guests = gather::start(store.clone());
+        let guests = gather::readers(store.clone());
+        let puts = Queue::of(&store);
         Self {
             store,
             log,
@@ -83,11 +86,12 @@ impl Vault {
             properties,
             budgets,
             guests,
+            puts,
         }
     }
 
     /// The subject of an event about this guest; the pseudonym needs the guest's keys.
-    pub(super) fn subject(&self, guest: GuestId, keys: Option<&GuestKeys>) -> Subject {
+    pub(crate) fn subject(&self, guest: GuestId, keys: Option<&GuestKeys>) -> Subject {
         let year = self.clock.now().year();
         Subject {
             guest,
@@ -96,7 +100,7 @@ impl Vault {
     }
 
     /// Puts the errand's reason into the event, sealed under the guest's own key.
-    pub(super) fn with_reason(mut event: Event, errand: &Errand, keys: Option<&GuestKeys>) -> Event {
+    pub(crate) fn with_reason(mut event: Event, errand: &Errand, keys: Option<&GuestKeys>) -> Event {
         if let (Some(reason), Some(keys), Some(subject)) = (&errand.reason, keys, &event.subject) {
             event.detail = detail::seal(keys, subject.guest, event.at, reason);
         }
@@ -105,12 +109,13 @@ impl Vault {
 
     /// Records a refusal and passes it on. A refusal that cannot be recorded is told as such: nobody learns anything
     /// off the record.
-    pub(super) async fn refuse<T>(&self, event: Event, error: GuestError) -> Result<T, GuestError> {
+    pub(crate) async fn refuse<T>(&self, event: Event, error: GuestError) -> Result<T, GuestError> {
         let outcome = match &error {
             GuestError::Forbidden => "policy",
             GuestError::NotFound => "not_found",
             GuestError::Moved(_) => "merged",
             GuestError::Gone => "erased",
+            GuestError::Restricted => "restricted",
             GuestError::Stale => "stale",
             GuestError::ReasonRequired => "reason_required",
             GuestError::Budget(_) => "budget",
@@ -133,7 +138,7 @@ impl Vault {
         told.property.clone_from(&event.property);
         let mut change = self.log.begin(&self.store).await?;
         change.tx.announce(&told).await?;
-        change.record(event).await?;
+        change.record(event.clone());
         Ok(change.commit().await?)
     }
 }

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use guest_vault::{access, audit, consent, events, guest, jobs, keys, on, store::Which};
+use guest_vault::{
+    access, audit, consent, erasure, events, guest, jobs, keys, on, requests, retention,
+    store::{Database as _, Which},
+};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use crate::support::database::both;
@@ -15,10 +18,13 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("access", Which::Data, access::sql::STATEMENTS),
     ("audit", Which::Data, audit::sql::STATEMENTS),
     ("consent", Which::Data, consent::sql::STATEMENTS),
+    ("erasure", Which::Data, erasure::sql::STATEMENTS),
     ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
     ("jobs", Which::Data, jobs::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
+    ("requests", Which::Data, requests::sql::STATEMENTS),
+    ("retention", Which::Data, retention::sql::STATEMENTS),
 ];
 
 both!(every_statement_is_prepared, async |database| {
@@ -30,6 +36,14 @@ both!(every_statement_is_prepared, async |database| {
                 let sql = AssertSqlSafe(*sql).into_sql_str();
                 let prepared = on!(&mut conn, c => c.prepare(sql).await.map(drop));
                 prepared.unwrap_or_else(|e| panic!("{folder}: {name}: {e}"));
+            }
+        }
+        if which == Which::Data {
+            let spelling = conn.spelling();
+            for (name, sql) in guest::sql::built_statements(spelling) {
+                let sql = AssertSqlSafe(sql).into_sql_str();
+                let prepared = on!(&mut conn, c => c.prepare(sql).await.map(drop));
+                prepared.unwrap_or_else(|e| panic!("guest: {name}: {e}"));
             }
         }
         drop(conn);

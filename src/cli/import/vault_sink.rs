@@ -72,7 +72,7 @@ impl VaultSink {
                 None => puts.push(Some(no_property())),
             }
         }
-        let mut answers = self.vault.put_many(incoming).await.map_err(stop)?.into_iter();
+        let mut answers = self.vault.put_many(incoming).await.into_iter();
         let mut all = Vec::with_capacity(puts.len());
         for put in puts {
             let put = match put {
@@ -107,7 +107,7 @@ fn refused(error: GuestError) -> Result<Put, SinkError> {
     match error {
         GuestError::Rejected(rejected) => Ok(Put::Refused(rejected)),
         GuestError::Forbidden => Ok(Put::Refused(reason("record", "not_permitted"))),
-        GuestError::NotFound | GuestError::Moved(_) | GuestError::Gone => {
+        GuestError::NotFound | GuestError::Moved(_) | GuestError::Gone | GuestError::Restricted => {
             Ok(Put::Refused(reason("record", "guest_gone")))
         }
         other => Err(stop(other)),
