@@ -53,7 +53,8 @@ async fn a_candidate_is_tried_on_the_log(database: &Database) {
         "{same}"
     );
 
-    let stricter = format!("{RULES}\ndeny, front_desk, *, check_in, phones, read, *, plain|reveal|masked|token|flag\n");
+    let stricter =
+        format!("{RULES}\ndeny, front_desk, *, check_in, phones, read, *, plain|reveal|masked|token|flag\n");
     let answer = replay(json!({"rules.csv": stricter})).await;
     assert_ne!(answer["candidate"], answer["in_force"]);
     let certain: Vec<&Value> = answer["changes"]
