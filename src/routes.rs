@@ -60,6 +60,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/audit/export").route(get().to(report_api::get_export)))
             .service(at("/audit/log/checkpoint").route(get().to(log_api::get_checkpoint)))
             .service(at("/audit/log/cosigned").route(get().to(log_api::get_cosigned)))
+            .service(at("/audit/log/minimum").route(get().to(log_api::get_minimum)))
             .service(at("/audit/log/tile/{path:.*}").route(get().to(log_api::get_tile)))
             .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
             .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))

@@ -34,6 +34,12 @@ statements! {
     COSIGNED = "SELECT cosigned FROM log_head WHERE log = 'main'";
     COSIGNED_SET = "UPDATE log_head SET cosigned = $1 WHERE log = 'main'";
     HEAD_COSIGN = "UPDATE log_head SET checkpoint = $1 WHERE log = 'main' AND size = $2 AND checkpoint = $3";
+    MINIMUM = "SELECT first_index FROM log_head WHERE log = 'main'";
+    MINIMUM_SET = "UPDATE log_head SET first_index = $1 WHERE log = 'main' AND first_index < $1";
+    FIRST_SINCE = "SELECT min(l.log_index) FROM audit_event e JOIN log_entry l ON l.entry_id = e.entry_id WHERE e.at >= $1";
+    PRUNE_EVENTS = "DELETE FROM audit_event WHERE entry_id IN
+                        (SELECT entry_id FROM log_entry WHERE log_index >= $1 AND log_index < $2)";
+    PRUNE_ENTRIES = "DELETE FROM log_entry WHERE log_index >= $1 AND log_index < $2";
     HEAD_LEAVE = "UPDATE log_head SET held_until = 0 WHERE log = 'main' AND holder = $1";
     NEWS = "WITH RECURSIVE w(writer) AS (
                 SELECT (SELECT writer FROM audit_event ORDER BY writer LIMIT 1)

@@ -293,6 +293,13 @@ fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let word = |good: bool| if good { "yes" } else { "NO" };
     writeln!(out, "log         {}", report.origin)?;
     writeln!(out, "entries     {}", report.size)?;
+    if report.begins_at > 0 {
+        writeln!(
+            out,
+            "begins at   {} (what was before is pruned)",
+            report.begins_at
+        )?;
+    }
     writeln!(out, "root        {}", report.root)?;
     writeln!(out, "intact      {}", word(report.intact))?;
     writeln!(out, "complete    {}", word(report.complete))?;

@@ -1,7 +1,8 @@
 //! Beside the server: grows the log, copies it to the mirror, and raises the alarm when the two disagree.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use chrono::TimeDelta;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
@@ -12,10 +13,14 @@ use crate::{
         patrol::Patrol,
         witness,
     },
+    config::AuditConfig,
 };
 
 /// How often the mirror is brought up to date, and held against the database.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How often what is too old is removed.
+const AGE: Duration = Duration::from_hours(1);
 
 /// Runs until [`LogKeeper::stop`].
 pub(super) struct LogKeeper {
@@ -30,7 +35,8 @@ impl LogKeeper {
     ///
     /// # Errors
     /// When they disagree, or the mirror cannot be written.
-    pub(super) async fn start(app: &App, mirror: Option<PathBuf>) -> Result<Self, MirrorError> {
+    pub(super) async fn start(app: &App, config: &AuditConfig) -> Result<Self, MirrorError> {
+        let mirror = config.mirror.clone();
         let (told, alarm) = watch::channel(None);
         let sequencer = Arc::clone(&app.sequencer);
         let verifier = sequencer.signer().verifier().clone();
@@ -42,6 +48,9 @@ impl LogKeeper {
             tasks.push(tokio::spawn(follow(Arc::clone(mirror), log, told)));
         }
         tasks.push(tokio::spawn(patrol(app.clone())));
+        if let Some(days) = config.retention_days {
+            tasks.push(tokio::spawn(age(app.clone(), days)));
+        }
         if !app.witnesses.is_empty() {
             tasks.push(tokio::spawn(cosign(app.clone())));
         }
@@ -111,6 +120,21 @@ async fn patrol(app: App) {
         metrics::gauge!("guest_vault_log_altered").set(1.0);
         if told.as_ref() != Some(&found) && app.report_altered_log().await.is_ok() {
             told = Some(found);
+        }
+    }
+}
+
+/// Removes entries that are older than the published retention.
+async fn age(app: App, days: u32) {
+    let log = Stored::new(app.vault.store.clone());
+    let mut tick = tokio::time::interval(AGE);
+    loop {
+        tick.tick().await;
+        let before = app.vault.clock.now() - TimeDelta::days(days.into());
+        match log.prune(before).await {
+            Ok(0) => {}
+            Ok(first) => tracing::info!(first, "the log begins at this entry"),
+            Err(error) => tracing::error!(%error, "the log was not pruned"),
         }
     }
 }

@@ -97,7 +97,7 @@ async fn first_and_serve(arguments: &Serve, config: &Config, app: &App) -> Resul
 /// # Errors
 /// When the address or TLS cannot be had, or the server breaks.
 pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
-    let keeper = LogKeeper::start(app, config.audit.mirror.clone()).await?;
+    let keeper = LogKeeper::start(app, &config.audit).await?;
     let shared = Shared {
         readiness: readiness(app, &keeper),
         contract: Contract::new(&routes::contract())?,

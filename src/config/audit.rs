@@ -13,6 +13,9 @@ pub struct AuditConfig {
     pub origin: Option<String>,
     /// A folder, best on a disk that the database's administrators cannot write to, that is kept a copy of the log.
     pub mirror: Option<PathBuf>,
+    /// Entries older than this many days are removed from the log, whole bundles at a time; never without it. Publish it,
+    /// and let it be longer than any backup is kept: what was erased is in the log.
+    pub retention_days: Option<u32>,
     /// Who cosigns the log's checkpoints (C2SP `tlog-witness`).
     pub witness: Vec<WitnessConfig>,
 }

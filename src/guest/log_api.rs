@@ -22,6 +22,7 @@ use super::{GuestError, Vault, api::Refusals};
 #[openapi(paths(
     get_checkpoint,
     get_cosigned,
+    get_minimum,
     get_tile,
     get_inclusion,
     get_consistency,
@@ -62,6 +63,23 @@ pub(crate) async fn get_cosigned(
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
         .body(found.ok_or(Problem::new(Kind::NotFound))?))
+}
+
+/// The index of the first entry that is there (the minimum index of C2SP `tlog-tiles`); those before it are pruned.
+#[utoipa::path(
+    get, path = "/v1/audit/log/minimum", tag = "audit",
+    responses((status = 200, body = String, content_type = "text/plain"), Refusals)
+)]
+pub(crate) async fn get_minimum(
+    vault: Data<Vault>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let log = vault.provable_log(&caller, request_id(&request)).await?;
+    let minimum = log.minimum().await.map_err(GuestError::from)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .body(format!("{minimum}\n")))
 }
 
 /// A tile of hashes (`{level}/{index}`) or a bundle of entries (`entries/{index}`), as C2SP `tlog-tiles` spells it,

@@ -225,6 +225,9 @@ fn differences(
     .collect()
 }
 
+/// What makes one line of the changes: all of [`ReplayChange`] but its count and example.
+type Key = (Role, PropertyCode, Purpose, String, FieldPath, View, View, bool);
+
 /// Holds what was asked against the candidate.
 pub(super) fn replay(in_force: &Snapshot, candidate: &Snapshot, tally: Tally) -> ReplayAnswer {
     let mut answer = ReplayAnswer {
@@ -238,10 +241,7 @@ pub(super) fn replay(in_force: &Snapshot, candidate: &Snapshot, tally: Tally) ->
         turns: Vec::new(),
         changes: Vec::new(),
     };
-    let mut changes: BTreeMap<
-        (Role, PropertyCode, Purpose, String, FieldPath, View, View, bool),
-        (u64, EntryId),
-    > = BTreeMap::new();
+    let mut changes: BTreeMap<Key, (u64, EntryId)> = BTreeMap::new();
     for (asked, (entries, example)) in tally.asked {
         answer.replayed += entries;
         let allowed = candidate.may(&asked.role, &asked.property, &asked.purpose, Action::Read);

@@ -130,6 +130,13 @@ func verify(dir, vkey, older string) error {
 	if err := tlog.CheckTree(proof, tree.N, tree.Hash, old.N, old.Hash); err != nil {
 		return err
 	}
+	// Entries before this one may be pruned; their hashes are still there.
+	minimum := int64(0)
+	if text, err := os.ReadFile(filepath.Join(dir, "minimum")); err == nil {
+		if minimum, err = strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err != nil {
+			return err
+		}
+	}
 	for first := int64(0); first < tree.N; first += 1 << height {
 		tile := tlog.Tile{H: height, L: 0, N: first >> height, W: 1 << height}
 		if rest := tree.N - first; rest < 1<<height {
@@ -142,6 +149,9 @@ func verify(dir, vkey, older string) error {
 		hashes, err := reader.ReadHashes(indexes)
 		if err != nil {
 			return err
+		}
+		if first < minimum {
+			continue
 		}
 		path := strings.Replace(folder(dir).path(tile), "tile/0/", "tile/entries/", 1)
 		data, err := os.ReadFile(path)

@@ -16,6 +16,8 @@ use guest_vault::{
             Step, Stored,
             mirror::Mirror,
             note::{Checkpoint, Verifier},
+            patrol::Patrol,
+            proof::verify_inclusion,
             receipt,
             tile::{bundle, unbundle},
             verify::{Report, Source, VerifyError, verify},
@@ -439,3 +441,92 @@ fn receipts_are_checked_by_another_program() {
         app.finish().await;
     });
 }
+
+/// What is older than the retention goes; what is left verifies, for us and for Go, and every proof still holds.
+async fn a_log_may_age(database: &Database) {
+    let app = TestApp::start(database).await;
+    let (dir, verifier) = (database.dir().join("mirror"), verifier(&app));
+    let mirror = Mirror::new(dir.clone(), verifier.clone());
+    for _ in 0..3 {
+        mirror.update(&logged(&app, 250).await).await.unwrap();
+    }
+    let older = database.dir().join("older");
+    fs::copy(dir.join("checkpoint"), &older).unwrap();
+    let since = verifier.open(&fs::read(&older).unwrap()).unwrap();
+    assert!(since.size >= 750);
+    app.set_clock("2026-04-05T10:00:00Z");
+    let log = logged(&app, 100).await;
+    assert_eq!(
+        log.prune("2026-03-01T00:00:00Z".parse().unwrap()).await.unwrap(),
+        0,
+        "nothing is so old"
+    );
+    assert_eq!(
+        log.prune("2026-03-10T00:00:00Z".parse().unwrap()).await.unwrap(),
+        512
+    );
+    assert_eq!(
+        log.prune("2026-03-10T00:00:00Z".parse().unwrap()).await.unwrap(),
+        512,
+        "once"
+    );
+    // What is deletable beside a leaf goes without a trace in the log, too.
+    let store = app.app.vault.store.clone();
+    run(&store, "UPDATE audit_event SET guest_id = NULL, detail = NULL").await;
+    mirror.update(&log).await.unwrap();
+    logged(&app, 10).await;
+    mirror.update(&log).await.unwrap();
+
+    for source in [Source::Folder(dir.clone()), Source::Database(log.clone())] {
+        let report = verify(&source, &verifier, Some(since), |_, _| ()).await.unwrap();
+        assert!(report.is_good() && report.begins_at == 512, "{report:?}");
+    }
+    let mut patrol = Patrol::new(log.clone(), verifier.clone());
+    for _ in 0..3 {
+        assert_eq!(patrol.step().await.unwrap(), None);
+    }
+    let names: Vec<String> = files(&dir.join("tile/entries"))
+        .iter()
+        .map(|f| f.display().to_string())
+        .collect();
+    assert!(
+        !names
+            .iter()
+            .any(|name| name.ends_with("/000") || name.ends_with("/001")),
+        "{names:?}"
+    );
+    assert!(names.iter().any(|name| name.ends_with("/002")), "{names:?}");
+    if let Some(go) = go(database.dir()) {
+        assert!(go_accepts(&go, &dir, &verifier.vkey(), &older));
+    }
+    let size = log.checkpoint().await.unwrap().unwrap().0;
+    let (leaf, proof) = log.inclusion(3, size).await.unwrap();
+    let root = log.root_at(size).await.unwrap();
+    assert!(
+        verify_inclusion(3, size, &leaf, &proof, &root),
+        "of a pruned entry too"
+    );
+    let auditor = app.errand("auditor", "internal_audit").await;
+    let gone = app.get(&auditor, "/v1/audit/log/tile/entries/001").await;
+    let there = app.get(&auditor, "/v1/audit/log/tile/entries/002").await;
+    assert_eq!((gone.status, there.status), (404, 200));
+    let minimum = app.get(&auditor, "/v1/audit/log/minimum").await;
+    assert_eq!(minimum.bytes, b"512\n");
+
+    // A hole after the beginning is not ageing.
+    run(
+        &store,
+        "DELETE FROM audit_event WHERE entry_id = (SELECT entry_id FROM log_entry WHERE log_index = 600)",
+    )
+    .await;
+    let report = verify(&Source::Database(log.clone()), &verifier, None, |_, _| ())
+        .await
+        .unwrap();
+    assert_eq!(
+        (report.intact, report.first_bad_index),
+        (false, Some(600)),
+        "{report:?}"
+    );
+    app.app.close().await;
+}
+both!(ages, async |database| a_log_may_age(database).await);

@@ -9,8 +9,9 @@ use crate::{
 };
 
 use super::{
-    CHAIN, COSIGNED, COSIGNED_SET, Columns, ENTRIES, ENTRIES_OF, HEAD, HEAD_COSIGN, HEAD_GROW, HEAD_LEAVE,
-    HEAD_MAKE, HEAD_TAKE, INDEX_OF, NEWS, NEWS_OF, TILE, TILE_SET, WRITER_SET, some, values,
+    CHAIN, COSIGNED, COSIGNED_SET, Columns, ENTRIES, ENTRIES_OF, FIRST_SINCE, HEAD, HEAD_COSIGN, HEAD_GROW,
+    HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF, MINIMUM, MINIMUM_SET, NEWS, NEWS_OF, PRUNE_ENTRIES,
+    PRUNE_EVENTS, TILE, TILE_SET, WRITER_SET, some, values,
 };
 
 /// How far the log has grown, and who may grow it.
@@ -102,6 +103,19 @@ pub(in crate::audit) async fn entries(
 }
 
 impl Conn {
+    /// The index of the first entry that is still there.
+    pub(in crate::audit) async fn minimum(&mut self) -> Result<i64, StoreError> {
+        let found: Option<i64> = on!(self, c => sqlx::query_scalar(MINIMUM).fetch_optional(c).await?);
+        Ok(found.unwrap_or(0))
+    }
+
+    /// The first index of entries at or after a time.
+    pub(in crate::audit) async fn first_since(&mut self, at: i64) -> Result<Option<i64>, StoreError> {
+        let found: Option<Option<i64>> =
+            on!(self, c => sqlx::query_scalar(FIRST_SINCE).bind(at).fetch_optional(c).await?);
+        Ok(found.flatten())
+    }
+
     /// The newest checkpoint that a witness cosigned.
     pub(in crate::audit) async fn cosigned(&mut self) -> Result<Option<String>, StoreError> {
         let found: Option<Option<String>> =
@@ -168,6 +182,14 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let rows = on!(self, c => sqlx::query(HEAD_GROW).bind(size).bind(checkpoint).bind(old).execute(c).await?.rows_affected());
         if rows == 1 { Ok(()) } else { Err(StoreError::Stale) }
+    }
+
+    /// Removes entries from the first to before the second, and says that the log begins there.
+    pub(in crate::audit) async fn prune(&mut self, first: i64, end: i64) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(MINIMUM_SET).bind(end).execute(c).await.map(drop)?);
+        on!(self, c => sqlx::query(PRUNE_EVENTS).bind(first).bind(end).execute(c).await.map(drop)?);
+        on!(self, c => sqlx::query(PRUNE_ENTRIES).bind(first).bind(end).execute(c).await.map(drop)?);
+        Ok(())
     }
 
     /// Keeps a cosigned checkpoint; it is also the published one while the log is still the same.

@@ -98,11 +98,16 @@ impl Mirror {
             return Ok(0);
         };
         if old == Some(size) {
+            self.follow_pruning(log).await?;
             self.keep_cosigned(log, &checkpoint).await?;
             return Ok(size);
         }
         let old = old.unwrap_or(0);
+        let minimum = log.minimum().await?;
         for place in new_places(old, size) {
+            if matches!(place, Place::Bundle(tile) if tile.first_entry() < minimum) {
+                continue;
+            }
             let bytes = log.at(place).await?.ok_or(LogError::Absent)?;
             self.write(&place.path(), &bytes)
                 .await
@@ -111,9 +116,35 @@ impl Mirror {
         self.write("checkpoint", checkpoint.as_bytes())
             .await
             .map_err(self.folder_error())?;
+        self.follow_pruning(log).await?;
         self.keep_cosigned(log, &checkpoint).await?;
         self.remove_old(old, size).await.map_err(self.folder_error())?;
         Ok(size)
+    }
+
+    /// Removes the bundles that the log no longer has, and says where it begins. The hashes stay.
+    async fn follow_pruning(&self, log: &Stored) -> Result<(), MirrorError> {
+        let minimum = log.minimum().await?;
+        let known = fs::read_to_string(self.folder.join("minimum")).await.ok();
+        let known: u64 = known.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        if minimum <= known {
+            return Ok(());
+        }
+        // First told, so that nobody misses what is gone without knowing why.
+        self.write("minimum", format!("{minimum}\n").as_bytes())
+            .await
+            .map_err(self.folder_error())?;
+        for index in known / WIDTH..minimum / WIDTH {
+            let tile = Tile {
+                level: 0,
+                index,
+                width: WIDTH,
+            };
+            remove(&self.folder.join(tile.bundle_path()))
+                .await
+                .map_err(self.folder_error())?;
+        }
+        Ok(())
     }
 
     /// What witnesses said comes after the checkpoint: into the checkpoint itself when it is still the newest, and

@@ -62,13 +62,17 @@ impl Patrol {
         let full = size / WIDTH;
         let newest = full.saturating_sub(1)..=full;
         let turn = (0..TILES.min(full)).map(|step| (self.next + step) % full.max(1));
+        let minimum = self.log.minimum().await?;
         let tiles: Vec<u64> = newest.chain(turn).collect();
         self.next = (self.next + TILES) % full.max(1);
         for index in tiles {
             let Some(tile) = Tile::in_tree(0, index, size) else {
                 continue;
             };
-            if let Some(found) = self.bottom(tile).await? {
+            // Of pruned entries the hashes are left.
+            if tile.first_entry() >= minimum
+                && let Some(found) = self.bottom(tile).await?
+            {
                 return Ok(Some(found));
             }
             if let Some(found) = self.above(tile, size).await? {

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     audit::{
         leaf::altered,
         sql::log::{self as sql, Logged},
     },
-    base::{EntryId, GuestId},
+    base::{EntryId, GuestId, micros},
     store::{Conn, Database, Store},
 };
 
@@ -17,7 +19,7 @@ use super::{
     leaf_hash,
     note::Checkpoint,
     proof, receipt,
-    tile::{self, Place, Tile},
+    tile::{self, Place, Tile, WIDTH},
     tree::{Edge, Part},
 };
 
@@ -105,6 +107,39 @@ impl Stored {
         Ok(self.store.read().await?.cosigned().await?)
     }
 
+    /// The index of the first entry that is still there: the *minimum index* of C2SP `tlog-tiles`. Hashes of entries
+    /// before it stay, so that every proof still holds.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn minimum(&self) -> Result<u64, LogError> {
+        index(self.store.read().await?.minimum().await?)
+    }
+
+    /// Removes entries of before a time, whole bundles only. Tells where the log begins then.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn prune(&self, before: DateTime<Utc>) -> Result<u64, LogError> {
+        let mut conn = self.store.read().await?;
+        let mut first = index(conn.minimum().await?)?;
+        let young = match conn.first_since(micros(before)).await? {
+            Some(young) => index(young)?,
+            // Nothing is younger: what is not in a full bundle stays.
+            None => self.size().await?,
+        };
+        drop(conn);
+        let end = young / WIDTH * WIDTH;
+        while first < end {
+            let next = first.saturating_add(WIDTH).min(end);
+            let mut tx = self.store.begin().await?;
+            tx.prune(number(first), number(next)).await?;
+            tx.commit().await?;
+            first = next;
+        }
+        Ok(first)
+    }
+
     /// Keeps a cosigned checkpoint of this size, made from `plain`.
     pub(super) async fn keep_cosigned(&self, size: u64, plain: &str, cosigned: &str) -> Result<(), LogError> {
         let mut tx = self.store.begin().await?;
@@ -186,7 +221,13 @@ impl Stored {
                 hashes.truncate(usize::try_from(wanted.width).unwrap_or(usize::MAX));
                 Ok(Some(tile::join(&hashes)))
             }
-            Place::Bundle(_) => Ok(Some(bundle(&mut conn, wanted).await?)),
+            Place::Bundle(_) => {
+                let minimum = index(conn.minimum().await?)?;
+                if wanted.first_entry() < minimum {
+                    return Ok(None);
+                }
+                Ok(Some(bundle(&mut conn, wanted).await?))
+            }
         }
     }
 

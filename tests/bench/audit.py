@@ -1,0 +1,268 @@
+"""The audit log at scale: generated, sequenced, searched, and asked after a breach.
+
+    python3 tests/bench/audit.py plans [--rows 1000000]            # searches on SQLite and PostgreSQL, with their plans
+    python3 tests/bench/audit.py drill BINARY [--rows 1000000]     # a breach: 1,337 guests seen by one stolen key
+
+`plans` fills a scratch database of each kind with entries and times the searches of GET /v1/audit/entries as the vault
+writes them; a search that reads a whole table, or takes longer than 100 ms, is a failure. `drill` puts entries into the
+database of a vault that does not run, among them reads of 1,337 guests by one principal; starts the vault, which gives
+them their index; asks POST /v1/audit/exposure for the principal, and checks that the answer is exact. It also tells how
+many entries a second were sequenced and signed, and how long `audit verify` takes. Nothing is left behind.
+"""
+
+import argparse
+import glob
+import hashlib
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import uuid
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+START = 1_700_000_000_000_000
+PURPOSES = ["stay_service"] * 60 + ["check_in"] * 25 + ["booking"] * 12 + ["complaint_handling", "subject_request", "audit"]
+GUESTS, PRINCIPALS, ACTORS = 100_000, 40, 400
+THIEF, TOUCHED = uuid.UUID(int=0xBAD), 1_337
+COLUMNS = ("entry_id, writer, writer_seq, at, guest_id, principal, actor, property, purpose, action, decision, leaf")
+
+
+def entries(rows, thief=False):
+    """Rows of audit_event. With a thief, the last guests of the list are seen by it, some of them twice."""
+    dice = random.Random(7)
+    writer, seen = uuid.UUID(int=1), []
+    touched = dice.sample(range(GUESTS), TOUCHED)
+    stolen = dice.sample(touched, TOUCHED) + dice.choices(touched, k=TOUCHED)
+    at_row = set(dice.sample(range(rows), len(stolen))) if thief else set()
+    for n in range(rows):
+        at = START + n * 2_600_000
+        guest = dice.randrange(GUESTS)
+        principal, actor = uuid.UUID(int=100 + dice.randrange(PRINCIPALS)), f"u{dice.randrange(ACTORS)}"
+        decision = "denied" if dice.random() < 0.01 else "permitted"
+        if n in at_row:
+            guest, principal, decision = stolen.pop(), THIEF, "permitted"
+            seen.append(guest)
+        purpose, house = dice.choice(PURPOSES), f"H{dice.randrange(50):02}"
+        fields = {"name.surname": "plain", "phones": "masked"} if decision == "permitted" else {}
+        leaf = {
+            "act": "read", "actor": actor, "at": at, "credential": "api_key", "decision": decision, "fields": fields,
+            "policy": "0123456789abcdef", "principal": str(principal), "property": house, "purpose": purpose,
+            "request": str(uuid.UUID(int=n)), "role": "front_desk", "rules": ["rules.csv:62"], "seq": n + 1,
+            "subject": hashlib.sha256(b"%d" % guest).hexdigest()[:32], "v": 1, "writer": str(writer),
+        }
+        if not fields:
+            del leaf["fields"]
+        text = json.dumps(leaf, separators=(",", ":"), sort_keys=True)
+        entry = uuid.UUID(int=(at // 1000) << 80 | 7 << 76 | 2 << 62 | n)
+        yield (entry, writer, n + 1, at, uuid.UUID(int=1_000_000 + guest), principal, actor, house, purpose, "read",
+               decision, text)
+    if thief:
+        assert len(set(seen)) == TOUCHED, "every guest of the list was touched"
+
+
+def fill_sqlite(path, rows, thief=False):
+    database = sqlite3.connect(path)
+    database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;")
+    marks = ", ".join("?" * 12)
+
+    def plain(row):
+        return [v.bytes if isinstance(v, uuid.UUID) else v for v in row[:-1]] + [row[-1].encode()]
+
+    database.executemany(f"INSERT INTO audit_event ({COLUMNS}) VALUES ({marks})", map(plain, entries(rows, thief)))
+    database.commit()
+    return database
+
+
+def migrations(kind):
+    return [Path(f).read_text() for f in sorted(glob.glob(str(ROOT / "migrations" / kind / "[0-9]*.sql")))]
+
+
+def searches(rows):
+    """The searches as src/audit/sql/find.rs writes them, newest first, 51 rows. {…} are values."""
+    middle = START + rows // 2 * 2_600_000
+    rare = "{purpose:subject_request}"
+    return {
+        "guest": "e.guest_id = {guest}",
+        "guest and purpose": "e.guest_id = {guest} AND coalesce(e.purpose, '') = " + rare,
+        "actor": "e.actor = {actor}",
+        "actor and purpose": "e.actor = {actor} AND coalesce(e.purpose, '') = " + rare,
+        "principal, a week": f"e.principal = {{principal}} AND e.at >= {middle} AND e.at < {middle + 604_800_000_000}",
+        "rare purpose": "e.purpose = " + rare,
+        "denied": "e.decision = 'denied'",
+        "denied of a guest": "e.guest_id = {guest} AND coalesce(e.decision, '') = {text:denied}",
+        "an hour": f"e.at >= {middle} AND e.at < {middle + 3_600_000_000}",
+        "a house, an hour": f"e.property = {{house}} AND e.at >= {middle} AND e.at < {middle + 3_600_000_000}",
+        "all": "1 = 1",
+    }
+
+
+SELECT = ("SELECT e.entry_id, e.writer, e.guest_id, e.at, e.leaf, l.log_index FROM audit_event e "
+          "LEFT JOIN log_entry l ON l.entry_id = e.entry_id WHERE {} ORDER BY e.at DESC, e.entry_id DESC LIMIT 51")
+VALUES = {"guest": uuid.UUID(int=1_000_000 + 17), "actor": "u17", "principal": uuid.UUID(int=107), "house": "H17"}
+
+
+def spelt(where, identifier):
+    for name, value in VALUES.items():
+        where = where.replace("{" + name + "}", identifier(value) if isinstance(value, uuid.UUID) else f"'{value}'")
+    return where.replace("{purpose:subject_request}", "'subject_request'").replace("{text:denied}", "'denied'")
+
+
+def told(kind, name, seconds, whole):
+    bad = whole or seconds > 0.1
+    print(f"{kind:9} {name:22} {seconds * 1000:8.2f} ms {'READS THE WHOLE TABLE' if whole else ''}{' FAILED' if bad else ''}")
+    return bad
+
+
+def plans_sqlite(folder, rows):
+    path = folder / "plans.db"
+    database = sqlite3.connect(path)
+    for statement in migrations("sqlite"):
+        database.execute(statement)
+    database.close()
+    database, bad = fill_sqlite(path, rows), False
+    for name, where in searches(rows).items():
+        sql = SELECT.format(spelt(where, lambda v: f"x'{v.hex}'"))
+        plan = [row[3] for row in database.execute("EXPLAIN QUERY PLAN " + sql)]
+        whole = any(step.startswith("SCAN e") and "INDEX" not in step or "TEMP B-TREE" in step for step in plan)
+        begun = time.perf_counter()
+        database.execute(sql).fetchall()
+        bad |= told("SQLite", name, time.perf_counter() - begun, whole)
+    return bad
+
+
+def plans_postgres(folder, rows):
+    import pwd
+    bins = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
+    if not bins:
+        print("PostgreSQL is not installed: skipped")
+        return False
+    place = folder / "pg"
+    place.mkdir()
+    owner = {}
+    if os.getuid() == 0:
+        account = pwd.getpwnam("postgres")
+        os.chown(place, account.pw_uid, account.pw_gid)
+        os.chmod(folder, 0o755)
+        owner = {"user": account.pw_uid, "group": account.pw_gid}
+    environment = dict(os.environ, PATH=bins[-1] + ":" + os.environ["PATH"])
+    server = subprocess.Popen(["sh", str(ROOT / "tests/support/pg.sh"), str(place)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, env=environment, cwd="/", **owner)
+    try:
+        assert server.stdout.readline() == b"ready\n"
+        call = ["psql", "-h", str(place), "-U", "test", "-d", "postgres", "-qAtX", "-v", "ON_ERROR_STOP=1"]
+        run = lambda sql: subprocess.run(call, input=sql, text=True, check=True, capture_output=True, env=environment).stdout
+        run("".join(statement.rstrip().rstrip(";") + ";\n" for statement in migrations("postgres")))
+        copy = subprocess.Popen(call + ["-c", f"COPY audit_event ({COLUMNS}) FROM STDIN"], stdin=subprocess.PIPE,
+                                text=True, env=environment)
+        for row in entries(rows):
+            copy.stdin.write("\t".join(map(str, row[:-1])) + "\t\\\\x" + row[-1].encode().hex() + "\n")
+        copy.stdin.close()
+        assert copy.wait() == 0
+        run("VACUUM ANALYZE audit_event")
+        bad = False
+        for name, where in searches(rows).items():
+            sql = SELECT.format(spelt(where, lambda v: f"'{v}'::uuid"))
+            run(sql)
+            plan = json.loads(run("EXPLAIN (ANALYZE, FORMAT JSON) " + sql))[0]
+            whole = '"Seq Scan", "Parallel Aware"' in json.dumps(plan) and '"Relation Name": "audit_event"' in json.dumps(
+                [p for p in nodes(plan["Plan"]) if p["Node Type"] == "Seq Scan"])
+            bad |= told("Postgres", name, plan["Execution Time"] / 1000, whole)
+        return bad
+    finally:
+        server.stdin.close()
+        server.wait()
+
+
+def nodes(plan):
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def ask(url, key, body=None):
+    request = urllib.request.Request(url, data=body and json.dumps(body).encode(), headers={
+        "Authorization": f"Bearer {key}", "Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        return answer.read()
+
+
+def drill(folder, binary, rows):
+    vault = lambda *arguments: subprocess.run([binary, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    made = vault("principal", "create", "--name", "auditor", "--role", "auditor", "--property", "GROUP", "--json")
+    key = json.loads(made.stdout.splitlines()[-1])["key"]
+    begun = time.perf_counter()
+    fill_sqlite(folder / "vault-data" / "vault.db", rows, thief=True).close()
+    print(f"{rows:,} entries put into the database in {time.perf_counter() - begun:.0f} s")
+    server = subprocess.Popen([binary, "serve", "--json", "--port", "0"], cwd=folder, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True)
+    try:
+        line = next(line for line in server.stdout if line.startswith("{"))
+        url = json.loads(line)["url"]
+        begun, size = time.perf_counter(), 0
+        while size < rows:
+            time.sleep(0.2)
+            size = int(ask(url + "/v1/audit/log/checkpoint", key).split(b"\n")[1])
+        took = time.perf_counter() - begun
+        print(f"sequenced and signed: {rows / took:,.0f} entries/s")
+        question = {"credential": str(THIEF), "from": "2023-01-01T00:00:00Z", "to": "2200-01-01T00:00:00Z"}
+        begun = time.perf_counter()
+        answer = json.loads(ask(url + "/v1/audit/exposure", key, question))
+        took = time.perf_counter() - begun
+        found = {one["guest_id"] for one in answer["exposed"]}
+        expected = {str(row[4]) for row in entries(rows, True) if row[5] == THIEF}
+        exact = found == expected and answer["guests"] == TOUCHED and answer["disclosures"] == 2 * TOUCHED
+        print(f"exposure: {answer['guests']:,} guests, {answer['disclosures']:,} disclosures in {took:.2f} s,",
+              "exact" if exact else "NOT EXACT")
+        size, proof = answer["log"]["indexes"], answer["log"]["receipts"]
+        print(f"leaves {size[0]:,} to {size[1]:,}, {len(proof)} receipts")
+    finally:
+        server.terminate()
+        server.wait()
+    mirrored = time.perf_counter()
+    vault("audit", "mirror", "mirror")
+    begun = time.perf_counter()
+    print(f"mirrored in {begun - mirrored:.1f} s")
+    vkey = vault("audit", "vkey").stdout.splitlines()[-1]
+    vault("audit", "verify", "--dir", "mirror", "--vkey", vkey)
+    print(f"verified by the vault in {time.perf_counter() - begun:.1f} s")
+    for tool, arguments in go(folder, vkey):
+        begun = time.perf_counter()
+        subprocess.run([tool, *arguments], check=True, capture_output=True)
+        print(f"verified by Go in {time.perf_counter() - begun:.1f} s")
+    return not exact or took > 60
+
+
+def go(folder, vkey):
+    """Go's packages, where Debian has them."""
+    packages = Path("/usr/share/gocode")
+    if not (packages / "src/golang.org/x/mod/sumdb/tlog").exists():
+        return
+    tool = folder / "verify"
+    environment = dict(os.environ, GO111MODULE="off", GOPATH=str(packages), GOFLAGS="", GOCACHE=str(folder / "cache"))
+    subprocess.run(["go", "build", "-o", tool, ROOT / "tests/go/verify.go"], check=True, env=environment)
+    yield tool, [folder / "mirror", vkey, folder / "mirror/checkpoint"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["plans", "drill"])
+    parser.add_argument("binary", nargs="?")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if arguments.what == "plans":
+            bad = plans_sqlite(folder, arguments.rows)
+            bad |= plans_postgres(folder, arguments.rows)
+        else:
+            bad = drill(folder, str(Path(arguments.binary).resolve()), arguments.rows)
+    sys.exit(1 if bad else 0)
+
+
+main()
