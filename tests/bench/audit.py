@@ -30,7 +30,7 @@ START = 1_700_000_000_000_000
 PURPOSES = ["stay_service"] * 60 + ["check_in"] * 25 + ["booking"] * 12 + ["complaint_handling", "subject_request", "audit"]
 GUESTS, PRINCIPALS, ACTORS = 100_000, 40, 400
 THIEF, TOUCHED = uuid.UUID(int=0xBAD), 1_337
-COLUMNS = ("entry_id, writer, writer_seq, at, guest_id, principal, actor, property, purpose, action, decision, leaf")
+COLUMNS = "entry_id, writer, writer_seq, at, guest_id, principal, actor, property, purpose, action, decision, leaf"
 
 
 def entries(rows, thief=False):
@@ -142,11 +142,13 @@ def plans_postgres(folder, rows):
     if not bins:
         print("PostgreSQL is not installed: skipped")
         return False
-    place = folder / "pg"
-    place.mkdir()
+    home = folder / "home"
+    place = home / "pg"
+    place.mkdir(parents=True)
     owner = {}
     if os.getuid() == 0:
         account = pwd.getpwnam("postgres")
+        os.chown(home, account.pw_uid, account.pw_gid)
         os.chown(place, account.pw_uid, account.pw_gid)
         os.chmod(folder, 0o755)
         owner = {"user": account.pw_uid, "group": account.pw_gid}

@@ -111,24 +111,27 @@ pub struct Read {
     pub readable: bool,
 }
 
-/// Reads an entry; `None` when it is none.
-#[must_use]
-pub fn read(bytes: &[u8]) -> Option<Read> {
-    if let Ok(Damaged {
+fn damaged(bytes: &[u8]) -> Option<Read> {
+    let Damaged {
         seq,
         unreadable,
         v,
         writer,
-    }) = serde_json::from_slice(bytes)
-    {
-        return (v == VERSION && unreadable.len() == 64).then_some(Read {
-            writer,
-            sequence: seq,
-            subject: None,
-            readable: false,
-        });
-    }
-    let whole: Whole = serde_json::from_slice(bytes).ok()?;
+    } = serde_json::from_slice(bytes).ok()?;
+    (v == VERSION && unreadable.len() == 64).then_some(Read {
+        writer,
+        sequence: seq,
+        subject: None,
+        readable: false,
+    })
+}
+
+/// Reads an entry; `None` when it is none.
+#[must_use]
+pub fn read(bytes: &[u8]) -> Option<Read> {
+    let Ok(whole) = serde_json::from_slice::<Whole>(bytes) else {
+        return damaged(bytes);
+    };
     let previous = match whole.prev {
         Some(text) => Some(HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()?),
         None => None,
