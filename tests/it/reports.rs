@@ -2,11 +2,7 @@
 //! that were edited by hand.
 
 use guest_vault::{
-    audit::{
-        siem::Format,
-        tlog::{Step, Stored, chain, note::Verifier, patrol::Patrol, verify},
-    },
-    guest::LogExport,
+    audit::tlog::{Step, Stored, chain, note::Verifier, patrol::Patrol, verify},
     on,
     store::Store,
 };
@@ -18,7 +14,7 @@ use crate::support::{
     database::{Database, both},
 };
 
-fn record(n: usize) -> Value {
+pub(crate) fn record(n: usize) -> Value {
     json!({
         "observed_at": "2026-03-01T10:00:00Z", "provenance": "declared",
         "guest": {"name": {"surname": format!("Surname{n}"), "given": "Given"},
@@ -28,7 +24,7 @@ fn record(n: usize) -> Value {
     })
 }
 
-async fn grow(app: &TestApp) {
+pub(crate) async fn grow(app: &TestApp) {
     while matches!(app.app.sequencer.step().await.unwrap(), Step::Grown(_)) {}
 }
 
@@ -534,98 +530,6 @@ async fn columns_edited_by_hand_are_found(database: &Database) {
     app.app.close().await;
 }
 both!(edited, async |database| columns_edited_by_hand_are_found(
-    database
-)
-.await);
-
-async fn other_systems_get_every_entry_once(database: &Database) {
-    let app = TestApp::start(database).await;
-    let desk = app
-        .errand("front_desk", "check_in")
-        .await
-        .with("vault-actor", "u17");
-    for n in 0..700 {
-        let path = format!("/v1/guests/00000000-0000-7000-8000-{n:012}");
-        assert_eq!(app.get(&desk, &path).await.status, 404);
-    }
-    app.set_clock("2026-03-05T11:00:00Z");
-    let guest = app.guest("web/1", record(1)).await;
-    assert_eq!(app.get(&desk, &format!("/v1/guests/{guest}")).await.status, 200);
-    grow(&app).await;
-    let stored = Stored::new(app.app.vault.store.clone());
-    let (size, _) = stored.checkpoint().await.unwrap().unwrap();
-    let origin = stored.origin().await.unwrap().unwrap();
-    let officer = app.errand("auditor", "internal_audit").await;
-    let export = async |query: &str| {
-        let answer = app.get(&officer, &format!("/v1/audit/export?{query}")).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        String::from_utf8(answer.bytes).unwrap()
-    };
-    let lines = export("format=ocsf").await;
-    let events: Vec<Value> = lines
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let indexes: Vec<u64> = events
-        .iter()
-        .map(|e| e["metadata"]["sequence"].as_u64().unwrap())
-        .collect();
-    assert_eq!(
-        indexes,
-        (0..size).collect::<Vec<u64>>(),
-        "each once, in the order of the log"
-    );
-    assert!(
-        events
-            .iter()
-            .all(|e| e["metadata"]["log_name"] == origin.as_str())
-    );
-    let denied = events
-        .iter()
-        .filter(|e| e["status_id"] == 2 && e["metadata"]["event_code"] == "read");
-    assert_eq!(denied.count(), 700);
-    for (format, first, index) in [("syslog", "<1", "index=\""), ("cef", "CEF:0|", "cn1=")] {
-        let late = export(&format!(
-            "format={format}&from=2026-03-05T10:30:00Z&to=2026-03-06T00:00:00Z"
-        ))
-        .await;
-        let late: Vec<&str> = late.lines().collect();
-        // The record, the stay in it and the look; what made the keys of their callers came with them.
-        assert!(late.len() >= 2 && late.len() < 10, "{late:?}");
-        assert!(
-            late.iter()
-                .all(|line| line.starts_with(first) && line.contains(index) && line.contains(&origin))
-        );
-    }
-    assert_eq!(export("format=cef&from=2030-01-01T00:00:00Z").await, "");
-    let refused = app.get(&desk, "/v1/audit/export?format=ocsf").await;
-    assert_eq!(refused.status, 403);
-    assert_eq!(app.get(&officer, "/v1/audit/export?format=xml").await.status, 400);
-    let asked = app
-        .get(
-            &officer,
-            "/v1/audit/entries?action=export_audit&decision=permitted",
-        )
-        .await
-        .body;
-    assert_eq!(asked["items"].as_array().unwrap().len(), 4);
-
-    // What follows goes on where it stopped.
-    let mut follow = LogExport::following(&app.app.vault.store, Format::Ocsf, size - 3)
-        .await
-        .unwrap();
-    assert_eq!(follow.page().await.unwrap().unwrap().len(), 3);
-    assert!(follow.page().await.unwrap().is_none());
-    grow(&app).await;
-    let more = follow.page().await.unwrap().unwrap();
-    let (now, _) = stored.checkpoint().await.unwrap().unwrap();
-    assert_eq!(
-        (follow.next(), u64::try_from(more.len()).unwrap()),
-        (now, now - size)
-    );
-    app.finish().await;
-}
-both!(export, async |database| other_systems_get_every_entry_once(
     database
 )
 .await);
