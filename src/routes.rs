@@ -57,6 +57,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/audit/entries").route(get().to(guest::get_entries)))
             .service(at("/audit/entries/{id}").route(get().to(guest::get_entry)))
             .service(at("/audit/exposure").route(post().to(report_api::post_exposure)))
+            .service(at("/policy/replay").route(post().to(crate::policy::replay_api::replay)))
             .service(at("/audit/export").route(get().to(report_api::get_export)))
             .service(at("/audit/log/checkpoint").route(get().to(log_api::get_checkpoint)))
             .service(at("/audit/log/cosigned").route(get().to(log_api::get_cosigned)))
@@ -88,8 +89,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/webhooks/{name}/dead-letters").route(get().to(jobs::get_dead_letters)))
             .service(at("/webhooks/{name}/redeliveries").route(post().to(jobs::post_redeliveries)))
             .service(at("/policy").route(get().to(policy::get_policy)))
-            .service(at("/policy/explain").route(post().to(policy::explain)))
-            .service(at("/policy/replay").route(post().to(policy::replay)));
+            .service(at("/policy/explain").route(post().to(policy::explain)));
         config
             .app_data(vault.clone())
             .app_data(access.clone())
@@ -137,6 +137,7 @@ pub fn contract() -> OpenApi {
         guest::Calls::openapi(),
         log_api::LogCalls::openapi(),
         report_api::ReportCalls::openapi(),
+        crate::policy::replay_api::ReplayCalls::openapi(),
         policy::Calls::openapi(),
         retention::Calls::openapi(),
         requests::Calls::openapi(),

@@ -6,7 +6,7 @@ use actix_web::{
 };
 
 use super::{
-    ExplainError, ExplainRequest, Explanation, ReplayAnswer, ReplayRequest,
+    ExplainError, ExplainRequest, Explanation,
     inspect::{Desk, DeskError, PolicyAnswer},
 };
 use crate::{
@@ -16,13 +16,13 @@ use crate::{
 
 /// The calls of this folder; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(get_policy, explain, replay))]
+#[openapi(paths(get_policy, explain))]
 pub struct Calls;
 
 /// The refusals that any of these calls may give.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "describes answers that `web::Problem` gives")]
-enum Refusals {
+pub(super) enum Refusals {
     /// The request is not valid, or uses a word that is not of this policy.
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(ProblemDocument),
@@ -95,19 +95,4 @@ pub(crate) async fn explain(
 ) -> Result<impl Responder, Problem> {
     let explained = desk.explain(&caller, request_id(&request), &asked.0).await?;
     Ok(web::Json(explained))
-}
-
-/// What a candidate policy would have decided differently over the last days of the log.
-#[utoipa::path(
-    post, path = "/v1/policy/replay", tag = "policy", request_body = ReplayRequest,
-    responses((status = 200, body = ReplayAnswer), Refusals)
-)]
-pub(crate) async fn replay(
-    desk: Data<Desk>,
-    caller: Caller,
-    asked: StrictJson<ReplayRequest>,
-    request: HttpRequest,
-) -> Result<impl Responder, Problem> {
-    let answer = desk.replay(&caller, request_id(&request), asked.0).await?;
-    Ok(web::Json(answer))
 }

@@ -34,6 +34,7 @@ mod noting;
 mod purposes;
 mod reload;
 mod replay;
+pub mod replay_api;
 mod roles;
 mod rules;
 mod snapshot;
