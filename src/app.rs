@@ -10,6 +10,7 @@ use crate::{
     },
     base::{Clock, PropertyTreeError, RequestId},
     config::{Config, ProviderKind},
+    consent::{Rules, RulesError},
     crypto::MacKey,
     guest::{GuestError, Parts, Vault, kinds},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
@@ -49,6 +50,9 @@ pub enum AppError {
     /// The policy.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// What differs from country to country when guests are asked.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
     /// The issuers of tokens.
     #[error(transparent)]
     Issuers(#[from] IssuersError),
@@ -170,6 +174,7 @@ impl App {
             policies,
             clock: clock.clone(),
             properties: Arc::new(config.properties()?),
+            rules: Arc::new(Rules::load(config.policies.dir.as_deref())?),
             budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
         });
         let server = &config.server;

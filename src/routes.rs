@@ -16,7 +16,7 @@ use utoipa::{
 use crate::{
     access::authenticate,
     app::App,
-    guest::{api as guest, log_api, report_api},
+    guest::{api as guest, consent_api as consent, log_api, report_api},
     policy::api as policy,
     web::Calls as operation,
 };
@@ -47,6 +47,15 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
                     .route(get().to(guest::get_consents)),
             )
             .service(at("/guests/{id}/access-report").route(get().to(report_api::get_access_report)))
+            .service(
+                at("/notices")
+                    .route(post().to(consent::post_notice))
+                    .route(get().to(consent::get_notices)),
+            )
+            .service(at("/notices/{id}").route(get().to(consent::get_notice)))
+            .service(at("/notices/{id}/text").route(get().to(consent::get_notice_text)))
+            .service(at("/consents/check").route(post().to(consent::post_check)))
+            .service(at("/suppressions").route(post().to(consent::post_suppression)))
             .service(at("/lookups").route(post().to(guest::post_lookup)))
             .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
             .service(at("/audit/entries").route(get().to(guest::get_entries)))
@@ -102,6 +111,7 @@ pub fn contract() -> OpenApi {
         .build();
     for calls in [
         guest::Calls::openapi(),
+        consent::ConsentCalls::openapi(),
         log_api::LogCalls::openapi(),
         report_api::ReportCalls::openapi(),
         policy::Calls::openapi(),

@@ -34,6 +34,12 @@ pub enum Act {
     PutStay,
     /// The consent ledger grew.
     PutConsent,
+    /// A notice was published.
+    PublishNotice,
+    /// It was asked whom one may approach.
+    CheckConsents,
+    /// An address was put on a do-not-contact list, or taken off.
+    Suppress,
     /// The consent ledger was read.
     ReadConsents,
     /// The audit log was searched.
@@ -77,6 +83,9 @@ impl Act {
             Self::Correct => "correct",
             Self::PutStay => "put_stay",
             Self::PutConsent => "put_consent",
+            Self::PublishNotice => "publish_notice",
+            Self::CheckConsents => "check_consents",
+            Self::Suppress => "suppress",
             Self::ReadConsents => "read_consents",
             Self::ReadAudit => "read_audit",
             Self::AccessReport => "access_report",

@@ -12,6 +12,11 @@ use crate::{
 
 use super::{Line, State};
 
+mod many;
+pub mod notice;
+
+pub use many::{Ledgers, ManyLine, guests_text, ledgers_text, suppressed_text};
+
 statements! {
     CONSENT_INSERT = "INSERT INTO consent (guest_id, consent_id, purpose, recipient, state, channel, indication,
                           notice_id, record_id, property, captured_by, captured_actor, valid_until, evidence, at,
@@ -23,6 +28,25 @@ statements! {
                     (SELECT min(n.valid_from) FROM notice n
                      WHERE n.purpose = consent.purpose AND n.terms > consent.terms) AS superseded
                 FROM consent WHERE guest_id = $1 ORDER BY at, consent_id";
+    NOTICE = "SELECT notice_id, sequence, version, terms, text, sha256, details, valid_from, created_at, created_by
+              FROM notice WHERE notice_id = $1";
+    NOTICE_NEWEST = "SELECT notice_id, sequence, version, terms, text, sha256, details, valid_from, created_at,
+                         created_by
+                     FROM notice WHERE purpose = $1 ORDER BY sequence DESC LIMIT 1";
+    NOTICES = "SELECT notice_id, sequence, version, terms, text, sha256, details, valid_from, created_at, created_by
+               FROM notice WHERE purpose = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+    NOTICES_IN_FORCE = "SELECT count(*) FROM notice
+                        WHERE purpose = $1 AND valid_from <= $2 AND (valid_until IS NULL OR valid_until > $2)";
+    NOTICE_VERSION = "SELECT coalesce(max(version), 0) FROM notice WHERE purpose = $1 AND language = $2";
+    NOTICE_INSERT = "INSERT INTO notice (notice_id, purpose, sequence, language, version, terms, terms_hash, text, sha256,
+                         details, valid_from, valid_until, created_at, created_by)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    NOTICE_OVERTAKES = "SELECT count(*) FROM consent
+                        WHERE purpose = $1 AND terms < $2 AND state IN ('given', 'renewed')";
+    TERMS_BEGAN = "SELECT terms, min(valid_from) FROM notice WHERE purpose = $1 GROUP BY terms";
+    SUPPRESS = "INSERT INTO suppression (token, channel, at) VALUES ($1, $2, $3)
+                ON CONFLICT (token, channel) DO NOTHING";
+    SUPPRESSION_LIFT = "DELETE FROM suppression WHERE token = $1 AND channel = $2";
     CONSENT_SAME = "SELECT count(*) FROM consent
                     WHERE guest_id = $1 AND purpose = $2 AND recipient = $3 AND state = $4 AND at = $5
                         AND scope = $6 AND separate = $7";

@@ -112,17 +112,25 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         if let Err(reason) = self.check_said(&policy, errand, statement) {
-            let rejected = Rejected {
-                field: "consent".to_owned(),
-                reason: reason.as_str().to_owned(),
-            };
-            return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
+            let rejected = vec![rejected("consent", reason)];
+            return self.refuse(event, GuestError::Rejected(rejected)).await;
         }
+        let terms = match self.terms_of(statement).await? {
+            Ok(terms) => terms,
+            Err(reason) => {
+                let rejected = vec![rejected("consent", reason)];
+                return self.refuse(event, GuestError::Rejected(rejected)).await;
+            }
+        };
         self.must_know(errand, guest, Act::PutConsent).await?;
         if let Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Moved(_))) =
             self.active_version(guest).await
         {
             return self.refuse(event, error).await;
+        }
+        if let Err(reason) = self.check_age(errand, guest, statement).await? {
+            let rejected = vec![rejected("consent", reason)];
+            return self.refuse(event, GuestError::Rejected(rejected)).await;
         }
         let keys = self
             .keys
@@ -130,7 +138,7 @@ impl Vault {
             .await?;
         let mut change = self.log.begin(&self.store).await?;
         let line = self
-            .write_consent(&mut change, errand, (guest, None), statement, &keys)
+            .write_consent(&mut change, errand, (guest, None), (statement, terms), &keys)
             .await?;
         change.commit().await?;
         let ledger = self.store.read().await?.consents(guest).await?;
@@ -186,10 +194,11 @@ impl Vault {
         change: &mut Change,
         errand: &Errand,
         (guest, record): (GuestId, Option<RecordId>),
-        statement: &Statement,
+        (statement, terms): (&Statement, i64),
         keys: &GuestKeys,
     ) -> Result<Line, GuestError> {
         let mut line = self.line_of(errand, statement);
+        line.terms = terms;
         if record.is_some() && change.tx.has_consent(guest, &line).await? {
             return Ok(line);
         }
@@ -333,6 +342,14 @@ impl Vault {
     }
 }
 
+/// A refused statement, as it is told.
+fn rejected(field: &str, reason: Refusal) -> Rejected {
+    Rejected {
+        field: field.to_owned(),
+        reason: reason.as_str().to_owned(),
+    }
+}
+
 /// Where the evidence of a consent is sealed to.
 pub(super) fn evidence_place(guest: GuestId, consent: Uuid) -> Aad<'static> {
     Aad {
@@ -376,7 +393,7 @@ pub(super) struct Details {
 }
 
 /// Purposes of third parties name their recipient; a statement may leave it out.
-fn recipient(statement: &Statement) -> String {
+pub(super) fn recipient(statement: &Statement) -> String {
     let named = statement.purpose.as_str().strip_prefix("third_party:");
     statement
         .recipient

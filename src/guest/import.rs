@@ -59,7 +59,7 @@ impl Vault {
         let mut waiting: Vec<(Errand, Prepared)> = Vec::new();
         let mut taken: BTreeSet<[u8; 16]> = BTreeSet::new();
         for (errand, source, id, input) in records {
-            let prepared = match self.prepare_incoming(&errand, &source, &id, input) {
+            let prepared = match self.prepare_incoming(&errand, &source, &id, input).await {
                 Ok(prepared) => prepared,
                 Err(error) => {
                     self.flush(&mut waiting, &mut answers).await?;
@@ -95,7 +95,7 @@ impl Vault {
         id: &str,
         input: RecordInput,
     ) -> Result<Preview, GuestError> {
-        let prepared = self.prepare_incoming(errand, source, id, input)?;
+        let prepared = self.prepare_incoming(errand, source, id, input).await?;
         let (guest, outcome) = match self.place(&prepared).await? {
             Place::Known(guest, _) | Place::Linked(guest, _) => (Some(guest), Outcome::Linked),
             Place::New => (None, Outcome::Created),
@@ -107,7 +107,7 @@ impl Vault {
         })
     }
 
-    fn prepare_incoming(
+    async fn prepare_incoming(
         &self,
         errand: &Errand,
         source: &SourceSystem,
@@ -115,7 +115,8 @@ impl Vault {
         input: RecordInput,
     ) -> Result<Prepared, GuestError> {
         check_source(source, id).map_err(|rejected| GuestError::Rejected(vec![rejected]))?;
-        self.prepare(errand, &self.policies.current(), (source, id), input)
+        let prepared = self.prepare(errand, &self.policies.current(), (source, id), input)?;
+        self.with_notices(prepared).await
     }
 
     /// Stores what waits: together when that works, one by one when another writer came between.

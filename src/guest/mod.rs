@@ -6,7 +6,9 @@
 
 mod access_report;
 pub mod api;
+mod approach;
 mod compound;
+pub mod consent_api;
 mod consents;
 mod correct;
 mod detail;
@@ -21,6 +23,8 @@ mod link;
 pub mod log_api;
 mod looks;
 mod lookup;
+mod minors;
+mod notices;
 mod prepare;
 mod proofs;
 mod put;
@@ -39,6 +43,7 @@ mod window;
 pub(crate) mod words;
 
 pub use access_report::{Access, AccessReport, YearProof};
+pub use approach::{Approach, Channel, CheckAnswer, CheckInput, SuppressionAnswer, SuppressionInput};
 pub use consents::{ConsentAnswer, ConsentLine, ConsentsAnswer, StandingAnswer};
 pub use error::GuestError;
 pub use exposure::{Exposed, Exposure, ExposureQuestion, LeafRange};
@@ -46,6 +51,7 @@ pub use import::{Incoming, Preview};
 pub use inspect::Inspection;
 pub use looks::Entry;
 pub use lookup::{By, Candidate, DocumentBy, ExternalIdBy, LookupAnswer, MembershipBy, ReservationBy};
+pub use notices::Published;
 pub use records::{RecordView, RecordsAnswer};
 pub use stay_list::{DayList, StayListAnswer, StayListInput};
 pub use vault::{Parts, Vault};

@@ -13,6 +13,7 @@ use super::{
     GuestError, RecordInput, Rejected, StayInput, StayRole, Vault,
     kinds::{self, Accepted},
     link::{self, Token},
+    minors::BIRTH_DATE,
 };
 
 /// The most stays or consents of one record.
@@ -28,7 +29,10 @@ pub(super) struct Prepared {
     pub(super) values: Vec<Ready>,
     pub(super) cleared: Vec<String>,
     pub(super) stays: Vec<StayInput>,
-    pub(super) consents: Vec<consent::Statement>,
+    /// Consents with the terms of their notices.
+    pub(super) consents: Vec<(consent::Statement, i64)>,
+    /// Consents whose notices were not looked at yet, with their places in the record.
+    pub(super) unread: Vec<(usize, consent::Statement)>,
     pub(super) rejected: Vec<Rejected>,
     pub(super) content_mac: Vec<u8>,
     pub(super) policy_version: String,
@@ -57,7 +61,7 @@ impl Prepared {
         if self
             .consents
             .iter()
-            .any(|c| c.evidence_ref.is_some() || c.said_by.is_some())
+            .any(|(c, _)| c.evidence_ref.is_some() || c.said_by.is_some())
         {
             all.push(Category::Consent);
         }
@@ -156,7 +160,7 @@ impl Vault {
             .filter_map(|value| self.ready(policy, value, name.as_deref()))
             .collect();
         let stays = self.checked_stays(errand, &input, &mut rejected);
-        let consents = self.checked_consents(errand, policy, &input, &mut rejected);
+        let unread = self.checked_consents(errand, policy, &input, &mut rejected);
         let index = self.keys.index_key();
         let source_token = index.token("source", format!("{source}\u{1f}{source_id}").as_bytes());
         let content_mac = self.content_mac(errand, &input);
@@ -168,7 +172,8 @@ impl Vault {
             values: ready,
             cleared,
             stays,
-            consents,
+            consents: Vec::new(),
+            unread,
             rejected,
             content_mac,
             policy_version: policy.version().to_owned(),
@@ -236,7 +241,7 @@ impl Vault {
         policy: &Snapshot,
         input: &RecordInput,
         rejected: &mut Vec<Rejected>,
-    ) -> Vec<consent::Statement> {
+    ) -> Vec<(usize, consent::Statement)> {
         let mut good = Vec::new();
         for (at, statement) in input.consents.iter().enumerate() {
             let mut reject = |reason: &str| {
@@ -245,7 +250,9 @@ impl Vault {
                     reason: reason.to_owned(),
                 });
             };
-            match self.check_said(policy, errand, statement) {
+            let birth = input.guest.get(BIRTH_DATE);
+            let said = self.check_said(policy, errand, statement);
+            match said.and_then(|()| self.check_birth(errand, statement, birth)) {
                 Err(reason) => reject(reason.as_str()),
                 // Nobody agrees for a companion: a booking's ticks are the booker's, unless it says who spoke.
                 Ok(()) if statement.state.is_yes() && statement.said_by.is_none() && is_companion(input) => {
@@ -256,11 +263,25 @@ impl Vault {
                     let mut statement = statement.clone();
                     // What a record says, was said when the source saw it; so its retry adds nothing.
                     statement.at = statement.at.or(input.observed_at);
-                    good.push(statement);
+                    good.push((at, statement));
                 }
             }
         }
         good
+    }
+}
+
+impl Vault {
+    /// Holds the consents of a record against their notices.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) async fn with_notices(&self, mut prepared: Prepared) -> Result<Prepared, GuestError> {
+        if !prepared.unread.is_empty() {
+            let unread = std::mem::take(&mut prepared.unread);
+            prepared.consents = self.check_notices(unread, &mut prepared.rejected).await?;
+        }
+        Ok(prepared)
     }
 }
 

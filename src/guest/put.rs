@@ -97,10 +97,13 @@ impl Vault {
         }
         match self.prepare(errand, &policy, (source, source_id), input) {
             Err(error) => self.refuse(event, error).await,
-            Ok(prepared) if strict && !prepared.rejected.is_empty() => {
-                self.refuse(event, GuestError::Rejected(prepared.rejected)).await
+            Ok(prepared) => {
+                let prepared = self.with_notices(prepared).await?;
+                if strict && !prepared.rejected.is_empty() {
+                    return self.refuse(event, GuestError::Rejected(prepared.rejected)).await;
+                }
+                Ok(prepared)
             }
-            Ok(prepared) => Ok(prepared),
         }
     }
 
@@ -255,8 +258,8 @@ impl Vault {
             self.write_stay(change, errand, (guest, record), stay, keys)
                 .await?;
         }
-        for statement in &prepared.consents {
-            self.write_consent(change, errand, (guest, Some(record)), statement, keys)
+        for (statement, terms) in &prepared.consents {
+            self.write_consent(change, errand, (guest, Some(record)), (statement, *terms), keys)
                 .await?;
         }
         tell(change, errand, place, guest, (&event, prepared)).await?;

@@ -8,6 +8,7 @@ use crate::{
     access::{Budgets, Exceeded},
     audit::{Event, Log, Receipt, Subject},
     base::{Category, Clock, Errand, GuestId, PropertyTree},
+    consent::Rules,
     events::Announcement,
     keys::{GuestKeys, Keyring},
     policy::Policies,
@@ -36,6 +37,8 @@ pub struct Vault {
     pub properties: Arc<PropertyTree>,
     /// How much one actor may look at.
     pub budgets: Arc<Budgets>,
+    /// What differs from country to country when guests are asked.
+    pub rules: Arc<Rules>,
     pub(super) guests: Guests,
 }
 
@@ -58,6 +61,8 @@ pub struct Parts {
     pub properties: Arc<PropertyTree>,
     /// See [`Vault::budgets`].
     pub budgets: Arc<Budgets>,
+    /// See [`Vault::rules`].
+    pub rules: Arc<Rules>,
 }
 
 impl Vault {
@@ -72,6 +77,7 @@ impl Vault {
             clock,
             properties,
             budgets,
+            rules,
         } = parts;
         let guests = gather::start(store.clone());
         Self {
@@ -82,6 +88,7 @@ impl Vault {
             clock,
             properties,
             budgets,
+            rules,
             guests,
         }
     }

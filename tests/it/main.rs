@@ -8,6 +8,7 @@ mod support;
 mod access;
 mod canaries;
 mod connectors;
+mod consent;
 mod contract;
 mod dependencies;
 mod docs;

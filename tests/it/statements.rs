@@ -20,6 +20,23 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("keys", Which::Keys, keys::sql::STATEMENTS),
 ];
 
+both!(statements_for_many_guests_are_prepared, async |database| {
+    let store = database.open(Which::Data).await;
+    let mut conn = store.read().await.unwrap();
+    for count in [1, 2, 1024] {
+        for sql in [
+            consent::sql::guests_text(count),
+            consent::sql::ledgers_text(count),
+            consent::sql::suppressed_text(count),
+        ] {
+            let sql = AssertSqlSafe(sql).into_sql_str();
+            on!(&mut conn, c => c.prepare(sql).await.map(drop)).unwrap();
+        }
+    }
+    drop(conn);
+    store.close().await;
+});
+
 both!(every_statement_is_prepared, async |database| {
     for which in [Which::Data, Which::Keys] {
         let store = database.open(which).await;
