@@ -55,6 +55,10 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/notices/{id}").route(get().to(consent::get_notice)))
             .service(at("/notices/{id}/text").route(get().to(consent::get_notice_text)))
             .service(at("/consents/check").route(post().to(consent::post_check)))
+            .service(at("/consents/record-key").route(get().to(consent::get_record_key)))
+            .service(at("/consents/{id}/record").route(get().to(consent::get_record)))
+            .service(at("/disclosures").route(get().to(consent::get_disclosures)))
+            .service(at("/disclosures/export").route(get().to(consent::export_disclosures)))
             .service(at("/suppressions").route(post().to(consent::post_suppression)))
             .service(at("/lookups").route(post().to(guest::post_lookup)))
             .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
@@ -67,12 +71,17 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))
             .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
             .service(at("/policy").route(get().to(policy::get_policy)))
-            .service(at("/policy/explain").route(post().to(policy::explain)));
+            .service(at("/policy/explain").route(post().to(consent::explain)));
         config
             .app_data(vault.clone())
             .app_data(access.clone())
             .app_data(known.clone())
             .app_data(desk.clone())
+            .service(
+                at("/u/{token}")
+                    .route(get().to(consent::get_unsubscribe))
+                    .route(post().to(consent::post_unsubscribe)),
+            )
             .service(v1);
     }
 }

@@ -257,6 +257,7 @@ impl Event {
                 Credential::ApiKey => "api_key",
                 Credential::Jwt => "jwt",
                 Credential::Operator => "operator",
+                Credential::Link => "link",
             },
             decision: self.decision.as_str(),
             detail: self.detail.as_ref().map(|d| HEXLOWER.encode(&d.commitment)),

@@ -6,6 +6,7 @@ mod check;
 mod ledger;
 mod merge;
 pub mod notice;
+pub mod record;
 mod rules;
 pub mod sql;
 #[cfg(test)]

@@ -28,6 +28,8 @@ statements! {
                     (SELECT min(n.valid_from) FROM notice n
                      WHERE n.purpose = consent.purpose AND n.terms > consent.terms) AS superseded
                 FROM consent WHERE guest_id = $1 ORDER BY at, consent_id";
+    CONSENT_HOLDER = "SELECT guest_id FROM consent WHERE consent_id = $1";
+    CONSENT_DETAILS = "SELECT details FROM consent WHERE guest_id = $1 AND consent_id = $2";
     NOTICE = "SELECT notice_id, sequence, version, terms, text, sha256, details, valid_from, created_at, created_by
               FROM notice WHERE notice_id = $1";
     NOTICE_NEWEST = "SELECT notice_id, sequence, version, terms, text, sha256, details, valid_from, created_at,
@@ -165,6 +167,31 @@ impl Tx {
 }
 
 impl Conn {
+    /// Whose line this is.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn consent_holder(&mut self, id: ConsentId) -> Result<Option<GuestId>, StoreError> {
+        let found: Option<Uuid> =
+            on!(self, c => sqlx::query_scalar(CONSENT_HOLDER).bind(id.0).fetch_optional(c).await?);
+        Ok(found.map(GuestId))
+    }
+
+    /// What is sealed beside a line: who spoke.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn consent_details(
+        &mut self,
+        guest: GuestId,
+        id: ConsentId,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let found: Option<Option<Vec<u8>>> = on!(self, c => {
+            sqlx::query_scalar(CONSENT_DETAILS).bind(guest.0).bind(id.0).fetch_optional(c).await?
+        });
+        Ok(found.flatten())
+    }
+
     /// The whole ledger of a guest, oldest first.
     ///
     /// # Errors

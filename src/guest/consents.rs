@@ -84,6 +84,10 @@ pub struct StandingAnswer {
     /// The line that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent_id: Option<ConsentId>,
+    /// The path of the link that takes this consent back with one click (RFC 8058); put the vault's public address
+    /// before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsubscribe: Option<String>,
 }
 
 /// The state per purpose and recipient, and the whole history.
@@ -293,7 +297,7 @@ impl Vault {
         Ok(self.ledger_answer(errand, ledger))
     }
 
-    fn ledger_event(&self, errand: &Errand, act: Act, guest: GuestId) -> Event {
+    pub(super) fn ledger_event(&self, errand: &Errand, act: Act, guest: GuestId) -> Event {
         let mut event = Event::of(errand, act, self.clock.now());
         event.policy_version = Some(self.policies.current().version().to_owned());
         event.subject = Some(self.subject(guest, None));
@@ -315,6 +319,7 @@ impl Vault {
                     separate,
                     state: stands.as_str(),
                     consent_id: stands.line(),
+                    unsubscribe: stands.given().map(|id| self.unsubscribe_path(id)),
                 }
             })
             .collect();

@@ -43,6 +43,9 @@ pub enum GuestError {
         /// Why; never the value.
         reason: String,
     },
+    /// A line of the ledger names no notice, so no record can show what the guest agreed to.
+    #[error("the consent names no notice")]
+    NoNotice,
     /// The call needs a reason.
     #[error("a reason is required")]
     ReasonRequired,
@@ -121,6 +124,8 @@ impl From<GuestError> for Problem {
             GuestError::UnknownField(at) => Self::new(Kind::UnknownField)
                 .field(format!("fields[{at}]"), "no such field; GET /v1/policy lists them"),
             GuestError::BadQuestion { field, reason } => Self::new(Kind::InvalidRequest).field(field, reason),
+            GuestError::NoNotice => Self::new(Kind::Conflict)
+                .detail("The line names no notice, so there is no record of what the guest was told."),
             GuestError::ReasonRequired => Self::new(Kind::ReasonRequired)
                 .detail("Fields of class C3 and above are revealed for a reason: send Vault-Reason."),
             GuestError::Budget(exceeded) => Self::new(Kind::BudgetExceeded).retry_after(exceeded.seconds),

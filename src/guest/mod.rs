@@ -12,7 +12,9 @@ pub mod consent_api;
 mod consents;
 mod correct;
 mod detail;
+pub mod disclosures;
 mod error;
+mod evidence;
 mod exposure;
 mod gather;
 mod idempotency;
@@ -38,14 +40,18 @@ mod stay;
 mod stay_index;
 mod stay_list;
 mod survivor;
+mod unsubscribe;
 mod vault;
+mod why;
 mod window;
 pub(crate) mod words;
 
 pub use access_report::{Access, AccessReport, YearProof};
 pub use approach::{Approach, Channel, CheckAnswer, CheckInput, SuppressionAnswer, SuppressionInput};
 pub use consents::{ConsentAnswer, ConsentLine, ConsentsAnswer, StandingAnswer};
+pub use disclosures::Disclosure;
 pub use error::GuestError;
+pub use evidence::RecordFormat;
 pub use exposure::{Exposed, Exposure, ExposureQuestion, LeafRange};
 pub use import::{Incoming, Preview};
 pub use inspect::Inspection;
@@ -55,6 +61,7 @@ pub use notices::Published;
 pub use records::{RecordView, RecordsAnswer};
 pub use stay_list::{DayList, StayListAnswer, StayListInput};
 pub use vault::{Parts, Vault};
+pub use why::{ConsentSaid, NoticeSaid, WhyAnswer};
 pub use words::{
     AuditAnswer, FieldAnswer, GuestAnswer, LinkReason, Outcome, Party, Provenance, RecordAnswer, RecordInput,
     Rejected, Resolution, Stay, StayInput, StayRole,

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use chrono::Datelike;
+use tokio::sync::OnceCell;
 
 use crate::{
     access::{Budgets, Exceeded},
     audit::{Event, Log, Receipt, Subject},
     base::{Category, Clock, Errand, GuestId, PropertyTree},
     consent::Rules,
+    crypto::SigningKey,
     events::Announcement,
     keys::{GuestKeys, Keyring},
     policy::Policies,
@@ -39,6 +41,8 @@ pub struct Vault {
     pub budgets: Arc<Budgets>,
     /// What differs from country to country when guests are asked.
     pub rules: Arc<Rules>,
+    /// What signs consent records, once it was asked for.
+    pub(super) record_key: Arc<OnceCell<SigningKey>>,
     pub(super) guests: Guests,
 }
 
@@ -89,6 +93,7 @@ impl Vault {
             properties,
             budgets,
             rules,
+            record_key: Arc::default(),
             guests,
         }
     }
@@ -122,6 +127,7 @@ impl Vault {
             GuestError::ReasonRequired => "reason_required",
             GuestError::Budget(_) => "budget",
             GuestError::BadQuestion { .. } => "invalid",
+            GuestError::NoNotice => "no_notice",
             GuestError::Damaged => "damaged",
             _ => "failed",
         };
