@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The longest text of a notice, in bytes.
-const LONGEST_TEXT: usize = 200_000;
+const LONGEST_TEXT: usize = 100_000;
 /// The longest other text, in characters.
 const LONGEST: usize = 400;
 /// The most members of a list.
@@ -62,7 +62,7 @@ pub struct NoticeInput {
     #[schema(max_length = 35)]
     pub language: String,
     /// What the guest reads, to the byte.
-    #[schema(max_length = 200_000)]
+    #[schema(max_length = 100_000)]
     pub text: String,
     /// Who is answerable.
     pub controller: Controller,
@@ -241,7 +241,7 @@ impl NoticeInput {
             (
                 "text",
                 (1..=LONGEST_TEXT).contains(&self.text.len()),
-                "must be 1 to 200000 bytes",
+                "must be 1 to 100000 bytes",
             ),
             (
                 "controller",

@@ -7,7 +7,7 @@ use crate::support::{
     database::both,
 };
 
-fn wang(system: &str) -> Value {
+pub(crate) fn wang(system: &str) -> Value {
     json!({
         "observed_at": "2026-03-01T10:00:00Z",
         "guest": {
@@ -21,7 +21,7 @@ fn wang(system: &str) -> Value {
     })
 }
 
-fn notice(language: &str, text: &str) -> Value {
+pub(crate) fn notice(language: &str, text: &str) -> Value {
     json!({
         "purpose": "marketing_direct", "language": language, "text": text,
         "controller": {"name": "Hotel Lindenhof Betriebs GmbH", "address": "Seestrasse 4, 78464 Konstanz, DE",
@@ -33,24 +33,24 @@ fn notice(language: &str, text: &str) -> Value {
     })
 }
 
-fn yes(purpose: &str) -> Value {
+pub(crate) fn yes(purpose: &str) -> Value {
     json!({"purpose": purpose, "state": "given", "channel": "web", "indication": "checkbox"})
 }
 
-fn with(mut statement: Value, member: &str, value: impl Into<Value>) -> Value {
+pub(crate) fn with(mut statement: Value, member: &str, value: impl Into<Value>) -> Value {
     statement[member] = value.into();
     statement
 }
 
-struct Scene {
-    app: TestApp,
-    guest: String,
-    crm: Errand,
-    officer: Errand,
+pub(crate) struct Scene {
+    pub(crate) app: TestApp,
+    pub(crate) guest: String,
+    pub(crate) crm: Errand,
+    pub(crate) officer: Errand,
 }
 
 impl Scene {
-    async fn new(database: &crate::support::database::Database) -> Self {
+    pub(crate) async fn new(database: &crate::support::database::Database) -> Self {
         let app = TestApp::start(database).await;
         let guest = app.guest("web/w-1", wang("wang")).await;
         let crm = app.errand("crm", "marketing_direct").await.at("GROUP");
@@ -63,12 +63,12 @@ impl Scene {
         }
     }
 
-    async fn say(&self, errand: &Errand, statement: Value) -> Answer {
+    pub(crate) async fn say(&self, errand: &Errand, statement: Value) -> Answer {
         let path = format!("/v1/guests/{}/consents", self.guest);
         self.app.post(errand, &path, statement).await
     }
 
-    async fn name(&self, errand: &Errand) -> Value {
+    pub(crate) async fn name(&self, errand: &Errand) -> Value {
         let answer = self.app.get(errand, &format!("/v1/guests/{}", self.guest)).await;
         let shown = answer.value("name.surname");
         if shown.is_null() {
@@ -78,19 +78,19 @@ impl Scene {
         }
     }
 
-    async fn publish(&self, notice: Value) -> Answer {
+    pub(crate) async fn publish(&self, notice: Value) -> Answer {
         let answer = self.app.post(&self.officer, "/v1/notices", notice).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         answer
     }
 
-    async fn standing(&self) -> Value {
+    pub(crate) async fn standing(&self) -> Value {
         let path = format!("/v1/guests/{}/consents", self.guest);
         self.app.get(&self.crm, &path).await.body["standing"].clone()
     }
 }
 
-fn reason(answer: &Answer) -> &str {
+pub(crate) fn reason(answer: &Answer) -> &str {
     assert_eq!(
         (answer.status, answer.problem()),
         (422, "record-rejected"),
@@ -453,7 +453,7 @@ both!(
                 .post(&marketing, "/v1/consents/check", too_many)
                 .await
                 .status,
-            400
+            413
         );
         scene.app.finish().await;
     }

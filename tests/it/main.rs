@@ -9,6 +9,7 @@ mod access;
 mod canaries;
 mod connectors;
 mod consent;
+mod consent_records;
 mod contract;
 mod dependencies;
 mod docs;
