@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 find_postgres() { for bin in /usr/lib/postgresql/*/bin; do PATH=$PATH:$bin; done; }
 export PATH CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never} LC_ALL=C.UTF-8
 
-# What the steps need beside Rust: program (or file) → Debian's package.
+# What the steps need beside Rust: program (or file, or Python module) → Debian's package.
 needs() {
     cat <<'TABLE'
 cc            gcc
@@ -20,10 +20,17 @@ initdb        postgresql
 go            golang-go
 /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog  golang-golang-x-mod-dev
 /usr/lib/python3/dist-packages/cryptography  python3-cryptography
+python:ensurepip  python3-venv
 TABLE
 }
 
-present() { [ -e "$1" ] || command -v "$1" >/dev/null; }
+# A program, a file, or a module of the system's Python.
+present() {
+    case $1 in
+        python:*) /usr/bin/python3 -c "import ${1#python:}" 2>/dev/null ;;
+        *) [ -e "$1" ] || command -v "$1" >/dev/null ;;
+    esac
+}
 
 setup() {
     local missing=() program package
@@ -85,6 +92,23 @@ vectors() {
     done
 }
 
+# Consents shown to others: written by the tests, read by other people's tools; every yes followed to its notice.
+consent() {
+    local tools=target/consent-tools records
+    if [ ! -e "$tools/done" ]; then
+        rm -rf "$tools"
+        /usr/bin/python3 -m venv "$tools"
+        "$tools/bin/pip" install --quiet --disable-pip-version-check -r tests/consent/requirements.txt
+        touch "$tools/done"
+    fi
+    records=$(mktemp -d)
+    CONSENT_RECORDS=$records cargo test --locked --test it -- consent_records::a_ sqlite
+    "$tools/bin/python" tests/consent/validate.py "$records"
+    rm -rf "$records"
+    cargo build --locked
+    /usr/bin/python3 tests/consent/notices.py --binary target/debug/guest-vault
+}
+
 # The policies that are built in pass their own table.
 policy() {
     cargo run --locked --quiet -- policy check
@@ -102,7 +126,7 @@ bench() {
     bash tests/bench/run.sh
 }
 
-ALL=(format lint house doc deny sqlite postgres vectors policy e2e)
+ALL=(format lint house doc deny sqlite postgres vectors consent policy e2e)
 
 run() {
     local name=$1 function=$1 start=$SECONDS

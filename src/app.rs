@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    access::{Access, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey, operator},
+    access::{
+        Access, Attestations, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey, operator,
+    },
     audit::{
         Act, AuditError, Event, Log,
         tlog::{LogError, Sequencer, Step, Stored, note::Signer},
@@ -179,7 +181,15 @@ impl App {
         });
         let server = &config.server;
         let rates = RateLimits::new(server.calls_per_second_principal, server.calls_per_second_address);
+        // Tokens that say themselves until when their holder is attested are not asked about again.
+        let for_tokens = !config
+            .issuers
+            .iter()
+            .any(|issuer| issuer.attested_claim.is_some());
+        let register = (vault.store.clone(), log.clone(), clock.clone());
+        let attestations = Attestations::start(config.attestations.clone(), for_tokens, register);
         let access = Access {
+            attestations: Arc::new(attestations),
             rates: Arc::new(rates),
             principals: Arc::new(principals),
             issuers: Arc::new(issuers),

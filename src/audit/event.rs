@@ -58,6 +58,8 @@ pub enum Act {
     LoadPolicy,
     /// A principal was made.
     CreatePrincipal,
+    /// It was attested that a holder has what its role asks for.
+    Attest,
     /// A principal was revoked.
     RevokePrincipal,
     /// A file was imported.
@@ -95,6 +97,7 @@ impl Act {
             Self::ReplayPolicy => "replay_policy",
             Self::LoadPolicy => "load_policy",
             Self::CreatePrincipal => "create_principal",
+            Self::Attest => "attest",
             Self::RevokePrincipal => "revoke_principal",
             Self::Import => "import",
             Self::DamageFound => "damage_found",

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
-    base::{ConsentId, EntryId, GuestId, NoticeId, PrincipalId, RecordId, from_micros, micros},
+    base::{ConsentId, EntryId, GuestId, NoticeId, PrincipalId, Purpose, RecordId, from_micros, micros},
     on,
     policy::Separate,
     statements,
@@ -28,6 +28,9 @@ statements! {
                     (SELECT min(n.valid_from) FROM notice n
                      WHERE n.purpose = consent.purpose AND n.terms > consent.terms) AS superseded
                 FROM consent WHERE guest_id = $1 ORDER BY at, consent_id";
+    EVIDENCE_OF_OTHERS = "SELECT consent_id, separate, evidence FROM consent
+                          WHERE guest_id = $1 AND evidence IS NOT NULL AND state IN ('given', 'renewed')
+                              AND NOT (purpose = $2 AND recipient = $3 AND separate = $4)";
     CONSENT_HOLDER = "SELECT guest_id FROM consent WHERE consent_id = $1";
     CONSENT_DETAILS = "SELECT details FROM consent WHERE guest_id = $1 AND consent_id = $2";
     NOTICE = "SELECT notice_id, sequence, version, terms, text, sha256, details, valid_from, created_at, created_by
@@ -167,6 +170,26 @@ impl Tx {
 }
 
 impl Conn {
+    /// The sealed evidence of a guest's yeses to other matters than this: line, kind of separate consent, evidence.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn evidence_of_others(
+        &mut self,
+        guest: GuestId,
+        (purpose, recipient, separate): (&Purpose, &str, Option<Separate>),
+    ) -> Result<Vec<(Uuid, String, Vec<u8>)>, StoreError> {
+        Ok(on!(self, c => {
+            sqlx::query_as(EVIDENCE_OF_OTHERS)
+                .bind(guest.0)
+                .bind(purpose.as_str())
+                .bind(recipient)
+                .bind(separate.map_or("", Separate::as_str))
+                .fetch_all(c)
+                .await?
+        }))
+    }
+
     /// Whose line this is.
     ///
     /// # Errors

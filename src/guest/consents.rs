@@ -12,7 +12,7 @@ use crate::{
     audit::{Act, Change, Event},
     base::{Category, ConsentId, Errand, GuestId, NoticeId, PropertyCode, Purpose, RecordId, micros},
     consent::{Guardian, Line, Question, Refusal, Speaker, Standing, State, Statement, check, decide},
-    crypto::Aad,
+    crypto::{Aad, same},
     events::Announcement,
     keys::GuestKeys,
     policy::{Right, Separate, Snapshot},
@@ -140,6 +140,10 @@ impl Vault {
             .keys
             .ensure_guest_keys(guest, &[Category::Audit, Category::Consent])
             .await?;
+        if self.is_bundled(guest, statement, &keys).await? {
+            let rejected = vec![rejected("consent", Refusal::Bundled)];
+            return self.refuse(event, GuestError::Rejected(rejected)).await;
+        }
         let mut change = self.log.begin(&self.store).await?;
         let line = self
             .write_consent(&mut change, errand, (guest, None), (statement, terms), &keys)
@@ -231,6 +235,36 @@ impl Vault {
         let told = Announcement::consent_changed(self.clock.now(), guest, &line.purpose, line.id);
         change.tx.announce(&told.at_property(&errand.property)).await?;
         Ok(line)
+    }
+
+    /// Whether a yes rests on the very evidence that a yes to another matter does, and one of the two is a separate
+    /// consent: one tick, one signature is one consent.
+    async fn is_bundled(
+        &self,
+        guest: GuestId,
+        statement: &Statement,
+        keys: &GuestKeys,
+    ) -> Result<bool, GuestError> {
+        let Some(evidence) = statement
+            .evidence_ref
+            .as_deref()
+            .filter(|_| statement.state.is_yes())
+        else {
+            return Ok(false);
+        };
+        let code = recipient(statement);
+        let matter = (&statement.purpose, code.as_str(), statement.separate);
+        let others = self.store.read().await?.evidence_of_others(guest, matter).await?;
+        for (line, separate, sealed) in others {
+            if statement.separate.is_none() && separate.is_empty() {
+                continue;
+            }
+            let plain = keys.open_internal(Category::Consent, &sealed, &evidence_place(guest, line))?;
+            if same(&plain, evidence.as_bytes()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn line_of(&self, errand: &Errand, statement: &Statement) -> Line {

@@ -258,6 +258,9 @@ impl Vault {
                 Ok(()) if statement.state.is_yes() && statement.said_by.is_none() && is_companion(input) => {
                     reject(consent::Refusal::NotByBooker.as_str());
                 }
+                Ok(()) if is_bundled(&input.consents, statement) => {
+                    reject(consent::Refusal::Bundled.as_str());
+                }
                 Ok(()) if good.len() == MOST => reject("too_many"),
                 Ok(()) => {
                     let mut statement = statement.clone();
@@ -283,6 +286,18 @@ impl Vault {
         }
         Ok(prepared)
     }
+}
+
+/// Whether a yes of the record rests on the same evidence as another of its yeses, and one is a separate consent.
+fn is_bundled(all: &[consent::Statement], one: &consent::Statement) -> bool {
+    let matter = |s: &consent::Statement| (s.purpose.clone(), s.recipient.clone(), s.separate);
+    let shared = |other: &&consent::Statement| {
+        other.state.is_yes()
+            && other.evidence_ref == one.evidence_ref
+            && matter(other) != matter(one)
+            && (other.separate.is_some() || one.separate.is_some())
+    };
+    one.state.is_yes() && one.evidence_ref.is_some() && all.iter().any(|other| shared(&other))
 }
 
 /// Whether the record knows its person only as somebody's company.

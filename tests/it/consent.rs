@@ -504,3 +504,36 @@ both!(
         scene.app.finish().await;
     }
 );
+
+both!(one_signature_is_one_consent, async |database| {
+    let scene = Scene::new(database).await;
+    let signed = |purpose: &str| with(yes(purpose), "evidence_ref", "form 17, first signature");
+    let third = "third_party:spa_partner";
+    assert_eq!(
+        scene.say(&scene.crm, signed("marketing_direct")).await.status,
+        201
+    );
+    let bundled = with(signed(third), "separate", "third_party");
+    assert_eq!(reason(&scene.say(&scene.crm, bundled.clone()).await), "bundled");
+    let own = with(bundled.clone(), "evidence_ref", "form 17, second signature");
+    assert_eq!(scene.say(&scene.crm, own).await.status, 201);
+    assert_eq!(
+        scene.say(&scene.crm, signed("event_invitation")).await.status,
+        201,
+        "ordinary ones may share a form"
+    );
+
+    let mut record = wang("bundle");
+    record["guest"]["phones"] = json!([]);
+    record["consents"] = json!([signed("marketing_direct"), bundled]);
+    let integration = scene.app.errand("integration", "booking").await;
+    let answer = scene.app.put(&integration, "/v1/records/web/b-1", record).await;
+    let reasons: Vec<&Value> = answer.body["rejected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| &r["reason"])
+        .collect();
+    assert_eq!(reasons, ["bundled", "bundled"]);
+    scene.app.finish().await;
+});

@@ -311,7 +311,9 @@ both!(
         let mut there = wang("shanghai");
         there["guest"]["phones"] = json!([]);
         there["stays"][0]["property"] = json!("SHA01");
-        let guest = scene.app.guest("web/s-1", there).await;
+        let integration = scene.app.errand("integration", "booking").await.at("SHA01");
+        let put = scene.app.put(&integration, "/v1/records/web/s-1", there).await;
+        let guest = put.body["guest_id"].as_str().unwrap().to_owned();
         let partner = scene
             .app
             .errand("partner", "third_party:spa_partner")

@@ -6,6 +6,7 @@
 mod support;
 
 mod access;
+mod attestations;
 mod canaries;
 mod connectors;
 mod consent;
