@@ -39,6 +39,9 @@ consent:
 policy:
     bash .ci/steps.sh policy
 
+webhooks:
+    bash .ci/steps.sh webhooks
+
 e2e:
     bash .ci/steps.sh e2e
 

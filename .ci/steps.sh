@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 find_postgres() { for bin in /usr/lib/postgresql/*/bin; do PATH=$PATH:$bin; done; }
 export PATH CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never} LC_ALL=C.UTF-8
 
-# What the steps need beside Rust: program (or file, or Python module) → Debian's package.
+# What the steps need beside Rust: program, file or Python module → Debian's package.
 needs() {
     cat <<'TABLE'
 cc            gcc
@@ -94,19 +94,15 @@ vectors() {
 
 # Consents shown to others: written by the tests, read by other people's tools; every yes followed to its notice.
 consent() {
-    local tools=target/consent-tools records
-    if [ ! -e "$tools/done" ]; then
-        rm -rf "$tools"
-        /usr/bin/python3 -m venv "$tools"
-        "$tools/bin/pip" install --quiet --disable-pip-version-check -r tests/consent/requirements.txt
-        touch "$tools/done"
-    fi
+    python_tools cryptography==46.0.3 jsonschema==4.26.0 PyLD==3.3.0 pyshacl==0.40.1
+    local records
     records=$(mktemp -d)
     CONSENT_RECORDS=$records cargo test --locked --test it -- consent_records::a_ sqlite
-    "$tools/bin/python" tests/consent/validate.py "$records"
+    "$PYTHON" tests/consent/validate.py "$records"
     rm -rf "$records"
     cargo build --locked
-    /usr/bin/python3 tests/consent/notices.py --binary target/debug/guest-vault
+    "$PYTHON" tests/consent/notices.py --binary target/debug/guest-vault
+    "$PYTHON" tests/consent/interleave.py --binary target/debug/guest-vault --seconds 10
 }
 
 # The policies that are built in pass their own table.
@@ -121,12 +117,27 @@ e2e() {
     /usr/bin/python3 tests/e2e/tour.py --binary target/release/guest-vault
 }
 
+# Tools in Python that other people wrote, in an environment of their own below `target`.
+python_tools() {
+    local venv=target/ci-python
+    [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "$@"
+    PYTHON=$venv/bin/python
+}
+
+# Somebody else's library receives our webhooks and checks their signatures.
+webhooks() {
+    python_tools standardwebhooks==1.0.0
+    cargo build --locked
+    "$PYTHON" tests/e2e/webhooks.py --binary target/debug/guest-vault
+}
+
 bench() {
     cargo build --locked --release
     bash tests/bench/run.sh
 }
 
-ALL=(format lint house doc deny sqlite postgres vectors consent policy e2e)
+ALL=(format lint house doc deny sqlite postgres vectors consent policy webhooks e2e)
 
 run() {
     local name=$1 function=$1 start=$SECONDS

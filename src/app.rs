@@ -8,13 +8,17 @@ use crate::{
     },
     audit::{
         Act, AuditError, Event, Log,
-        tlog::{LogError, Sequencer, Step, Stored, note::Signer},
+        tlog::{
+            LogError, Sequencer, Step, Stored, cosignature::Cosigner, note::Signer, remote::Remote,
+            witness::Witness,
+        },
     },
     base::{Clock, PropertyTreeError, RequestId},
-    config::{Config, ProviderKind},
+    config::{Config, ProviderKind, WitnessConfig},
     consent::{Rules, RulesError},
     crypto::MacKey,
     guest::{GuestError, Parts, Vault, kinds},
+    jobs::{Courier, CourierError, EventDesk},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Desk, Policies, PolicyError, PolicySource},
     store::{Store, StoreError, StoreUrl, Which},
@@ -30,8 +34,12 @@ pub struct App {
     pub access: Access,
     /// Where wrapped keys lie.
     pub key_store: Store,
+    /// What numbers events and brings them to receivers; `serve` runs it.
+    pub courier: Arc<Courier>,
     /// What gives events their index in the provable log; `serve` runs it.
     pub sequencer: Arc<Sequencer>,
+    /// Who cosigns the log; `serve` asks them.
+    pub witnesses: Arc<[Witness]>,
 }
 
 /// Could not start, because …
@@ -61,6 +69,12 @@ pub enum AppError {
     /// The provable log.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A witness of the log.
+    #[error("audit.witness {0}: {1}")]
+    Witness(String, String),
+    /// The receivers of events.
+    #[error(transparent)]
+    Courier(#[from] CourierError),
     /// What an open vault answers.
     #[error(transparent)]
     Guest(#[from] GuestError),
@@ -119,6 +133,20 @@ async fn open_log(
     Ok(Sequencer::open(store.clone(), Arc::new(signer), clock.clone()).await?)
 }
 
+/// Who cosigns the log.
+fn witnesses(config: &Config) -> Result<Arc<[Witness]>, AppError> {
+    let witness = |entry: &WitnessConfig| {
+        let failed = |error: &dyn std::error::Error| AppError::Witness(entry.url.clone(), error.to_string());
+        let remote = Remote::new(&entry.url, None).map_err(|error| failed(&error))?;
+        let cosigner = Cosigner::parse(&entry.vkey).map_err(|_| {
+            let cause = "vkey is no verifier key of the type cosignature/v1 (NAME+ID+KEY)";
+            AppError::Witness(entry.url.clone(), cause.to_owned())
+        })?;
+        Ok(Witness::new(remote, cosigner))
+    };
+    config.audit.witness.iter().map(witness).collect()
+}
+
 /// The key under which secrets of API keys are hashed.
 struct HashKey(Arc<Keyring>);
 
@@ -165,17 +193,25 @@ impl App {
         let fresh = is_fresh(&store).await.map_err(AppError::Data)?;
         let keys = Arc::new(Keyring::open(&root_key(config), key_store.clone(), fresh, clock.clone()).await?);
         let sequencer = Arc::new(open_log(config, &store, &keys, &clock).await?);
+        let witnesses = witnesses(config)?;
         let log = Log::start(store.clone());
         let hash_key: Arc<dyn SecretHashKey> = Arc::new(HashKey(Arc::clone(&keys)));
-        let principals = Principals::start(store.clone(), log.clone(), hash_key, clock.clone());
+        let principals = Principals::new(store.clone(), log.clone(), hash_key, clock.clone());
         let issuers = Issuers::open(&config.issuers, clock.clone()).await?;
+        let properties = Arc::new(config.properties()?);
+        let courier = Courier::open(
+            store.clone(),
+            clock.clone(),
+            (&config.events, &config.webhooks),
+            &properties,
+        )?;
         let vault = Vault::new(Parts {
             store,
             log: log.clone(),
             keys,
             policies,
             clock: clock.clone(),
-            properties: Arc::new(config.properties()?),
+            properties,
             rules: Arc::new(Rules::load(config.policies.dir.as_deref())?),
             budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
         });
@@ -187,7 +223,7 @@ impl App {
             .iter()
             .any(|issuer| issuer.attested_claim.is_some());
         let register = (vault.store.clone(), log.clone(), clock.clone());
-        let attestations = Attestations::start(config.attestations.clone(), for_tokens, register);
+        let attestations = Attestations::new(config.attestations.clone(), for_tokens, register);
         let access = Access {
             attestations: Arc::new(attestations),
             rates: Arc::new(rates),
@@ -202,7 +238,9 @@ impl App {
             vault,
             access,
             key_store,
+            courier: Arc::new(courier),
             sequencer,
+            witnesses,
         })
     }
 
@@ -227,16 +265,39 @@ impl App {
         }
     }
 
+    /// What shows events to listeners.
+    #[must_use]
+    pub fn event_desk(&self) -> EventDesk {
+        EventDesk {
+            store: self.vault.store.clone(),
+            policies: Arc::clone(&self.vault.policies),
+            log: self.vault.log.clone(),
+            clock: self.vault.clock.clone(),
+            properties: Arc::clone(&self.vault.properties),
+            courier: Arc::clone(&self.courier),
+        }
+    }
+
     /// Puts on record that the log in the database was changed by hand.
     ///
     /// # Errors
     /// When it cannot be recorded.
     pub async fn report_altered_log(&self) -> Result<(), AuditError> {
-        let Ok(by) = operator() else {
-            return Err(AuditError);
-        };
+        self.report(Act::DamageFound, "log_altered").await
+    }
+
+    /// Puts on record that a witness refused to cosign the log, and why.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub async fn report_refusal(&self, why: &'static str) -> Result<(), AuditError> {
+        self.report(Act::WitnessRefused, why).await
+    }
+
+    async fn report(&self, act: Act, outcome: &'static str) -> Result<(), AuditError> {
+        let by = operator().map_err(|_| AuditError)?;
         let now = self.vault.clock.now();
-        let event = Event::by(&by, Act::DamageFound, RequestId::random(), now).denied("log_altered");
+        let event = Event::by(&by, act, RequestId::random(), now).denied(outcome);
         self.vault.log.record(event, ()).await.map(drop)
     }
 

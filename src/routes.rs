@@ -17,6 +17,7 @@ use crate::{
     access::authenticate,
     app::App,
     guest::{api as guest, consent_api as consent, log_api, report_api},
+    jobs::api as jobs,
     policy::api as policy,
     web::Calls as operation,
 };
@@ -27,6 +28,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let access = Data::new(app.access.clone());
     let known = Data::new(app.known());
     let desk = Data::new(app.desk());
+    let events = Data::new(app.event_desk());
     move |config| {
         // One resource a path: a wrong method is then told the right ones.
         let at = web::resource::<&str>;
@@ -66,10 +68,15 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/audit/entries/{id}").route(get().to(guest::get_entry)))
             .service(at("/audit/exposure").route(post().to(report_api::post_exposure)))
             .service(at("/audit/log/checkpoint").route(get().to(log_api::get_checkpoint)))
+            .service(at("/audit/log/cosigned").route(get().to(log_api::get_cosigned)))
             .service(at("/audit/log/tile/{path:.*}").route(get().to(log_api::get_tile)))
             .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
             .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))
             .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
+            .service(at("/events").route(get().to(jobs::get_events)))
+            .service(at("/webhooks").route(get().to(jobs::get_webhooks)))
+            .service(at("/webhooks/{name}/dead-letters").route(get().to(jobs::get_dead_letters)))
+            .service(at("/webhooks/{name}/redeliveries").route(post().to(jobs::post_redeliveries)))
             .service(at("/policy").route(get().to(policy::get_policy)))
             .service(at("/policy/explain").route(post().to(consent::explain)));
         config
@@ -77,6 +84,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .app_data(access.clone())
             .app_data(known.clone())
             .app_data(desk.clone())
+            .app_data(events.clone())
             .service(
                 at("/u/{token}")
                     .route(get().to(consent::get_unsubscribe))
@@ -124,6 +132,7 @@ pub fn contract() -> OpenApi {
         log_api::LogCalls::openapi(),
         report_api::ReportCalls::openapi(),
         policy::Calls::openapi(),
+        jobs::Calls::openapi(),
         operation::openapi(),
     ] {
         api.merge(calls);

@@ -14,7 +14,7 @@ use crate::{
     audit::{Act, Event, Log},
     base::{Caller, Clock, Credential, PrincipalId, RequestId, from_micros, micros},
     config::AttestationsConfig,
-    store::{AsyncAsk, Gather, Store, Unanswered},
+    store::{AsyncAsk, Conn, Gather, Store, StoreError, Unanswered},
 };
 
 /// What stands before the recipient that a third party's contract names.
@@ -60,18 +60,18 @@ pub struct Attestations {
     store: Store,
     log: Log,
     clock: Clock,
-    lookup: Gather<String, BTreeMap<String, i64>>,
+    lookup: Gather<String, BTreeMap<String, i64>, Register>,
 }
 
 impl Attestations {
-    /// Starts the reader on the current runtime. `for_tokens`: whether tokens are held against the register too.
+    /// The register of a database. `for_tokens`: whether tokens are held against the register too.
     #[must_use]
-    pub fn start(
+    pub fn new(
         config: AttestationsConfig,
         for_tokens: bool,
         (store, log, clock): (Store, Log, Clock),
     ) -> Self {
-        let lookup = Gather::start(1, MOST, &Register(store.clone()));
+        let lookup = Gather::new(MOST, Register(store.clone()));
         Self {
             config,
             for_tokens,
@@ -163,7 +163,7 @@ impl Attestations {
         let mut event = Event::by(by, Act::Attest, RequestId::random(), now);
         event.basis = Some(format!("attestation:{kind}"));
         event.rules = vec![holder.to_string()];
-        change.record(&event).await?;
+        change.record(event);
         Ok(change.commit().await?)
     }
 
@@ -186,9 +186,21 @@ impl Attestations {
 struct Register(Store);
 
 impl AsyncAsk<String, BTreeMap<String, i64>> for Register {
-    async fn ask(&self, holders: Vec<String>) -> Result<HashMap<String, BTreeMap<String, i64>>, Unanswered> {
-        let rows = async { self.0.read().await?.attestations(&holders).await }.await;
-        let rows = rows.map_err(|error| {
+    async fn ask(
+        &self,
+        kept: &mut Option<Conn>,
+        holders: Vec<String>,
+    ) -> Result<HashMap<String, BTreeMap<String, i64>>, Unanswered> {
+        let found = async {
+            let mut conn = match kept.take() {
+                Some(conn) => conn,
+                None => self.0.own().await?,
+            };
+            let rows = conn.attestations(&holders).await?;
+            *kept = conn.kept();
+            Ok::<_, StoreError>(rows)
+        };
+        let rows = found.await.map_err(|error| {
             tracing::error!(%error, "attestations cannot be read");
             Unanswered
         })?;

@@ -66,8 +66,24 @@ pub enum Act {
     Import,
     /// A stored value did not open.
     DamageFound,
+    /// A witness refused to cosign the log.
+    WitnessRefused,
     /// A key was made, rotated or destroyed.
     ManageKeys,
+    /// Events were read.
+    ReadEvents,
+    /// Deliveries of events were started again.
+    ManageWebhooks,
+    /// An import was taken back.
+    RollBackImport,
+    /// A note about a guest was left for a steward.
+    PutObservation,
+    /// Notes were read or decided about.
+    ReviewObservations,
+    /// It was asked whose birthday or anniversary is near.
+    FindOccasions,
+    /// A payment card's number came in and was refused.
+    RefuseCard,
     /// A call was refused before what it asked was looked at.
     Call,
 }
@@ -101,7 +117,15 @@ impl Act {
             Self::RevokePrincipal => "revoke_principal",
             Self::Import => "import",
             Self::DamageFound => "damage_found",
+            Self::WitnessRefused => "witness_refused",
             Self::ManageKeys => "manage_keys",
+            Self::ReadEvents => "read_events",
+            Self::ManageWebhooks => "manage_webhooks",
+            Self::RollBackImport => "roll_back_import",
+            Self::PutObservation => "put_observation",
+            Self::ReviewObservations => "review_observations",
+            Self::FindOccasions => "find_occasions",
+            Self::RefuseCard => "refuse_card",
             Self::Call => "call",
         }
     }

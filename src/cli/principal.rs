@@ -375,8 +375,8 @@ mod tests {
             let hash_key = Arc::new(MacKey::new(KeyMaterial::random()));
             let log = Log::start(store.clone());
             let register = (store.clone(), log.clone(), clock.clone());
-            let attestations = Attestations::start(AttestationsConfig::default(), true, register);
-            let principals = Principals::start(store, log, hash_key, clock.clone());
+            let attestations = Attestations::new(AttestationsConfig::default(), true, register);
+            let principals = Principals::new(store, log, hash_key, clock.clone());
             let node = PropertyNode {
                 code: "LIS01".parse().unwrap(),
                 kind: PropertyKind::Property,

@@ -107,6 +107,8 @@ pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -
         .policies
         .reload
         .then(|| tokio::spawn(app.desk().follow(operator, POLICY_LOOK)));
+    let courier = Arc::clone(&app.courier);
+    let courier = tokio::spawn(async move { courier.run().await });
     let stop = {
         let (alarm, told) = (keeper.alarm(), server::told_to_stop());
         async move {
@@ -119,6 +121,10 @@ pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -
     let outcome = server::serve_until(&config.server, shared, routes::configure(app), ready, stop).await;
     if let Some(follow) = follow {
         follow.abort();
+    }
+    courier.abort();
+    if let Err(error) = app.courier.leave().await {
+        tracing::debug!(%error, "the right to send events ends by itself");
     }
     let alarm = keeper.alarm().borrow().clone();
     keeper.stop().await;

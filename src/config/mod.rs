@@ -8,6 +8,7 @@ mod audit;
 mod budgets;
 mod database;
 mod error;
+mod events;
 mod flags;
 mod issuer;
 mod keys;
@@ -16,6 +17,7 @@ mod log;
 mod policies;
 mod server;
 mod values;
+mod webhook;
 
 use std::path::PathBuf;
 
@@ -24,16 +26,18 @@ use serde::Deserialize;
 use crate::base::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError};
 
 pub use attestations::AttestationsConfig;
-pub use audit::AuditConfig;
+pub use audit::{AuditConfig, WitnessConfig};
 pub use budgets::{Budget, BudgetsConfig};
 pub use database::DatabaseConfig;
 pub use error::ConfigError;
+pub use events::EventsConfig;
 pub use flags::{ConfigFlags, DatabaseFlags, KeysFlags, LogFlags, PoliciesFlags, ServerFlags};
 pub use issuer::{IssuerConfig, JwksSource, SigningAlgorithm};
 pub use keys::{KeysConfig, ProviderKind};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use policies::PoliciesConfig;
 pub use server::ServerConfig;
+pub use webhook::WebhookConfig;
 
 /// The whole configuration, checked.
 #[derive(Deserialize, Clone)]
@@ -60,6 +64,12 @@ pub struct Config {
     /// The provable log.
     #[serde(default)]
     pub audit: AuditConfig,
+    /// The feed of events.
+    #[serde(default)]
+    pub events: EventsConfig,
+    /// Who is told of events: `[[webhooks]]`.
+    #[serde(default)]
+    pub webhooks: Vec<WebhookConfig>,
     /// Issuers whose tokens are accepted: `[[issuers]]`.
     #[serde(default)]
     pub issuers: Vec<IssuerConfig>,
@@ -129,6 +139,8 @@ impl Config {
         for issuer in &self.issuers {
             issuer.check(&mut wrong);
         }
+        self.events.check(&mut wrong);
+        webhook::check(&self.webhooks, &mut wrong);
         if let Err(error) = self.properties() {
             wrong.push(error.to_string());
         }

@@ -6,6 +6,7 @@
 //! Key types have no `Debug`, `Clone` or `Default`, and their bytes are wiped when they are dropped.
 
 mod aead;
+mod hook;
 mod kdf;
 mod mac;
 mod material;
@@ -15,6 +16,7 @@ mod sign;
 mod wrap;
 
 pub use aead::DataKey;
+pub use hook::{HookKey, InvalidHookKey};
 pub use kdf::KeyDerivationKey;
 pub use mac::{IndexKey, MacKey};
 pub use material::KeyMaterial;

@@ -4,6 +4,8 @@
 //! so that there is one exactly when there is the other. It holds ids, names of fields and words of the
 //! configuration: there is no member that a value, a name or free text would fit in.
 
+pub mod cloud;
+pub mod feed;
 pub mod sql;
 
 use std::{fmt, str::FromStr};
@@ -11,6 +13,8 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use cloud::{CloudEvent, Numbered};
 
 use crate::base::{ConsentId, FieldPath, GuestId, PrincipalId, PropertyCode, Purpose};
 

@@ -290,7 +290,7 @@ impl Vault {
                 change.tx.lift_suppression(token, channel).await?;
             }
         }
-        change.record(&event).await?;
+        change.record(event);
         change.commit().await?;
         Ok(SuppressionAnswer {
             channel: asked.channel,

@@ -40,6 +40,7 @@ mod stay;
 mod stay_index;
 mod stay_list;
 mod survivor;
+mod together;
 mod unsubscribe;
 mod vault;
 mod why;

@@ -115,7 +115,7 @@ impl Vault {
         event.basis = Some(format!("notice:{}", notice.notice_id));
         event.rules = vec![format!("text:sha256:{}", notice.sha256)];
         event.count = u64::try_from(invalidates).ok();
-        change.record(&event).await?;
+        change.record(event);
         change.commit().await?;
         Ok(Published {
             notice,

@@ -20,6 +20,7 @@ use crate::{
 use super::{
     GuestError, detail,
     gather::{self, Guests},
+    together::Queue,
 };
 
 /// The vault's guests: data, keys, policy, log and clock. Cheap to clone.
@@ -44,6 +45,7 @@ pub struct Vault {
     /// What signs consent records, once it was asked for.
     pub(super) record_key: Arc<OnceCell<SigningKey>>,
     pub(super) guests: Guests,
+    pub(super) puts: Queue,
 }
 
 /// Categories every look at a guest needs besides those of the fields: the stay window, and the pseudonym of the log.
@@ -70,7 +72,7 @@ pub struct Parts {
 }
 
 impl Vault {
-    /// A vault of these parts; its readers run on the current runtime.
+    /// A vault of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts {
@@ -83,7 +85,8 @@ impl Vault {
             budgets,
             rules,
         } = parts;
-        let guests = gather::start(store.clone());
+        let guests = gather::readers(store.clone());
+        let puts = Queue::of(&store);
         Self {
             store,
             log,
@@ -95,6 +98,7 @@ impl Vault {
             rules,
             record_key: Arc::default(),
             guests,
+            puts,
         }
     }
 
@@ -146,7 +150,7 @@ impl Vault {
         told.property.clone_from(&event.property);
         let mut change = self.log.begin(&self.store).await?;
         change.tx.announce(&told).await?;
-        change.record(event).await?;
+        change.record(event.clone());
         Ok(change.commit().await?)
     }
 }

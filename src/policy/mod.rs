@@ -259,11 +259,19 @@ pub enum Right {
     WriteObservation,
     /// Import many records at once.
     Import,
+    /// Hear what happens to guests: the feed of events.
+    ReadEvents,
+    /// See deliveries of events, and start them again.
+    ManageWebhooks,
+    /// Decide about write-only notes.
+    ReviewObservations,
+    /// Ask whose birthday or anniversary is near; tokens only.
+    FindOccasions,
 }
 
 impl Right {
     /// All rights, in the order of [`Right::index`].
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::ReadAudit,
         Self::ReadOwnActions,
         Self::ReadAccessReport,
@@ -281,6 +289,10 @@ impl Right {
         Self::ListStays,
         Self::WriteObservation,
         Self::Import,
+        Self::ReadEvents,
+        Self::ManageWebhooks,
+        Self::ReviewObservations,
+        Self::FindOccasions,
     ];
 
     /// Position in [`Right::ALL`].
@@ -313,6 +325,10 @@ impl Right {
             Self::ListStays => "list_stays",
             Self::WriteObservation => "write_observation",
             Self::Import => "import",
+            Self::ReadEvents => "read_events",
+            Self::ManageWebhooks => "manage_webhooks",
+            Self::ReviewObservations => "review_observations",
+            Self::FindOccasions => "find_occasions",
         }
     }
 }

@@ -26,7 +26,7 @@ fn switch_on(scene: &mut Scene) {
         app.vault.log.clone(),
         app.vault.clock.clone(),
     );
-    app.access.attestations = Arc::new(Attestations::start(config, true, register));
+    app.access.attestations = Arc::new(Attestations::new(config, true, register));
 }
 
 async fn attest(scene: &Scene, holder: Holder, kind: &str, until: &str) {

@@ -72,7 +72,7 @@ impl Vault {
             self.house.log.clone(),
             self.house.clock.clone(),
         );
-        let attestations = Attestations::start(AttestationsConfig::default(), true, register);
+        let attestations = Attestations::new(AttestationsConfig::default(), true, register);
         let access = Access {
             attestations: Arc::new(attestations),
             principals: self.principals.clone(),

@@ -20,8 +20,8 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, RequestId},
     config::{
-        AttestationsConfig, AuditConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, KeysConfig,
-        LogConfig, PoliciesConfig, ServerConfig,
+        AttestationsConfig, AuditConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, EventsConfig,
+        KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
     },
 };
 
@@ -135,6 +135,8 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
             ..PoliciesConfig::default()
         },
         log: LogConfig::default(),
+        events: EventsConfig::default(),
+        webhooks: Vec::new(),
         issuers: Vec::new(),
         property: invented::properties(),
         attestations: AttestationsConfig::default(),

@@ -1,0 +1,41 @@
+//! Statements of leases.
+
+use uuid::Uuid;
+
+use crate::{
+    on, statements,
+    store::{StoreError, Tx},
+};
+
+statements! {
+    MAKE = "INSERT INTO lease (job, holder, held_until) VALUES ($1, $2, $3) ON CONFLICT (job) DO NOTHING";
+    TAKE = "UPDATE lease SET holder = $2, held_until = $3 WHERE job = $1 AND (holder = $2 OR held_until < $4)";
+    LEAVE = "UPDATE lease SET held_until = $3 WHERE job = $1 AND holder = $2";
+}
+
+impl Tx {
+    /// Takes a job, or keeps it, until a time; `false` when another has it.
+    pub(super) async fn take_lease(
+        &mut self,
+        job: &str,
+        holder: Uuid,
+        (now, until): (i64, i64),
+    ) -> Result<bool, StoreError> {
+        let taken = on!(self, c => {
+            sqlx::query(TAKE).bind(job).bind(holder).bind(until).bind(now).execute(c).await?.rows_affected()
+        });
+        if taken == 1 {
+            return Ok(true);
+        }
+        let made = on!(self, c => {
+            sqlx::query(MAKE).bind(job).bind(holder).bind(until).execute(c).await?.rows_affected()
+        });
+        Ok(made == 1)
+    }
+
+    /// Gives a job up.
+    pub(super) async fn leave_lease(&mut self, job: &str, holder: Uuid) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(LEAVE).bind(job).bind(holder).bind(0_i64).execute(c).await?; });
+        Ok(())
+    }
+}
