@@ -134,16 +134,14 @@ impl Vault {
         let named = policy
             .purposes()
             .find(|rule| rule.recipient.as_deref() == Some(wanted.recipient.as_str()));
-        match named {
-            Some(rule) => Ok(rule.code.clone()),
-            None => {
-                let unknown = GuestError::BadQuestion {
-                    field: "recipient".to_owned(),
-                    reason: "no purpose names it; GET /v1/policy lists those that do".to_owned(),
-                };
-                self.refuse(event, unknown).await
-            }
+        if let Some(rule) = named {
+            return Ok(rule.code.clone());
         }
+        let unknown = GuestError::BadQuestion {
+            field: "recipient".to_owned(),
+            reason: "no purpose names it; GET /v1/policy lists those that do".to_owned(),
+        };
+        self.refuse(event, unknown).await
     }
 
     async fn register(

@@ -1,5 +1,6 @@
 //! Consents shown to others: signed records, the register of disclosures, one-click links, and why.
 
+use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use crate::{
@@ -162,14 +163,13 @@ both!(
             .as_str()
             .unwrap()
             .to_owned();
-        let anybody = |method: actix_web::http::Method, path: &str| {
+        let anybody = |method: Method, path: &str| {
             actix_web::test::TestRequest::default()
                 .method(method)
                 .uri(path)
                 .insert_header(("content-type", "application/x-www-form-urlencoded"))
                 .set_payload("List-Unsubscribe=One-Click")
         };
-        use actix_web::http::Method;
         let page = scene.app.send(anybody(Method::GET, &link)).await;
         assert_eq!(page.status, 200);
         assert!(String::from_utf8(page.bytes).unwrap().contains("method=\"post\""));
