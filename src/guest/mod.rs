@@ -47,6 +47,8 @@ mod why;
 mod window;
 pub(crate) mod words;
 
+pub(crate) use self::{idempotency::once, prepare::seal_version, stay::path as stay_path};
+
 pub use access_report::{Access, AccessReport, YearProof};
 pub use approach::{Approach, Channel, CheckAnswer, CheckInput, SuppressionAnswer, SuppressionInput};
 pub use consents::{ConsentAnswer, ConsentLine, ConsentsAnswer, StandingAnswer};

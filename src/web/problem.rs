@@ -61,6 +61,8 @@ kinds! {
     PropertyOutOfScope = "property-out-of-scope", 403, "This caller may not act for this property";
     /// What the holder of the role must have current is not.
     NotAttested = "not-attested", 403, "An attestation of this caller is missing or has lapsed";
+    /// The guest is kept for the law and for its own requests only.
+    Restricted = "restricted", 403, "This guest is kept for the law only";
     /// Missing, or hidden from this caller: the two are not told apart.
     NotFound = "not-found", 404, "There is nothing here for this caller";
     /// The path exists, the method does not.
