@@ -16,6 +16,7 @@ use utoipa::{
 use crate::{
     access::authenticate,
     app::App,
+    connect::api as connect,
     guest::{api as guest, log_api, report_api},
     jobs::api as jobs,
     policy::api as policy,
@@ -59,6 +60,10 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
             .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))
             .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
+            .service(at("/imports").route(post().to(connect::post_import)))
+            .service(at("/imports/{id}").route(get().to(connect::get_import)))
+            .service(at("/imports/{id}/end").route(post().to(connect::end_import)))
+            .service(at("/imports/{id}/rollback").route(post().to(connect::roll_back_import)))
             .service(at("/events").route(get().to(jobs::get_events)))
             .service(at("/webhooks").route(get().to(jobs::get_webhooks)))
             .service(at("/webhooks/{name}/dead-letters").route(get().to(jobs::get_dead_letters)))
@@ -113,6 +118,7 @@ pub fn contract() -> OpenApi {
         report_api::ReportCalls::openapi(),
         policy::Calls::openapi(),
         jobs::Calls::openapi(),
+        connect::Calls::openapi(),
         operation::openapi(),
     ] {
         api.merge(calls);

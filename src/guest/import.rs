@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    audit::{Act, Event},
-    base::{Category, Errand, GuestId, SourceSystem},
+    base::{Category, Errand, GuestId, ImportId, SourceSystem},
     keys::GuestKeys,
-    policy::Right,
 };
 
 use super::{
@@ -22,6 +20,8 @@ pub struct Preview {
     pub guest: Option<GuestId>,
     /// How it would find it.
     pub outcome: Outcome,
+    /// Fields that would be written.
+    pub fields: Vec<String>,
     /// What would not be stored.
     pub rejected: Vec<Rejected>,
 }
@@ -30,22 +30,6 @@ pub struct Preview {
 pub type Incoming = (Errand, SourceSystem, String, RecordInput);
 
 impl Vault {
-    /// Whether this caller may import at all; a refusal is recorded.
-    ///
-    /// # Errors
-    /// [`GuestError::Forbidden`].
-    pub async fn begin_import(&self, errand: &Errand, files: u64) -> Result<(), GuestError> {
-        let policy = self.policies.current();
-        let mut event = Event::of(errand, Act::Import, self.clock.now());
-        event.policy_version = Some(policy.version().to_owned());
-        event.count = Some(files);
-        if !policy.allows(&errand.caller.role, Right::Import) {
-            return self.refuse(event, GuestError::Forbidden).await;
-        }
-        self.log.record(event, ()).await?;
-        Ok(())
-    }
-
     /// Stores records as [`Vault::put_record`] does, many in one transaction. Records that share an identifier go one
     /// after the other, so that each sees what the one before left.
     ///
@@ -54,13 +38,14 @@ impl Vault {
     pub async fn put_many(
         &self,
         records: Vec<Incoming>,
+        import: Option<ImportId>,
     ) -> Result<Vec<Result<RecordAnswer, GuestError>>, GuestError> {
         let mut answers = Vec::with_capacity(records.len());
         let mut waiting: Vec<(Errand, Prepared)> = Vec::new();
         let mut taken: BTreeSet<[u8; 16]> = BTreeSet::new();
         for (errand, source, id, input) in records {
             let prepared = match self.prepare_incoming(&errand, &source, &id, input) {
-                Ok(prepared) => prepared,
+                Ok(prepared) => Prepared { import, ..prepared },
                 Err(error) => {
                     self.flush(&mut waiting, &mut answers).await?;
                     taken.clear();
@@ -100,9 +85,11 @@ impl Vault {
             Place::Known(guest, _) | Place::Linked(guest, _) => (Some(guest), Outcome::Linked),
             Place::New => (None, Outcome::Created),
         };
+        let fields = prepared.values.iter().map(|value| value.field.clone()).collect();
         Ok(Preview {
             guest,
             outcome,
+            fields,
             rejected: prepared.rejected,
         })
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::{
-    base::{Action, Category, Errand, FieldIndex, FieldSet, SourceSystem, micros},
+    base::{Action, Category, Errand, FieldIndex, FieldSet, ImportId, SourceSystem, micros},
     consent,
     policy::Snapshot,
 };
@@ -34,6 +34,8 @@ pub(super) struct Prepared {
     pub(super) policy_version: String,
     /// Pinned by staff: outranks every source.
     pub(super) pinned: bool,
+    /// The import that it came with.
+    pub(super) import: Option<ImportId>,
 }
 
 /// A value with its drawer and tokens.
@@ -173,6 +175,7 @@ impl Vault {
             content_mac,
             policy_version: policy.version().to_owned(),
             pinned: false,
+            import: None,
             input,
         })
     }

@@ -260,6 +260,8 @@ impl Vault {
                 .await?;
         }
         tell(change, errand, place, guest, (&event, prepared)).await?;
+        self.note_import(change, errand, place, (guest, record, version + 1), prepared)
+            .await?;
         change.record(&event).await?;
         Ok(Done {
             guest,

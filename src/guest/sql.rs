@@ -9,6 +9,7 @@ use std::{
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+pub mod import;
 mod write;
 
 use crate::{

@@ -6,7 +6,7 @@ use chrono::Datelike;
 
 use crate::{
     access::{Budgets, Exceeded},
-    audit::{Event, Log, Receipt, Subject},
+    audit::{Act, Event, Log, Receipt, Subject},
     base::{Category, Clock, Errand, GuestId, PropertyTree},
     events::Announcement,
     keys::{GuestKeys, Keyring},
@@ -17,6 +17,7 @@ use crate::{
 use super::{
     GuestError, detail,
     gather::{self, Guests},
+    import_job::cards_in,
 };
 
 /// The vault's guests: data, keys, policy, log and clock. Cheap to clone.
@@ -118,7 +119,13 @@ impl Vault {
             GuestError::Damaged => "damaged",
             _ => "failed",
         };
-        let event = event.denied(outcome);
+        let mut event = event.denied(outcome);
+        if let GuestError::Rejected(rejected) = &error
+            && cards_in(rejected) > 0
+        {
+            event.act = Act::RefuseCard;
+            event.outcome = Some("card_number");
+        }
         if let GuestError::Budget(Exceeded { first: true, .. }) = error {
             self.tell_of_budget(&event).await?;
         } else {

@@ -15,6 +15,7 @@ mod events;
 mod guests;
 mod hostile;
 mod house;
+mod imports;
 mod keys;
 mod kill;
 mod lookups;

@@ -17,6 +17,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("consent", Which::Data, consent::sql::STATEMENTS),
     ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
+    ("guest", Which::Data, guest::sql::import::STATEMENTS),
     ("jobs", Which::Data, jobs::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
 ];
@@ -47,8 +48,7 @@ fn no_folder_with_statements_is_left_out() {
         .map(|dir| dir.file_name().unwrap().to_string_lossy().into_owned())
         .collect();
     folders.sort();
-    assert_eq!(
-        folders,
-        ALL.iter().map(|(folder, ..)| *folder).collect::<Vec<_>>()
-    );
+    let mut listed: Vec<_> = ALL.iter().map(|(folder, ..)| *folder).collect();
+    listed.dedup();
+    assert_eq!(folders, listed);
 }
