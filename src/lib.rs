@@ -17,6 +17,7 @@ pub mod events;
 pub mod guest;
 pub mod jobs;
 pub mod keys;
+pub mod matching;
 pub mod policy;
 pub mod routes;
 pub mod store;

@@ -229,7 +229,7 @@ impl Intake {
                 Err(refused) => puts.push(Some(refused)),
             }
         }
-        let mut answers = self.vault.put_many(incoming, self.import).await?.into_iter();
+        let mut answers = self.vault.put_many(incoming, self.import).await.into_iter();
         let mut all = Vec::with_capacity(puts.len());
         for put in puts {
             all.push(match put {

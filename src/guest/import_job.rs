@@ -16,7 +16,11 @@ use crate::{
 };
 
 use super::{
-    GuestError, Rejected, Vault, kinds::Reason, prepare::Prepared, put::Place, sql::import::MadeRow,
+    GuestError, Rejected, Vault,
+    kinds::Reason,
+    prepare::Prepared,
+    put::Place,
+    sql::{Rows, import::MadeRow},
 };
 
 /// Rows read at once while an import is taken back.
@@ -71,7 +75,7 @@ pub struct RolledBack {
 }
 
 /// What an import wrote.
-pub struct Mark<'a> {
+pub struct Mark {
     /// Which import.
     pub import: ImportId,
     /// Whose.
@@ -79,7 +83,7 @@ pub struct Mark<'a> {
     /// Which record.
     pub record: RecordId,
     /// The token of its source.
-    pub source_token: &'a [u8; 16],
+    pub source_token: [u8; 16],
     /// The guest's version after it.
     pub version: i64,
     /// Whether the record is new.
@@ -110,7 +114,7 @@ impl Vault {
         let mut change = self.log.begin(&self.store).await?;
         let whose = (errand.caller.principal.0, errand.property.as_str());
         change.tx.begin_import(import, whose, micros(event.at)).await?;
-        change.record(&event).await?;
+        change.record(event);
         change.commit().await?;
         Ok(Some(import))
     }
@@ -154,7 +158,7 @@ impl Vault {
             .tx
             .set_import_state(import, "ended", micros(event.at))
             .await?;
-        change.record(&event).await?;
+        change.record(event);
         change.commit().await?;
         "ended".clone_into(&mut job.state);
         Ok(job)
@@ -234,7 +238,7 @@ impl Vault {
             .tx
             .set_import_state(import, "rolled_back", micros(event.at))
             .await?;
-        change.record(&event).await?;
+        change.record(event);
         change.commit().await?;
         Ok(done)
     }
@@ -269,41 +273,39 @@ impl Vault {
             Announcement::guest_updated(now, guest, Vec::new())
         };
         change.tx.announce(&told).await?;
-        change.record(&event).await?;
+        change.record(event);
         change.commit().await?;
         if gone {
             self.keys.destroy(guest, None).await?;
             done.removed_guests += 1;
         }
-        done.removed_records += event.count.unwrap_or(0);
+        done.removed_records += u64::try_from(rows.len()).unwrap_or(0);
         Ok(())
     }
 
     /// Inside a change: what an import wrote, and that it held a card's number.
-    pub(super) async fn note_import(
+    pub(super) fn note_import(
         &self,
-        change: &mut Change,
+        (change, rows): (&mut Change, &mut Rows),
         errand: &Errand,
         place: &Place,
         (guest, record, version): (GuestId, RecordId, i64),
         prepared: &Prepared,
-    ) -> Result<(), GuestError> {
+    ) {
         if let Some(import) = prepared.import {
-            let mark = Mark {
+            rows.mark(Mark {
                 import,
                 guest,
                 record,
-                source_token: &prepared.source_token,
+                source_token: prepared.source_token,
                 version,
                 made: !matches!(place, Place::Known(..)),
-            };
-            change.tx.mark_import(&mark).await?;
+            });
         }
         let cards = cards_in(&prepared.rejected);
         if cards > 0 {
-            change.record(&self.card_event(errand, cards)).await?;
+            change.record(self.card_event(errand, cards));
         }
-        Ok(())
     }
 
     /// Puts on record that a source sent payment cards: nothing of them is kept, and somebody must find out why.

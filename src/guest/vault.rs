@@ -18,6 +18,7 @@ use super::{
     GuestError, detail,
     gather::{self, Guests},
     import_job::cards_in,
+    together::Queue,
 };
 
 /// The vault's guests: data, keys, policy, log and clock. Cheap to clone.
@@ -38,6 +39,7 @@ pub struct Vault {
     /// How much one actor may look at.
     pub budgets: Arc<Budgets>,
     pub(super) guests: Guests,
+    pub(super) puts: Queue,
 }
 
 /// Categories every look at a guest needs besides those of the fields: the stay window, and the pseudonym of the log.
@@ -62,7 +64,7 @@ pub struct Parts {
 }
 
 impl Vault {
-    /// A vault of these parts; its readers run on the current runtime.
+    /// A vault of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts {
@@ -74,7 +76,8 @@ impl Vault {
             properties,
             budgets,
         } = parts;
-        let guests = gather::start(store.clone());
+        let guests = gather::readers(store.clone());
+        let puts = Queue::of(&store);
         Self {
             store,
             log,
@@ -84,6 +87,7 @@ impl Vault {
             properties,
             budgets,
             guests,
+            puts,
         }
     }
 
@@ -140,7 +144,7 @@ impl Vault {
         told.property.clone_from(&event.property);
         let mut change = self.log.begin(&self.store).await?;
         change.tx.announce(&told).await?;
-        change.record(event).await?;
+        change.record(event.clone());
         Ok(change.commit().await?)
     }
 }

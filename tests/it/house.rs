@@ -10,7 +10,7 @@ use std::{
 /// A folder may import from the floors below its own. The table of `docs/architecture.md`.
 const FLOORS: &[&[&str]] = &[
     &["base"],
-    &["crypto"],
+    &["crypto", "matching"],
     &["store", "web", "config"],
     &["audit", "events"],
     &["access", "policy", "keys", "consent"],

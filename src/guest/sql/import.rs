@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     base::{GuestId, ImportId, RecordId},
-    guest::import_job::{Counts, Job, Mark},
+    guest::import_job::{Counts, Job},
     on, statements,
     store::{Conn, StoreError, Tx},
 };
@@ -19,9 +19,6 @@ statements! {
                      linked = linked + $5, review = review + $6, refused = refused + $7, partial = partial + $8
                  WHERE import_id = $1";
     JOB_STATE = "UPDATE import_job SET state = $2, updated_at = $3 WHERE import_id = $1";
-    MARK = "INSERT INTO import_record (import_id, guest_id, record_id, source_token, version, made)
-            VALUES ($1, $2, $3, $4, $5, $6)
-            ON CONFLICT (import_id, guest_id, record_id) DO UPDATE SET version = excluded.version";
     TOUCHED = "SELECT count(*) FROM (
                    SELECT guest_id, max(version) AS version FROM import_record WHERE import_id = $1 GROUP BY guest_id
                ) AS r LEFT JOIN guest g ON g.guest_id = r.guest_id
@@ -128,25 +125,6 @@ impl Tx {
         now: i64,
     ) -> Result<(), StoreError> {
         on!(self, c => { sqlx::query(JOB_STATE).bind(import.0).bind(state).bind(now).execute(c).await?; });
-        Ok(())
-    }
-
-    /// Remembers what an import wrote.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn mark_import(&mut self, mark: &Mark<'_>) -> Result<(), StoreError> {
-        on!(self, c => {
-            sqlx::query(MARK)
-                .bind(mark.import.0)
-                .bind(mark.guest.0)
-                .bind(mark.record.0)
-                .bind(&mark.source_token[..])
-                .bind(mark.version)
-                .bind(mark.made)
-                .execute(c)
-                .await?;
-        });
         Ok(())
     }
 
