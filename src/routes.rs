@@ -50,6 +50,12 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
                     .route(get().to(guest::get_consents)),
             )
             .service(at("/guests/{id}/access-report").route(get().to(report_api::get_access_report)))
+            .service(at("/guests/{id}/observations").route(post().to(guest::post_observation)))
+            .service(
+                at("/guests/{id}/observations/{observation_id}").route(post().to(guest::decide_observation)),
+            )
+            .service(at("/observations").route(get().to(guest::get_observations)))
+            .service(at("/occasions").route(post().to(guest::post_occasions)))
             .service(at("/lookups").route(post().to(guest::post_lookup)))
             .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
             .service(at("/audit/entries").route(get().to(guest::get_entries)))

@@ -163,7 +163,9 @@ impl Intake {
         };
         if let Some(import) = self.import {
             let mut counts = Counts::default();
-            puts.iter().for_each(|put| count(&mut counts, put));
+            for put in &puts {
+                count(&mut counts, put);
+            }
             self.vault.count_import(import, &counts).await?;
         }
         Ok(puts)

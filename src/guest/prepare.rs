@@ -13,6 +13,7 @@ use super::{
     GuestError, RecordInput, Rejected, StayInput, StayRole, Vault,
     kinds::{self, Accepted},
     link::{self, Token},
+    occasion,
 };
 
 /// The most stays or consents of one record.
@@ -44,6 +45,8 @@ pub(super) struct Ready {
     pub(super) category: Category,
     pub(super) value: Value,
     pub(super) tokens: Vec<Token>,
+    /// Tokens of days of the year, which many share: no two records are the same person's for it.
+    pub(super) days: Vec<[u8; 16]>,
 }
 
 impl Prepared {
@@ -192,6 +195,7 @@ impl Vault {
         Some(Ready {
             field: path,
             category: field.category,
+            days: occasion::tokens(index, field.path.as_str(), &accepted.value),
             value: accepted.value,
             tokens,
         })

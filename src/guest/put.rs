@@ -290,6 +290,7 @@ impl Vault {
                 change.tx.delete_tokens(guest, record, &ready.field).await?;
             }
             tokens.extend(ready.tokens.iter().map(|t| (t.bytes, t.field.clone())));
+            tokens.extend(ready.days.iter().map(|day| (*day, ready.field.clone())));
             note(&mut written, &ready.field);
         }
         let trust = prepared.input.provenance.trust();

@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 mod disclosure;
 pub mod import;
+pub mod observation;
+pub mod occasion;
 mod rows;
 mod write;
 

@@ -192,7 +192,9 @@ both!(
             assert_eq!(found.body["candidates"], json!([]));
         }
         // Who was there before keeps what it had.
-        let kept = lines(&send(&app, &pms, "", record(2).to_string()).await);
+        let mut changed = record(2);
+        changed["guest"]["name"]["given"] = json!("Rui");
+        let kept = lines(&send(&app, &pms, "", changed.to_string()).await);
         assert_eq!(kept[0]["outcome"], "linked");
         let import = kept[1]["import_id"].as_str().unwrap();
         let done = app

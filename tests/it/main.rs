@@ -23,6 +23,7 @@ mod lost;
 mod matrix;
 mod migrations;
 mod mirror;
+mod noticing;
 mod order;
 mod pooler;
 mod reports;

@@ -21,6 +21,8 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::import::STATEMENTS),
+    ("guest", Which::Data, guest::sql::observation::STATEMENTS),
+    ("guest", Which::Data, guest::sql::occasion::STATEMENTS),
     ("jobs", Which::Data, jobs::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
 ];
