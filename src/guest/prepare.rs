@@ -291,7 +291,7 @@ fn name_of(policy: &Snapshot, accepted: &[Accepted]) -> Option<String> {
 }
 
 /// The version that a value's seal is bound to.
-pub(super) fn seal_version(version: i64) -> u64 {
+pub(crate) fn seal_version(version: i64) -> u64 {
     version.unsigned_abs()
 }
 

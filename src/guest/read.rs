@@ -184,7 +184,7 @@ impl Vault {
 
     /// Whether this caller may know of the guest at all: asked before anything else is said or changed about it, so that
     /// hidden and missing stay alike. Who reads the whole log knows of every guest anyway.
-    pub(super) async fn must_know(
+    pub(crate) async fn must_know(
         &self,
         errand: &Errand,
         guest: GuestId,
@@ -283,6 +283,10 @@ impl Vault {
         let grant = grant.narrow(&facts);
         if !grant.visible() {
             return Ok(refused(event, GuestError::NotFound));
+        }
+        let lawful = ["legal_retention", "subject_request"].contains(&errand.purpose.as_str());
+        if status == "restricted" && !lawful {
+            return Ok(refused(event, GuestError::Restricted));
         }
         let here = |stay: &Stay| self.properties.within(&stay.property, &errand.property);
         let stays = stays.into_iter().filter(here).collect();

@@ -92,7 +92,7 @@ impl Vault {
     }
 
     /// The subject of an event about this guest; the pseudonym needs the guest's keys.
-    pub(super) fn subject(&self, guest: GuestId, keys: Option<&GuestKeys>) -> Subject {
+    pub(crate) fn subject(&self, guest: GuestId, keys: Option<&GuestKeys>) -> Subject {
         let year = self.clock.now().year();
         Subject {
             guest,
@@ -101,7 +101,7 @@ impl Vault {
     }
 
     /// Puts the errand's reason into the event, sealed under the guest's own key.
-    pub(super) fn with_reason(mut event: Event, errand: &Errand, keys: Option<&GuestKeys>) -> Event {
+    pub(crate) fn with_reason(mut event: Event, errand: &Errand, keys: Option<&GuestKeys>) -> Event {
         if let (Some(reason), Some(keys), Some(subject)) = (&errand.reason, keys, &event.subject) {
             event.detail = detail::seal(keys, subject.guest, event.at, reason);
         }
@@ -110,12 +110,13 @@ impl Vault {
 
     /// Records a refusal and passes it on. A refusal that cannot be recorded is told as such: nobody learns anything
     /// off the record.
-    pub(super) async fn refuse<T>(&self, event: Event, error: GuestError) -> Result<T, GuestError> {
+    pub(crate) async fn refuse<T>(&self, event: Event, error: GuestError) -> Result<T, GuestError> {
         let outcome = match &error {
             GuestError::Forbidden => "policy",
             GuestError::NotFound => "not_found",
             GuestError::Moved(_) => "merged",
             GuestError::Gone => "erased",
+            GuestError::Restricted => "restricted",
             GuestError::Stale => "stale",
             GuestError::ReasonRequired => "reason_required",
             GuestError::Budget(_) => "budget",
