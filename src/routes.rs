@@ -16,6 +16,7 @@ use utoipa::{
 use crate::{
     access::authenticate,
     app::App,
+    connect::api as connect,
     guest::{api as guest, consent_api as consent, log_api, report_api},
     jobs::api as jobs,
     policy::api as policy,
@@ -65,6 +66,12 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/disclosures").route(get().to(consent::get_disclosures)))
             .service(at("/disclosures/export").route(get().to(consent::export_disclosures)))
             .service(at("/suppressions").route(post().to(consent::post_suppression)))
+            .service(at("/guests/{id}/observations").route(post().to(guest::post_observation)))
+            .service(
+                at("/guests/{id}/observations/{observation_id}").route(post().to(guest::decide_observation)),
+            )
+            .service(at("/observations").route(get().to(guest::get_observations)))
+            .service(at("/occasions").route(post().to(guest::post_occasions)))
             .service(at("/lookups").route(post().to(guest::post_lookup)))
             .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
             .service(at("/audit/entries").route(get().to(guest::get_entries)))
@@ -76,6 +83,10 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
             .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))
             .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
+            .service(at("/imports").route(post().to(connect::post_import)))
+            .service(at("/imports/{id}").route(get().to(connect::get_import)))
+            .service(at("/imports/{id}/end").route(post().to(connect::end_import)))
+            .service(at("/imports/{id}/rollback").route(post().to(connect::roll_back_import)))
             .service(
                 at("/guests/{id}/holds")
                     .route(get().to(retention::get_holds))
@@ -157,6 +168,7 @@ pub fn contract() -> OpenApi {
         retention::Calls::openapi(),
         requests::Calls::openapi(),
         jobs::Calls::openapi(),
+        connect::Calls::openapi(),
         operation::openapi(),
     ] {
         api.merge(calls);

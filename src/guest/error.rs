@@ -55,6 +55,9 @@ pub enum GuestError {
     /// Too many looks in an hour.
     #[error(transparent)]
     Budget(#[from] Exceeded),
+    /// Something else has changed what was to be taken back: so many guests.
+    #[error("something else has changed {0} of its guests")]
+    Touched(u64),
     /// Stored bytes do not open where they lie.
     #[error("stored data is damaged")]
     Damaged,
@@ -133,6 +136,9 @@ impl From<GuestError> for Problem {
             GuestError::ReasonRequired => Self::new(Kind::ReasonRequired)
                 .detail("Fields of class C3 and above are revealed for a reason: send Vault-Reason."),
             GuestError::Budget(exceeded) => Self::new(Kind::BudgetExceeded).retry_after(exceeded.seconds),
+            GuestError::Touched(guests) => Self::new(Kind::Conflict).detail(format!(
+                "Something else has changed {guests} of the guests that the import wrote to; nothing was taken back."
+            )),
             GuestError::Damaged => {
                 Self::new(Kind::Damaged).detail("The operator finds the row with `guest-vault doctor`.")
             }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::{
-    base::{Action, Category, Errand, FieldIndex, FieldSet, SourceSystem, micros},
+    base::{Action, Category, Errand, FieldIndex, FieldSet, ImportId, SourceSystem, micros},
     consent,
     policy::Snapshot,
 };
@@ -14,6 +14,7 @@ use super::{
     kinds::{self, Accepted},
     link::{self, Token},
     minors::BIRTH_DATE,
+    occasion,
 };
 
 /// The most stays or consents of one record.
@@ -38,6 +39,8 @@ pub(super) struct Prepared {
     pub(super) policy_version: String,
     /// Pinned by staff: outranks every source.
     pub(super) pinned: bool,
+    /// The import that it came with.
+    pub(super) import: Option<ImportId>,
 }
 
 /// A value with its drawer and tokens.
@@ -46,6 +49,8 @@ pub(super) struct Ready {
     pub(super) category: Category,
     pub(super) value: Value,
     pub(super) tokens: Vec<Token>,
+    /// Tokens of days of the year, which many share: no two records are the same person's for it.
+    pub(super) days: Vec<[u8; 16]>,
 }
 
 impl Prepared {
@@ -178,6 +183,7 @@ impl Vault {
             content_mac,
             policy_version: policy.version().to_owned(),
             pinned: false,
+            import: None,
             input,
         })
     }
@@ -194,6 +200,7 @@ impl Vault {
         Some(Ready {
             field: path,
             category: field.category,
+            days: occasion::tokens(index, field.path.as_str(), &accepted.value),
             value: accepted.value,
             tokens,
         })

@@ -225,6 +225,13 @@ impl Vault {
         if let Some(told) = told(place, guest, (&event, prepared)) {
             rows.tell(told.at_property(&errand.property));
         }
+        self.note_import(
+            (change, rows),
+            errand,
+            place,
+            (guest, record, version + 1),
+            prepared,
+        );
         change.record(event);
         Ok(Done {
             guest,
@@ -286,6 +293,7 @@ impl Vault {
                 change.tx.delete_tokens(guest, record, &ready.field).await?;
             }
             tokens.extend(ready.tokens.iter().map(|t| (t.bytes, t.field.clone())));
+            tokens.extend(ready.days.iter().map(|day| (*day, ready.field.clone())));
             note(&mut written, &ready.field);
         }
         let trust = prepared.input.provenance.trust();

@@ -9,6 +9,9 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 mod disclosure;
+pub mod import;
+pub mod observation;
+pub mod occasion;
 mod rows;
 mod write;
 

@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     access::{Budgets, Exceeded},
-    audit::{Event, Log, Receipt, Subject},
+    audit::{Act, Event, Log, Receipt, Subject},
     base::{Category, Clock, Errand, GuestId, PropertyTree},
     consent::Rules,
     crypto::SigningKey,
@@ -20,6 +20,7 @@ use crate::{
 use super::{
     GuestError, detail,
     gather::{self, Guests},
+    import_job::cards_in,
     together::Queue,
 };
 
@@ -136,7 +137,13 @@ impl Vault {
             GuestError::Damaged => "damaged",
             _ => "failed",
         };
-        let event = event.denied(outcome);
+        let mut event = event.denied(outcome);
+        if let GuestError::Rejected(rejected) = &error
+            && cards_in(rejected) > 0
+        {
+            event.act = Act::RefuseCard;
+            event.outcome = Some("card_number");
+        }
         if let GuestError::Budget(Exceeded { first: true, .. }) = error {
             self.tell_of_budget(&event).await?;
         } else {

@@ -320,7 +320,7 @@ where
     let is_json = |headers: &BTreeMap<String, String>| {
         headers
             .get("content-type")
-            .is_some_and(|kind| kind.contains("json"))
+            .is_some_and(|kind| kind.contains("json") && !kind.contains("ndjson"))
     };
     let body = if is_json(&headers) {
         serde_json::from_slice(&bytes).expect("JSON")
