@@ -33,6 +33,9 @@ postgres:
 vectors:
     bash .ci/steps.sh vectors
 
+consent:
+    bash .ci/steps.sh consent
+
 policy:
     bash .ci/steps.sh policy
 

@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 find_postgres() { for bin in /usr/lib/postgresql/*/bin; do PATH=$PATH:$bin; done; }
 export PATH CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never} LC_ALL=C.UTF-8
 
-# What the steps need beside Rust: program (or file) → Debian's package.
+# What the steps need beside Rust: program, file or Python module → Debian's package.
 needs() {
     cat <<'TABLE'
 cc            gcc
@@ -20,11 +20,17 @@ initdb        postgresql
 go            golang-go
 /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog  golang-golang-x-mod-dev
 /usr/lib/python3/dist-packages/cryptography  python3-cryptography
-/usr/lib/python3/dist-packages/ensurepip/__init__.py  python3-venv
+python:ensurepip  python3-venv
 TABLE
 }
 
-present() { [ -e "$1" ] || command -v "$1" >/dev/null; }
+# A program, a file, or a module of the system's Python.
+present() {
+    case $1 in
+        python:*) /usr/bin/python3 -c "import ${1#python:}" 2>/dev/null ;;
+        *) [ -e "$1" ] || command -v "$1" >/dev/null ;;
+    esac
+}
 
 setup() {
     local missing=() program package
@@ -86,6 +92,19 @@ vectors() {
     done
 }
 
+# Consents shown to others: written by the tests, read by other people's tools; every yes followed to its notice.
+consent() {
+    python_tools cryptography==46.0.3 jsonschema==4.26.0 PyLD==3.3.0 pyshacl==0.40.1
+    local records
+    records=$(mktemp -d)
+    CONSENT_RECORDS=$records cargo test --locked --test it -- consent_records::a_ --skip postgres
+    "$PYTHON" tests/consent/validate.py "$records"
+    rm -rf "$records"
+    cargo build --locked
+    "$PYTHON" tests/consent/notices.py --binary target/debug/guest-vault
+    "$PYTHON" tests/consent/interleave.py --binary target/debug/guest-vault --seconds 10
+}
+
 # The policies that are built in pass their own table.
 policy() {
     cargo run --locked --quiet -- policy check
@@ -118,7 +137,7 @@ bench() {
     bash tests/bench/run.sh
 }
 
-ALL=(format lint house doc deny sqlite postgres vectors policy webhooks e2e)
+ALL=(format lint house doc deny sqlite postgres vectors consent policy webhooks e2e)
 
 run() {
     local name=$1 function=$1 start=$SECONDS

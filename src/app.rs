@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    access::{Access, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey, operator},
+    access::{
+        Access, Attestations, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey, operator,
+    },
     audit::{
         Act, AuditError, Event, Log,
         tlog::{
@@ -13,6 +15,7 @@ use crate::{
     },
     base::{Clock, PropertyTreeError, RequestId},
     config::{Config, ProviderKind, WitnessConfig},
+    consent::{Rules, RulesError},
     crypto::MacKey,
     erasure::Eraser,
     guest::{GuestError, Parts, Vault, kinds},
@@ -59,6 +62,9 @@ pub enum AppError {
     /// The policy.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// What differs from country to country when guests are asked.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
     /// The issuers of tokens.
     #[error(transparent)]
     Issuers(#[from] IssuersError),
@@ -208,11 +214,20 @@ impl App {
             policies,
             clock: clock.clone(),
             properties,
+            rules: Arc::new(Rules::load(config.policies.dir.as_deref())?),
             budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
         });
         let server = &config.server;
         let rates = RateLimits::new(server.calls_per_second_principal, server.calls_per_second_address);
+        // Tokens that say themselves until when their holder is attested are not asked about again.
+        let for_tokens = !config
+            .issuers
+            .iter()
+            .any(|issuer| issuer.attested_claim.is_some());
+        let register = (vault.store.clone(), log.clone(), clock.clone());
+        let attestations = Attestations::new(config.attestations.clone(), for_tokens, register);
         let access = Access {
+            attestations: Arc::new(attestations),
             rates: Arc::new(rates),
             principals: Arc::new(principals),
             issuers: Arc::new(issuers),

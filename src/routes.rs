@@ -16,7 +16,8 @@ use utoipa::{
 use crate::{
     access::authenticate,
     app::App,
-    guest::{api as guest, log_api, report_api},
+    connect::api as connect,
+    guest::{api as guest, consent_api as consent, log_api, report_api},
     jobs::api as jobs,
     policy::api as policy,
     requests::api as requests,
@@ -52,6 +53,25 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
                     .route(get().to(guest::get_consents)),
             )
             .service(at("/guests/{id}/access-report").route(get().to(report_api::get_access_report)))
+            .service(
+                at("/notices")
+                    .route(post().to(consent::post_notice))
+                    .route(get().to(consent::get_notices)),
+            )
+            .service(at("/notices/{id}").route(get().to(consent::get_notice)))
+            .service(at("/notices/{id}/text").route(get().to(consent::get_notice_text)))
+            .service(at("/consents/check").route(post().to(consent::post_check)))
+            .service(at("/consents/record-key").route(get().to(consent::get_record_key)))
+            .service(at("/consents/{id}/record").route(get().to(consent::get_record)))
+            .service(at("/disclosures").route(get().to(consent::get_disclosures)))
+            .service(at("/disclosures/export").route(get().to(consent::export_disclosures)))
+            .service(at("/suppressions").route(post().to(consent::post_suppression)))
+            .service(at("/guests/{id}/observations").route(post().to(guest::post_observation)))
+            .service(
+                at("/guests/{id}/observations/{observation_id}").route(post().to(guest::decide_observation)),
+            )
+            .service(at("/observations").route(get().to(guest::get_observations)))
+            .service(at("/occasions").route(post().to(guest::post_occasions)))
             .service(at("/lookups").route(post().to(guest::post_lookup)))
             .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
             .service(at("/audit/entries").route(get().to(guest::get_entries)))
@@ -66,6 +86,10 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
             .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))
             .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
+            .service(at("/imports").route(post().to(connect::post_import)))
+            .service(at("/imports/{id}").route(get().to(connect::get_import)))
+            .service(at("/imports/{id}/end").route(post().to(connect::end_import)))
+            .service(at("/imports/{id}/rollback").route(post().to(connect::roll_back_import)))
             .service(
                 at("/guests/{id}/holds")
                     .route(get().to(retention::get_holds))
@@ -89,7 +113,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/webhooks/{name}/dead-letters").route(get().to(jobs::get_dead_letters)))
             .service(at("/webhooks/{name}/redeliveries").route(post().to(jobs::post_redeliveries)))
             .service(at("/policy").route(get().to(policy::get_policy)))
-            .service(at("/policy/explain").route(post().to(policy::explain)));
+            .service(at("/policy/explain").route(post().to(consent::explain)));
         config
             .app_data(vault.clone())
             .app_data(access.clone())
@@ -97,6 +121,11 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .app_data(desk.clone())
             .app_data(cases.clone())
             .app_data(events.clone())
+            .service(
+                at("/u/{token}")
+                    .route(get().to(consent::get_unsubscribe))
+                    .route(post().to(consent::post_unsubscribe)),
+            )
             .service(v1);
     }
 }
@@ -135,6 +164,7 @@ pub fn contract() -> OpenApi {
         .build();
     for calls in [
         guest::Calls::openapi(),
+        consent::ConsentCalls::openapi(),
         log_api::LogCalls::openapi(),
         report_api::ReportCalls::openapi(),
         crate::policy::replay_api::ReplayCalls::openapi(),
@@ -142,6 +172,7 @@ pub fn contract() -> OpenApi {
         retention::Calls::openapi(),
         requests::Calls::openapi(),
         jobs::Calls::openapi(),
+        connect::Calls::openapi(),
         operation::openapi(),
     ] {
         api.merge(calls);

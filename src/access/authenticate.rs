@@ -36,9 +36,15 @@ pub async fn authenticate<B: MessageBody + 'static>(
     match caller {
         Ok(caller) => {
             let within = access.rates.principal(caller.principal);
+            let id = request.extensions().get::<RequestId>().copied();
+            let id = id.unwrap_or_else(RequestId::random);
+            let attested = match &within {
+                Ok(()) => access.attestations.check(&caller, request.headers(), id).await,
+                Err(_) => Ok(()),
+            };
             // Also before a refusal, for the access log.
             request.extensions_mut().insert(caller);
-            match within {
+            match within.and(attested.map_err(Problem::from)) {
                 Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
                 Err(problem) => Ok(problem.refuse(request).map_into_right_body()),
             }
@@ -56,6 +62,8 @@ impl From<AccessError> for Problem {
             AccessError::Unauthenticated => {
                 Self::new(Kind::Unauthenticated).detail("The credential is missing, invalid or expired.")
             }
+            AccessError::NotAttested(kind) => Self::new(Kind::NotAttested)
+                .detail(format!("The attestation `{kind}` is missing or has lapsed.")),
             AccessError::Unavailable | AccessError::Store(_) | AccessError::Commit(_) => {
                 Self::new(Kind::Unavailable)
             }

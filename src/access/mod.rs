@@ -5,6 +5,7 @@
 //! see: that is policy. No secret is stored, and no secret, token or header value is ever logged.
 
 mod api_key;
+mod attestation;
 mod authenticate;
 mod budget;
 mod errand;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use api_key::{ApiKey, SecretHash, SecretHashKey};
+pub use attestation::{Attestations, Attested, Holder};
 pub use authenticate::authenticate;
 pub use budget::{Budgets, Exceeded};
 pub use errand::{ErrandError, Known, errand};
@@ -45,6 +47,8 @@ pub struct Access {
     pub principals: Arc<Principals>,
     /// Tokens of others.
     pub issuers: Arc<Issuers>,
+    /// What holders of roles must have current.
+    pub attestations: Arc<Attestations>,
     /// How often one principal may call.
     pub rates: Arc<RateLimits>,
     /// Where attempts on other people's properties are recorded.
@@ -67,6 +71,7 @@ impl Access {
             tracing::info!(reason = %error, "an access token was refused");
             match error {
                 TokenError::NoKeys => AccessError::Unavailable,
+                TokenError::NotAttested => AccessError::NotAttested("token".to_owned()),
                 _ => AccessError::Unauthenticated,
             }
         })
@@ -79,6 +84,9 @@ pub enum AccessError {
     /// The credential is missing, malformed, unknown, expired or revoked: the caller is not told which.
     #[error("the credential is missing, invalid or expired")]
     Unauthenticated,
+    /// An attestation of this kind is missing or has lapsed.
+    #[error("the attestation `{0}` is missing or has lapsed")]
+    NotAttested(String),
     /// The database or the issuer's keys cannot be had now.
     #[error("credentials cannot be checked at the moment")]
     Unavailable,

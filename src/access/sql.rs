@@ -17,6 +17,10 @@ statements! {
     REVOKE = "UPDATE principal SET revoked_at = $2 WHERE principal_id = $1 AND revoked_at IS NULL";
     EXISTS = "SELECT count(*) FROM principal WHERE principal_id = $1";
     COUNT = "SELECT count(*) FROM principal";
+    ATTESTATION_PUT = "INSERT INTO attestation (holder, kind, valid_until, at) VALUES ($1, $2, $3, $4)
+                       ON CONFLICT (holder, kind) DO UPDATE SET valid_until = excluded.valid_until, at = excluded.at";
+    ATTESTATIONS = "SELECT holder, kind, valid_until FROM attestation ORDER BY holder, kind";
+    ATTESTATIONS_OF = "SELECT holder, kind, valid_until FROM attestation WHERE holder = $1";
     ALL = "SELECT principal_id, name, role, scope, secret_hash, created_at, created_by, expires_at, revoked_at
            FROM principal ORDER BY created_at, principal_id";
 }
@@ -46,6 +50,25 @@ fn by_ids(count: usize) -> String {
 }
 
 impl Conn {
+    /// What these holders have: holder, kind, until when.
+    pub(super) async fn attestations(
+        &mut self,
+        holders: &[String],
+    ) -> Result<Vec<(String, String, i64)>, StoreError> {
+        let mut all = Vec::new();
+        for holder in holders {
+            let rows: Vec<(String, String, i64)> =
+                on!(self, c => sqlx::query_as(ATTESTATIONS_OF).bind(holder).fetch_all(c).await?);
+            all.extend(rows);
+        }
+        Ok(all)
+    }
+
+    /// The whole register.
+    pub(super) async fn all_attestations(&mut self) -> Result<Vec<(String, String, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(ATTESTATIONS).fetch_all(c).await?))
+    }
+
     /// These principals, at most [`MOST`], in no order.
     pub(super) async fn principals(&mut self, ids: &[Uuid]) -> Result<Vec<Row>, StoreError> {
         let Some(last) = ids.last() else {
@@ -69,6 +92,18 @@ impl Conn {
 }
 
 impl Tx {
+    /// Writes until when a holder has something.
+    pub(super) async fn put_attestation(
+        &mut self,
+        (holder, kind): (&str, &str),
+        (until, now): (i64, i64),
+    ) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(ATTESTATION_PUT).bind(holder).bind(kind).bind(until).bind(now).execute(c).await?;
+        });
+        Ok(())
+    }
+
     /// Adds a principal.
     pub(super) async fn insert_principal(&mut self, row: &Row) -> Result<(), StoreError> {
         on!(self, c => {

@@ -66,6 +66,9 @@ pub enum TokenError {
     /// It could not be revoked for too long.
     #[error("it is valid for longer than the issuer's longest_seconds")]
     TooLong,
+    /// Its holder's confidentiality agreement or training has lapsed.
+    #[error("its holder is not attested (any more)")]
+    NotAttested,
     /// No staff id where the configuration looks for one.
     #[error("the actor claim holds no staff id")]
     Actor,
@@ -121,6 +124,12 @@ pub(super) fn caller(claims: &Value, issuer: &IssuerConfig, now: DateTime<Utc>) 
         return Err(TokenError::Addressee);
     }
     let until = lifetime(claims, issuer, now.timestamp())?;
+    if let Some(place) = &issuer.attested_claim {
+        let attested = claim(claims, place).and_then(Value::as_i64);
+        if attested.is_none_or(|attested| attested <= now.timestamp()) {
+            return Err(TokenError::NotAttested);
+        }
+    }
     let (client, subject) = (text(claims, "client_id")?, text(claims, "sub")?);
     let actor: StaffId = claim(claims, &issuer.actor_claim)
         .and_then(Value::as_str)

@@ -34,6 +34,12 @@ pub enum Act {
     PutStay,
     /// The consent ledger grew.
     PutConsent,
+    /// A notice was published.
+    PublishNotice,
+    /// It was asked whom one may approach.
+    CheckConsents,
+    /// An address was put on a do-not-contact list, or taken off.
+    Suppress,
     /// The consent ledger was read.
     ReadConsents,
     /// The audit log was searched.
@@ -52,6 +58,8 @@ pub enum Act {
     LoadPolicy,
     /// A principal was made.
     CreatePrincipal,
+    /// It was attested that a holder has what its role asks for.
+    Attest,
     /// A principal was revoked.
     RevokePrincipal,
     /// A file was imported.
@@ -117,6 +125,9 @@ impl Act {
             Self::Correct => "correct",
             Self::PutStay => "put_stay",
             Self::PutConsent => "put_consent",
+            Self::PublishNotice => "publish_notice",
+            Self::CheckConsents => "check_consents",
+            Self::Suppress => "suppress",
             Self::ReadConsents => "read_consents",
             Self::ReadAudit => "read_audit",
             Self::AccessReport => "access_report",
@@ -126,6 +137,7 @@ impl Act {
             Self::ReplayPolicy => "replay_policy",
             Self::LoadPolicy => "load_policy",
             Self::CreatePrincipal => "create_principal",
+            Self::Attest => "attest",
             Self::RevokePrincipal => "revoke_principal",
             Self::Import => "import",
             Self::DamageFound => "damage_found",
@@ -325,6 +337,7 @@ impl Event {
                 Credential::ApiKey => "api_key",
                 Credential::Jwt => "jwt",
                 Credential::Operator => "operator",
+                Credential::Link => "link",
             },
             decision: self.decision.as_str(),
             detail: self.detail.as_ref().map(|d| HEXLOWER.encode(&d.commitment)),

@@ -11,6 +11,8 @@ pub enum Credential {
     Jwt,
     /// The operator at the command line.
     Operator,
+    /// A signed link that lets its holder do one thing.
+    Link,
 }
 
 /// An authenticated caller.

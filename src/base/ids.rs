@@ -54,6 +54,8 @@ ids! {
     ConsentId;
     /// A version of a notice shown to guests.
     NoticeId;
+    /// One import of records.
+    ImportId;
     /// One request over HTTP, one run of a command.
     RequestId;
     /// One numbered line of audit entries; a gap in its numbers shows a lost entry.

@@ -17,7 +17,7 @@ pub use catalogue::{
     Catalogue, CatalogueError, Category, Class, Field, FieldIndex, FieldSet, IndexKind, Kind,
 };
 pub use clock::{Clock, from_micros, micros};
-pub use ids::{ConsentId, EntryId, GuestId, NoticeId, PrincipalId, RecordId, RequestId, WriterId};
+pub use ids::{ConsentId, EntryId, GuestId, ImportId, NoticeId, PrincipalId, RecordId, RequestId, WriterId};
 pub use names::{FieldPath, InvalidName, PropertyCode, Purpose, Role, SourceSystem};
 pub use property::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError};
 pub use stay::{StayState, StayStatus};

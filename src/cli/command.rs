@@ -175,6 +175,7 @@ async fn principal(command: &principal::Command, config: &Config) -> Result<(), 
     let policies = app.vault.policies.current();
     let vault = principal::Vault {
         principals: &app.access.principals,
+        attestations: &app.access.attestations,
         properties: &app.vault.properties,
         has_role: &|role| policies.has_role(role),
         clock: &clock,

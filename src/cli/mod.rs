@@ -1,5 +1,6 @@
 //! Floor 8: the command line, one file per command.
 
+pub mod attest;
 pub mod audit;
 mod command;
 pub mod demo;

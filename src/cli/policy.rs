@@ -192,6 +192,7 @@ fn explain(policy: &Snapshot, asked: &Explain, out: &mut impl Write) -> Result<(
         field: asked.field.clone(),
         action: asked.action,
         own: asked.own,
+        guest_id: None,
     };
     let explained = policy.explain(&request)?;
     if asked.output.json {

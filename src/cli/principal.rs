@@ -8,8 +8,9 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::json;
 
+use super::attest::{self, Attest, Register};
 use crate::{
-    access::{AccessError, NewPrincipal, Principal, Principals, Revocation, operator},
+    access::{AccessError, Attestations, NewPrincipal, Principal, Principals, Revocation, operator},
     base::{Clock, InvalidName, PrincipalId, PropertyCode, PropertyTree, RequestId, Role},
 };
 
@@ -23,6 +24,10 @@ pub enum Command {
     Create(Create),
     /// Lists principals, without their keys.
     List(List),
+    /// Writes that a member of staff or a principal has what its role asks for.
+    Attest(Attest),
+    /// Lists what was attested.
+    Attestations(Register),
     /// Revokes a principal: its key opens nothing from the next request on.
     Revoke(Revoke),
 }
@@ -104,7 +109,7 @@ impl FromStr for Expiry {
 }
 
 impl Expiry {
-    fn moment(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(super) fn moment(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let at = match self {
             Self::After(time) => now.checked_add_signed(time)?,
             Self::At(at) => at,
@@ -128,6 +133,9 @@ pub enum PrincipalError {
     /// The key would never open anything.
     #[error("the key would end before it begins; give a later moment")]
     Past,
+    /// A kind of attestation that cannot be one.
+    #[error("a kind is 1 to 60 characters of a-z, 0-9, _ and :, such as training or recipient:spa_partner")]
+    Kind,
     /// Nothing to revoke.
     #[error("there is no principal {0}; see `guest-vault principal list`")]
     Unknown(PrincipalId),
@@ -146,7 +154,10 @@ impl PrincipalError {
     /// Whether the arguments were wrong (exit status 2) rather than that something failed (1).
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Role(_) | Self::Property(_) | Self::Name | Self::Past)
+        matches!(
+            self,
+            Self::Role(_) | Self::Property(_) | Self::Name | Self::Past | Self::Kind
+        )
     }
 }
 
@@ -154,6 +165,8 @@ impl PrincipalError {
 pub struct Vault<'v> {
     /// The principals.
     pub principals: &'v Principals,
+    /// What was attested.
+    pub attestations: &'v Attestations,
     /// The group's tree.
     pub properties: &'v PropertyTree,
     /// Whether the policy has a role.
@@ -170,6 +183,8 @@ pub async fn run(command: &Command, vault: &Vault<'_>, out: &mut dyn Write) -> R
     match command {
         Command::Create(arguments) => create(arguments, vault, out).await,
         Command::List(arguments) => list(arguments, vault, out).await,
+        Command::Attest(arguments) => attest::attest(arguments, (vault.attestations, vault.clock), out).await,
+        Command::Attestations(arguments) => attest::list(arguments, vault.attestations, out).await,
         Command::Revoke(arguments) => revoke(arguments, vault, out).await,
     }
 }
@@ -331,6 +346,7 @@ mod tests {
         access::ApiKey,
         audit::Log,
         base::{PropertyKind, PropertyNode},
+        config::AttestationsConfig,
         crypto::{KeyMaterial, MacKey},
         store::{Store, StoreUrl, Which},
     };
@@ -344,6 +360,7 @@ mod tests {
     struct House {
         _folder: TempDir,
         principals: Principals,
+        attestations: Attestations,
         properties: PropertyTree,
         clock: Clock,
     }
@@ -356,7 +373,10 @@ mod tests {
             store.migrate(Which::Data).await.unwrap();
             let clock = Clock::fixed("2026-03-04T12:00:00Z".parse().unwrap());
             let hash_key = Arc::new(MacKey::new(KeyMaterial::random()));
-            let principals = Principals::new(store.clone(), Log::start(store), hash_key, clock.clone());
+            let log = Log::start(store.clone());
+            let register = (store.clone(), log.clone(), clock.clone());
+            let attestations = Attestations::new(AttestationsConfig::default(), true, register);
+            let principals = Principals::new(store, log, hash_key, clock.clone());
             let node = PropertyNode {
                 code: "LIS01".parse().unwrap(),
                 kind: PropertyKind::Property,
@@ -369,6 +389,7 @@ mod tests {
             Self {
                 _folder: folder,
                 principals,
+                attestations,
                 properties,
                 clock,
             }
@@ -379,6 +400,7 @@ mod tests {
             let has_role = |role: &Role| matches!(role.as_str(), "front_desk" | "admin");
             let vault = Vault {
                 principals: &self.principals,
+                attestations: &self.attestations,
                 properties: &self.properties,
                 has_role: &has_role,
                 clock: &self.clock,
@@ -387,6 +409,25 @@ mod tests {
             run(&line.command, &vault, &mut out).await?;
             Ok(String::from_utf8(out).unwrap())
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_attested_is_listed_until_it_ends() {
+        let house = House::new().await;
+        let line = "attest --staff s-17 --kind training --until 365d --json";
+        let made: Value = serde_json::from_str(&house.run(line).await.unwrap()).unwrap();
+        assert_eq!(made["holder"], "staff:s-17");
+        let out = house.run("attestations --json").await.unwrap();
+        let listed: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(listed["items"][0], made);
+        house
+            .run("attest --staff s-17 --kind training --end")
+            .await
+            .unwrap();
+        let out = house.run("attestations").await.unwrap();
+        assert!(out.contains("2026-03-04T12:00:00Z"), "{out}");
+        let wrong = house.run("attest --staff s-17 --kind Training! --until 1d").await;
+        assert!(matches!(wrong, Err(PrincipalError::Kind)));
     }
 
     #[tokio::test]

@@ -35,6 +35,10 @@ pub struct IssuerConfig {
     /// The claim that names the staff member, as a staff id and never as an e-mail address.
     #[serde(default = "actor_claim")]
     pub actor_claim: String,
+    /// The claim that says until when the holder's confidentiality agreement and training are current, in seconds since
+    /// 1970: a token without it, or past it, is refused. Not set: nothing is asked of the token.
+    #[serde(default)]
+    pub attested_claim: Option<String>,
     /// How far this machine's clock and the issuer's may differ, in seconds.
     #[serde(default = "leeway_seconds")]
     pub leeway_seconds: u16,

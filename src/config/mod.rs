@@ -3,6 +3,7 @@
 //!
 //! One file per section. Nothing here opens a database, a socket or a key.
 
+mod attestations;
 mod audit;
 mod budgets;
 mod database;
@@ -24,6 +25,7 @@ use serde::Deserialize;
 
 use crate::base::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError};
 
+pub use attestations::AttestationsConfig;
 pub use audit::{AuditConfig, WitnessConfig};
 pub use budgets::{Budget, BudgetsConfig};
 pub use database::DatabaseConfig;
@@ -77,6 +79,9 @@ pub struct Config {
     /// How much one actor may look at.
     #[serde(default)]
     pub budgets: BudgetsConfig,
+    /// What holders of roles must have current.
+    #[serde(default)]
+    pub attestations: AttestationsConfig,
 }
 
 fn data_dir() -> PathBuf {
@@ -130,6 +135,7 @@ impl Config {
         self.server.check(&mut wrong);
         self.database.check(&mut wrong);
         self.keys.check(&mut wrong);
+        self.attestations.check(&mut wrong);
         for issuer in &self.issuers {
             issuer.check(&mut wrong);
         }

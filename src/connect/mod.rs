@@ -1,13 +1,16 @@
-//! Floor 7: what hotel systems speak, turned into records. Knows formats, not the vault.
+//! Floor 7: what hotel systems speak, turned into records, and the way they take into the vault. Connectors know
+//! formats, not the vault; [`intake`] knows the vault, and no format.
 //!
 //! A connector maps one element of a payload (a profile, a reservation, a row) to what it says of people. It is pure,
 //! and what it did not take is told by its place, never dropped in silence: see [`payload::Payload`].
 
 pub mod alpinebits;
 pub mod apaleo;
+pub mod api;
 pub mod cloudbeds;
 pub mod csv;
 pub mod guess;
+pub mod intake;
 pub mod json;
 mod metered;
 pub mod mews;
@@ -15,6 +18,7 @@ pub mod ndjson;
 pub mod ohip;
 pub mod payload;
 pub mod records;
+mod stream;
 pub mod told;
 mod values;
 pub mod xml;

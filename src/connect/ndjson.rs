@@ -6,7 +6,7 @@
 use std::io::{self, BufRead};
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 pub const MAX_LINE: usize = 1024 * 1024;
 
 /// What one source system says about one person.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordLine {
     /// Whose words these are.
@@ -28,10 +28,10 @@ pub struct RecordLine {
     /// The source's own id of the person.
     pub source_id: String,
     /// For which property; that of the command line, when absent.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub property: Option<PropertyCode>,
     /// When the source saw it so.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_at: Option<DateTime<Utc>>,
     /// How the source came to know.
     #[serde(default)]
@@ -39,13 +39,13 @@ pub struct RecordLine {
     /// The guest document.
     pub guest: Map<String, Value>,
     /// Its stays.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stays: Vec<StayInput>,
     /// What the guest agreed to there.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consents: Vec<Statement>,
     /// What an earlier import wrote beside a refused record; ignored, so that a mended reject file can be fed again.
-    #[serde(default, rename = "rejected")]
+    #[serde(default, rename = "rejected", skip_serializing)]
     _rejected: Option<serde::de::IgnoredAny>,
 }
 

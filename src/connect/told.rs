@@ -73,6 +73,11 @@ impl Told {
         if let (Some(at), Some(line)) = (&self.observed_at, line.as_object_mut()) {
             line.insert("at".to_owned(), at.as_str().into());
         }
+        // The flag in the source's own record is all the evidence there is.
+        let evidence = format!("record {}", self.source_id);
+        if let Some(line) = line.as_object_mut().filter(|_| evidence.chars().count() <= 200) {
+            line.insert("evidence_ref".to_owned(), evidence.into());
+        }
         self.consents.push(line);
     }
 

@@ -5,6 +5,9 @@
 mod check;
 mod ledger;
 mod merge;
+pub mod notice;
+pub mod record;
+mod rules;
 pub mod sql;
 #[cfg(test)]
 mod tests;
@@ -23,6 +26,7 @@ use crate::{
 pub use check::{check, is_code};
 pub use ledger::{Question, Spoken, Standing, answer, decide};
 pub use merge::strictest;
+pub use rules::{Ground, Rules, RulesError, Source};
 
 /// What the guest said, or what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
-    base::{ConsentId, EntryId, GuestId, NoticeId, PrincipalId, RecordId, from_micros, micros},
+    base::{ConsentId, EntryId, GuestId, NoticeId, PrincipalId, Purpose, RecordId, from_micros, micros},
     on,
     policy::Separate,
     statements,
@@ -11,6 +11,11 @@ use crate::{
 };
 
 use super::{Line, State};
+
+mod many;
+pub mod notice;
+
+pub use many::{Ledgers, ManyLine, guests_text, ledgers_text, suppressed_text};
 
 statements! {
     CONSENT_INSERT = "INSERT INTO consent (guest_id, consent_id, purpose, recipient, state, channel, indication,
@@ -23,6 +28,30 @@ statements! {
                     (SELECT min(n.valid_from) FROM notice n
                      WHERE n.purpose = consent.purpose AND n.terms > consent.terms) AS superseded
                 FROM consent WHERE guest_id = $1 ORDER BY at, consent_id";
+    EVIDENCE_OF_OTHERS = "SELECT consent_id, separate, evidence FROM consent
+                          WHERE guest_id = $1 AND evidence IS NOT NULL AND state IN ('given', 'renewed')
+                              AND NOT (purpose = $2 AND recipient = $3 AND separate = $4)";
+    CONSENT_HOLDER = "SELECT guest_id FROM consent WHERE consent_id = $1";
+    CONSENT_DETAILS = "SELECT details FROM consent WHERE guest_id = $1 AND consent_id = $2";
+    NOTICE = "SELECT notice_id, sequence, version, terms, text, sha256, details, valid_from, created_at, created_by
+              FROM notice WHERE notice_id = $1";
+    NOTICE_NEWEST = "SELECT notice_id, sequence, version, terms, text, sha256, details, valid_from, created_at,
+                         created_by
+                     FROM notice WHERE purpose = $1 ORDER BY sequence DESC LIMIT 1";
+    NOTICES = "SELECT notice_id, sequence, version, terms, text, sha256, details, valid_from, created_at, created_by
+               FROM notice WHERE purpose = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+    NOTICES_IN_FORCE = "SELECT count(*) FROM notice
+                        WHERE purpose = $1 AND valid_from <= $2 AND (valid_until IS NULL OR valid_until > $2)";
+    NOTICE_VERSION = "SELECT coalesce(max(version), 0) FROM notice WHERE purpose = $1 AND language = $2";
+    NOTICE_INSERT = "INSERT INTO notice (notice_id, purpose, sequence, language, version, terms, terms_hash, text, sha256,
+                         details, valid_from, valid_until, created_at, created_by)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    NOTICE_OVERTAKES = "SELECT count(*) FROM consent
+                        WHERE purpose = $1 AND terms < $2 AND state IN ('given', 'renewed')";
+    TERMS_BEGAN = "SELECT terms, min(valid_from) FROM notice WHERE purpose = $1 GROUP BY terms";
+    SUPPRESS = "INSERT INTO suppression (token, channel, at) VALUES ($1, $2, $3)
+                ON CONFLICT (token, channel) DO NOTHING";
+    SUPPRESSION_LIFT = "DELETE FROM suppression WHERE token = $1 AND channel = $2";
     CONSENT_SAME = "SELECT count(*) FROM consent
                     WHERE guest_id = $1 AND purpose = $2 AND recipient = $3 AND state = $4 AND at = $5
                         AND scope = $6 AND separate = $7";
@@ -141,6 +170,51 @@ impl Tx {
 }
 
 impl Conn {
+    /// The sealed evidence of a guest's yeses to other matters than this: line, kind of separate consent, evidence.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn evidence_of_others(
+        &mut self,
+        guest: GuestId,
+        (purpose, recipient, separate): (&Purpose, &str, Option<Separate>),
+    ) -> Result<Vec<(Uuid, String, Vec<u8>)>, StoreError> {
+        Ok(on!(self, c => {
+            sqlx::query_as(EVIDENCE_OF_OTHERS)
+                .bind(guest.0)
+                .bind(purpose.as_str())
+                .bind(recipient)
+                .bind(separate.map_or("", Separate::as_str))
+                .fetch_all(c)
+                .await?
+        }))
+    }
+
+    /// Whose line this is.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn consent_holder(&mut self, id: ConsentId) -> Result<Option<GuestId>, StoreError> {
+        let found: Option<Uuid> =
+            on!(self, c => sqlx::query_scalar(CONSENT_HOLDER).bind(id.0).fetch_optional(c).await?);
+        Ok(found.map(GuestId))
+    }
+
+    /// What is sealed beside a line: who spoke.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn consent_details(
+        &mut self,
+        guest: GuestId,
+        id: ConsentId,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let found: Option<Option<Vec<u8>>> = on!(self, c => {
+            sqlx::query_scalar(CONSENT_DETAILS).bind(guest.0).bind(id.0).fetch_optional(c).await?
+        });
+        Ok(found.flatten())
+    }
+
     /// The whole ledger of a guest, oldest first.
     ///
     /// # Errors

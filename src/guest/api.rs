@@ -30,8 +30,10 @@ use super::{
 };
 
 mod finding;
+mod noticing;
 
 pub(crate) use finding::{post_lookup, post_stay_list};
+pub(crate) use noticing::{decide_observation, get_observations, post_observation, post_occasions};
 
 /// The calls of this folder; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
@@ -47,7 +49,11 @@ pub(crate) use finding::{post_lookup, post_stay_list};
     get_entries,
     get_entry,
     finding::post_lookup,
-    finding::post_stay_list
+    finding::post_stay_list,
+    noticing::post_observation,
+    noticing::get_observations,
+    noticing::decide_observation,
+    noticing::post_occasions
 ))]
 pub struct Calls;
 

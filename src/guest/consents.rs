@@ -12,7 +12,7 @@ use crate::{
     audit::{Act, Change, Event},
     base::{Category, ConsentId, Errand, GuestId, NoticeId, PropertyCode, Purpose, RecordId, micros},
     consent::{Guardian, Line, Question, Refusal, Speaker, Standing, State, Statement, check, decide},
-    crypto::Aad,
+    crypto::{Aad, same},
     events::Announcement,
     keys::GuestKeys,
     policy::{Right, Separate, Snapshot},
@@ -84,6 +84,10 @@ pub struct StandingAnswer {
     /// The line that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent_id: Option<ConsentId>,
+    /// The path of the link that takes this consent back with one click (RFC 8058); put the vault's public address
+    /// before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsubscribe: Option<String>,
 }
 
 /// The state per purpose and recipient, and the whole history.
@@ -112,12 +116,16 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         if let Err(reason) = self.check_said(&policy, errand, statement) {
-            let rejected = Rejected {
-                field: "consent".to_owned(),
-                reason: reason.as_str().to_owned(),
-            };
-            return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
+            let rejected = vec![rejected("consent", reason)];
+            return self.refuse(event, GuestError::Rejected(rejected)).await;
         }
+        let terms = match self.terms_of(statement).await? {
+            Ok(terms) => terms,
+            Err(reason) => {
+                let rejected = vec![rejected("consent", reason)];
+                return self.refuse(event, GuestError::Rejected(rejected)).await;
+            }
+        };
         self.must_know(errand, guest, Act::PutConsent).await?;
         if let Err(
             error @ (GuestError::NotFound | GuestError::Gone | GuestError::Restricted | GuestError::Moved(_)),
@@ -125,13 +133,21 @@ impl Vault {
         {
             return self.refuse(event, error).await;
         }
+        if let Err(reason) = self.check_age(errand, guest, statement).await? {
+            let rejected = vec![rejected("consent", reason)];
+            return self.refuse(event, GuestError::Rejected(rejected)).await;
+        }
         let keys = self
             .keys
             .ensure_guest_keys(guest, &[Category::Audit, Category::Consent])
             .await?;
+        if self.is_bundled(guest, statement, &keys).await? {
+            let rejected = vec![rejected("consent", Refusal::Bundled)];
+            return self.refuse(event, GuestError::Rejected(rejected)).await;
+        }
         let mut change = self.log.begin(&self.store).await?;
         let line = self
-            .write_consent(&mut change, errand, (guest, None), statement, &keys)
+            .write_consent(&mut change, errand, (guest, None), (statement, terms), &keys)
             .await?;
         change.commit().await?;
         let ledger = self.store.read().await?.consents(guest).await?;
@@ -210,7 +226,7 @@ impl Vault {
                 valid_until: None,
                 evidence_ref: None,
             };
-            self.write_consent(&mut change, errand, (guest, None), &statement, &keys)
+            self.write_consent(&mut change, errand, (guest, None), (&statement, 0), &keys)
                 .await?;
         }
         Ok(change.commit().await?)
@@ -223,10 +239,11 @@ impl Vault {
         change: &mut Change,
         errand: &Errand,
         (guest, record): (GuestId, Option<RecordId>),
-        statement: &Statement,
+        (statement, terms): (&Statement, i64),
         keys: &GuestKeys,
     ) -> Result<Line, GuestError> {
         let mut line = self.line_of(errand, statement);
+        line.terms = terms;
         if record.is_some() && change.tx.has_consent(guest, &line).await? {
             return Ok(line);
         }
@@ -251,6 +268,36 @@ impl Vault {
         let told = Announcement::consent_changed(self.clock.now(), guest, &line.purpose, line.id);
         change.tx.announce(&told.at_property(&errand.property)).await?;
         Ok(line)
+    }
+
+    /// Whether a yes rests on the very evidence that a yes to another matter does, and one of the two is a separate
+    /// consent: one tick, one signature is one consent.
+    async fn is_bundled(
+        &self,
+        guest: GuestId,
+        statement: &Statement,
+        keys: &GuestKeys,
+    ) -> Result<bool, GuestError> {
+        let Some(evidence) = statement
+            .evidence_ref
+            .as_deref()
+            .filter(|_| statement.state.is_yes())
+        else {
+            return Ok(false);
+        };
+        let code = recipient(statement);
+        let matter = (&statement.purpose, code.as_str(), statement.separate);
+        let others = self.store.read().await?.evidence_of_others(guest, matter).await?;
+        for (line, separate, sealed) in others {
+            if statement.separate.is_none() && separate.is_empty() {
+                continue;
+            }
+            let plain = keys.open_internal(Category::Consent, &sealed, &evidence_place(guest, line))?;
+            if same(&plain, evidence.as_bytes()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn line_of(&self, errand: &Errand, statement: &Statement) -> Line {
@@ -317,7 +364,7 @@ impl Vault {
         Ok(self.ledger_answer(errand, ledger))
     }
 
-    fn ledger_event(&self, errand: &Errand, act: Act, guest: GuestId) -> Event {
+    pub(super) fn ledger_event(&self, errand: &Errand, act: Act, guest: GuestId) -> Event {
         let mut event = Event::of(errand, act, self.clock.now());
         event.policy_version = Some(self.policies.current().version().to_owned());
         event.subject = Some(self.subject(guest, None));
@@ -339,6 +386,7 @@ impl Vault {
                     separate,
                     state: stands.as_str(),
                     consent_id: stands.line(),
+                    unsubscribe: stands.given().map(|id| self.unsubscribe_path(id)),
                 }
             })
             .collect();
@@ -363,6 +411,14 @@ impl Vault {
         };
         let about = ledger.iter().filter(|l| l.purpose == *purpose);
         decide(about.map(Line::spoken), &question)
+    }
+}
+
+/// A refused statement, as it is told.
+fn rejected(field: &str, reason: Refusal) -> Rejected {
+    Rejected {
+        field: field.to_owned(),
+        reason: reason.as_str().to_owned(),
     }
 }
 
@@ -409,7 +465,7 @@ pub(super) struct Details {
 }
 
 /// Purposes of third parties name their recipient; a statement may leave it out.
-fn recipient(statement: &Statement) -> String {
+pub(super) fn recipient(statement: &Statement) -> String {
     let named = statement.purpose.as_str().strip_prefix("third_party:");
     statement
         .recipient

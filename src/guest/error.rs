@@ -46,12 +46,18 @@ pub enum GuestError {
         /// Why; never the value.
         reason: String,
     },
+    /// A line of the ledger names no notice, so no record can show what the guest agreed to.
+    #[error("the consent names no notice")]
+    NoNotice,
     /// The call needs a reason.
     #[error("a reason is required")]
     ReasonRequired,
     /// Too many looks in an hour.
     #[error(transparent)]
     Budget(#[from] Exceeded),
+    /// Something else has changed what was to be taken back: so many guests.
+    #[error("something else has changed {0} of its guests")]
+    Touched(u64),
     /// Stored bytes do not open where they lie.
     #[error("stored data is damaged")]
     Damaged,
@@ -125,9 +131,14 @@ impl From<GuestError> for Problem {
             GuestError::UnknownField(at) => Self::new(Kind::UnknownField)
                 .field(format!("fields[{at}]"), "no such field; GET /v1/policy lists them"),
             GuestError::BadQuestion { field, reason } => Self::new(Kind::InvalidRequest).field(field, reason),
+            GuestError::NoNotice => Self::new(Kind::Conflict)
+                .detail("The line names no notice, so there is no record of what the guest was told."),
             GuestError::ReasonRequired => Self::new(Kind::ReasonRequired)
                 .detail("Fields of class C3 and above are revealed for a reason: send Vault-Reason."),
             GuestError::Budget(exceeded) => Self::new(Kind::BudgetExceeded).retry_after(exceeded.seconds),
+            GuestError::Touched(guests) => Self::new(Kind::Conflict).detail(format!(
+                "Something else has changed {guests} of the guests that the import wrote to; nothing was taken back."
+            )),
             GuestError::Damaged => {
                 Self::new(Kind::Damaged).detail("The operator finds the row with `guest-vault doctor`.")
             }

@@ -1,10 +1,6 @@
 //! Many records at once, in one transaction: what an import needs to be fast.
 
-use crate::{
-    audit::{Act, Event},
-    base::{Errand, GuestId, SourceSystem},
-    policy::Right,
-};
+use crate::base::{Errand, GuestId, ImportId, SourceSystem};
 
 use super::{
     GuestError, Outcome, RecordAnswer, RecordInput, Rejected, Vault,
@@ -20,6 +16,8 @@ pub struct Preview {
     pub guest: Option<GuestId>,
     /// How it would find it.
     pub outcome: Outcome,
+    /// Fields that would be written.
+    pub fields: Vec<String>,
     /// What would not be stored.
     pub rejected: Vec<Rejected>,
 }
@@ -28,30 +26,19 @@ pub struct Preview {
 pub type Incoming = (Errand, SourceSystem, String, RecordInput);
 
 impl Vault {
-    /// Whether this caller may import at all; a refusal is recorded.
-    ///
-    /// # Errors
-    /// [`GuestError::Forbidden`].
-    pub async fn begin_import(&self, errand: &Errand, files: u64) -> Result<(), GuestError> {
-        let policy = self.policies.current();
-        let mut event = Event::of(errand, Act::Import, self.clock.now());
-        event.policy_version = Some(policy.version().to_owned());
-        event.count = Some(files);
-        if !policy.allows(&errand.caller.role, Right::Import) {
-            return self.refuse(event, GuestError::Forbidden).await;
-        }
-        self.log.record(event, ()).await?;
-        Ok(())
-    }
-
     /// Stores records as [`Vault::put_record`] does, many in one transaction; an answer for each, in their order. After
     /// a failure of store, keys or log part of them may be in, and the same again completes them.
-    pub async fn put_many(&self, records: Vec<Incoming>) -> Vec<Result<RecordAnswer, GuestError>> {
+    pub async fn put_many(
+        &self,
+        records: Vec<Incoming>,
+        import: Option<ImportId>,
+    ) -> Vec<Result<RecordAnswer, GuestError>> {
         let mut answers: Vec<Option<Result<RecordAnswer, GuestError>>> = Vec::with_capacity(records.len());
         let mut rest: Vec<(usize, Waiting)> = Vec::with_capacity(records.len());
         for (at, (errand, source, id, input)) in records.into_iter().enumerate() {
-            match self.prepare_incoming(&errand, &source, &id, input) {
+            match self.prepare_incoming(&errand, &source, &id, input).await {
                 Ok(prepared) => {
+                    let prepared = Prepared { import, ..prepared };
                     answers.push(None);
                     rest.push((at, Waiting { errand, prepared }));
                 }
@@ -82,19 +69,21 @@ impl Vault {
         id: &str,
         input: RecordInput,
     ) -> Result<Preview, GuestError> {
-        let prepared = self.prepare_incoming(errand, source, id, input)?;
+        let prepared = self.prepare_incoming(errand, source, id, input).await?;
         let (guest, outcome) = match self.place(&prepared).await? {
             Place::Known(guest, _) | Place::Linked(guest, _) => (Some(guest), Outcome::Linked),
             Place::New => (None, Outcome::Created),
         };
+        let fields = prepared.values.iter().map(|value| value.field.clone()).collect();
         Ok(Preview {
             guest,
             outcome,
+            fields,
             rejected: prepared.rejected,
         })
     }
 
-    fn prepare_incoming(
+    async fn prepare_incoming(
         &self,
         errand: &Errand,
         source: &SourceSystem,
@@ -102,6 +91,7 @@ impl Vault {
         input: RecordInput,
     ) -> Result<Prepared, GuestError> {
         check_source(source, id).map_err(|rejected| GuestError::Rejected(vec![rejected]))?;
-        self.prepare(errand, &self.policies.current(), (source, id), input)
+        let prepared = self.prepare(errand, &self.policies.current(), (source, id), input)?;
+        self.with_notices(prepared).await
     }
 }

@@ -6,15 +6,20 @@
 
 mod access_report;
 pub mod api;
+mod approach;
 mod compound;
+pub mod consent_api;
 mod consents;
 mod correct;
 mod detail;
+pub mod disclosures;
 mod error;
+mod evidence;
 mod exposure;
 mod gather;
 mod idempotency;
 mod import;
+pub(crate) mod import_job;
 mod inspect;
 pub mod kinds;
 mod link;
@@ -22,6 +27,10 @@ pub mod log_api;
 mod log_export;
 mod looks;
 mod lookup;
+mod minors;
+mod notices;
+mod observation;
+mod occasion;
 mod prepare;
 mod proofs;
 mod put;
@@ -30,30 +39,41 @@ mod read;
 mod records;
 pub mod report_api;
 mod report_page;
+mod sensitive;
 pub mod sql;
 mod stay;
 mod stay_index;
 mod stay_list;
 mod survivor;
 mod together;
+mod unsubscribe;
 mod vault;
+mod why;
 mod window;
 pub(crate) mod words;
 
 pub(crate) use self::{idempotency::once, prepare::seal_version, stay::path as stay_path};
 
 pub use access_report::{Access, AccessReport, YearProof};
+pub use approach::{Approach, Channel, CheckAnswer, CheckInput, SuppressionAnswer, SuppressionInput};
 pub use consents::{ConsentAnswer, ConsentLine, ConsentsAnswer, StandingAnswer};
+pub use disclosures::Disclosure;
 pub use error::GuestError;
+pub use evidence::RecordFormat;
 pub use exposure::{Exposed, Exposure, ExposureQuestion, LeafRange};
 pub use import::{Incoming, Preview};
+pub use import_job::{Counts, Job, RolledBack};
 pub use inspect::Inspection;
 pub use log_export::LogExport;
 pub use looks::Entry;
 pub use lookup::{By, Candidate, DocumentBy, ExternalIdBy, LookupAnswer, MembershipBy, ReservationBy};
+pub use notices::Published;
+pub use observation::{ObservationAnswer, ObservationDecision, ObservationInput, WaitingObservation};
+pub use occasion::{Occasion, OccasionKind, OccasionPlace, OccasionsInput};
 pub use records::{RecordView, RecordsAnswer};
 pub use stay_list::{DayList, StayListAnswer, StayListInput};
 pub use vault::{Parts, Vault};
+pub use why::{ConsentSaid, NoticeSaid, WhyAnswer};
 pub use words::{
     AuditAnswer, FieldAnswer, GuestAnswer, LinkReason, Outcome, Party, Provenance, RecordAnswer, RecordInput,
     Rejected, Resolution, Stay, StayInput, StayRole,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::{
-    base::{Action, Category, Errand, FieldIndex, FieldSet, SourceSystem, micros},
+    base::{Action, Category, Errand, FieldIndex, FieldSet, ImportId, SourceSystem, micros},
     consent,
     policy::Snapshot,
 };
@@ -13,6 +13,8 @@ use super::{
     GuestError, RecordInput, Rejected, StayInput, StayRole, Vault,
     kinds::{self, Accepted},
     link::{self, Token},
+    minors::BIRTH_DATE,
+    occasion,
 };
 
 /// The most stays or consents of one record.
@@ -28,12 +30,17 @@ pub(super) struct Prepared {
     pub(super) values: Vec<Ready>,
     pub(super) cleared: Vec<String>,
     pub(super) stays: Vec<StayInput>,
-    pub(super) consents: Vec<consent::Statement>,
+    /// Consents with the terms of their notices.
+    pub(super) consents: Vec<(consent::Statement, i64)>,
+    /// Consents whose notices were not looked at yet, with their places in the record.
+    pub(super) unread: Vec<(usize, consent::Statement)>,
     pub(super) rejected: Vec<Rejected>,
     pub(super) content_mac: Vec<u8>,
     pub(super) policy_version: String,
     /// Pinned by staff: outranks every source.
     pub(super) pinned: bool,
+    /// The import that it came with.
+    pub(super) import: Option<ImportId>,
 }
 
 /// A value with its drawer and tokens.
@@ -42,6 +49,8 @@ pub(super) struct Ready {
     pub(super) category: Category,
     pub(super) value: Value,
     pub(super) tokens: Vec<Token>,
+    /// Tokens of days of the year, which many share: no two records are the same person's for it.
+    pub(super) days: Vec<[u8; 16]>,
 }
 
 impl Prepared {
@@ -57,7 +66,7 @@ impl Prepared {
         if self
             .consents
             .iter()
-            .any(|c| c.evidence_ref.is_some() || c.said_by.is_some())
+            .any(|(c, _)| c.evidence_ref.is_some() || c.said_by.is_some())
         {
             all.push(Category::Consent);
         }
@@ -156,7 +165,7 @@ impl Vault {
             .filter_map(|value| self.ready(policy, value, name.as_deref()))
             .collect();
         let stays = self.checked_stays(errand, &input, &mut rejected);
-        let consents = self.checked_consents(errand, policy, &input, &mut rejected);
+        let unread = self.checked_consents(errand, policy, &input, &mut rejected);
         let index = self.keys.index_key();
         let source_token = index.token("source", format!("{source}\u{1f}{source_id}").as_bytes());
         let content_mac = self.content_mac(errand, &input);
@@ -168,11 +177,13 @@ impl Vault {
             values: ready,
             cleared,
             stays,
-            consents,
+            consents: Vec::new(),
+            unread,
             rejected,
             content_mac,
             policy_version: policy.version().to_owned(),
             pinned: false,
+            import: None,
             input,
         })
     }
@@ -189,6 +200,7 @@ impl Vault {
         Some(Ready {
             field: path,
             category: field.category,
+            days: occasion::tokens(index, field.path.as_str(), &accepted.value),
             value: accepted.value,
             tokens,
         })
@@ -236,7 +248,7 @@ impl Vault {
         policy: &Snapshot,
         input: &RecordInput,
         rejected: &mut Vec<Rejected>,
-    ) -> Vec<consent::Statement> {
+    ) -> Vec<(usize, consent::Statement)> {
         let mut good = Vec::new();
         for (at, statement) in input.consents.iter().enumerate() {
             let mut reject = |reason: &str| {
@@ -245,23 +257,54 @@ impl Vault {
                     reason: reason.to_owned(),
                 });
             };
-            match self.check_said(policy, errand, statement) {
+            let birth = input.guest.get(BIRTH_DATE);
+            let said = self.check_said(policy, errand, statement);
+            match said.and_then(|()| self.check_birth(errand, statement, birth)) {
                 Err(reason) => reject(reason.as_str()),
                 // Nobody agrees for a companion: a booking's ticks are the booker's, unless it says who spoke.
                 Ok(()) if statement.state.is_yes() && statement.said_by.is_none() && is_companion(input) => {
                     reject(consent::Refusal::NotByBooker.as_str());
+                }
+                Ok(()) if is_bundled(&input.consents, statement) => {
+                    reject(consent::Refusal::Bundled.as_str());
                 }
                 Ok(()) if good.len() == MOST => reject("too_many"),
                 Ok(()) => {
                     let mut statement = statement.clone();
                     // What a record says, was said when the source saw it; so its retry adds nothing.
                     statement.at = statement.at.or(input.observed_at);
-                    good.push(statement);
+                    good.push((at, statement));
                 }
             }
         }
         good
     }
+}
+
+impl Vault {
+    /// Holds the consents of a record against their notices.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) async fn with_notices(&self, mut prepared: Prepared) -> Result<Prepared, GuestError> {
+        if !prepared.unread.is_empty() {
+            let unread = std::mem::take(&mut prepared.unread);
+            prepared.consents = self.check_notices(unread, &mut prepared.rejected).await?;
+        }
+        Ok(prepared)
+    }
+}
+
+/// Whether a yes of the record rests on the same evidence as another of its yeses, and one is a separate consent.
+fn is_bundled(all: &[consent::Statement], one: &consent::Statement) -> bool {
+    let matter = |s: &consent::Statement| (s.purpose.clone(), s.recipient.clone(), s.separate);
+    let shared = |other: &&consent::Statement| {
+        other.state.is_yes()
+            && other.evidence_ref == one.evidence_ref
+            && matter(other) != matter(one)
+            && (other.separate.is_some() || one.separate.is_some())
+    };
+    one.state.is_yes() && one.evidence_ref.is_some() && all.iter().any(|other| shared(&other))
 }
 
 /// Whether the record knows its person only as somebody's company.

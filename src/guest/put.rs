@@ -96,10 +96,13 @@ impl Vault {
         }
         match self.prepare(errand, &policy, (source, source_id), input) {
             Err(error) => self.refuse(event, error).await,
-            Ok(prepared) if strict && !prepared.rejected.is_empty() => {
-                self.refuse(event, GuestError::Rejected(prepared.rejected)).await
+            Ok(prepared) => {
+                let prepared = self.with_notices(prepared).await?;
+                if strict && !prepared.rejected.is_empty() {
+                    return self.refuse(event, GuestError::Rejected(prepared.rejected)).await;
+                }
+                Ok(prepared)
             }
-            Ok(prepared) => Ok(prepared),
         }
     }
 
@@ -215,13 +218,20 @@ impl Vault {
             self.write_stay(change, errand, (guest, record), stay, keys)
                 .await?;
         }
-        for statement in &prepared.consents {
-            self.write_consent(change, errand, (guest, Some(record)), statement, keys)
+        for (statement, terms) in &prepared.consents {
+            self.write_consent(change, errand, (guest, Some(record)), (statement, *terms), keys)
                 .await?;
         }
         if let Some(told) = told(place, guest, (&event, prepared)) {
             rows.tell(told.at_property(&errand.property));
         }
+        self.note_import(
+            (change, rows),
+            errand,
+            place,
+            (guest, record, version + 1),
+            prepared,
+        );
         change.record(event);
         Ok(Done {
             guest,
@@ -283,6 +293,7 @@ impl Vault {
                 change.tx.delete_tokens(guest, record, &ready.field).await?;
             }
             tokens.extend(ready.tokens.iter().map(|t| (t.bytes, t.field.clone())));
+            tokens.extend(ready.days.iter().map(|day| (*day, ready.field.clone())));
             note(&mut written, &ready.field);
         }
         let trust = prepared.input.provenance.trust();

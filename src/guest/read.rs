@@ -70,7 +70,7 @@ impl Handles {
         ]))
     }
 
-    fn of(&self, field: &str) -> String {
+    pub(super) fn of(&self, field: &str) -> String {
         let hash = sha256(&[self.0.as_slice(), field.as_bytes()].concat());
         let short = hash
             .first_chunk::<16>()

@@ -9,6 +9,9 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 mod disclosure;
+pub mod import;
+pub mod observation;
+pub mod occasion;
 mod rows;
 mod write;
 
@@ -48,6 +51,8 @@ statements! {
     COMPOUND_PARTS = "SELECT guest_id, record_id, field, version, sealed FROM field_value
                       WHERE guest_id = $1 AND field IN ('birth_date', 'name.full', 'name.given', 'name.native',
                           'name.surname', 'name.surname2', 'phones', 'postal_addresses')";
+    BIRTHS = "SELECT guest_id, record_id, field, version, sealed FROM field_value
+              WHERE guest_id = $1 AND field = 'birth_date'";
     STAY_HOLDERS = "SELECT DISTINCT i.guest_id, s.property FROM stay_index i
                     JOIN stay s ON s.guest_id = i.guest_id AND s.stay_token = i.stay_token
                     JOIN guest g ON g.guest_id = i.guest_id
@@ -357,6 +362,14 @@ impl Conn {
         Ok(
             on!(self, c => sqlx::query_as(IDEMPOTENT_FIND).bind(principal).bind(key).bind(now).fetch_optional(c).await?),
         )
+    }
+
+    /// What a guest's sources say of its birth.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn births(&mut self, guest: GuestId) -> Result<Vec<ValueRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(BIRTHS).bind(guest.0).fetch_all(c).await?))
     }
 
     /// How many lines of a file are imported.

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use chrono::Datelike;
+use tokio::sync::OnceCell;
 
 use crate::{
     access::{Budgets, Exceeded},
-    audit::{Event, Log, Receipt, Subject},
+    audit::{Act, Event, Log, Receipt, Subject},
     base::{Category, Clock, Errand, GuestId, PropertyTree},
+    consent::Rules,
+    crypto::SigningKey,
     events::Announcement,
     keys::{GuestKeys, Keyring},
     policy::Policies,
@@ -17,6 +20,7 @@ use crate::{
 use super::{
     GuestError, detail,
     gather::{self, Guests},
+    import_job::cards_in,
     together::Queue,
 };
 
@@ -37,6 +41,10 @@ pub struct Vault {
     pub properties: Arc<PropertyTree>,
     /// How much one actor may look at.
     pub budgets: Arc<Budgets>,
+    /// What differs from country to country when guests are asked.
+    pub rules: Arc<Rules>,
+    /// What signs consent records, once it was asked for.
+    pub(super) record_key: Arc<OnceCell<SigningKey>>,
     pub(super) guests: Guests,
     pub(super) puts: Queue,
 }
@@ -60,6 +68,8 @@ pub struct Parts {
     pub properties: Arc<PropertyTree>,
     /// See [`Vault::budgets`].
     pub budgets: Arc<Budgets>,
+    /// See [`Vault::rules`].
+    pub rules: Arc<Rules>,
 }
 
 impl Vault {
@@ -74,6 +84,7 @@ impl Vault {
             clock,
             properties,
             budgets,
+            rules,
         } = parts;
         let guests = gather::readers(store.clone());
         let puts = Queue::of(&store);
@@ -85,6 +96,8 @@ impl Vault {
             clock,
             properties,
             budgets,
+            rules,
+            record_key: Arc::default(),
             guests,
             puts,
         }
@@ -120,10 +133,17 @@ impl Vault {
             GuestError::ReasonRequired => "reason_required",
             GuestError::Budget(_) => "budget",
             GuestError::BadQuestion { .. } => "invalid",
+            GuestError::NoNotice => "no_notice",
             GuestError::Damaged => "damaged",
             _ => "failed",
         };
-        let event = event.denied(outcome);
+        let mut event = event.denied(outcome);
+        if let GuestError::Rejected(rejected) = &error
+            && cards_in(rejected) > 0
+        {
+            event.act = Act::RefuseCard;
+            event.outcome = Some("card_number");
+        }
         if let GuestError::Budget(Exceeded { first: true, .. }) = error {
             self.tell_of_budget(&event).await?;
         } else {

@@ -1,6 +1,9 @@
 //! The key that signs the audit log.
 
-use crate::{base::micros, crypto::SigningKey};
+use crate::{
+    base::micros,
+    crypto::{KeyMaterial, MacKey, SigningKey},
+};
 
 use super::{
     Keyring, KeysError, Purpose,
@@ -31,5 +34,24 @@ impl Keyring {
         let seed = stored().await?;
         seed.map(SigningKey::new)
             .ok_or_else(|| KeysError::damaged(Purpose::LogSigning, 1, "is missing"))
+    }
+}
+
+impl Keyring {
+    /// The key that signs consent records: derived from the key of the log, so that it is kept and lost with it, and
+    /// another, so that nothing signed by one is taken for the other's.
+    ///
+    /// # Errors
+    /// When the log's key is missing, does not open, or the key store cannot be reached.
+    pub async fn record_key(&self) -> Result<SigningKey, KeysError> {
+        let missing = || KeysError::damaged(Purpose::LogSigning, 1, "is missing");
+        let rows = self.store.read().await?.vault_keys().await?;
+        let seed = newest(&*self.provider, &rows, Purpose::LogSigning)
+            .await?
+            .ok_or_else(missing)?;
+        let derived = MacKey::new(seed).mac(b"guest-vault consent records v1");
+        KeyMaterial::from_slice(&derived)
+            .map(SigningKey::new)
+            .ok_or_else(missing)
     }
 }

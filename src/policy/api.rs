@@ -6,17 +6,17 @@ use actix_web::{
 };
 
 use super::{
-    ExplainError, ExplainRequest, Explanation,
+    ExplainError,
     inspect::{Desk, DeskError, PolicyAnswer},
 };
 use crate::{
     base::Caller,
-    web::{Kind, Problem, ProblemDocument, StrictJson, request_id},
+    web::{Kind, Problem, ProblemDocument, request_id},
 };
 
 /// The calls of this folder; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(get_policy, explain))]
+#[openapi(paths(get_policy))]
 pub struct Calls;
 
 /// The refusals that any of these calls may give.
@@ -80,19 +80,4 @@ pub(crate) async fn get_policy(
     request: HttpRequest,
 ) -> Result<impl Responder, Problem> {
     Ok(web::Json(desk.show(&caller, request_id(&request)).await?))
-}
-
-/// One decision: how a field is shown, the rule that made it, the consent it asks for.
-#[utoipa::path(
-    post, path = "/v1/policy/explain", tag = "policy", request_body = ExplainRequest,
-    responses((status = 200, body = Explanation), Refusals)
-)]
-pub(crate) async fn explain(
-    desk: Data<Desk>,
-    caller: Caller,
-    asked: StrictJson<ExplainRequest>,
-    request: HttpRequest,
-) -> Result<impl Responder, Problem> {
-    let explained = desk.explain(&caller, request_id(&request), &asked.0).await?;
-    Ok(web::Json(explained))
 }

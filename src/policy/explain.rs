@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ConsentAnswer, Facts, LegalBasis, RuleId, Snapshot};
-use crate::base::{Action, ConsentId, FieldIndex, FieldPath, PropertyCode, Purpose, Role, StayState, View};
+use crate::base::{
+    Action, ConsentId, FieldIndex, FieldPath, GuestId, PropertyCode, Purpose, Role, StayState, View,
+};
 
 /// What to explain.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -24,6 +26,9 @@ pub struct ExplainRequest {
     /// Whether the guest is the caller's own.
     #[serde(default)]
     pub own: bool,
+    /// A guest, to learn also what its consents say: record, notice and clause.
+    #[serde(default)]
+    pub guest_id: Option<GuestId>,
 }
 
 /// Whether anything is shown (or, for write and search, done).

@@ -56,6 +56,9 @@ impl Grant {
             return self.wanted.intersection(&ever);
         };
         let shown = self.wanted.intersection(self.chosen(&facts).shown(facts.stay));
+        if !self.purpose.asks_the_ledger() {
+            return shown;
+        }
         shown.iter().filter(|at| !self.lacks_consent(*at)).collect()
     }
 

@@ -32,7 +32,7 @@ pub(super) const NAMES: [&str; 6] = [
 ];
 
 /// Files of the same folder that other parts of the program read.
-const OTHERS: [&str; 1] = ["budgets.toml"];
+const OTHERS: [&str; 2] = ["budgets.toml", "consent.toml"];
 
 const BUILT_IN: [&str; 6] = [
     include_str!("../../policies/model.conf"),

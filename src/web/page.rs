@@ -56,6 +56,13 @@ impl Page {
         i64::from(self.limit) + 1
     }
 
+    /// The cursor of a place that [`Listing::page`] does not tell: see [`Page::after`].
+    #[must_use]
+    pub fn cursor_of<P: Serialize>(position: &P) -> Option<String> {
+        let bytes = serde_json::to_vec(position).ok()?;
+        Some(BASE64URL_NOPAD.encode(&bytes))
+    }
+
     /// Where the page begins: what the last page's [`Listing::page`] was given. It comes from the caller, who
     /// may have made it up: use it only as a position.
     ///

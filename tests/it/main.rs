@@ -6,8 +6,11 @@
 mod support;
 
 mod access;
+mod attestations;
 mod canaries;
 mod connectors;
+mod consent;
+mod consent_records;
 mod contract;
 mod dependencies;
 mod docs;
@@ -16,6 +19,7 @@ mod events;
 mod guests;
 mod hostile;
 mod house;
+mod imports;
 mod keys;
 mod kill;
 mod lookups;
@@ -23,6 +27,7 @@ mod lost;
 mod matrix;
 mod migrations;
 mod mirror;
+mod noticing;
 mod order;
 mod pooler;
 mod replay;

@@ -20,9 +20,9 @@ use super::{
     noon, shown, tree,
 };
 use crate::{
-    access::{Access, Issuers, Known, Principals, authenticate, operator},
+    access::{Access, Attestations, Issuers, Known, Principals, authenticate, operator},
     base::{Caller, Clock, Errand, RequestId},
-    config::JwksSource,
+    config::{AttestationsConfig, JwksSource},
     web::RateLimits,
 };
 
@@ -67,7 +67,14 @@ impl Vault {
 
     /// Sends one request to `/v1/<path>` and gives status, headers and body.
     async fn call(&self, path: &str, headers: &[(&str, &str)]) -> (StatusCode, String, Value) {
+        let register = (
+            self.house.store.clone(),
+            self.house.log.clone(),
+            self.house.clock.clone(),
+        );
+        let attestations = Attestations::new(AttestationsConfig::default(), true, register);
         let access = Access {
+            attestations: Arc::new(attestations),
             principals: self.principals.clone(),
             issuers: self.issuers.clone(),
             rates: self.rates.clone(),

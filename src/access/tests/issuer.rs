@@ -139,6 +139,7 @@ pub(super) fn config(jwks: JwksSource) -> IssuerConfig {
         property_claim: "properties".to_owned(),
         properties: BTreeMap::new(),
         actor_claim: "sub".to_owned(),
+        attested_claim: None,
         leeway_seconds: 30,
         longest_seconds: 86_400,
     }

@@ -20,8 +20,8 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, RequestId},
     config::{
-        AuditConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, EventsConfig, KeysConfig, LogConfig,
-        PoliciesConfig, ServerConfig,
+        AttestationsConfig, AuditConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, EventsConfig,
+        KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
     },
 };
 
@@ -139,6 +139,7 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         webhooks: Vec::new(),
         issuers: Vec::new(),
         property: invented::properties(),
+        attestations: AttestationsConfig::default(),
         budgets: BudgetsConfig::default(),
         audit: AuditConfig::default(),
     }

@@ -10,6 +10,7 @@ use crate::{
     base::Clock,
     config::BudgetsConfig,
     config::Config,
+    consent::Rules,
     guest::{Parts, Vault},
     keys::{Keyring, KeysError},
     policy::Policies,
@@ -195,7 +196,8 @@ async fn hold(
         }
     };
     findings.ok("keys", "the root key opens every vault key");
-    if let (Some(policies), Ok(properties)) = (policies, config.properties()) {
+    let rules = Rules::load(config.policies.dir.as_deref());
+    if let (Some(policies), Ok(properties), Ok(rules)) = (policies, config.properties(), rules) {
         let vault = Vault::new(Parts {
             store: data.clone(),
             log: Log::start(data.clone()),
@@ -203,6 +205,7 @@ async fn hold(
             policies,
             clock: clock.clone(),
             properties: Arc::new(properties),
+            rules: Arc::new(rules),
             budgets: Arc::new(Budgets::new(BudgetsConfig::default(), clock.clone())),
         });
         values(&vault, findings).await;

@@ -5,12 +5,13 @@ use std::io::{self, Write};
 use crate::{
     access::operator,
     app::{App, AppError},
-    base::{Caller, Clock, Errand, InvalidName, PropertyCode, RequestId},
+    base::{Caller, Clock, Errand, ImportId, InvalidName, PropertyCode, RequestId},
     config::Config,
-    guest::{GuestError, Vault},
+    connect::intake::Intake,
+    guest::{GuestError, RolledBack, Vault},
 };
 
-use super::{Import, ImportError, Summary, VaultSink, run, suggest_mapping};
+use super::{Import, ImportError, ServerSink, SinkError, Summary, VaultSink, run, suggest_mapping};
 
 /// The role that imports act in.
 const ROLE: &str = "integration";
@@ -27,6 +28,9 @@ pub enum CommandError {
     /// The policy does not let integrations import, or the start cannot be recorded.
     #[error("the import may not begin: {0}")]
     Begin(#[from] GuestError),
+    /// The vault that is served elsewhere.
+    #[error("the vault: {0}")]
+    Server(#[source] SinkError),
     /// It stopped.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -64,7 +68,16 @@ pub async fn execute(
         write!(out, "{}", suggest_mapping(file)?)?;
         return Ok(Summary::default());
     }
+    if let Some(server) = &arguments.server {
+        return over_network(arguments, server, out).await;
+    }
     let app = App::open(config, Clock::system()).await?;
+    if let Some(import) = arguments.rollback {
+        let outcome = roll_back(&app.vault, arguments, import).await;
+        app.close().await;
+        writeln!(out, "{}", serde_json::to_string(&outcome?).unwrap_or_default())?;
+        return Ok(Summary::default());
+    }
     let outcome = into_vault(&app.vault, arguments).await;
     app.close().await;
     let summary = outcome?;
@@ -77,7 +90,48 @@ pub async fn execute(
 /// # Errors
 /// When the import may not begin or stops.
 pub async fn into_vault(vault: &Vault, arguments: &Import) -> Result<Summary, CommandError> {
-    let errand = Errand {
+    let errand = errand(vault, arguments)?;
+    let files = u64::try_from(arguments.files.len()).unwrap_or(u64::MAX);
+    let import = vault.begin_import(&errand, files, arguments.dry_run).await?;
+    let intake = Intake::new(vault.clone(), errand.caller, errand.purpose, import);
+    let mut sink = VaultSink::new(intake, errand.property);
+    Ok(run(arguments, &mut sink).await?)
+}
+
+/// Takes an import of an open vault back.
+///
+/// # Errors
+/// When there is none, or something else has touched what it wrote.
+async fn roll_back(vault: &Vault, arguments: &Import, import: ImportId) -> Result<RolledBack, CommandError> {
+    Ok(vault.roll_back_import(&errand(vault, arguments)?, import).await?)
+}
+
+/// Imports into a vault that is served somewhere.
+async fn over_network(
+    arguments: &Import,
+    server: &str,
+    out: &mut dyn Write,
+) -> Result<Summary, CommandError> {
+    let (Some(key), Some(property)) = (&arguments.key, &arguments.property) else {
+        return Err(CommandError::Server(SinkError(
+            "--server needs --key and --property".to_owned(),
+        )));
+    };
+    let about = (property.clone(), arguments.purpose.clone());
+    let mut sink = ServerSink::new(server, key.0.clone(), about).map_err(CommandError::Server)?;
+    if let Some(import) = arguments.rollback {
+        let done = sink.roll_back(import).await.map_err(CommandError::Server)?;
+        writeln!(out, "{done}")?;
+        return Ok(Summary::default());
+    }
+    let summary = run(arguments, &mut sink).await?;
+    summary.print(arguments.json, out)?;
+    Ok(summary)
+}
+
+/// On the operator's orders.
+fn errand(vault: &Vault, arguments: &Import) -> Result<Errand, CommandError> {
+    Ok(Errand {
         caller: Caller {
             role: ROLE.parse()?,
             ..operator()?
@@ -86,11 +140,7 @@ pub async fn into_vault(vault: &Vault, arguments: &Import) -> Result<Summary, Co
         purpose: arguments.purpose.clone(),
         reason: None,
         request: RequestId::random(),
-    };
-    let files = u64::try_from(arguments.files.len()).unwrap_or(u64::MAX);
-    vault.begin_import(&errand, files).await?;
-    let mut sink = VaultSink::new(vault.clone(), errand.caller, errand.purpose);
-    Ok(run(arguments, &mut sink).await?)
+    })
 }
 
 /// The property the import as a whole is about: the one given, else the top of the tree.

@@ -8,6 +8,7 @@ mod files;
 mod outputs;
 mod reader;
 mod screen;
+mod server_sink;
 mod sink;
 mod summary;
 #[cfg(test)]
@@ -21,9 +22,10 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use secrecy::SecretString;
 
 use crate::{
-    base::{PropertyCode, Purpose},
+    base::{ImportId, PropertyCode, Purpose},
     connect::{
         csv::Mapping,
         guess::suggest,
@@ -38,6 +40,7 @@ use screen::Screen;
 
 pub use command::{CommandError, execute, into_vault};
 pub use files::FileId;
+pub use server_sink::ServerSink;
 pub use sink::{Mode, Put, Sink, SinkError};
 pub use summary::Summary;
 pub use vault_sink::VaultSink;
@@ -53,7 +56,7 @@ pub const PURPOSE: &str = "loyalty";
 #[derive(Debug, Args)]
 pub struct Import {
     /// What the files are written in.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, default_value = "ndjson")]
     pub format: Format,
     /// The property that lines without one of their own belong to.
     #[arg(long, value_name = "CODE")]
@@ -68,8 +71,17 @@ pub struct Import {
     #[arg(long, default_value = PURPOSE)]
     pub purpose: Purpose,
     /// The files, read one after the other.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "rollback", value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Sends the records to a vault that is served there, instead of into the one of the data folder.
+    #[arg(long, value_name = "URL", requires = "key", requires = "property")]
+    pub server: Option<String>,
+    /// The API key to send them with.
+    #[arg(long, value_name = "KEY", env = "GUEST_VAULT_API_KEY", hide_env_values = true)]
+    pub key: Option<Secret>,
+    /// Takes an import back, while nothing else has touched what it wrote, and imports nothing.
+    #[arg(long, value_name = "IMPORT_ID", conflicts_with = "files")]
+    pub rollback: Option<ImportId>,
     /// Checks every record and writes nothing into the vault.
     #[arg(long)]
     pub dry_run: bool,
@@ -82,6 +94,24 @@ pub struct Import {
     /// Prints one line of JSON instead of words and a progress bar.
     #[arg(long)]
     pub json: bool,
+}
+
+/// A key that nothing prints.
+#[derive(Clone)]
+pub struct Secret(pub SecretString);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl std::str::FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned().into()))
+    }
 }
 
 /// What a file can be written in.
@@ -320,7 +350,7 @@ impl<S: Sink> Running<'_, S> {
     }
 
     /// All is in: the next import of the same files begins anew.
-    async fn finish(self, sources: &[Source]) -> Result<Summary, ImportError> {
+    async fn finish(mut self, sources: &[Source]) -> Result<Summary, ImportError> {
         if !self.arguments.dry_run {
             for source in sources {
                 let outcome = self.sink.set_done(&source.id, 0).await;
@@ -330,6 +360,9 @@ impl<S: Sink> Running<'_, S> {
                 })?;
             }
         }
+        let alarms = self.summary.left.alarms.clone();
+        let ended = self.sink.end(&alarms).await;
+        self.summary.import = ended.map_err(|error| self.stopped(error))?;
         self.screen.clear();
         Ok(self.summary)
     }

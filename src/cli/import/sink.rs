@@ -1,39 +1,13 @@
 //! Where records go: the vault behind the import, as the import sees it.
 
-use crate::{
-    base::GuestId,
-    connect::ndjson::{LineError, RecordLine},
-    guest::{Outcome, Rejected},
-};
+use std::collections::BTreeMap;
+
+use crate::{base::ImportId, connect::ndjson::RecordLine, guest::Rejected};
+
+pub(super) use crate::connect::intake::reason;
+pub use crate::connect::intake::{Mode, Put};
 
 use super::FileId;
-
-/// Whether records are stored or only looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Store them.
-    Write,
-    /// Check them, store nothing.
-    Check,
-}
-
-/// What became of a record.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Put {
-    /// It is in, or would be.
-    Stored {
-        /// Whose it is; absent when only checked and the guest would be made.
-        guest: Option<GuestId>,
-        /// How it found its guest.
-        outcome: Outcome,
-        /// How sure that is.
-        probability: f64,
-        /// Values of it that were not stored.
-        rejected: Vec<Rejected>,
-    },
-    /// It is not in, for these reasons.
-    Refused(Vec<Rejected>),
-}
 
 /// Why the sink cannot go on at all: no word of a record in it.
 #[derive(Debug, thiserror::Error)]
@@ -66,30 +40,17 @@ pub trait Sink {
     /// # Errors
     /// When it cannot be stored.
     fn set_done(&mut self, file: &FileId, lines: u64) -> impl Future<Output = Result<(), SinkError>>;
+
+    /// All is in: the import ends, with what of the files must not be kept and was dropped. Gives the import's id, to
+    /// take it back by; there is none when nothing was written.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    fn end(
+        &mut self,
+        alarms: &BTreeMap<String, u64>,
+    ) -> impl Future<Output = Result<Option<ImportId>, SinkError>>;
 }
 
 /// Reasons of a refusal.
 pub(super) type Reasons = Vec<Rejected>;
-
-/// One reason.
-pub(super) fn reason(field: &str, reason: &str) -> Reasons {
-    vec![Rejected {
-        field: field.to_owned(),
-        reason: reason.to_owned(),
-    }]
-}
-
-impl From<LineError> for Reasons {
-    fn from(error: LineError) -> Self {
-        match error {
-            LineError::TooLong => reason("line", &error.to_string()),
-            LineError::NotARecord(problems) => problems
-                .into_iter()
-                .map(|p| Rejected {
-                    field: p.field,
-                    reason: p.reason,
-                })
-                .collect(),
-        }
-    }
-}

@@ -2,11 +2,22 @@
 
 use std::{collections::BTreeMap, io, io::Write};
 
+use serde::Serialize;
 use serde_json::json;
 
-use crate::connect::records::Left;
+use crate::{base::ImportId, connect::records::Left};
 
 use super::{Import, Put, files::Source, outputs::Reported};
+
+/// What became of one field.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct FieldCounts {
+    /// Records that it would be written of.
+    pub taken: u64,
+    /// Why values were refused, and how often.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rejected: BTreeMap<String, u64>,
+}
 
 /// The numbers of one import.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,6 +36,10 @@ pub struct Summary {
     pub refused: u64,
     /// Records that are in, but not with all their values.
     pub partial: u64,
+    /// By field: in how many records it is in (told by a dry run), and why it was refused how often.
+    pub fields: BTreeMap<String, FieldCounts>,
+    /// The import, to take it back by.
+    pub import: Option<ImportId>,
     /// What of the files no field takes, and what somebody must look at.
     pub left: Left,
 }
@@ -41,6 +56,7 @@ impl Summary {
 
     pub(super) fn count(&mut self, reported: &Reported) {
         self.records += 1;
+        self.count_fields(reported);
         match &reported.put {
             Some(Put::Stored {
                 outcome, rejected, ..
@@ -49,6 +65,20 @@ impl Summary {
                 self.partial += u64::from(!rejected.is_empty());
             }
             Some(Put::Refused(_)) | None => self.refused += 1,
+        }
+    }
+
+    fn count_fields(&mut self, reported: &Reported) {
+        if let Some(Put::Stored { fields, .. }) = &reported.put {
+            for field in fields {
+                self.fields.entry(field.clone()).or_default().taken += 1;
+            }
+        }
+        for reason in reported.reasons() {
+            // Places in lists, such as `phones[2]`, are counted together.
+            let field = reason.field.split('[').next().unwrap_or_default();
+            let counts = self.fields.entry(field.to_owned()).or_default();
+            *counts.rejected.entry(reason.reason.clone()).or_default() += 1;
         }
     }
 
@@ -79,6 +109,8 @@ impl Summary {
             "outcomes": self.outcomes,
             "refused": self.refused,
             "partial": self.partial,
+            "fields": self.fields,
+            "import_id": self.import,
             "unmapped": self.left.unmapped,
             "alarms": self.left.alarms,
         });
@@ -116,6 +148,17 @@ impl Summary {
         }
         if self.refused > 0 {
             writeln!(out, "  {:<9}{:>9}  not taken", "refused", self.refused)?;
+        }
+        for (field, counts) in &self.fields {
+            let reasons: Vec<String> = counts
+                .rejected
+                .iter()
+                .map(|(why, n)| format!("{n} {why}"))
+                .collect();
+            writeln!(out, "  {:>15}  {field}  {}", counts.taken, reasons.join(", "))?;
+        }
+        if let Some(import) = self.import {
+            writeln!(out, "  take it back with: guest-vault import --rollback {import}")?;
         }
         for (alarm, count) in &self.left.alarms {
             writeln!(

@@ -56,6 +56,7 @@ impl Memory {
         };
         Put::Stored {
             guest,
+            fields: Vec::new(),
             outcome,
             probability: 1.0,
             rejected,
@@ -87,6 +88,10 @@ impl Sink for Memory {
         self.done.insert(*file, lines);
         Ok(())
     }
+
+    async fn end(&mut self, _: &BTreeMap<String, u64>) -> Result<Option<ImportId>, SinkError> {
+        Ok(None)
+    }
 }
 
 struct Bench {
@@ -111,6 +116,9 @@ impl Bench {
             files: paths,
             mapping: None,
             suggest_mapping: false,
+            server: None,
+            key: None,
+            rollback: None,
             dry_run: false,
             report: Some(path("report.csv")),
             rejects: Some(path("rejects.ndjson")),

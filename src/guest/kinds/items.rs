@@ -133,6 +133,8 @@ pub(super) fn membership(field: &Field, value: &Value) -> Checked {
     });
     item.may("joined_at", date::moment);
     item.may("expires_at", date::moment);
+    // Points lie in the programme's own system; here is only what they are asked for by.
+    item.may("points_ref", |given| number(given, 60));
     item.may("primary", flag);
     if field.index.contains(&IndexKind::Exact) {
         let part = |name| item.text(name).map(text::compact);

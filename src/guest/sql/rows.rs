@@ -11,7 +11,7 @@ use super::{
 use crate::{
     base::{GuestId, RecordId, micros},
     events::Announcement,
-    guest::words::RecordHead,
+    guest::{import_job::Mark, words::RecordHead},
     on,
     store::{StoreError, Tx},
 };
@@ -28,6 +28,7 @@ pub struct Rows {
     values: Vec<Value>,
     tokens: Vec<(GuestId, RecordId, [u8; 16], String)>,
     told: Vec<Announcement>,
+    marks: Vec<Mark>,
 }
 
 /// A value with its place and its weight.
@@ -86,6 +87,11 @@ impl Rows {
         self.tokens.extend(tokens);
     }
 
+    /// What an import wrote.
+    pub fn mark(&mut self, mark: Mark) {
+        self.marks.push(mark);
+    }
+
     /// What other systems are told.
     pub fn tell(&mut self, told: Announcement) {
         self.told.push(told);
@@ -105,6 +111,7 @@ impl Tx {
             values,
             tokens,
             told,
+            marks,
         } = rows;
         for some in parts(&guests) {
             on!(self, c => {
@@ -131,6 +138,21 @@ impl Tx {
                 let mut query = sqlx::query(text(&TOKENS, some.len(), tokens_insert));
                 for (guest, record, token, field) in some {
                     query = query.bind(&token[..]).bind(guest.0).bind(record.0).bind(field);
+                }
+                query.execute(c).await?;
+            });
+        }
+        for some in parts(&marks) {
+            on!(self, c => {
+                let mut query = sqlx::query(text(&MARKS, some.len(), marks_upsert));
+                for mark in some {
+                    query = query
+                        .bind(mark.import.0)
+                        .bind(mark.guest.0)
+                        .bind(mark.record.0)
+                        .bind(&mark.source_token[..])
+                        .bind(mark.version)
+                        .bind(mark.made);
                 }
                 query.execute(c).await?;
             });
@@ -205,6 +227,7 @@ static SOURCES: Texts = [const { OnceLock::new() }; 8];
 static RECORDS: Texts = [const { OnceLock::new() }; 8];
 static VALUES: Texts = [const { OnceLock::new() }; 8];
 static TOKENS: Texts = [const { OnceLock::new() }; 8];
+static MARKS: Texts = [const { OnceLock::new() }; 8];
 
 fn text(texts: &'static Texts, rows: usize, build: Build) -> AssertSqlSafe<String> {
     let kept = rows
@@ -242,6 +265,15 @@ fn guests_insert(count: usize) -> String {
 fn sources_insert(count: usize) -> String {
     let mut sql = String::from("INSERT INTO source_record (token, guest_id, record_id) VALUES ");
     numbered(&mut sql, count, 3);
+    sql
+}
+
+fn marks_upsert(count: usize) -> String {
+    let mut sql = String::from(
+        "INSERT INTO import_record (import_id, guest_id, record_id, source_token, version, made) VALUES ",
+    );
+    numbered(&mut sql, count, 6);
+    sql.push_str(" ON CONFLICT (import_id, guest_id, record_id) DO UPDATE SET version = excluded.version");
     sql
 }
 

@@ -1,0 +1,7 @@
+-- The stewards' queue: which observations wait at a property, oldest first.
+CREATE TABLE observation_queue (
+    property TEXT NOT NULL,
+    observation_id BLOB NOT NULL,
+    guest_id BLOB NOT NULL,
+    PRIMARY KEY (property, observation_id)
+) STRICT, WITHOUT ROWID;

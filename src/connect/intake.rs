@@ -1,0 +1,270 @@
+//! Records on their way into the vault, many at once: what the command and the call `POST /v1/imports` share.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    base::{Caller, Errand, GuestId, ImportId, PropertyCode, Purpose, RequestId},
+    guest::{Counts, GuestError, Incoming, Outcome, RecordAnswer, Rejected, Vault},
+};
+
+use super::ndjson::{LineError, RecordLine};
+
+/// Whether records are stored or only looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Store them.
+    Write,
+    /// Check them, store nothing.
+    Check,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Put {
+    /// It is in, or would be.
+    Stored {
+        /// Whose it is; absent when only checked and the guest would be made.
+        guest: Option<GuestId>,
+        /// How it found its guest.
+        outcome: Outcome,
+        /// How sure that is.
+        probability: f64,
+        /// Fields that would be written; only when it was checked.
+        fields: Vec<String>,
+        /// Values of it that were not stored.
+        rejected: Vec<Rejected>,
+    },
+    /// It is not in, for these reasons.
+    Refused(Vec<Rejected>),
+}
+
+impl Put {
+    /// The word for it: how it found its guest, or `rejected`.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Stored { outcome, .. } => outcome.as_str(),
+            Self::Refused(_) => "rejected",
+        }
+    }
+}
+
+/// Adds what became of a record to the numbers.
+pub fn count(counts: &mut Counts, put: &Put) {
+    counts.records += 1;
+    match put {
+        Put::Refused(_) => counts.refused += 1,
+        Put::Stored {
+            outcome, rejected, ..
+        } => {
+            match outcome.as_str() {
+                "created" => counts.created += 1,
+                "linked" => counts.linked += 1,
+                _ => counts.review += 1,
+            }
+            counts.partial += i64::from(!rejected.is_empty());
+        }
+    }
+}
+
+/// One reason for a refusal.
+#[must_use]
+pub fn reason(field: &str, reason: &str) -> Vec<Rejected> {
+    vec![Rejected {
+        field: field.to_owned(),
+        reason: reason.to_owned(),
+    }]
+}
+
+impl From<LineError> for Vec<Rejected> {
+    fn from(error: LineError) -> Self {
+        match error {
+            LineError::TooLong => reason("line", &error.to_string()),
+            LineError::NotARecord(problems) => problems
+                .into_iter()
+                .map(|p| Rejected {
+                    field: p.field,
+                    reason: p.reason,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Takes records on behalf of a caller.
+pub struct Intake {
+    vault: Vault,
+    caller: Caller,
+    purpose: Purpose,
+    request: RequestId,
+    within: Option<PropertyCode>,
+    import: Option<ImportId>,
+}
+
+impl Intake {
+    /// For this caller; one import is one request in the log.
+    #[must_use]
+    pub fn new(vault: Vault, caller: Caller, purpose: Purpose, import: Option<ImportId>) -> Self {
+        Self {
+            vault,
+            caller,
+            purpose,
+            request: RequestId::random(),
+            within: None,
+            import,
+        }
+    }
+
+    /// Refuses records of properties outside this one.
+    #[must_use]
+    pub fn within(mut self, property: PropertyCode) -> Self {
+        self.within = Some(property);
+        self
+    }
+
+    /// The vault behind it.
+    #[must_use]
+    pub const fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// The import, unless nothing is written.
+    #[must_use]
+    pub const fn import(&self) -> Option<ImportId> {
+        self.import
+    }
+
+    /// What it does, at this property.
+    #[must_use]
+    pub fn errand(&self, property: PropertyCode) -> Errand {
+        Errand {
+            caller: self.caller.clone(),
+            property,
+            purpose: self.purpose.clone(),
+            reason: None,
+            request: self.request,
+        }
+    }
+
+    /// Stores (or checks) records; one answer for each, in the same order.
+    ///
+    /// # Errors
+    /// When none can be taken now: then the batch may be in or not.
+    pub async fn take(&self, batch: Vec<RecordLine>, mode: Mode) -> Result<Vec<Put>, GuestError> {
+        let puts = match mode {
+            Mode::Write => self.write(batch).await?,
+            Mode::Check => {
+                let mut puts = Vec::with_capacity(batch.len());
+                for record in batch {
+                    puts.push(self.check(record).await?);
+                }
+                puts
+            }
+        };
+        if let Some(import) = self.import {
+            let mut counts = Counts::default();
+            for put in &puts {
+                count(&mut counts, put);
+            }
+            self.vault.count_import(import, &counts).await?;
+        }
+        Ok(puts)
+    }
+
+    /// Puts on record that a source sent what must not be kept.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub async fn alarm(
+        &self,
+        property: PropertyCode,
+        alarms: &BTreeMap<String, u64>,
+    ) -> Result<(), GuestError> {
+        let count = alarms.values().fold(0_u64, |sum, n| sum.saturating_add(*n));
+        if count == 0 {
+            return Ok(());
+        }
+        self.vault.report_cards(&self.errand(property), count).await
+    }
+
+    fn incoming(&self, record: RecordLine) -> Result<Incoming, Put> {
+        let Some(property) = record.property.clone() else {
+            return Err(Put::Refused(reason("property", "missing")));
+        };
+        if self
+            .within
+            .as_ref()
+            .is_some_and(|above| !self.vault.properties.within(&property, above))
+        {
+            return Err(Put::Refused(reason("property", "property_out_of_scope")));
+        }
+        let (source, id) = (record.source_system.clone(), record.source_id.clone());
+        Ok((self.errand(property), source, id, record.into_input()))
+    }
+
+    async fn check(&self, record: RecordLine) -> Result<Put, GuestError> {
+        let (errand, source, id, input) = match self.incoming(record) {
+            Ok(incoming) => incoming,
+            Err(refused) => return Ok(refused),
+        };
+        match self.vault.preview(&errand, &source, &id, input).await {
+            Ok(preview) => Ok(Put::Stored {
+                guest: preview.guest,
+                outcome: preview.outcome,
+                probability: 1.0,
+                fields: preview.fields,
+                rejected: preview.rejected,
+            }),
+            Err(error) => refused(error),
+        }
+    }
+
+    async fn write(&self, batch: Vec<RecordLine>) -> Result<Vec<Put>, GuestError> {
+        let mut puts = Vec::with_capacity(batch.len());
+        let mut incoming = Vec::with_capacity(batch.len());
+        for record in batch {
+            match self.incoming(record) {
+                Ok(one) => {
+                    incoming.push(one);
+                    puts.push(None);
+                }
+                Err(refused) => puts.push(Some(refused)),
+            }
+        }
+        let mut answers = self.vault.put_many(incoming, self.import).await.into_iter();
+        let mut all = Vec::with_capacity(puts.len());
+        for put in puts {
+            all.push(match put {
+                Some(put) => put,
+                None => match answers.next() {
+                    Some(Ok(answer)) => stored(answer),
+                    Some(Err(error)) => refused(error)?,
+                    None => return Err(GuestError::Unanswered),
+                },
+            });
+        }
+        Ok(all)
+    }
+}
+
+fn stored(answer: RecordAnswer) -> Put {
+    Put::Stored {
+        guest: Some(answer.guest_id),
+        outcome: answer.resolution.outcome,
+        probability: answer.resolution.probability,
+        fields: Vec::new(),
+        rejected: answer.rejected,
+    }
+}
+
+/// A record's own fault is its answer; anything else stops the import.
+fn refused(error: GuestError) -> Result<Put, GuestError> {
+    match error {
+        GuestError::Rejected(rejected) => Ok(Put::Refused(rejected)),
+        GuestError::Forbidden => Ok(Put::Refused(reason("record", "not_permitted"))),
+        GuestError::NotFound | GuestError::Moved(_) | GuestError::Gone | GuestError::Restricted => {
+            Ok(Put::Refused(reason("record", "guest_gone")))
+        }
+        other => Err(other),
+    }
+}

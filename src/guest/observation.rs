@@ -1,0 +1,374 @@
+//! Observations: notes that housekeeping, restaurants and others leave about a guest and cannot read again. A steward
+//! decides: into a field, kept as a note, or dropped.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    audit::{Act, Event},
+    base::{Category, Errand, GuestId, PrincipalId, PropertyCode, SourceSystem, View, from_micros, micros},
+    crypto::Aad,
+    policy::Right,
+};
+
+use super::{
+    GuestError, Provenance, RecordInput, Rejected, Vault,
+    kinds::Reason,
+    put::Place,
+    read::Looked,
+    sensitive::{self, Found},
+    sql::observation::ObservationRow,
+};
+
+/// The source that notes kept by stewards stand under: one record an observation.
+const SOURCE: &str = "vault.observation";
+/// The longest note, in characters.
+const LONGEST: usize = 1_000;
+
+/// What somebody noticed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservationInput {
+    /// In words; at most 1,000 characters.
+    #[schema(min_length = 1, max_length = 1000)]
+    pub text: String,
+}
+
+/// A note that was taken.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ObservationAnswer {
+    /// Its id.
+    pub observation_id: Uuid,
+    /// Whether it holds words of health or belief, and is kept as such.
+    pub sensitive: bool,
+}
+
+/// A note that waits for a steward.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WaitingObservation {
+    /// Its id.
+    pub observation_id: Uuid,
+    /// About whom.
+    pub guest_id: GuestId,
+    /// Made at which property.
+    pub property: PropertyCode,
+    /// By whose key.
+    pub principal: PrincipalId,
+    /// By whom: a staff id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 64)]
+    pub actor: Option<String>,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Whether it holds words of health or belief.
+    pub sensitive: bool,
+    /// The note; absent when this caller may not read such words of this guest now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1000)]
+    pub text: Option<String>,
+}
+
+/// What a steward decides.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "decision", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ObservationDecision {
+    /// It becomes the value of fields, fixed as staff's correction: a guest document.
+    Accept {
+        /// What to write.
+        #[schema(value_type = Object)]
+        guest: Map<String, Value>,
+    },
+    /// It is kept as a note.
+    Note,
+    /// It is forgotten.
+    Drop,
+}
+
+impl Vault {
+    /// Takes a note about a guest.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`], [`GuestError::NotFound`]; [`GuestError::Rejected`] when it holds a card's or a
+    /// document's number: then nothing is kept.
+    pub async fn observe(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        input: &ObservationInput,
+    ) -> Result<ObservationAnswer, GuestError> {
+        let mut event = self.observation_event(errand, Act::PutObservation, Some(guest));
+        if !self.may(errand, Right::WriteObservation) {
+            return self.refuse(event, GuestError::Forbidden).await;
+        }
+        let text = input.text.trim();
+        let found = match check(text) {
+            Ok(found) => found,
+            Err(reason) => {
+                let rejected = Rejected {
+                    field: "text".to_owned(),
+                    reason: reason.as_str().to_owned(),
+                };
+                return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
+            }
+        };
+        self.must_know(errand, guest, Act::PutObservation).await?;
+        if let Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Moved(_))) =
+            self.active_version(guest).await
+        {
+            return self.refuse(event, error).await;
+        }
+        let drawer = drawer(found);
+        let keys = self
+            .keys
+            .ensure_guest_keys(guest, &[drawer, Category::Audit])
+            .await?;
+        event.subject = Some(self.subject(guest, Some(&keys)));
+        let id = Uuid::now_v7();
+        let sealed = keys.seal(drawer, &place(guest, id), text.as_bytes())?;
+        let row = ObservationRow {
+            guest_id: guest.0,
+            observation_id: id,
+            property: errand.property.to_string(),
+            principal: errand.caller.principal.0,
+            actor: errand.caller.actor.clone(),
+            drawer: drawer.as_str().to_owned(),
+            at: micros(event.at),
+            sealed: sealed.into_bytes(),
+        };
+        let mut change = self.log.begin(&self.store).await?;
+        change.tx.insert_observation(&row).await?;
+        change.record(event);
+        change.commit().await?;
+        Ok(ObservationAnswer {
+            observation_id: id,
+            sensitive: found == Found::Health,
+        })
+    }
+
+    /// Notes that wait at the errand's property, oldest first; each that is shown is on record.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`].
+    pub async fn waiting_observations(
+        &self,
+        errand: &Errand,
+        after: Option<Uuid>,
+        most: i64,
+    ) -> Result<Vec<WaitingObservation>, GuestError> {
+        let mut event = self.observation_event(errand, Act::ReviewObservations, None);
+        if !self.may(errand, Right::ReviewObservations) {
+            return self.refuse(event, GuestError::Forbidden).await;
+        }
+        let rows = self
+            .store
+            .read()
+            .await?
+            .waiting_observations(errand.property.as_str(), after.unwrap_or_default(), most)
+            .await?;
+        event.count = u64::try_from(rows.len()).ok();
+        self.log.record(event, ()).await?;
+        let mut all = Vec::with_capacity(rows.len());
+        for row in rows {
+            all.push(self.shown(errand, row).await?);
+        }
+        Ok(all)
+    }
+
+    /// A note as this steward may see it: under the grant of the notes of this guest, or of its health.
+    async fn shown(&self, errand: &Errand, row: ObservationRow) -> Result<WaitingObservation, GuestError> {
+        let guest = GuestId(row.guest_id);
+        let drawer = drawer_of(&row)?;
+        Ok(WaitingObservation {
+            observation_id: row.observation_id,
+            guest_id: guest,
+            property: row.property.parse().map_err(|_| GuestError::Damaged)?,
+            principal: PrincipalId(row.principal),
+            actor: row.actor.clone(),
+            at: from_micros(row.at),
+            sensitive: drawer == Category::HealthBelief,
+            text: self.opened(errand, guest, &row, drawer).await?,
+        })
+    }
+
+    async fn opened(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        row: &ObservationRow,
+        drawer: Category,
+    ) -> Result<Option<String>, GuestError> {
+        let policy = self.policies.current();
+        let Some((field, path)) = policy
+            .catalogue()
+            .find(stands_for(drawer))
+            .map(|(at, field)| (at, field.path.clone()))
+        else {
+            return Ok(None);
+        };
+        let looked = self.look(errand, guest, &[field], Act::Search, &policy).await?;
+        let Looked::Seen(fetched) = looked else {
+            return Ok(None);
+        };
+        if fetched.grant.view(field) != View::Plain {
+            return Ok(None);
+        }
+        let mut event = self.observation_event(errand, Act::ReviewObservations, Some(guest));
+        event.subject = Some(self.subject(guest, Some(&fetched.keys)));
+        event.fields.insert(path, View::Plain);
+        let receipt = self.log.record(event, fetched.grant.clone()).await?;
+        let keys = self.keys.guest_keys(guest, &[drawer]).await?;
+        let plain = keys.open(
+            &receipt,
+            field,
+            drawer,
+            &row.sealed,
+            &place(guest, row.observation_id),
+        )?;
+        Ok(String::from_utf8(plain.bytes().to_vec()).ok())
+    }
+
+    /// Decides about a note.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`]; [`GuestError::NotFound`] when there is none at this property;
+    /// [`GuestError::Rejected`] when what it is to become cannot be valid, or not be written by this steward: then it
+    /// still waits.
+    pub async fn decide_observation(
+        &self,
+        errand: &Errand,
+        (guest, observation): (GuestId, Uuid),
+        decision: ObservationDecision,
+    ) -> Result<(), GuestError> {
+        let mut event = self.observation_event(errand, Act::ReviewObservations, Some(guest));
+        if !self.may(errand, Right::ReviewObservations) {
+            return self.refuse(event, GuestError::Forbidden).await;
+        }
+        let row = self.store.read().await?.observation(guest, observation).await?;
+        let Some(row) = row.filter(|row| row.property == errand.property.as_str()) else {
+            return self.refuse(event, GuestError::NotFound).await;
+        };
+        event.outcome = Some(match decision {
+            ObservationDecision::Accept { guest: patch } => {
+                self.correct(errand, guest, patch, |_| true).await?;
+                "accepted"
+            }
+            ObservationDecision::Note => {
+                self.keep_as_note(errand, guest, &row).await?;
+                "kept"
+            }
+            ObservationDecision::Drop => "dropped",
+        });
+        let keys = self.keys.guest_keys(guest, &[Category::Audit]).await?;
+        event.subject = Some(self.subject(guest, Some(&keys)));
+        let mut change = self.log.begin(&self.store).await?;
+        if !change.tx.delete_observation(&row).await? {
+            drop(change);
+            return self.refuse(event, GuestError::NotFound).await;
+        }
+        change.record(event);
+        Ok(change.commit().await?)
+    }
+
+    /// Writes the note as one of the guest's, under a source of its own, so that a decision that is repeated after a
+    /// crash writes it once.
+    async fn keep_as_note(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        row: &ObservationRow,
+    ) -> Result<(), GuestError> {
+        let policy = self.policies.current();
+        let event = self.observation_event(errand, Act::ReviewObservations, Some(guest));
+        let drawer = drawer_of(row)?;
+        let Some(text) = self.opened(errand, guest, row, drawer).await? else {
+            return self.refuse(event, GuestError::Forbidden).await;
+        };
+        let note = json!({"notes": [{"text": text, "at": from_micros(row.at)}]});
+        let input = RecordInput {
+            observed_at: Some(from_micros(row.at)),
+            provenance: Provenance::Observed,
+            guest: note.as_object().cloned().unwrap_or_default(),
+            consents: Vec::new(),
+            stays: Vec::new(),
+        };
+        let source: SourceSystem = SOURCE.parse().map_err(|_| GuestError::NotFound)?;
+        let id = row.observation_id.to_string();
+        let prepared = self.prepare(errand, &policy, (&source, &id), input)?;
+        if !prepared.rejected.is_empty() {
+            return self.refuse(event, GuestError::Rejected(prepared.rejected)).await;
+        }
+        let known = self
+            .store
+            .read()
+            .await?
+            .source_record(&prepared.source_token)
+            .await?;
+        let place = match known {
+            Some((_, record)) => Place::Known(guest, record),
+            None => Place::Linked(guest, Vec::new()),
+        };
+        let version = self.active_version(guest).await?;
+        let keys = self.keys.ensure_guest_keys(guest, &prepared.categories()).await?;
+        let mut change = self.log.begin(&self.store).await?;
+        self.apply(&mut change, errand, &prepared, &place, (guest, version), &keys)
+            .await?;
+        Ok(change.commit().await?)
+    }
+
+    fn may(&self, errand: &Errand, right: Right) -> bool {
+        self.policies.current().allows(&errand.caller.role, right)
+    }
+
+    fn observation_event(&self, errand: &Errand, act: Act, guest: Option<GuestId>) -> Event {
+        let mut event = Event::of(errand, act, self.clock.now());
+        event.policy_version = Some(self.policies.current().version().to_owned());
+        event.subject = guest.map(|guest| self.subject(guest, None));
+        event
+    }
+}
+
+fn check(text: &str) -> Result<Found, Reason> {
+    if text.is_empty() {
+        Err(Reason::Empty)
+    } else if text.chars().count() > LONGEST {
+        Err(Reason::TooLong)
+    } else if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        Err(Reason::Invalid)
+    } else {
+        sensitive::look(text)
+    }
+}
+
+const fn drawer(found: Found) -> Category {
+    match found {
+        Found::Nothing => Category::FreeText,
+        Found::Health => Category::HealthBelief,
+    }
+}
+
+fn drawer_of(row: &ObservationRow) -> Result<Category, GuestError> {
+    Category::ALL
+        .into_iter()
+        .find(|category| category.as_str() == row.drawer)
+        .ok_or(GuestError::Damaged)
+}
+
+/// The field whose rules say who may read such a note.
+const fn stands_for(drawer: Category) -> &'static str {
+    match drawer {
+        Category::HealthBelief => "health.allergies",
+        _ => "notes",
+    }
+}
+
+fn place(guest: GuestId, observation: Uuid) -> Aad<'static> {
+    Aad {
+        guest,
+        record: observation,
+        path: "observation",
+        version: 1,
+    }
+}

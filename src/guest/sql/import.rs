@@ -1,0 +1,245 @@
+//! The statements of import jobs.
+
+use uuid::Uuid;
+
+use crate::{
+    base::{GuestId, ImportId, RecordId},
+    guest::import_job::{Counts, Job},
+    on, statements,
+    store::{Conn, StoreError, Tx},
+};
+
+statements! {
+    JOB_INSERT = "INSERT INTO import_job (import_id, principal, property, state, started_at, updated_at,
+                      records, created, linked, review, refused, partial)
+                  VALUES ($1, $2, $3, 'open', $4, $4, 0, 0, 0, 0, 0, 0)";
+    JOB = "SELECT import_id, principal, property, state, started_at, updated_at, records, created, linked, review,
+               refused, partial FROM import_job WHERE import_id = $1";
+    JOB_COUNT = "UPDATE import_job SET updated_at = $2, records = records + $3, created = created + $4,
+                     linked = linked + $5, review = review + $6, refused = refused + $7, partial = partial + $8
+                 WHERE import_id = $1";
+    JOB_STATE = "UPDATE import_job SET state = $2, updated_at = $3 WHERE import_id = $1";
+    TOUCHED = "SELECT count(*) FROM (
+                   SELECT guest_id, max(version) AS version FROM import_record WHERE import_id = $1 GROUP BY guest_id
+               ) AS r LEFT JOIN guest g ON g.guest_id = r.guest_id
+               WHERE g.guest_id IS NULL OR g.version <> r.version OR g.status <> 'active'";
+    SPOKEN = "SELECT count(*) FROM consent c
+              WHERE c.record_id IS NULL AND c.at >= $2 AND c.guest_id IN (
+                  SELECT guest_id FROM import_record WHERE import_id = $1)";
+    KEPT = "SELECT count(*) FROM import_record WHERE import_id = $1 AND NOT made";
+    MADE = "SELECT guest_id, record_id, source_token, version FROM import_record
+            WHERE import_id = $1 AND made AND guest_id > $2 ORDER BY guest_id, record_id LIMIT $3";
+    MARKS_DELETE = "DELETE FROM import_record WHERE import_id = $1 AND guest_id = $2 AND made";
+    SOURCE_DELETE = "DELETE FROM source_record WHERE token = $1 AND guest_id = $2";
+    VALUES_DELETE = "DELETE FROM field_value WHERE guest_id = $1 AND record_id = $2";
+    INDEX_DELETE = "DELETE FROM blind_index WHERE guest_id = $1 AND record_id = $2";
+    STAY_TOKENS_DELETE = "DELETE FROM stay_index WHERE guest_id = $1 AND stay_token IN (
+                              SELECT stay_token FROM stay WHERE guest_id = $1 AND record_id = $2)";
+    STAYS_DELETE = "DELETE FROM stay WHERE guest_id = $1 AND record_id = $2";
+    RECORD_DELETE = "DELETE FROM record WHERE guest_id = $1 AND record_id = $2";
+    RECORDS_COUNT = "SELECT count(*) FROM record WHERE guest_id = $1";
+    CONSENTS_DELETE = "DELETE FROM consent WHERE guest_id = $1";
+    GUEST_DELETE = "DELETE FROM guest WHERE guest_id = $1";
+}
+
+#[derive(sqlx::FromRow)]
+struct JobRow {
+    import_id: Uuid,
+    principal: Uuid,
+    property: String,
+    state: String,
+    started_at: i64,
+    updated_at: i64,
+    records: i64,
+    created: i64,
+    linked: i64,
+    review: i64,
+    refused: i64,
+    partial: i64,
+}
+
+/// A record that an import made.
+#[derive(Clone, sqlx::FromRow)]
+pub struct MadeRow {
+    /// Whose.
+    pub guest_id: Uuid,
+    /// Which.
+    pub record_id: Uuid,
+    /// The token of its source.
+    pub source_token: Vec<u8>,
+    /// The guest's version after it.
+    pub version: i64,
+}
+
+impl Tx {
+    /// Begins a job.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn begin_import(
+        &mut self,
+        import: ImportId,
+        (principal, property): (Uuid, &str),
+        now: i64,
+    ) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(JOB_INSERT).bind(import.0).bind(principal).bind(property).bind(now).execute(c).await?;
+        });
+        Ok(())
+    }
+
+    /// Adds to a job's numbers.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn count_import(
+        &mut self,
+        import: ImportId,
+        counts: &Counts,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(JOB_COUNT)
+                .bind(import.0)
+                .bind(now)
+                .bind(counts.records)
+                .bind(counts.created)
+                .bind(counts.linked)
+                .bind(counts.review)
+                .bind(counts.refused)
+                .bind(counts.partial)
+                .execute(c)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Says how a job ended.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn set_import_state(
+        &mut self,
+        import: ImportId,
+        state: &str,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(JOB_STATE).bind(import.0).bind(state).bind(now).execute(c).await?; });
+        Ok(())
+    }
+
+    /// Removes all of a record.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn delete_record(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+        source_token: &[u8],
+    ) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(SOURCE_DELETE).bind(source_token).bind(guest.0).execute(c).await?; });
+        for statement in [
+            VALUES_DELETE,
+            INDEX_DELETE,
+            STAY_TOKENS_DELETE,
+            STAYS_DELETE,
+            RECORD_DELETE,
+        ] {
+            on!(self, c => { sqlx::query(statement).bind(guest.0).bind(record.0).execute(c).await?; });
+        }
+        Ok(())
+    }
+
+    /// Removes a guest that no record speaks of any more; `false` when one does.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn delete_if_empty(&mut self, guest: GuestId) -> Result<bool, StoreError> {
+        let left: i64 = on!(self, c => sqlx::query_scalar(RECORDS_COUNT).bind(guest.0).fetch_one(c).await?);
+        if left > 0 {
+            return Ok(false);
+        }
+        for statement in [CONSENTS_DELETE, GUEST_DELETE] {
+            on!(self, c => { sqlx::query(statement).bind(guest.0).execute(c).await?; });
+        }
+        Ok(true)
+    }
+
+    /// Forgets what an import made of a guest.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn forget_marks(&mut self, import: ImportId, guest: GuestId) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(MARKS_DELETE).bind(import.0).bind(guest.0).execute(c).await?; });
+        Ok(())
+    }
+}
+
+impl Conn {
+    /// A job.
+    ///
+    /// # Errors
+    /// What the database says; a damaged row.
+    pub async fn import_job(&mut self, import: ImportId) -> Result<Option<Job>, StoreError> {
+        let row: Option<JobRow> = on!(self, c => sqlx::query_as(JOB).bind(import.0).fetch_optional(c).await?);
+        row.map(Job::try_from).transpose()
+    }
+
+    /// How many guests of an import something else has touched since `started_at`.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn import_touched(&mut self, import: ImportId, started_at: i64) -> Result<i64, StoreError> {
+        let touched: i64 = on!(self, c => sqlx::query_scalar(TOUCHED).bind(import.0).fetch_one(c).await?);
+        let spoken: i64 = on!(self, c => {
+            sqlx::query_scalar(SPOKEN).bind(import.0).bind(started_at).fetch_one(c).await?
+        });
+        Ok(touched.saturating_add(spoken))
+    }
+
+    /// How many records an import changed that were there before.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn import_kept(&mut self, import: ImportId) -> Result<i64, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(KEPT).bind(import.0).fetch_one(c).await?))
+    }
+
+    /// Records that an import made, by guest, after a guest.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn import_made(
+        &mut self,
+        import: ImportId,
+        after: Uuid,
+        most: i64,
+    ) -> Result<Vec<MadeRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(MADE).bind(import.0).bind(after).bind(most).fetch_all(c).await?))
+    }
+}
+
+impl TryFrom<JobRow> for Job {
+    type Error = StoreError;
+
+    fn try_from(row: JobRow) -> Result<Self, StoreError> {
+        let damaged = || StoreError::Damaged("an import");
+        Ok(Self {
+            import_id: ImportId(row.import_id),
+            principal: row.principal.into(),
+            property: row.property.parse().map_err(|_| damaged())?,
+            state: row.state,
+            started_at: crate::base::from_micros(row.started_at),
+            updated_at: crate::base::from_micros(row.updated_at),
+            counts: Counts {
+                records: row.records,
+                created: row.created,
+                linked: row.linked,
+                review: row.review,
+                refused: row.refused,
+                partial: row.partial,
+            },
+        })
+    }
+}

@@ -1,0 +1,264 @@
+//! Imports over the network: a line's answer each, one audited job, taken back while nothing else touched it.
+
+use std::fs;
+
+use actix_web::http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{
+    app::{Answer, Errand, TestApp},
+    database::{both, on_sqlite},
+    process::Process,
+    served::Served,
+};
+
+fn record(id: u32) -> Value {
+    json!({"source_system": "old", "source_id": id.to_string(),
+           "guest": {"name": {"surname": format!("Guest{id}")}, "emails": [{"address": format!("g{id}@guests.example")}]},
+           "stays": [{"reservation": format!("R{id}"), "arrival": "2026-03-04", "departure": "2026-03-07", "status": "confirmed"}]})
+}
+
+async fn send(app: &TestApp, errand: &Errand, query: &str, body: String) -> Answer {
+    let request = TestApp::request(errand, Method::POST, &format!("/v1/imports{query}"))
+        .insert_header(("content-type", "application/x-ndjson"))
+        .set_payload(body);
+    app.send(request).await
+}
+
+fn lines(answer: &Answer) -> Vec<Value> {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let text = std::str::from_utf8(&answer.bytes).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+async fn acts(app: &TestApp, action: &str) -> Vec<Value> {
+    let officer = app.role("compliance_officer").await;
+    let found = app
+        .get(&officer, &format!("/v1/audit/entries?action={action}&limit=200"))
+        .await;
+    assert_eq!(found.status, 200, "{found:?}");
+    found.body["items"].as_array().unwrap().clone()
+}
+
+both!(every_line_is_answered_and_the_job_counted, async |database| {
+    let app = TestApp::start(database).await;
+    let pms = app.errand("integration", "loyalty").await;
+    let mut card = record(3);
+    card["guest"]["notes"] = json!([{"text": "card 4111 1111 1111 1111"}]);
+    let mut elsewhere = record(4);
+    elsewhere["property"] = json!("SHA01");
+    let body = [
+        record(1).to_string(),
+        String::new(),
+        "{\"source_system\":".to_owned(),
+        card.to_string(),
+        elsewhere.to_string(),
+        record(1).to_string(),
+        "x".repeat(1024 * 1024 + 2),
+        record(5).to_string(),
+    ]
+    .join("\n");
+    let dry = lines(&send(&app, &pms, "?dry_run=true", body.clone()).await);
+    assert_eq!(dry[0]["fields"], json!(["name.surname", "emails"]), "{dry:?}");
+    assert!(dry.last().unwrap().get("import_id").is_none());
+    let all = lines(&send(&app, &pms, "", body).await);
+    let told: Vec<(u64, &str)> = all[..all.len() - 1]
+        .iter()
+        .map(|l| (l["line"].as_u64().unwrap(), l["outcome"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (1, "created"),
+            (3, "rejected"),
+            (4, "created"),
+            (5, "rejected"),
+            (6, "linked"),
+            (7, "rejected"),
+            (8, "created")
+        ]
+    );
+    assert_eq!(all[2]["rejected"][0]["reason"], "card_number", "{all:?}");
+    assert_eq!(
+        all[3]["rejected"],
+        json!([{"field": "property", "reason": "property_out_of_scope"}])
+    );
+    let last = all.last().unwrap();
+    let import = last["import_id"].as_str().unwrap();
+    let counts = json!({"records": 7, "created": 3, "linked": 1, "review": 0, "refused": 3, "partial": 1});
+    assert_eq!(last["counts"], counts);
+    // It goes on, is counted as one, ends, and takes no more.
+    lines(&send(&app, &pms, &format!("?import={import}"), record(6).to_string()).await);
+    let job = app.get(&pms, &format!("/v1/imports/{import}")).await;
+    assert_eq!(
+        (&job.body["counts"]["created"], &job.body["state"]),
+        (&json!(4), &json!("open")),
+        "{job:?}"
+    );
+    let alarms = json!({"alarms": {"card_data": 2}});
+    let ended = app.post(&pms, &format!("/v1/imports/{import}/end"), alarms).await;
+    assert_eq!(ended.body["state"], "ended", "{ended:?}");
+    let more = send(&app, &pms, &format!("?import={import}"), record(7).to_string()).await;
+    assert_eq!(more.status, 404);
+    let cards: Vec<Value> = acts(&app, "refuse_card")
+        .await
+        .iter()
+        .map(|e| e["leaf"]["count"].clone())
+        .collect();
+    assert_eq!(cards, [json!(2), json!(1)], "each card raises an alarm");
+    let begun: Vec<Value> = acts(&app, "import")
+        .await
+        .iter()
+        .map(|e| e["leaf"]["outcome"].clone())
+        .collect();
+    for outcome in ["begun", "ended", "dry_run"] {
+        assert!(begun.contains(&json!(outcome)), "{outcome}: {begun:?}");
+    }
+    app.finish().await;
+});
+
+both!(
+    an_import_is_taken_back_while_nothing_touched_it,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let pms = app.errand("integration", "loyalty").await;
+        let old = app
+            .guest(
+                "web/1",
+                json!({"guest": {"name": {"surname": "Guest2"}, "emails": [{"address": "g2@guests.example"}]}}),
+            )
+            .await;
+        let body: Vec<String> = (1..=5).map(|id| record(id).to_string()).collect();
+        let all = lines(&send(&app, &pms, "", body.join("\n")).await);
+        let import = all.last().unwrap()["import_id"].as_str().unwrap().to_owned();
+        assert_eq!(all[1]["guest_id"], json!(old), "the second joins who was there");
+        let first = all[0]["guest_id"].as_str().unwrap().to_owned();
+        // A correction touches it: nothing is taken back.
+        let desk = app.errand("front_desk", "check_in").await;
+        let patched = app
+            .patch(
+                &desk,
+                &format!("/v1/guests/{first}"),
+                json!({"name": {"given": "Ana"}}),
+            )
+            .await;
+        assert_eq!(patched.status, 200, "{patched:?}");
+        let rollback = format!("/v1/imports/{import}/rollback");
+        let refused = app.post(&pms, &rollback, Value::Null).await;
+        assert_eq!(
+            (refused.status, refused.problem()),
+            (409, "conflict"),
+            "{refused:?}"
+        );
+        assert_eq!(app.get(&desk, &format!("/v1/guests/{first}")).await.status, 200);
+        for role in ["front_desk", "admin", "crm"] {
+            assert_eq!(
+                app.post(&app.errand(role, "loyalty").await, &rollback, Value::Null)
+                    .await
+                    .status,
+                403,
+                "{role}"
+            );
+        }
+        let unknown = "/v1/imports/0198c5a0-0000-7000-8000-000000000000/rollback";
+        assert_eq!(app.post(&pms, unknown, Value::Null).await.status, 404);
+
+        // A second import that nothing touches goes whole, and may come again.
+        let body: Vec<String> = (10..260).map(|id| record(id).to_string()).collect();
+        for _ in 0..2 {
+            let all = lines(&send(&app, &pms, "", body.join("\n")).await);
+            let last = all.last().unwrap();
+            assert_eq!(last["counts"]["created"], 250);
+            let import = last["import_id"].as_str().unwrap();
+            let done = app
+                .post(&pms, &format!("/v1/imports/{import}/rollback"), Value::Null)
+                .await;
+            assert_eq!(
+                done.body,
+                json!({"removed_records": 250, "removed_guests": 250, "kept_records": 0}),
+                "{done:?}"
+            );
+            let guest = all[0]["guest_id"].as_str().unwrap();
+            assert_eq!(app.get(&desk, &format!("/v1/guests/{guest}")).await.status, 404);
+            let found = app
+                .post(
+                    &desk,
+                    "/v1/lookups",
+                    json!({"by": {"email": "g10@guests.example"}}),
+                )
+                .await;
+            assert_eq!(found.body["candidates"], json!([]));
+        }
+        // Who was there before keeps what it had.
+        let mut changed = record(2);
+        changed["guest"]["name"]["given"] = json!("Rui");
+        let kept = lines(&send(&app, &pms, "", changed.to_string()).await);
+        assert_eq!(kept[0]["outcome"], "linked");
+        let import = kept[1]["import_id"].as_str().unwrap();
+        let done = app
+            .post(&pms, &format!("/v1/imports/{import}/rollback"), Value::Null)
+            .await;
+        assert_eq!(done.body["kept_records"], 1, "{done:?}");
+        assert_eq!(app.get(&desk, &format!("/v1/guests/{old}")).await.status, 200);
+        app.finish().await;
+    }
+);
+
+#[test]
+fn the_command_imports_into_a_served_vault() {
+    on_sqlite(async |database| {
+        let served = Served::start(database, &["integration", "call_centre"]);
+        let file = database.dir().join("old.ndjson");
+        let text: Vec<String> = (0..450).map(|id| record(id).to_string()).collect();
+        fs::write(&file, text.join("\n")).unwrap();
+        let url = format!("http://{}", served.address);
+        let (_, key) = served.headers("integration", "loyalty").swap_remove(0);
+        let key = key.trim_start_matches("Bearer ").to_owned();
+        let file = file.to_str().unwrap();
+        let run = |extra: &[&str]| {
+            let arguments = [
+                &["import", "--server", &url, "--property", "LIS01", "--json"],
+                extra,
+            ]
+            .concat();
+            Process::run(
+                database.dir(),
+                &arguments,
+                &[("GUEST_VAULT_API_KEY", key.as_str())],
+            )
+        };
+        let dry = run(&["--dry-run", file]);
+        assert!(dry.status.success(), "{}", String::from_utf8_lossy(&dry.stderr));
+        let told: Value = serde_json::from_slice(&dry.stdout).unwrap();
+        assert_eq!(told["fields"]["emails"], json!({"taken": 450}));
+        for outcome in ["created", "linked"] {
+            let done = run(&[file]);
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+            let told: Value = serde_json::from_slice(&done.stdout).unwrap();
+            assert_eq!(told["outcomes"], json!({ outcome: 450 }), "twice is not double");
+            let shown = format!(
+                "{}{}",
+                String::from_utf8_lossy(&done.stdout),
+                String::from_utf8_lossy(&done.stderr)
+            );
+            assert!(!shown.contains(&key) && !shown.contains("guests.example"));
+        }
+        let wrong = Process::run(
+            database.dir(),
+            &[
+                "import",
+                "--server",
+                "http://vault.example",
+                "--key",
+                "k",
+                "--property",
+                "LIS01",
+                file,
+            ],
+            &[],
+        );
+        assert_eq!(wrong.status.code(), Some(1), "never in clear over a network");
+    });
+}
