@@ -39,6 +39,8 @@ pub struct App {
     pub sequencer: Arc<Sequencer>,
     /// Who cosigns the log; `serve` asks them.
     pub witnesses: Arc<[Witness]>,
+    /// For how many days a backup of the key store is kept.
+    pub backup_days: u32,
 }
 
 /// Could not start, because …
@@ -228,6 +230,7 @@ impl App {
             courier: Arc::new(courier),
             sequencer,
             witnesses,
+            backup_days: config.backup.keep_days,
         })
     }
 
@@ -295,6 +298,7 @@ impl App {
             eraser: Eraser {
                 vault: self.vault.clone(),
                 sequencer: Arc::clone(&self.sequencer),
+                backup_days: self.backup_days,
             },
         }
     }

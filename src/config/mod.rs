@@ -4,6 +4,7 @@
 //! One file per section. Nothing here opens a database, a socket or a key.
 
 mod audit;
+mod backup;
 mod budgets;
 mod database;
 mod error;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use crate::base::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError};
 
 pub use audit::{AuditConfig, WitnessConfig};
+pub use backup::BackupConfig;
 pub use budgets::{Budget, BudgetsConfig};
 pub use database::DatabaseConfig;
 pub use error::ConfigError;
@@ -62,6 +64,9 @@ pub struct Config {
     /// The provable log.
     #[serde(default)]
     pub audit: AuditConfig,
+    /// Copies for the day after.
+    #[serde(default)]
+    pub backup: BackupConfig,
     /// The feed of events.
     #[serde(default)]
     pub events: EventsConfig,

@@ -11,6 +11,7 @@
 //!
 //! Every step can be repeated; what a crash left half done is finished at the next start.
 
+pub mod certificate;
 mod orphans;
 mod preview;
 mod register;
@@ -40,6 +41,8 @@ pub struct Eraser {
     pub vault: Vault,
     /// What gives the intent its place in the log before anything is destroyed.
     pub sequencer: Arc<Sequencer>,
+    /// For how many days a backup of the key store is kept; the certificate names the day after.
+    pub backup_days: u32,
 }
 
 /// What becomes of a drawer.

@@ -190,7 +190,7 @@ impl Eraser {
     }
 
     /// Waits until an entry has its place in the log: what is destroyed must not be forgotten.
-    async fn in_the_log(&self, entry: EntryId) -> Result<(), ErasureError> {
+    pub(super) async fn in_the_log(&self, entry: EntryId) -> Result<(), ErasureError> {
         let log = Stored::new(self.vault.store.clone());
         for _ in 0..LOOKS {
             if log.index_of(entry).await?.is_some() {

@@ -15,8 +15,8 @@ statements! {
                       VALUES ($1, $2, $3, $4, $5, 'intended', $6, NULL, 0, $7, $7)";
     ERASURES_OPEN = "SELECT guest_id, erasure_id, case_id, whole, categories, stage, intent, confirmation, keys
                      FROM erasure WHERE stage <> 'swept' ORDER BY stage, guest_id, erasure_id LIMIT $1";
-    ERASURES_OF_CASE = "SELECT guest_id, erasure_id, case_id, whole, categories, stage, intent, confirmation, keys
-                        FROM erasure WHERE guest_id = $1 AND case_id = $2 ORDER BY erasure_id";
+    ERASURES_BY_CASE = "SELECT guest_id, erasure_id, case_id, whole, categories, stage, intent, confirmation, keys
+                        FROM erasure WHERE case_id = $1 ORDER BY erasure_id";
     ERASURE_SHREDDED = "UPDATE erasure SET stage = 'shredded', keys = keys + $3, updated_at = $4
                         WHERE guest_id = $1 AND erasure_id = $2 AND stage IN ('intended', 'shredded')";
     ERASURE_DONE = "UPDATE erasure SET stage = 'done', confirmation = $3, updated_at = $4
@@ -119,12 +119,12 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(ERASURES_OPEN).bind(most).fetch_all(c).await?))
     }
 
-    /// The erasures of a guest for a case.
+    /// The erasures of a case, in order.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn erasures_of(&mut self, guest: GuestId, case: Uuid) -> Result<Vec<ErasureRow>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(ERASURES_OF_CASE).bind(guest.0).bind(case).fetch_all(c).await?))
+    pub async fn erasures_of_case(&mut self, case: Uuid) -> Result<Vec<ErasureRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(ERASURES_BY_CASE).bind(case).fetch_all(c).await?))
     }
 
     /// The guests that were merged into this one.
