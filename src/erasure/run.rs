@@ -126,7 +126,7 @@ impl Eraser {
         let copies = if register { self.copies(guest).await? } else { Vec::new() };
         let mut change = vault.log.begin(&vault.store).await?;
         let event = self.event(order, Act::Erase, guest, (whole, doomed));
-        let intent = change.record(&event).await?;
+        let intent = change.record(event);
         let row = ErasureRow {
             guest_id: guest.0,
             erasure_id: Uuid::now_v7(),
@@ -242,7 +242,7 @@ impl Eraser {
         if doomed.contains(&Category::Statutory) {
             change.tx.remove_rows(guest, "register_entry").await?;
         }
-        let confirmation = change.record(&event).await?;
+        let confirmation = change.record(event);
         if !change.tx.erasure_done(row, confirmation.0, now).await? {
             // Another process has finished it: its confirmation stands.
             return Ok(());

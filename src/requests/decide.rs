@@ -153,7 +153,7 @@ impl Requests {
         if !change.tx.set_fate(guest, "restricted", now).await? {
             return Err(GuestError::Gone.into());
         }
-        change.record(&event).await?;
+        change.record(event);
         Ok(change.commit().await?)
     }
 
@@ -220,7 +220,7 @@ impl Requests {
         event.subject = Some(vault.subject(guest, None));
         let mut change = vault.log.begin(&vault.store).await?;
         change.tx.set_fate(guest, "restricted", micros(vault.clock.now())).await?;
-        change.record(&event).await?;
+        change.record(event);
         Ok(change.commit().await?)
     }
 
@@ -237,7 +237,7 @@ impl Requests {
         change.tx.add_step(case, micros(now), ("done", None), by).await?;
         let closed = crate::events::Announcement::request_closed(now, case, row.guest_id.map(GuestId));
         change.tx.announce(&closed).await?;
-        change.record(&event).await?;
+        change.record(event);
         Ok(change.commit().await?)
     }
 

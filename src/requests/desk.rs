@@ -228,7 +228,7 @@ impl Requests {
             );
             change.tx.announce(&closed).await?;
         }
-        change.record(&event).await?;
+        change.record(event);
         Ok(change.commit().await?)
     }
 

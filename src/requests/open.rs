@@ -114,7 +114,7 @@ impl Requests {
         change.tx.add_step(row.request_id, micros(now), (state.as_str(), None), by).await?;
         let opened = Announcement::request_opened(now, row.request_id, guest);
         change.tx.announce(&opened).await?;
-        change.record(&event).await?;
+        change.record(event);
         change.commit().await?;
         Ok(self.opened(&row))
     }

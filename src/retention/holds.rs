@@ -174,7 +174,7 @@ impl Holds<'_> {
             actor: errand.caller.actor.as_deref(),
         };
         change.tx.put_hold(guest, &new, micros(now)).await?;
-        change.record(&event).await?;
+        change.record(event);
         change.commit().await.map_err(GuestError::from)?;
         Ok(HoldAnswer {
             hold_id: id,
@@ -200,7 +200,7 @@ impl Holds<'_> {
         if !change.tx.approve_hold(guest, hold, by).await? {
             return Err(HoldError::Absent);
         }
-        change.record(&event).await?;
+        change.record(event);
         Ok(change.commit().await.map_err(GuestError::from)?)
     }
 
@@ -220,7 +220,7 @@ impl Holds<'_> {
         {
             return Err(HoldError::Absent);
         }
-        change.record(&event).await?;
+        change.record(event);
         Ok(change.commit().await.map_err(GuestError::from)?)
     }
 
