@@ -1,7 +1,9 @@
 //! Floor 8: the command line, one file per command.
 
 pub mod audit;
+pub mod backup;
 mod command;
+pub mod copies;
 pub mod demo;
 pub mod doctor;
 pub mod import;
@@ -10,6 +12,7 @@ mod log_keeper;
 pub mod logging;
 pub mod policy;
 pub mod principal;
+pub mod restore;
 pub mod serve;
 pub mod server;
 

@@ -16,6 +16,7 @@ mod orphans;
 mod preview;
 mod register;
 mod registers;
+mod replay;
 mod run;
 pub mod sql;
 
@@ -32,6 +33,7 @@ use crate::{
 };
 
 pub use register::{RegisterAnswer, RegisterEntry, read_register};
+pub use replay::Replayed;
 pub use run::{Done, Order};
 
 /// Erases guests.

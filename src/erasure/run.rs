@@ -152,7 +152,7 @@ impl Eraser {
     }
 
     /// The register's copies that the law wants, sealed.
-    async fn copies(&self, guest: GuestId) -> Result<Vec<(Uuid, Vec<u8>)>, ErasureError> {
+    pub(super) async fn copies(&self, guest: GuestId) -> Result<Vec<(Uuid, Vec<u8>)>, ErasureError> {
         let vault = &self.vault;
         let Some((house, values)) = register::stored(vault, guest).await? else {
             return Ok(Vec::new());
@@ -307,7 +307,7 @@ impl Eraser {
 }
 
 /// Removes what lies in some drawers.
-async fn remove_drawers(
+pub(super) async fn remove_drawers(
     tx: &mut crate::store::Tx,
     catalogue: &crate::base::Catalogue,
     guest: GuestId,

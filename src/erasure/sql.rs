@@ -36,6 +36,9 @@ statements! {
     SOURCE_IDS_DROP = "UPDATE record SET source_id = $2 WHERE guest_id = $1";
     REGISTER_INSERT = "INSERT INTO register_entry (guest_id, entry_id, sealed, created_at) VALUES ($1, $2, $3, $4)";
     REGISTER = "SELECT entry_id, sealed FROM register_entry WHERE guest_id = $1 ORDER BY entry_id";
+    QUARANTINE = "INSERT INTO quarantine (since, log_size) VALUES ($1, $2)";
+    QUARANTINED = "SELECT min(log_size) FROM quarantine";
+    QUARANTINE_END = "DELETE FROM quarantine";
     REGISTERED = "SELECT DISTINCT guest_id FROM register_entry WHERE guest_id > $1 ORDER BY guest_id LIMIT $2";
     GUEST_KNOWN = "SELECT guest_id FROM guest WHERE guest_id = $1";
     GUESTS_ALL = "SELECT guest_id, status FROM guest WHERE guest_id > $1 ORDER BY guest_id LIMIT $2";
@@ -143,6 +146,14 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(REGISTER).bind(guest.0).fetch_all(c).await?))
     }
 
+    /// How large the log was when a restored database was copied; `None` when it is not in quarantine.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn quarantined_at(&mut self) -> Result<Option<i64>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(QUARANTINED).fetch_one(c).await?))
+    }
+
     /// Guests with entries in the register, in the order of their ids, after one of them.
     ///
     /// # Errors
@@ -178,6 +189,24 @@ impl Tx {
                 .execute(c)
                 .await?;
         });
+        Ok(())
+    }
+
+    /// Puts a database into quarantine: nothing is served from it until it was held against the log.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn quarantine(&mut self, since: i64, log_size: i64) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(QUARANTINE).bind(since).bind(log_size).execute(c).await?; });
+        Ok(())
+    }
+
+    /// Ends the quarantine.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end_quarantine(&mut self) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(QUARANTINE_END).execute(c).await?; });
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 mod support;
 
 mod access;
+mod backup;
 mod canaries;
 mod connectors;
 mod contract;

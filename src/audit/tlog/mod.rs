@@ -6,6 +6,7 @@
 
 pub mod chain;
 pub mod cosignature;
+pub mod catch_up;
 pub mod entry;
 pub mod mirror;
 pub mod note;
