@@ -73,10 +73,19 @@ pub async fn run(arguments: &Backup, config: &Config, out: &mut dyn Write) -> Re
     app.close().await;
     let (values, size) = taken?;
     if arguments.json {
-        writeln!(out, "{}", json!({"data": arguments.out, "keys": keys_out, "values": values, "log_size": size}))?;
+        writeln!(
+            out,
+            "{}",
+            json!({"data": arguments.out, "keys": keys_out, "values": values, "log_size": size})
+        )?;
     } else {
         writeln!(out, "data        {}", arguments.out.display())?;
-        writeln!(out, "key store   {}  (keep it apart, and no longer than {} days)", keys_out.display(), config.backup.keep_days)?;
+        writeln!(
+            out,
+            "key store   {}  (keep it apart, and no longer than {} days)",
+            keys_out.display(),
+            config.backup.keep_days
+        )?;
         writeln!(out, "verified    {values} values open, a log of {size} entries")?;
     }
     Ok(())
@@ -91,6 +100,8 @@ async fn take(
     let now = app.vault.clock.now();
     let event = Event::by(&operator()?, Act::Backup, RequestId::random(), now);
     app.vault.log.record(event, ()).await.map_err(GuestError::from)?;
+    // So that a log which knows less than this moment is seen to be too old at the restore.
+    app.settle_log().await;
     let scratch = Scratch::beside(data_out, "backup")?;
     let (data, keys) = (scratch.file("data.db"), scratch.file("keys.db"));
     // The data first: a guest of it then has its keys in the other; keys of nobody are swept.
@@ -104,7 +115,12 @@ async fn take(
 }
 
 /// Opens the copies as a vault would: every value, and the log from end to end. Leaves the data in quarantine.
-async fn examine(app: &App, config: &Config, data: &Path, keys: &Path) -> Result<(u64, String, u64), CopyError> {
+async fn examine(
+    app: &App,
+    config: &Config,
+    data: &Path,
+    keys: &Path,
+) -> Result<(u64, String, u64), CopyError> {
     let open = async |path: &Path| Store::open(&StoreUrl::Sqlite(path.to_owned()), 1).await;
     let stores = (open(data).await?, open(keys).await?);
     let policies = Arc::clone(&app.vault.policies);
@@ -133,5 +149,9 @@ pub(super) async fn sound(app: &App) -> Result<u64, CopyError> {
     let source = Source::Database(Stored::new(app.vault.store.clone()));
     let verifier = app.sequencer.signer().verifier();
     let report = verify(&source, verifier, Expected::default(), |_, _| {}).await?;
-    if report.is_good() { Ok(found.values) } else { Err(CopyError::Bad) }
+    if report.is_good() {
+        Ok(found.values)
+    } else {
+        Err(CopyError::Bad)
+    }
 }

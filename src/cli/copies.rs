@@ -143,7 +143,11 @@ impl Scratch {
         let folder = parent
             .unwrap_or_else(|| Path::new("."))
             .join(format!(".{name}-{}", uuid::Uuid::new_v4().simple()));
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(at(&folder))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(at(&folder))?;
         Ok(Self(folder))
     }
 
@@ -160,12 +164,21 @@ impl Drop for Scratch {
 }
 
 fn private(path: &Path) -> Result<File, CopyError> {
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
     made.map_err(at(path))
 }
 
 impl Manifest {
-    pub(super) fn of(store: &str, (log, log_size): (&str, u64), made_at: DateTime<Utc>, keep_days: u32) -> Self {
+    pub(super) fn of(
+        store: &str,
+        (log, log_size): (&str, u64),
+        made_at: DateTime<Utc>,
+        keep_days: u32,
+    ) -> Self {
         Self {
             format: FORMAT.to_owned(),
             store: store.to_owned(),
@@ -178,7 +191,12 @@ impl Manifest {
     }
 
     /// Writes a database, encrypted, and reads it back.
-    pub(super) fn write(mut self, database: &Path, out: &Path, recipients: &[Recipient]) -> Result<(), CopyError> {
+    pub(super) fn write(
+        mut self,
+        database: &Path,
+        out: &Path,
+        recipients: &[Recipient],
+    ) -> Result<(), CopyError> {
         let mut input = File::open(database).map_err(at(database))?;
         self.length = input.metadata().map_err(at(database))?.len();
         let mut line = serde_json::to_vec(&self).unwrap_or_default();
@@ -193,7 +211,9 @@ impl Manifest {
         let mut all = recipients.to_vec();
         all.push(mine.recipient());
         age::encrypt(&all, &mut whole, &mut sink).map_err(sealed(&partial))?;
-        let file = sink.into_inner().map_err(|error| at(&partial)(error.into_error()))?;
+        let file = sink
+            .into_inner()
+            .map_err(|error| at(&partial)(error.into_error()))?;
         file.sync_all().map_err(at(&partial))?;
         let check = partial.with_extension("check");
         let read = Self::read(&partial, &Opener::Identities(&[mine]), &check);
@@ -221,7 +241,11 @@ impl Manifest {
         let wrong = || CopyError::Kind(from.display().to_string());
         let mut input = BufReader::new(File::open(whole).map_err(at(whole))?);
         let mut line = Vec::new();
-        input.by_ref().take(4096).read_until(b'\n', &mut line).map_err(at(whole))?;
+        input
+            .by_ref()
+            .take(4096)
+            .read_until(b'\n', &mut line)
+            .map_err(at(whole))?;
         let manifest: Self = serde_json::from_slice(&line).map_err(|_| wrong())?;
         let mut sink = private(to)?;
         let length = io::copy(&mut input, &mut sink).map_err(at(to))?;

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     access::operator,
-    app::{App, open_stores, load_policies},
+    app::{App, load_policies, open_stores},
     audit::tlog::{Stored, catch_up::catch_up},
     base::{Clock, micros},
     config::Config,
@@ -66,7 +66,9 @@ struct Outcome {
 /// With what to do about it; then everything is as it was.
 pub async fn run(arguments: &Restore, config: &Config, out: &mut dyn Write) -> Result<(), CopyError> {
     let log = arguments.log.as_ref().or(config.audit.mirror.as_ref());
-    let log = log.filter(|folder| folder.join("checkpoint").is_file()).ok_or(CopyError::NoLog)?;
+    let log = log
+        .filter(|folder| folder.join("checkpoint").is_file())
+        .ok_or(CopyError::NoLog)?;
     let outcome = match &arguments.from {
         Some(from) => restore(arguments, config, from, log).await?,
         None => {
@@ -77,7 +79,12 @@ pub async fn run(arguments: &Restore, config: &Config, out: &mut dyn Write) -> R
     tell(arguments, &outcome, out)
 }
 
-async fn restore(arguments: &Restore, config: &Config, from: &Path, log: &Path) -> Result<Outcome, CopyError> {
+async fn restore(
+    arguments: &Restore,
+    config: &Config,
+    from: &Path,
+    log: &Path,
+) -> Result<Outcome, CopyError> {
     let (data, keys) = places(config)?;
     if !arguments.drill && !arguments.replace && data.exists() {
         return Err(CopyError::There(data.display().to_string()));
@@ -165,7 +172,11 @@ async fn prove(app: &App, folder: &Path) -> Result<Outcome, CopyError> {
     tx.end_quarantine().await?;
     tx.commit().await?;
     store.scrub(&[]).await?;
-    Ok(Outcome { values, log, replayed })
+    Ok(Outcome {
+        values,
+        log,
+        replayed,
+    })
 }
 
 /// How large the log was when the data was copied. Noted before anything else is done, so that a run that is cut off
@@ -177,8 +188,11 @@ async fn quarantined(app: &App) -> Result<u64, CopyError> {
     }
     let (size, _) = Stored::new(store.clone()).checkpoint().await?.unwrap_or_default();
     let mut tx = store.begin().await?;
-    tx.quarantine(micros(app.vault.clock.now()), i64::try_from(size).unwrap_or(i64::MAX))
-        .await?;
+    tx.quarantine(
+        micros(app.vault.clock.now()),
+        i64::try_from(size).unwrap_or(i64::MAX),
+    )
+    .await?;
     tx.commit().await?;
     Ok(size)
 }
@@ -187,7 +201,10 @@ async fn quarantined(app: &App) -> Result<u64, CopyError> {
 async fn take_place(from: &Path, to: &Path) -> Result<(), CopyError> {
     if to.exists() {
         // Closing it moves its log into the file.
-        Store::open(&StoreUrl::Sqlite(to.to_owned()), 1).await?.close().await;
+        Store::open(&StoreUrl::Sqlite(to.to_owned()), 1)
+            .await?
+            .close()
+            .await;
         let mut aside = to.as_os_str().to_owned();
         aside.push(".replaced");
         let aside = PathBuf::from(aside);
@@ -205,7 +222,11 @@ async fn take_place(from: &Path, to: &Path) -> Result<(), CopyError> {
 }
 
 fn tell(arguments: &Restore, outcome: &Outcome, out: &mut dyn Write) -> Result<(), CopyError> {
-    let Outcome { values, log, replayed } = outcome;
+    let Outcome {
+        values,
+        log,
+        replayed,
+    } = outcome;
     if arguments.json {
         let line = json!({"drill": arguments.drill, "values": values, "log": {"backup": log.0, "now": log.1},
                           "replayed": replayed, "served": !arguments.drill});
@@ -213,9 +234,21 @@ fn tell(arguments: &Restore, outcome: &Outcome, out: &mut dyn Write) -> Result<(
         return Ok(());
     }
     writeln!(out, "log         {} entries in the backup, {} now", log.0, log.1)?;
-    writeln!(out, "erased      {} guests again, nothing of them left", replayed.guests)?;
-    writeln!(out, "readable    {} other guests, {values} values open", replayed.others)?;
-    let end = if arguments.drill { "a drill: thrown away" } else { "in its place; start the vault" };
+    writeln!(
+        out,
+        "erased      {} guests again, nothing of them left",
+        replayed.guests
+    )?;
+    writeln!(
+        out,
+        "readable    {} other guests, {values} values open",
+        replayed.others
+    )?;
+    let end = if arguments.drill {
+        "a drill: thrown away"
+    } else {
+        "in its place; start the vault"
+    };
     writeln!(out, "done        {end}")?;
     Ok(())
 }

@@ -97,9 +97,16 @@ impl Identity {
     /// # Errors
     /// [`AgeError::Key`] when a line is none, or there is none.
     pub fn all(text: &str) -> Result<Vec<Self>, AgeError> {
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
         let all: Vec<Self> = lines.map(str::parse).collect::<Result<_, _>>()?;
-        if all.is_empty() { Err(AgeError::Key) } else { Ok(all) }
+        if all.is_empty() {
+            Err(AgeError::Key)
+        } else {
+            Ok(all)
+        }
     }
 
     /// As age writes it, to be kept where nobody else reads.
@@ -158,7 +165,10 @@ fn wrap(key: &[u8; 32], file: &FileKey) -> Result<Vec<u8>, AgeError> {
 fn unwrap(key: &[u8; 32], wrapped: &[u8]) -> Option<FileKey> {
     let mut bytes = Zeroizing::new(wrapped.to_vec());
     let nonce = Nonce::assume_unique_for_key([0; 12]);
-    let plain = cipher(key).ok()?.open_in_place(nonce, Aad::empty(), &mut bytes).ok()?;
+    let plain = cipher(key)
+        .ok()?
+        .open_in_place(nonce, Aad::empty(), &mut bytes)
+        .ok()?;
     let plain: &[u8] = plain;
     Some(Zeroizing::new(plain.try_into().ok()?))
 }
@@ -186,7 +196,11 @@ fn header_mac(file: &FileKey, header: &str) -> Vec<u8> {
 ///
 /// # Errors
 /// [`AgeError::Nobody`], [`AgeError::Io`].
-pub fn encrypt(recipients: &[Recipient], input: &mut dyn Read, output: &mut dyn Write) -> Result<(), AgeError> {
+pub fn encrypt(
+    recipients: &[Recipient],
+    input: &mut dyn Read,
+    output: &mut dyn Write,
+) -> Result<(), AgeError> {
     if recipients.is_empty() {
         return Err(AgeError::Nobody);
     }
@@ -222,7 +236,8 @@ fn stretched(passphrase: &str, salt: &[u8], work: u8) -> Result<Zeroizing<[u8; 3
     let salt = [SCRYPT.as_bytes(), salt].concat();
     let mut key = Zeroizing::new([0; 32]);
     let parameters = scrypt::Params::new(work, 8, 1).map_err(|_| AgeError::Damaged)?;
-    scrypt::scrypt(passphrase.as_bytes(), &salt, &parameters, key.as_mut_slice()).map_err(|_| AgeError::Damaged)?;
+    scrypt::scrypt(passphrase.as_bytes(), &salt, &parameters, key.as_mut_slice())
+        .map_err(|_| AgeError::Damaged)?;
     Ok(key)
 }
 
@@ -270,7 +285,9 @@ fn counter(number: u64, last: bool) -> Nonce {
 
 fn read_piece(input: &mut dyn Read, piece: &mut Vec<u8>, most: usize) -> io::Result<()> {
     piece.clear();
-    input.take(u64::try_from(most).unwrap_or(u64::MAX)).read_to_end(piece)?;
+    input
+        .take(u64::try_from(most).unwrap_or(u64::MAX))
+        .read_to_end(piece)?;
     Ok(())
 }
 
@@ -326,13 +343,17 @@ fn read_header(input: &mut dyn BufRead) -> Result<(String, Vec<u8>), AgeError> {
         let mut line = Vec::new();
         input.take(1024).read_until(b'\n', &mut line)?;
         let line = String::from_utf8(line).map_err(|_| AgeError::Damaged)?;
-        let Some(line) = line.strip_suffix('\n') else { return Err(AgeError::Damaged) };
+        let Some(line) = line.strip_suffix('\n') else {
+            return Err(AgeError::Damaged);
+        };
         if header.is_empty() && line != INTRO || header.len() > LONGEST_HEADER {
             return Err(AgeError::Damaged);
         }
         if let Some(mac) = line.strip_prefix("--- ") {
             header.push_str("---");
-            let mac = BASE64_NOPAD.decode(mac.as_bytes()).map_err(|_| AgeError::Damaged)?;
+            let mac = BASE64_NOPAD
+                .decode(mac.as_bytes())
+                .map_err(|_| AgeError::Damaged)?;
             return Ok((header, mac));
         }
         header.push_str(line);
@@ -353,7 +374,9 @@ fn stanzas(header: &str) -> Result<Vec<(String, Vec<u8>)>, AgeError> {
         }
     }
     let decoded = found.into_iter().map(|(arguments, body)| {
-        let body = BASE64_NOPAD.decode(body.as_bytes()).map_err(|_| AgeError::Damaged)?;
+        let body = BASE64_NOPAD
+            .decode(body.as_bytes())
+            .map_err(|_| AgeError::Damaged)?;
         Ok((arguments, body))
     });
     decoded.collect()
@@ -394,7 +417,11 @@ mod tests {
         decrypt(&Opener::Identities(&[one]), &mut sealed.as_slice(), &mut plain).unwrap();
         assert_eq!(plain, bytes);
         let strange = [Identity::random()];
-        let closed = decrypt(&Opener::Identities(&strange), &mut sealed.as_slice(), &mut Vec::new());
+        let closed = decrypt(
+            &Opener::Identities(&strange),
+            &mut sealed.as_slice(),
+            &mut Vec::new(),
+        );
         assert!(matches!(closed, Err(AgeError::Closed)));
         let cut = &sealed[..sealed.len() - 1];
         assert!(decrypt(&Opener::Identities(&[other]), &mut &*cut, &mut Vec::new()).is_err());
@@ -420,12 +447,24 @@ mod tests {
     fn other_peoples_files_open() {
         let vectors: serde_json::Value =
             serde_json::from_str(include_str!("../../tests/vectors/age.json")).unwrap();
-        let bytes = |name: &str| data_encoding::BASE64.decode(vectors[name].as_str().unwrap().as_bytes()).unwrap();
+        let bytes = |name: &str| {
+            data_encoding::BASE64
+                .decode(vectors[name].as_str().unwrap().as_bytes())
+                .unwrap()
+        };
         let identity: Identity = vectors["identity"].as_str().unwrap().parse().unwrap();
-        assert_eq!(identity.recipient().to_string(), vectors["recipient"].as_str().unwrap());
+        assert_eq!(
+            identity.recipient().to_string(),
+            vectors["recipient"].as_str().unwrap()
+        );
         let mut plain = Vec::new();
         let sealed = bytes("to_recipient");
-        decrypt(&Opener::Identities(&[identity]), &mut sealed.as_slice(), &mut plain).unwrap();
+        decrypt(
+            &Opener::Identities(&[identity]),
+            &mut sealed.as_slice(),
+            &mut plain,
+        )
+        .unwrap();
         assert_eq!(plain, vectors["plain"].as_str().unwrap().as_bytes());
         let mut plain = Vec::new();
         let (sealed, phrase) = (bytes("under_passphrase"), vectors["passphrase"].as_str().unwrap());

@@ -48,7 +48,9 @@ pub(super) fn encode(prefix: &str, bytes: &[u8]) -> String {
     let data = regroup(bytes, 8, 5, true).unwrap_or_default();
     let padded = expanded(prefix).chain(data.iter().copied()).chain([0; CHECKSUM]);
     let sum = polymod(padded) ^ 1;
-    let check = (0..CHECKSUM).rev().map(|at| u8::try_from((sum >> (5 * at)) & 31).unwrap_or(0));
+    let check = (0..CHECKSUM)
+        .rev()
+        .map(|at| u8::try_from((sum >> (5 * at)) & 31).unwrap_or(0));
     let letters = data
         .iter()
         .copied()

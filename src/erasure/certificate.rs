@@ -165,7 +165,9 @@ impl Eraser {
         let mut runs = Vec::new();
         let mut evidence = Vec::new();
         for row in &rows {
-            let Some(confirmation) = row.confirmation else { continue };
+            let Some(confirmation) = row.confirmation else {
+                continue;
+            };
             self.in_the_log(EntryId(confirmation)).await?;
             let (intent, said) = proven(&log, row.intent).await?;
             let (confirmation, done) = proven(&log, confirmation).await?;
@@ -186,7 +188,10 @@ impl Eraser {
             runs,
             backups_until: (about.done_at + horizon).date_naive(),
             log: signer.verifier().name().to_owned(),
-            statement: STATEMENTS.iter().map(|(l, t)| ((*l).to_owned(), (*t).to_owned())).collect(),
+            statement: STATEMENTS
+                .iter()
+                .map(|(l, t)| ((*l).to_owned(), (*t).to_owned()))
+                .collect(),
             verify: VERIFY.to_owned(),
         };
         let hash = fingerprint(&serde_json::to_value(&certificate).unwrap_or_default());
@@ -216,7 +221,10 @@ fn sorted(mut categories: Vec<Category>) -> Vec<Category> {
 
 /// An entry by its id: its index, and the proof for it.
 async fn proven(log: &Stored, entry: Uuid) -> Result<(u64, Evidence), ErasureError> {
-    let index = log.index_of(EntryId(entry)).await?.ok_or(ErasureError::LogWaits)?;
+    let index = log
+        .index_of(EntryId(entry))
+        .await?
+        .ok_or(ErasureError::LogWaits)?;
     let (size, checkpoint) = log.checkpoint().await?.ok_or(ErasureError::LogWaits)?;
     let (_, proof) = log.inclusion(index, size).await?;
     let bytes = log.entry(index).await?;
@@ -241,7 +249,12 @@ fn canonical(value: &Value, out: &mut String) {
             out.push('{');
             for (at, (key, value)) in sorted.into_iter().enumerate() {
                 // Writing to a string cannot fail.
-                let _ = write!(out, "{}{}:", if at == 0 { "" } else { "," }, Value::from(key.as_str()));
+                let _ = write!(
+                    out,
+                    "{}{}:",
+                    if at == 0 { "" } else { "," },
+                    Value::from(key.as_str())
+                );
                 canonical(value, out);
             }
             out.push('}');
@@ -286,7 +299,8 @@ struct Erased {
 /// What is wrong with it.
 pub fn verify(text: &str, verifier: &Verifier) -> Result<Certificate, &'static str> {
     let value: Value = serde_json::from_str(text).map_err(|_| "it is no JSON")?;
-    let certified: Certified = serde_json::from_str(text).map_err(|_| "it is no certificate of an erasure")?;
+    let certified: Certified =
+        serde_json::from_str(text).map_err(|_| "it is no certificate of an erasure")?;
     let hash = fingerprint(value.get("certificate").unwrap_or(&Value::Null));
     let signed = verifier
         .open_statement(KIND, certified.signature.as_bytes())
@@ -295,10 +309,17 @@ pub fn verify(text: &str, verifier: &Verifier) -> Result<Certificate, &'static s
         return Err("it was changed after it was signed");
     }
     let mut entries: BTreeMap<u64, Leaf> = BTreeMap::new();
-    for Evidence { entry, receipt: proof } in &certified.evidence {
-        let bytes = BASE64.decode(entry.as_bytes()).map_err(|_| "an entry is not base64")?;
+    for Evidence {
+        entry,
+        receipt: proof,
+    } in &certified.evidence
+    {
+        let bytes = BASE64
+            .decode(entry.as_bytes())
+            .map_err(|_| "an entry is not base64")?;
         let (index, _) = receipt::verify(proof, &bytes, verifier).ok_or("an entry is not in the log")?;
-        let Entry { leaf } = serde_json::from_slice(&bytes).map_err(|_| "an entry is about something else")?;
+        let Entry { leaf } =
+            serde_json::from_slice(&bytes).map_err(|_| "an entry is about something else")?;
         entries.insert(index, leaf);
     }
     let certificate = certified.certificate;

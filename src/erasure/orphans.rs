@@ -47,7 +47,10 @@ impl Eraser {
             }
             return Ok(vault.keys.destroy(guest, None).await?);
         }
-        let erased = conn.guest_head(guest).await?.is_some_and(|(_, status, _)| status == "erased");
+        let erased = conn
+            .guest_head(guest)
+            .await?
+            .is_some_and(|(_, status, _)| status == "erased");
         if !erased {
             return Ok(0);
         }

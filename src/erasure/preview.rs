@@ -52,16 +52,25 @@ fn fate(plan: &CategoryPlan, holds: &[HoldRow], today: NaiveDate) -> CategoryFat
         source,
         until,
     };
-    let holds_it = |hold: &&HoldRow| hold.categories.is_empty() || read(&hold.categories).contains(&plan.category);
+    let holds_it =
+        |hold: &&HoldRow| hold.categories.is_empty() || read(&hold.categories).contains(&plan.category);
     if let Some(hold) = holds.iter().find(holds_it) {
         let source = Some(format!("hold {}", hold.hold_id));
-        return told(Fate::Keep, Some(&hold.ground), source, hold.review_on.parse().ok());
+        return told(
+            Fate::Keep,
+            Some(&hold.ground),
+            source,
+            hold.review_on.parse().ok(),
+        );
     }
     match &plan.earliest {
         // On the day itself it may go: the term is over when the day begins.
-        Some(limit) if limit.rule == CONTRACT && limit.date >= today => {
-            told(Fate::Keep, Some(CONTRACT), Some(limit.source.clone()), Some(limit.date))
-        }
+        Some(limit) if limit.rule == CONTRACT && limit.date >= today => told(
+            Fate::Keep,
+            Some(CONTRACT),
+            Some(limit.source.clone()),
+            Some(limit.date),
+        ),
         Some(limit) if limit.rule != CONTRACT && limit.date > today => {
             let fate = if plan.category == Category::Statutory {
                 Fate::Restrict
@@ -116,7 +125,10 @@ mod tests {
         assert!(!now.whole && now.open_stay);
         assert_eq!(now.doomed(), [Category::Marketing]);
         let kept = &now.categories[0];
-        assert_eq!((kept.fate, kept.ground.as_deref()), (Fate::Keep, Some("contract")));
+        assert_eq!(
+            (kept.fate, kept.ground.as_deref()),
+            (Fate::Keep, Some("contract"))
+        );
         assert_eq!(kept.until, Some(day("2026-03-07")));
     }
 

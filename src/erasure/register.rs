@@ -91,7 +91,11 @@ pub(super) fn entries(
             let Some(begin) = rule.begins(stay, facts.nationality.as_deref(), facts.born) else {
                 continue;
             };
-            let Some(keep) = rule.min.and_then(|span| span.after(begin)).filter(|day| *day > today) else {
+            let Some(keep) = rule
+                .min
+                .and_then(|span| span.after(begin))
+                .filter(|day| *day > today)
+            else {
                 continue;
             };
             let gone = rule.max.and_then(|span| span.after(begin));
@@ -130,7 +134,9 @@ fn particulars(
     sorted.sort_by_key(|value| value.observed_at);
     let mut map = Map::new();
     for value in sorted {
-        let Some((_, field)) = catalogue.find(&value.field) else { continue };
+        let Some((_, field)) = catalogue.find(&value.field) else {
+            continue;
+        };
         let aad = Aad {
             guest,
             record: value.record_id,
@@ -146,13 +152,25 @@ fn particulars(
 }
 
 /// An entry sealed to its place.
-pub(super) fn seal(keys: &GuestKeys, guest: GuestId, id: Uuid, entry: &RegisterEntry) -> Result<Vec<u8>, GuestError> {
+pub(super) fn seal(
+    keys: &GuestKeys,
+    guest: GuestId,
+    id: Uuid,
+    entry: &RegisterEntry,
+) -> Result<Vec<u8>, GuestError> {
     let plain = zeroize::Zeroizing::new(serde_json::to_vec(entry).unwrap_or_default());
-    Ok(keys.seal(Category::Statutory, &place(guest, id), &plain)?.into_bytes())
+    Ok(keys
+        .seal(Category::Statutory, &place(guest, id), &plain)?
+        .into_bytes())
 }
 
 /// An entry opened for the vault's own use.
-pub(super) fn open(keys: &GuestKeys, guest: GuestId, id: Uuid, sealed: &[u8]) -> Result<RegisterEntry, GuestError> {
+pub(super) fn open(
+    keys: &GuestKeys,
+    guest: GuestId,
+    id: Uuid,
+    sealed: &[u8],
+) -> Result<RegisterEntry, GuestError> {
     let plain = keys.open_internal(Category::Statutory, sealed, &place(guest, id))?;
     serde_json::from_slice(&plain).map_err(|_| GuestError::Damaged)
 }
@@ -161,7 +179,11 @@ pub(super) fn open(keys: &GuestKeys, guest: GuestId, id: Uuid, sealed: &[u8]) ->
 ///
 /// # Errors
 /// [`GuestError::Forbidden`], [`GuestError::NotFound`] when there are none.
-pub async fn read_register(vault: &Vault, errand: &Errand, guest: GuestId) -> Result<RegisterAnswer, GuestError> {
+pub async fn read_register(
+    vault: &Vault,
+    errand: &Errand,
+    guest: GuestId,
+) -> Result<RegisterAnswer, GuestError> {
     let policy = vault.policies.current();
     let mut event = Event::of(errand, Act::ReadRegister, vault.clock.now());
     event.policy_version = Some(policy.version().to_owned());
@@ -193,7 +215,10 @@ pub async fn read_register(vault: &Vault, errand: &Errand, guest: GuestId) -> Re
 ///
 /// # Errors
 /// What the database says.
-pub(super) async fn stored(vault: &Vault, guest: GuestId) -> Result<Option<(House, Vec<StoredValue>)>, GuestError> {
+pub(super) async fn stored(
+    vault: &Vault,
+    guest: GuestId,
+) -> Result<Option<(House, Vec<StoredValue>)>, GuestError> {
     let Some(house) = facts(vault, guest).await? else {
         return Ok(None);
     };

@@ -25,8 +25,15 @@ impl Eraser {
         let mut after = Uuid::nil();
         let mut swept = 0;
         loop {
-            let guests = vault.store.read().await?.guests_with_register(after, PAGE).await?;
-            let Some(last) = guests.last() else { return Ok(swept) };
+            let guests = vault
+                .store
+                .read()
+                .await?
+                .guests_with_register(after, PAGE)
+                .await?;
+            let Some(last) = guests.last() else {
+                return Ok(swept);
+            };
             after = *last;
             for guest in guests.into_iter().map(GuestId) {
                 let rows = vault.store.read().await?.register(guest).await?;

@@ -57,12 +57,21 @@ impl Eraser {
     pub async fn replay(&self, caller: &Caller, from: u64) -> Result<Replayed, ErasureError> {
         let known = self.tombstones(from).await?;
         let mut report = Replayed {
-            erasures: known.values().map(|all| u64::try_from(all.len()).unwrap_or(0)).sum(),
+            erasures: known
+                .values()
+                .map(|all| u64::try_from(all.len()).unwrap_or(0))
+                .sum(),
             ..Replayed::default()
         };
         let mut after = Uuid::nil();
         loop {
-            let guests = self.vault.store.read().await?.guests_with_status(after, PAGE).await?;
+            let guests = self
+                .vault
+                .store
+                .read()
+                .await?
+                .guests_with_status(after, PAGE)
+                .await?;
             let Some((last, _)) = guests.last() else { break };
             after = *last;
             for (guest, _) in guests {
@@ -83,7 +92,11 @@ impl Eraser {
         self.vault.store.scrub(&[]).await?;
         let mut event = Event::by(caller, Act::Restore, RequestId::random(), self.vault.clock.now());
         event.count = Some(report.guests);
-        event.outcome = Some(if report.left == 0 { "replayed" } else { "not_replayed" });
+        event.outcome = Some(if report.left == 0 {
+            "replayed"
+        } else {
+            "not_replayed"
+        });
         self.vault.log.record(event, ()).await.map_err(GuestError::from)?;
         Ok(report)
     }
@@ -95,7 +108,9 @@ impl Eraser {
         let mut known: BTreeMap<String, Vec<Erased>> = BTreeMap::new();
         for at in from..size {
             let bytes = log.entry(at).await?;
-            let Ok(Entry { leaf }) = serde_json::from_slice(&bytes) else { continue };
+            let Ok(Entry { leaf }) = serde_json::from_slice(&bytes) else {
+                continue;
+            };
             if leaf.act == Act::Erase.as_str()
                 && let Some(erased) = leaf.erasure
             {
@@ -110,7 +125,11 @@ impl Eraser {
         let vault = &self.vault;
         let now = micros(vault.clock.now());
         let register = erased.whole && !erased.categories.contains(&Category::Statutory);
-        let copies = if register { self.copies(guest).await? } else { Vec::new() };
+        let copies = if register {
+            self.copies(guest).await?
+        } else {
+            Vec::new()
+        };
         if !copies.is_empty() {
             let mut tx = vault.store.begin().await?;
             for (id, sealed) in &copies {
@@ -123,7 +142,13 @@ impl Eraser {
         if erased.whole {
             tx.remove_guest(guest, now).await?;
         } else {
-            remove_drawers(&mut tx, vault.policies.current().catalogue(), guest, &erased.categories).await?;
+            remove_drawers(
+                &mut tx,
+                vault.policies.current().catalogue(),
+                guest,
+                &erased.categories,
+            )
+            .await?;
             tx.bump_guest(guest, now).await?;
         }
         if erased.categories.contains(&Category::Statutory) {
@@ -145,7 +170,10 @@ impl Eraser {
             return Ok(false);
         }
         let mut conn = self.vault.store.read().await?;
-        let gone = conn.guest_head(guest).await?.is_some_and(|(_, status, _)| status == "erased");
+        let gone = conn
+            .guest_head(guest)
+            .await?
+            .is_some_and(|(_, status, _)| status == "erased");
         Ok(!gone || !conn.stored_values(guest).await?.is_empty() || !conn.stays(guest).await?.is_empty())
     }
 }

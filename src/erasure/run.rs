@@ -17,11 +17,7 @@ use crate::{
     retention::{Rules, plan, read, spelt, sql as retention},
 };
 
-use super::{
-    Eraser, ErasureError, Preview, preview::preview,
-    register,
-    sql::ErasureRow,
-};
+use super::{Eraser, ErasureError, Preview, preview::preview, register, sql::ErasureRow};
 
 /// How often the log is looked at for the intent's place, and how long between.
 const LOOKS: u32 = 100;
@@ -71,7 +67,13 @@ impl Eraser {
         let plans = plan(&house.facts, Rules::shipped());
         let today = vault.clock.now().date_naive();
         let audit = house.keys.has(Category::Audit);
-        Ok(Some(preview(&house.facts, &plans, &holds, (audit, merged), today)))
+        Ok(Some(preview(
+            &house.facts,
+            &plans,
+            &holds,
+            (audit, merged),
+            today,
+        )))
     }
 
     /// Does what a preview says. After an error it goes on by itself, at the next look or the next start.
@@ -91,7 +93,11 @@ impl Eraser {
         };
         for one in all {
             let own = one == guest;
-            let doomed = if own { told.doomed() } else { Category::ALL.to_vec() };
+            let doomed = if own {
+                told.doomed()
+            } else {
+                Category::ALL.to_vec()
+            };
             let register = own && told.whole && told.keeps_register();
             let row = self.intend(order, one, (told.whole, &doomed), register).await?;
             done.keys = done.keys.saturating_add(self.go_on(&row).await?);
@@ -123,7 +129,11 @@ impl Eraser {
     ) -> Result<ErasureRow, ErasureError> {
         let vault = &self.vault;
         let now = vault.clock.now();
-        let copies = if register { self.copies(guest).await? } else { Vec::new() };
+        let copies = if register {
+            self.copies(guest).await?
+        } else {
+            Vec::new()
+        };
         let mut change = vault.log.begin(&vault.store).await?;
         let event = self.event(order, Act::Erase, guest, (whole, doomed));
         let intent = change.record(event);
@@ -140,7 +150,10 @@ impl Eraser {
         };
         change.tx.intend_erasure(&row, micros(now)).await?;
         for (id, sealed) in &copies {
-            change.tx.add_register_entry(guest, *id, sealed, micros(now)).await?;
+            change
+                .tx
+                .add_register_entry(guest, *id, sealed, micros(now))
+                .await?;
         }
         if whole {
             change.tx.set_fate(guest, "erased", micros(now)).await?;
@@ -161,8 +174,17 @@ impl Eraser {
             return Ok(Vec::new());
         }
         let today = vault.clock.now().date_naive();
-        let entries = register::entries(&house, vault.policies.current().catalogue(), guest, &values, today);
-        let keys = vault.keys.ensure_guest_keys(guest, &[Category::Statutory]).await?;
+        let entries = register::entries(
+            &house,
+            vault.policies.current().catalogue(),
+            guest,
+            &values,
+            today,
+        );
+        let keys = vault
+            .keys
+            .ensure_guest_keys(guest, &[Category::Statutory])
+            .await?;
         let sealed = entries.iter().map(|entry| {
             let id = Uuid::now_v7();
             Ok((id, register::seal(&keys, guest, id, entry)?))
@@ -234,9 +256,18 @@ impl Eraser {
         let mut change = vault.log.begin(&vault.store).await?;
         if row.whole {
             change.tx.remove_guest(guest, now).await?;
-            change.tx.announce(&Announcement::guest_erased(vault.clock.now(), guest)).await?;
+            change
+                .tx
+                .announce(&Announcement::guest_erased(vault.clock.now(), guest))
+                .await?;
         } else {
-            remove_drawers(&mut change.tx, vault.policies.current().catalogue(), guest, doomed).await?;
+            remove_drawers(
+                &mut change.tx,
+                vault.policies.current().catalogue(),
+                guest,
+                doomed,
+            )
+            .await?;
             change.tx.bump_guest(guest, now).await?;
         }
         if doomed.contains(&Category::Statutory) {
@@ -278,13 +309,7 @@ impl Eraser {
         failed.map_or(Ok(rows.len()), Err)
     }
 
-    fn event(
-        &self,
-        order: &Order,
-        act: Act,
-        guest: GuestId,
-        (whole, doomed): (bool, &[Category]),
-    ) -> Event {
+    fn event(&self, order: &Order, act: Act, guest: GuestId, (whole, doomed): (bool, &[Category])) -> Event {
         let mut event = Event::by(&order.caller, act, order.request, self.vault.clock.now());
         let mut categories = doomed.to_vec();
         categories.sort_by_key(|category| category.as_str());

@@ -109,7 +109,8 @@ pub struct ErasureRow {
 /// # Errors
 /// What the database says.
 pub async fn is_known(db: &mut impl Database, guest: GuestId) -> Result<bool, StoreError> {
-    let found: Option<Uuid> = on!(db, c => sqlx::query_scalar(GUEST_KNOWN).bind(guest.0).fetch_optional(c).await?);
+    let found: Option<Uuid> =
+        on!(db, c => sqlx::query_scalar(GUEST_KNOWN).bind(guest.0).fetch_optional(c).await?);
     Ok(found.is_some())
 }
 
@@ -166,7 +167,11 @@ impl Conn {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn guests_with_status(&mut self, after: Uuid, most: i64) -> Result<Vec<(Uuid, String)>, StoreError> {
+    pub async fn guests_with_status(
+        &mut self,
+        after: Uuid,
+        most: i64,
+    ) -> Result<Vec<(Uuid, String)>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(GUESTS_ALL).bind(after).bind(most).fetch_all(c).await?))
     }
 }
@@ -214,7 +219,12 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn erasure_shredded(&mut self, row: &ErasureRow, keys: i64, now: i64) -> Result<(), StoreError> {
+    pub async fn erasure_shredded(
+        &mut self,
+        row: &ErasureRow,
+        keys: i64,
+        now: i64,
+    ) -> Result<(), StoreError> {
         on!(self, c => {
             sqlx::query(ERASURE_SHREDDED).bind(row.guest_id).bind(row.erasure_id).bind(keys).bind(now).execute(c).await?;
         });
@@ -225,7 +235,12 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn erasure_done(&mut self, row: &ErasureRow, confirmation: Uuid, now: i64) -> Result<bool, StoreError> {
+    pub async fn erasure_done(
+        &mut self,
+        row: &ErasureRow,
+        confirmation: Uuid,
+        now: i64,
+    ) -> Result<bool, StoreError> {
         let rows = on!(self, c => {
             sqlx::query(ERASURE_DONE)
                 .bind(row.guest_id)

@@ -119,8 +119,9 @@ impl Vault {
             return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
         }
         self.must_know(errand, guest, Act::PutConsent).await?;
-        if let Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Restricted | GuestError::Moved(_))) =
-            self.active_version(guest).await
+        if let Err(
+            error @ (GuestError::NotFound | GuestError::Gone | GuestError::Restricted | GuestError::Moved(_)),
+        ) = self.active_version(guest).await
         {
             return self.refuse(event, error).await;
         }
@@ -192,7 +193,11 @@ impl Vault {
         for rule in policy.purposes().filter(|rule| rule.asks_the_ledger()) {
             let statement = Statement {
                 purpose: rule.code.clone(),
-                state: if rule.needs_consent { State::Withdrawn } else { State::Objected },
+                state: if rule.needs_consent {
+                    State::Withdrawn
+                } else {
+                    State::Objected
+                },
                 recipient: rule.recipient.clone(),
                 scope: None,
                 separate: None,

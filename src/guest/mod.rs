@@ -40,7 +40,8 @@ mod window;
 pub(crate) mod words;
 
 pub(crate) use self::{
-    consents::evidence_place, idempotency::once, prepare::seal_version, put::source_id_place, stay::path as stay_path,
+    consents::evidence_place, idempotency::once, prepare::seal_version, put::source_id_place,
+    stay::path as stay_path,
 };
 
 pub use access_report::{Access, AccessReport, YearProof};

@@ -74,7 +74,12 @@ impl Vault {
         mut event: Event,
     ) -> Result<(Stay, i64), GuestError> {
         let version = match self.active_version(guest).await {
-            Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Restricted | GuestError::Moved(_))) => {
+            Err(
+                error @ (GuestError::NotFound
+                | GuestError::Gone
+                | GuestError::Restricted
+                | GuestError::Moved(_)),
+            ) => {
                 return self.refuse(event, error).await;
             }
             other => other?,

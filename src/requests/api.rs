@@ -23,9 +23,7 @@ use crate::{
 };
 
 use super::{
-    Case, Check, Opened, RequestError, RequestInput, Requests, State,
-    decide::DecisionInput,
-    sql::Filter,
+    Case, Check, Opened, RequestError, RequestInput, Requests, State, decide::DecisionInput, sql::Filter,
 };
 
 /// The calls of this folder; the routes are in `routes.rs`.
@@ -64,8 +62,9 @@ impl From<RequestError> for Problem {
             RequestError::State(why) => Self::new(ProblemKind::Conflict).detail(why),
             RequestError::SamePerson => Self::new(ProblemKind::Conflict)
                 .detail("It takes another person than who took the request in."),
-            RequestError::Changed => Self::new(ProblemKind::Conflict)
-                .detail("What would be done is not what was seen: look at the preview again and approve that."),
+            RequestError::Changed => Self::new(ProblemKind::Conflict).detail(
+                "What would be done is not what was seen: look at the preview again and approve that.",
+            ),
         }
     }
 }
@@ -246,9 +245,15 @@ pub(crate) async fn get_package(
     id: PathId<Uuid>,
     options: StrictQuery<PackageOptions>,
 ) -> Result<HttpResponse, Problem> {
-    let recipient = options.0.recipient.as_deref().map(str::parse::<Recipient>).transpose();
-    let recipient = recipient
-        .map_err(|_| Problem::new(ProblemKind::InvalidRequest).field("recipient", "is no age recipient (age1…)"))?;
+    let recipient = options
+        .0
+        .recipient
+        .as_deref()
+        .map(str::parse::<Recipient>)
+        .transpose();
+    let recipient = recipient.map_err(|_| {
+        Problem::new(ProblemKind::InvalidRequest).field("recipient", "is no age recipient (age1…)")
+    })?;
     let bytes = Box::pin(desk.package(&errand, id.0, recipient.as_ref())).await?;
     let (kind, name) = match recipient {
         Some(_) => ("application/octet-stream", "package.zip.age"),

@@ -18,12 +18,16 @@ impl Requests {
     /// [`RequestError::State`] when nothing was erased for this case.
     pub async fn certificate(&self, errand: &Errand, id: Uuid) -> Result<Certified, RequestError> {
         let rights = [Right::ManageRequests, Right::ApproveRequests];
-        let event = self.allowed(errand, (Act::HandleRequest, "certified"), &rights).await?;
+        let event = self
+            .allowed(errand, (Act::HandleRequest, "certified"), &rights)
+            .await?;
         let row = self.row(id).await?;
         let states = [State::Done.as_str(), State::Waiting.as_str()];
         let approved = self.approved(&row)?;
-        let (Some(approved), true) = (approved, row.kind == Kind::Erasure.as_str() && states.contains(&row.state.as_str()))
-        else {
+        let (Some(approved), true) = (
+            approved,
+            row.kind == Kind::Erasure.as_str() && states.contains(&row.state.as_str()),
+        ) else {
             return Err(RequestError::State("Nothing was erased for this request."));
         };
         let steps = self.vault().store.read().await?.request_steps(id).await?;

@@ -14,7 +14,9 @@ use crate::{
     retention::{person, same_person},
 };
 
-use super::{Case, Deadlines, Ground, Kind, RequestError, Requests, State, desk::fingerprint, sql::RequestRow};
+use super::{
+    Case, Deadlines, Ground, Kind, RequestError, Requests, State, desk::fingerprint, sql::RequestRow,
+};
 
 /// Cases that are looked at at once.
 const SOME: i64 = 200;
@@ -51,7 +53,12 @@ impl Requests {
     ///
     /// # Errors
     /// [`RequestError::SamePerson`], [`RequestError::State`], [`RequestError::Changed`], and what an erasure says.
-    pub async fn decide(&self, errand: &Errand, id: Uuid, input: &DecisionInput) -> Result<Case, RequestError> {
+    pub async fn decide(
+        &self,
+        errand: &Errand,
+        id: Uuid,
+        input: &DecisionInput,
+    ) -> Result<Case, RequestError> {
         let outcome = match input.decision {
             Decision::Approve => "approved",
             Decision::Deny => "denied",
@@ -92,16 +99,21 @@ impl Requests {
             .regime(&row.regime)
             .is_some_and(|regime| regime.may_extend(kind));
         if !may || row.extended {
-            return Err(RequestError::State("The law lets this answer not be put off, or not again."));
+            return Err(RequestError::State(
+                "The law lets this answer not be put off, or not again.",
+            ));
         }
         let today = self.vault().clock.now().date_naive().to_string();
         if row.due_on.as_ref().is_some_and(|due| *due < today) {
-            return Err(RequestError::State("The answer was due already; the guest had to be told before."));
+            return Err(RequestError::State(
+                "The answer was due already; the guest had to be told before.",
+            ));
         }
         let ground = ground.ok_or(RequestError::State("Putting an answer off needs a ground."))?;
         row.extended = true;
         row.due_on = self.due_on(&row);
-        self.store(errand, &row, ("extended", Some(ground.as_str())), event).await?;
+        self.store(errand, &row, ("extended", Some(ground.as_str())), event)
+            .await?;
         self.case(&row, Vec::new())
     }
 
@@ -114,7 +126,8 @@ impl Requests {
     ) -> Result<Case, RequestError> {
         let ground = ground.ok_or(RequestError::State("A refusal needs a ground."))?;
         State::Denied.as_str().clone_into(&mut row.state);
-        self.store(errand, &row, ("denied", Some(ground.as_str())), event).await?;
+        self.store(errand, &row, ("denied", Some(ground.as_str())), event)
+            .await?;
         self.case(&row, Vec::new())
     }
 
@@ -210,16 +223,30 @@ impl Requests {
     }
 
     /// What a hold or a law keeps of a guest who wanted to be gone is nobody's to read, unless a stay needs it.
-    async fn out_of_sight(&self, order: &Order, guest: GuestId, preview: &Preview) -> Result<(), RequestError> {
+    async fn out_of_sight(
+        &self,
+        order: &Order,
+        guest: GuestId,
+        preview: &Preview,
+    ) -> Result<(), RequestError> {
         let vault = self.vault();
-        let status = vault.store.read().await?.guest_head(guest).await?.map(|(_, status, _)| status);
+        let status = vault
+            .store
+            .read()
+            .await?
+            .guest_head(guest)
+            .await?
+            .map(|(_, status, _)| status);
         if preview.open_stay || status.as_deref() != Some("active") {
             return Ok(());
         }
         let mut event = Event::by(&order.caller, Act::Restrict, order.request, vault.clock.now());
         event.subject = Some(vault.subject(guest, None));
         let mut change = vault.log.begin(&vault.store).await?;
-        change.tx.set_fate(guest, "restricted", micros(vault.clock.now())).await?;
+        change
+            .tx
+            .set_fate(guest, "restricted", micros(vault.clock.now()))
+            .await?;
         change.record(event);
         Ok(change.commit().await?)
     }
@@ -251,8 +278,16 @@ impl Requests {
         let mut after = Uuid::nil();
         let mut closed = 0;
         loop {
-            let cases = self.vault().store.read().await?.waiting_requests(after, SOME).await?;
-            let Some(last) = cases.last() else { return Ok(closed) };
+            let cases = self
+                .vault()
+                .store
+                .read()
+                .await?
+                .waiting_requests(after, SOME)
+                .await?;
+            let Some(last) = cases.last() else {
+                return Ok(closed);
+            };
             after = *last;
             for case in cases {
                 match self.go_on_with(case, &caller).await {
@@ -266,7 +301,9 @@ impl Requests {
 
     async fn go_on_with(&self, case: Uuid, caller: &Caller) -> Result<bool, RequestError> {
         let row = self.row(case).await?;
-        let Some(guest) = row.guest_id.map(GuestId) else { return Ok(false) };
+        let Some(guest) = row.guest_id.map(GuestId) else {
+            return Ok(false);
+        };
         let request = RequestId::random();
         let order = Order {
             caller: caller.clone(),

@@ -51,7 +51,9 @@ impl Requests {
         let policy = self.vault().policies.current();
         let mut event = Event::of(errand, act, self.vault().clock.now());
         event.policy_version = Some(policy.version().to_owned());
-        let may = rights.iter().any(|right| policy.allows(&errand.caller.role, *right));
+        let may = rights
+            .iter()
+            .any(|right| policy.allows(&errand.caller.role, *right));
         if may && errand.purpose.as_str() == "subject_request" {
             event.outcome = Some(outcome);
             return Ok(event);
@@ -98,8 +100,16 @@ impl Requests {
         most: i64,
     ) -> Result<Vec<Case>, RequestError> {
         let rights = [Right::ManageRequests, Right::ApproveRequests];
-        let mut event = self.allowed(errand, (Act::ReadRequests, "listed"), &rights).await?;
-        let rows = self.vault().store.read().await?.requests(filter, before, most).await?;
+        let mut event = self
+            .allowed(errand, (Act::ReadRequests, "listed"), &rights)
+            .await?;
+        let rows = self
+            .vault()
+            .store
+            .read()
+            .await?
+            .requests(filter, before, most)
+            .await?;
         event.count = u64::try_from(rows.len()).ok();
         self.vault().log.record(event, ()).await?;
         rows.iter().map(|row| self.case(row, Vec::new())).collect()
@@ -116,13 +126,15 @@ impl Requests {
         let event = self.about(event, errand, row.guest_id.map(GuestId)).await?;
         let steps = self.vault().store.read().await?.request_steps(id).await?;
         self.vault().log.record(event, ()).await?;
-        let timeline = steps.into_iter().map(|(at, step, ground, principal, actor)| TimelineStep {
-            at: from_micros(at),
-            step,
-            ground,
-            principal: PrincipalId(principal),
-            actor,
-        });
+        let timeline = steps
+            .into_iter()
+            .map(|(at, step, ground, principal, actor)| TimelineStep {
+                at: from_micros(at),
+                step,
+                ground,
+                principal: PrincipalId(principal),
+                actor,
+            });
         self.case(&row, timeline.collect())
     }
 
@@ -146,7 +158,9 @@ impl Requests {
             .await?;
         let mut row = self.row(id).await?;
         if row.state != State::Received.as_str() {
-            return Err(RequestError::State("Only a request that was just received is verified."));
+            return Err(RequestError::State(
+                "Only a request that was just received is verified.",
+            ));
         }
         if let Some(guest) = guest {
             let head = self.vault().store.read().await?.guest_head(guest).await?;
@@ -159,7 +173,9 @@ impl Requests {
         match check {
             Check::Passed => {
                 if row.guest_id.is_none() {
-                    return Err(RequestError::State("Name the guest, or deny the request as no_match."));
+                    return Err(RequestError::State(
+                        "Name the guest, or deny the request as no_match.",
+                    ));
                 }
                 self.start_clock(&mut row, now);
                 State::Verified.as_str().clone_into(&mut row.state);
@@ -192,7 +208,9 @@ impl Requests {
     /// [`RequestError::State`] when nobody knows yet whose request it is; [`GuestError::Gone`].
     pub async fn preview(&self, errand: &Errand, id: Uuid) -> Result<(Preview, String), RequestError> {
         let rights = [Right::ManageRequests, Right::ApproveRequests];
-        let event = self.allowed(errand, (Act::HandleRequest, "previewed"), &rights).await?;
+        let event = self
+            .allowed(errand, (Act::HandleRequest, "previewed"), &rights)
+            .await?;
         let row = self.row(id).await?;
         let guest = row
             .guest_id
@@ -264,7 +282,10 @@ impl Requests {
             state: State::from_word(&row.state).ok_or_else(damaged)?,
             received_via: Via::from_word(&row.via).ok_or_else(damaged)?,
             received_at: from_micros(row.received_at),
-            due_on: row.due_on.as_deref().and_then(|day| day.parse::<NaiveDate>().ok()),
+            due_on: row
+                .due_on
+                .as_deref()
+                .and_then(|day| day.parse::<NaiveDate>().ok()),
             extended: row.extended,
             stopped_since: row.stopped_since.map(from_micros),
             property: row.property.parse().map_err(|_| damaged())?,
@@ -277,7 +298,9 @@ impl Requests {
 
     /// What was approved.
     pub(super) fn approved(&self, row: &RequestRow) -> Result<Option<Preview>, RequestError> {
-        let Some(sealed) = &row.outcome else { return Ok(None) };
+        let Some(sealed) = &row.outcome else {
+            return Ok(None);
+        };
         let plain = self
             .vault()
             .keys

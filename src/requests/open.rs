@@ -70,10 +70,17 @@ impl Requests {
             reason: reason.to_owned(),
         };
         let Some(regime) = Deadlines::shipped().regime(&input.regime) else {
-            return Err(self.refused(event, wrong("regime", "is not configured; see policies/deadlines.toml")).await);
+            return Err(self
+                .refused(
+                    event,
+                    wrong("regime", "is not configured; see policies/deadlines.toml"),
+                )
+                .await);
         };
         if received > now || (now - received).num_days() > 365 {
-            return Err(self.refused(event, wrong("received_at", "must lie within the last year")).await);
+            return Err(self
+                .refused(event, wrong("received_at", "must lie within the last year"))
+                .await);
         }
         let guest = match self.whose(errand, input).await {
             Ok(guest) => guest,
@@ -86,7 +93,11 @@ impl Requests {
             }
             None => None,
         };
-        let state = if same.is_some() { State::Duplicate } else { State::Received };
+        let state = if same.is_some() {
+            State::Duplicate
+        } else {
+            State::Received
+        };
         let mut row = RequestRow {
             request_id: Uuid::now_v7(),
             guest_id: guest.map(|guest| guest.0),
@@ -111,7 +122,10 @@ impl Requests {
         let mut change = self.vault().log.begin(&self.vault().store).await?;
         change.tx.open_request(&row).await?;
         let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
-        change.tx.add_step(row.request_id, micros(now), (state.as_str(), None), by).await?;
+        change
+            .tx
+            .add_step(row.request_id, micros(now), (state.as_str(), None), by)
+            .await?;
         let opened = Announcement::request_opened(now, row.request_id, guest);
         change.tx.announce(&opened).await?;
         change.record(event);

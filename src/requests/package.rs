@@ -58,12 +58,16 @@ impl Requests {
         id: Uuid,
         recipient: Option<&Recipient>,
     ) -> Result<Vec<u8>, RequestError> {
-        let event = self.allowed(errand, (Act::HandOver, "package"), &[Right::ManageRequests]).await?;
+        let event = self
+            .allowed(errand, (Act::HandOver, "package"), &[Right::ManageRequests])
+            .await?;
         let mut row = self.row(id).await?;
         let kinds = [Kind::Access.as_str(), Kind::Portability.as_str()];
         let states = [State::Ready.as_str(), State::Done.as_str()];
         if !kinds.contains(&row.kind.as_str()) || !states.contains(&row.state.as_str()) {
-            return Err(RequestError::State("Only an approved request for access or portability has a package."));
+            return Err(RequestError::State(
+                "Only an approved request for access or portability has a package.",
+            ));
         }
         let guest = row.guest_id.map(GuestId).ok_or(RequestError::Absent)?;
         let vault = self.vault();
@@ -95,14 +99,20 @@ impl Requests {
             None => packed,
             Some(recipient) => {
                 let mut sealed = Vec::new();
-                age::encrypt(std::slice::from_ref(recipient), &mut packed.as_slice(), &mut sealed)
-                    .map_err(|_| GuestError::Damaged)?;
+                age::encrypt(
+                    std::slice::from_ref(recipient),
+                    &mut packed.as_slice(),
+                    &mut sealed,
+                )
+                .map_err(|_| GuestError::Damaged)?;
                 sealed
             }
         };
         if row.state == State::Ready.as_str() {
             State::Done.as_str().clone_into(&mut row.state);
-            let done = self.allowed(errand, (Act::HandleRequest, "done"), &[Right::ManageRequests]).await?;
+            let done = self
+                .allowed(errand, (Act::HandleRequest, "done"), &[Right::ManageRequests])
+                .await?;
             let done = self.about(done, errand, Some(guest)).await?;
             self.store(errand, &row, ("done", None), done).await?;
         }
@@ -141,7 +151,12 @@ impl Requests {
                 None
             } else {
                 let place = source_id_place(guest, head.record_id);
-                Some(text(keys, receipt, (Category::Identity, &head.source_id), &place)?)
+                Some(text(
+                    keys,
+                    receipt,
+                    (Category::Identity, &head.source_id),
+                    &place,
+                )?)
             };
             all.push(SourceRecord {
                 source_system: head.source_system,
@@ -175,7 +190,8 @@ impl Requests {
             let plain = keys
                 .open_handed(receipt, Category::Stay, &row.sealed, &aad)
                 .map_err(GuestError::from)?;
-            let mut stay: StayInput = serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?;
+            let mut stay: StayInput =
+                serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?;
             stay.property = row.property.parse().ok();
             all.push(json!(stay));
         }
@@ -207,7 +223,10 @@ impl Requests {
             };
             if let (Some(sealed), Some(line)) = (&row.details, line.as_object_mut()) {
                 let details = text(keys, receipt, (Category::Consent, sealed), &place)?;
-                line.insert("details".to_owned(), serde_json::from_str(&details).unwrap_or_default());
+                line.insert(
+                    "details".to_owned(),
+                    serde_json::from_str(&details).unwrap_or_default(),
+                );
             }
             all.push(line);
         }

@@ -48,20 +48,34 @@ const LANGUAGES: [Words; 2] = [
 pub(super) fn files(all: &Everything) -> Vec<(&'static str, Vec<u8>)> {
     let json = |value: &Value| serde_json::to_vec_pretty(value).unwrap_or_default();
     let mut files = vec![
-        ("guest.json", json(&json!({"guest_id": all.guest_id, "made_at": all.made_at, "records": all.records, "stays": all.stays}))),
+        (
+            "guest.json",
+            json(
+                &json!({"guest_id": all.guest_id, "made_at": all.made_at, "records": all.records, "stays": all.stays}),
+            ),
+        ),
         ("jscontact.json", json(&card(all))),
         ("consents.json", json(&json!(all.consents))),
         ("retention.json", json(&all.retention)),
         ("access.json", json(&all.access)),
     ];
-    files.extend(LANGUAGES.iter().map(|words| (words.file, page(all, words).into_bytes())));
+    files.extend(
+        LANGUAGES
+            .iter()
+            .map(|words| (words.file, page(all, words).into_bytes())),
+    );
     files
 }
 
 /// The guest as a JSContact card (RFC 9553): what other programs take in.
 fn card(all: &Everything) -> Value {
     let records: Vec<&SourceRecord> = all.records.iter().collect();
-    let first = |path: &str| records.iter().find_map(|record| record.values.get(path)).and_then(Value::as_str);
+    let first = |path: &str| {
+        records
+            .iter()
+            .find_map(|record| record.values.get(path))
+            .and_then(Value::as_str)
+    };
     let mut components = Vec::new();
     for (kind, path) in [
         ("title", "name.prefix"),
@@ -90,13 +104,20 @@ fn card(all: &Everything) -> Value {
     card
 }
 
-fn listed(records: &[&SourceRecord], path: &str, shape: impl Fn(&Value) -> Option<Value>) -> Map<String, Value> {
+fn listed(
+    records: &[&SourceRecord],
+    path: &str,
+    shape: impl Fn(&Value) -> Option<Value>,
+) -> Map<String, Value> {
     let items = records
         .iter()
         .filter_map(|record| record.values.get(path)?.as_array())
         .flatten()
         .filter_map(shape);
-    items.enumerate().map(|(at, item)| (format!("{}", at + 1), item)).collect()
+    items
+        .enumerate()
+        .map(|(at, item)| (format!("{}", at + 1), item))
+        .collect()
 }
 
 fn address(item: &Value) -> Option<Value> {
@@ -112,7 +133,9 @@ fn address(item: &Value) -> Option<Value> {
     components.extend(part("postcode", "postal_code"));
     let mut address = json!({"components": components});
     let country = item.get("country").and_then(Value::as_str)?;
-    address.as_object_mut()?.insert("countryCode".to_owned(), country.into());
+    address
+        .as_object_mut()?
+        .insert("countryCode".to_owned(), country.into());
     Some(address)
 }
 
@@ -136,7 +159,10 @@ fn shown(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => escaped(text),
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(|item| format!("<li>{}</li>", shown(item))).collect();
+            let items: Vec<String> = items
+                .iter()
+                .map(|item| format!("<li>{}</li>", shown(item)))
+                .collect();
             format!("<ul>{}</ul>", items.concat())
         }
         Value::Object(map) => {

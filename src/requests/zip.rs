@@ -8,7 +8,11 @@ const fn table() -> [u32; 256] {
         let mut value = at;
         let mut bit = 0;
         while bit < 8 {
-            value = if value & 1 == 1 { 0xedb8_8320 ^ (value >> 1) } else { value >> 1 };
+            value = if value & 1 == 1 {
+                0xedb8_8320 ^ (value >> 1)
+            } else {
+                value >> 1
+            };
             bit += 1;
         }
         #[expect(

@@ -21,7 +21,8 @@ impl Store {
         let text = path.to_str().filter(|text| !text.contains('\''));
         let text = text.ok_or_else(|| StoreError::Url("the path of a copy must be plain text".to_owned()))?;
         let mut own = writer.connect_options().as_ref().clone().connect().await?;
-        own.execute(AssertSqlSafe(format!("VACUUM INTO '{text}'"))).await?;
+        own.execute(AssertSqlSafe(format!("VACUUM INTO '{text}'")))
+            .await?;
         Ok(own.close().await?)
     }
 }

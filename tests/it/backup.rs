@@ -51,7 +51,8 @@ async fn erase(app: &TestApp, guest: &str) {
     let (one, other) = (officer(app, "o-1").await, officer(app, "o-2").await);
     let opened = app.post(&one, "/v1/requests", wanted).await;
     let case = format!("/v1/requests/{}", opened.body["request_id"].as_str().unwrap());
-    app.post(&one, &format!("{case}/verify"), json!({"result": "passed"})).await;
+    app.post(&one, &format!("{case}/verify"), json!({"result": "passed"}))
+        .await;
     let preview = app.get(&one, &format!("{case}/preview")).await;
     let decision = json!({"decision": "approve", "preview": preview.body["fingerprint"]});
     let done = app.post(&other, &format!("{case}/decision"), decision).await;
@@ -105,7 +106,11 @@ async fn a_restored_backup_forgets_nobody_and_brings_nobody_back() {
     let mut out = Vec::new();
     backup::run(&arguments, &config, &mut out).await.unwrap();
     assert!(told(&out)["values"].as_u64().unwrap() > 0);
-    assert!(fs::read(folder.join("b1")).unwrap().starts_with(b"age-encryption.org/v1"));
+    assert!(
+        fs::read(folder.join("b1"))
+            .unwrap()
+            .starts_with(b"age-encryption.org/v1")
+    );
 
     for guest in &guests[..ERASED] {
         erase(&app, guest).await;
@@ -117,16 +122,28 @@ async fn a_restored_backup_forgets_nobody_and_brings_nobody_back() {
     let refused = restore::run(&restoring(folder, None, false), &config, &mut Vec::new()).await;
     assert!(matches!(refused, Err(CopyError::NoLog)), "{refused:?}");
     // A log that is older than the backup is none either.
-    let refused = restore::run(&restoring(folder, Some("old-log"), false), &config, &mut Vec::new()).await;
+    let refused = restore::run(
+        &restoring(folder, Some("old-log"), false),
+        &config,
+        &mut Vec::new(),
+    )
+    .await;
     assert!(matches!(refused, Err(CopyError::CatchUp(_))), "{refused:?}");
 
     let mut out = Vec::new();
-    restore::run(&restoring(folder, Some("log"), true), &config, &mut out).await.unwrap();
+    restore::run(&restoring(folder, Some("log"), true), &config, &mut out)
+        .await
+        .unwrap();
     assert_eq!(told(&out)["replayed"]["guests"], ERASED);
     let mut out = Vec::new();
-    restore::run(&restoring(folder, Some("log"), false), &config, &mut out).await.unwrap();
+    restore::run(&restoring(folder, Some("log"), false), &config, &mut out)
+        .await
+        .unwrap();
     let report = told(&out);
-    assert_eq!(report["replayed"], json!({"erasures": ERASED, "guests": ERASED, "left": 0, "others": GUESTS - ERASED}));
+    assert_eq!(
+        report["replayed"],
+        json!({"erasures": ERASED, "guests": ERASED, "left": 0, "others": GUESTS - ERASED})
+    );
 
     let app = open(&config).await;
     let desk = app.errand("crm", "loyalty").await;
@@ -152,7 +169,11 @@ async fn a_copy_that_was_not_held_against_the_log_serves_nobody() {
     tx.commit().await.unwrap();
     mirrored(&app, &folder.join("log")).await;
     app.app.close().await;
-    let refused = App::open(&config, Clock::system()).await.err().unwrap().to_string();
+    let refused = App::open(&config, Clock::system())
+        .await
+        .err()
+        .unwrap()
+        .to_string();
     assert!(refused.contains("restore --in-place"), "{refused}");
     let arguments = restore::Restore {
         from: None,

@@ -135,7 +135,10 @@ impl Canaries {
     /// The names of those that are in this text.
     pub(crate) fn found_in(&self, bytes: &[u8]) -> Vec<&str> {
         let text = String::from_utf8_lossy(bytes).to_lowercase();
-        let found = self.all.iter().filter(|canary| text.contains(&canary.value.to_lowercase()));
+        let found = self
+            .all
+            .iter()
+            .filter(|canary| text.contains(&canary.value.to_lowercase()));
         found.map(|canary| canary.label.as_str()).collect()
     }
 

@@ -8,7 +8,8 @@ use crate::{
 };
 
 const FIND: &str = "SELECT entry_id, leaf FROM audit_event WHERE writer = $1 AND writer_seq = $2";
-const PUT: &str = "INSERT INTO audit_event (entry_id, writer, writer_seq, at, guest_id, principal, actor, property,
+const PUT: &str =
+    "INSERT INTO audit_event (entry_id, writer, writer_seq, at, guest_id, principal, actor, property,
                        purpose, action, decision, leaf, detail)
                    VALUES ($1, $2, $3, $4, NULL, $5, $6, $7, $8, $9, $10, $11, NULL)";
 

@@ -45,7 +45,9 @@ pub enum CatchUpError {
     #[error("the log's checkpoint in the folder: {0}")]
     Note(#[from] NoteError),
     /// The folder is older than the backup.
-    #[error("the log in the folder has {folder} entries, the backup {backup}: take the newest copy of the log")]
+    #[error(
+        "the log in the folder has {folder} entries, the backup {backup}: take the newest copy of the log"
+    )]
     Older {
         /// Entries of the folder.
         folder: u64,
@@ -161,7 +163,9 @@ impl State {
         let previous = match &whole.prev {
             None => None,
             Some(hex) => {
-                let hash = data_encoding::HEXLOWER.decode(hex.as_bytes()).map_err(|_| other())?;
+                let hash = data_encoding::HEXLOWER
+                    .decode(hex.as_bytes())
+                    .map_err(|_| other())?;
                 Some(Hash::try_from(hash).map_err(|_| other())?)
             }
         };

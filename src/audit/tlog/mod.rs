@@ -4,9 +4,9 @@
 //! Entries are durable before they are here: the [`Sequencer`] gives each its index, its place in the chain of its
 //! subject, and signs. The bytes are described in `docs/formats.md`.
 
+pub mod catch_up;
 pub mod chain;
 pub mod cosignature;
-pub mod catch_up;
 pub mod entry;
 pub mod mirror;
 pub mod note;

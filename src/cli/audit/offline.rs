@@ -116,10 +116,18 @@ pub(super) fn certificate(
         return Ok(());
     }
     writeln!(out, "certified   request {}", certificate.request_id)?;
-    writeln!(out, "complete    {}", if certificate.complete { "yes" } else { "NO" })?;
+    writeln!(
+        out,
+        "complete    {}",
+        if certificate.complete { "yes" } else { "NO" }
+    )?;
     for run in &certificate.runs {
         let (intent, confirmation) = (run.intent, run.confirmation);
-        writeln!(out, "proven      {} keys, entries {intent} and {confirmation}", run.keys_destroyed)?;
+        writeln!(
+            out,
+            "proven      {} keys, entries {intent} and {confirmation}",
+            run.keys_destroyed
+        )?;
     }
     writeln!(out, "backups     hold no key after {}", certificate.backups_until)?;
     Ok(())
