@@ -230,9 +230,9 @@ impl Manifest {
         let mut input = BufReader::new(File::open(from).map_err(at(from))?);
         let whole = to.with_extension("whole");
         let mut sink = BufWriter::new(private(&whole)?);
-        let opened = age::decrypt(opener, &mut input, &mut sink).map_err(sealed(from));
+        let outcome = age::decrypt(opener, &mut input, &mut sink).map_err(sealed(from));
         drop(sink);
-        let split = opened.and_then(|()| Self::split(&whole, to, from));
+        let split = outcome.and_then(|()| Self::split(&whole, to, from));
         let _ = fs::remove_file(&whole);
         split
     }

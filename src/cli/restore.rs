@@ -27,6 +27,7 @@ use crate::{
 
 /// Restores a backup.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Restore {
     /// The file of the data; without it the databases as they are, restored by other tools, are brought up to date
     pub from: Option<PathBuf>,
@@ -69,12 +70,10 @@ pub async fn run(arguments: &Restore, config: &Config, out: &mut dyn Write) -> R
     let log = log
         .filter(|folder| folder.join("checkpoint").is_file())
         .ok_or(CopyError::NoLog)?;
-    let outcome = match &arguments.from {
-        Some(from) => restore(arguments, config, from, log).await?,
-        None => {
-            let stores = open_stores(config).await?;
-            bring_up(config, stores, log).await?
-        }
+    let outcome = if let Some(from) = &arguments.from {
+        restore(arguments, config, from, log).await?
+    } else {
+        bring_up(config, open_stores(config).await?, log).await?
     };
     tell(arguments, &outcome, out)
 }
@@ -99,9 +98,9 @@ async fn restore(
     };
     let opener = Opener::Identities(&identities);
     let (new_data, new_keys) = (scratch.file("data.db"), scratch.file("keys.db"));
-    kind(Manifest::read(from, &opener, &new_data)?, "data", from)?;
+    kind(&Manifest::read(from, &opener, &new_data)?, "data", from)?;
     match &arguments.keys {
-        Some(path) => kind(Manifest::read(path, &opener, &new_keys)?, "keys", path)?,
+        Some(path) => kind(&Manifest::read(path, &opener, &new_keys)?, "keys", path)?,
         None if keys.exists() => {
             let present = Store::open(&StoreUrl::Sqlite(keys.clone()), 1).await?;
             let copied = present.copy_to(&new_keys).await;
@@ -121,7 +120,7 @@ async fn restore(
     Ok(outcome)
 }
 
-fn kind(manifest: Manifest, store: &str, path: &Path) -> Result<(), CopyError> {
+fn kind(manifest: &Manifest, store: &str, path: &Path) -> Result<(), CopyError> {
     if manifest.store == store {
         Ok(())
     } else {
