@@ -42,6 +42,8 @@ pub struct App {
     pub sequencer: Arc<Sequencer>,
     /// Who cosigns the log; `serve` asks them.
     pub witnesses: Arc<[Witness]>,
+    /// For how many days a backup of the key store is kept.
+    pub backup_days: u32,
 }
 
 /// Could not start, because …
@@ -77,6 +79,12 @@ pub enum AppError {
     /// The receivers of events.
     #[error(transparent)]
     Courier(#[from] CourierError),
+    /// The database was restored and does not know what was erased since.
+    #[error(
+        "the database was restored and has not been held against the log yet, so erased guests may be in it: run \
+         `guest-vault restore --in-place --log DIR` with the mirror of the log"
+    )]
+    Quarantine,
     /// What an open vault answers.
     #[error(transparent)]
     Guest(#[from] GuestError),
@@ -95,6 +103,19 @@ pub fn root_key(config: &Config) -> RootKeySource {
                 .unwrap_or_else(|| config.key_file()),
         ),
     }
+}
+
+/// The configured policy.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn load_policies(config: &Config) -> Result<Arc<Policies>, AppError> {
+    let source = config
+        .policies
+        .dir
+        .clone()
+        .map_or(PolicySource::BuiltIn, PolicySource::Folder);
+    Ok(Arc::new(Policies::load(source, &config.properties()?)?))
 }
 
 /// Opens the two databases, their tables not yet touched.
@@ -164,20 +185,22 @@ impl App {
     /// # Errors
     /// With what to do about it.
     pub async fn open(config: &Config, clock: Clock) -> Result<Self, AppError> {
-        let properties = config.properties()?;
-        let source = config
-            .policies
-            .dir
-            .clone()
-            .map_or(PolicySource::BuiltIn, PolicySource::Folder);
-        let policies = Policies::load(source, &properties)?;
+        let policies = load_policies(config)?;
         let (store, key_store) = open_stores(config).await?;
         store.refuse_unsafe_pooler().await.map_err(AppError::Data)?;
         key_store
             .refuse_unsafe_pooler()
             .await
             .map_err(AppError::KeyStore)?;
-        Self::assemble(config, clock, (store, key_store), Arc::new(policies)).await
+        let app = Self::assemble(config, clock, (store, key_store), policies).await?;
+        let mut conn = app.vault.store.read().await.map_err(AppError::Data)?;
+        let quarantined = conn.quarantined_at().await.map_err(AppError::Data)?;
+        drop(conn);
+        if quarantined.is_some() {
+            app.close().await;
+            return Err(AppError::Quarantine);
+        }
+        Ok(app)
     }
 
     /// The same over databases and a policy that are open already.
@@ -243,6 +266,7 @@ impl App {
             courier: Arc::new(courier),
             sequencer,
             witnesses,
+            backup_days: config.backup.keep_days,
         })
     }
 
@@ -322,6 +346,7 @@ impl App {
             eraser: Eraser {
                 vault: self.vault.clone(),
                 sequencer: Arc::clone(&self.sequencer),
+                backup_days: self.backup_days,
             },
         }
     }

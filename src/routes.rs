@@ -106,6 +106,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/requests/{id}").route(get().to(requests::get_request)))
             .service(at("/requests/{id}/verify").route(post().to(requests::verify_request)))
             .service(at("/requests/{id}/preview").route(get().to(requests::preview_request)))
+            .service(at("/requests/{id}/certificate").route(get().to(requests::get_certificate)))
+            .service(at("/requests/{id}/package").route(get().to(requests::get_package)))
             .service(at("/requests/{id}/decision").route(post().to(requests::decide_request)))
             .service(at("/retention/plan").route(get().to(retention::get_plan)))
             .service(at("/events").route(get().to(jobs::get_events)))

@@ -13,6 +13,7 @@ use super::Event;
 
 pub(super) mod find;
 pub(super) mod log;
+pub(super) mod restore;
 
 /// The most rows of one statement. Each size up to here is prepared once by each connection that needs it.
 pub(super) const ROWS: usize = 64;

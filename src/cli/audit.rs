@@ -76,6 +76,9 @@ pub struct Verify {
     /// How many of the witnesses are enough [default: all]
     #[arg(long, value_name = "N", requires = "witness")]
     pub quorum: Option<usize>,
+    /// The certificate of an erasure instead of the log; with --vkey it is checked offline
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "url", "since"])]
+    pub certificate: Option<PathBuf>,
     /// Prints one line of JSON.
     #[arg(long)]
     pub json: bool,
@@ -177,6 +180,10 @@ impl AuditCommandError {
 pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Result<(), AuditCommandError> {
     match command {
         Command::Verify(arguments) => {
+            if let (Some(file), Some(vkey)) = (&arguments.certificate, &arguments.vkey) {
+                let verifier = Verifier::parse(vkey).map_err(AuditCommandError::Vkey)?;
+                return offline::certificate(file, &verifier, arguments.json, out);
+            }
             if let (Some(source), Some(vkey)) = (outside(arguments)?, &arguments.vkey) {
                 let verifier = Verifier::parse(vkey).map_err(AuditCommandError::Vkey)?;
                 return check(arguments, &source, &verifier, out).await;
@@ -221,6 +228,10 @@ fn outside(arguments: &Verify) -> Result<Option<Source>, AuditCommandError> {
 }
 
 async fn check_with(arguments: &Verify, app: &App, out: &mut dyn Write) -> Result<(), AuditCommandError> {
+    if let Some(file) = &arguments.certificate {
+        let verifier = app.sequencer.signer().verifier();
+        return offline::certificate(file, verifier, arguments.json, out);
+    }
     let verifier = match &arguments.vkey {
         Some(vkey) => Verifier::parse(vkey).map_err(AuditCommandError::Vkey)?,
         None => app.sequencer.signer().verifier().clone(),

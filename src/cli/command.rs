@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use super::{audit, demo, doctor, import, keys, logging, policy, principal, serve};
+use super::{audit, backup, demo, doctor, import, keys, logging, policy, principal, restore, serve};
 use crate::{
     app::{App, open_stores, root_key},
     base::Clock,
@@ -47,6 +47,10 @@ enum Command {
     /// Verifies and copies the log of looks.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Takes an encrypted, verified backup of data and key store.
+    Backup(backup::Backup),
+    /// Restores a backup, and erases again what was erased since.
+    Restore(restore::Restore),
     /// Looks at everything the vault needs and says what to do.
     Doctor(doctor::Doctor),
 }
@@ -119,6 +123,14 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Import(arguments) => import(&arguments, &quiet(&flags)?).await,
         Command::Audit(command) => audit(&command, &quiet(&flags)?).await,
+        Command::Backup(arguments) => {
+            let ended = backup::run(&arguments, &quiet(&flags)?, &mut io::stdout().lock()).await;
+            ended.map_err(|error| Failure::of(&error, error.is_usage()))
+        }
+        Command::Restore(arguments) => {
+            let ended = restore::run(&arguments, &quiet(&flags)?, &mut io::stdout().lock()).await;
+            ended.map_err(|error| Failure::of(&error, error.is_usage()))
+        }
         Command::Doctor(arguments) => doctor(&arguments, &flags).await,
         Command::Principal(command) => principal(&command, &quiet(&flags)?).await,
         Command::Policy(command) => policy(&command, &quiet(&flags)?),

@@ -2,7 +2,9 @@
 
 pub mod attest;
 pub mod audit;
+pub mod backup;
 mod command;
+pub mod copies;
 pub mod demo;
 pub mod doctor;
 pub mod import;
@@ -11,6 +13,7 @@ mod log_keeper;
 pub mod logging;
 pub mod policy;
 pub mod principal;
+pub mod restore;
 pub mod serve;
 pub mod server;
 

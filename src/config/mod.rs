@@ -5,6 +5,7 @@
 
 mod attestations;
 mod audit;
+mod backup;
 mod budgets;
 mod database;
 mod error;
@@ -27,6 +28,7 @@ use crate::base::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError};
 
 pub use attestations::AttestationsConfig;
 pub use audit::{AuditConfig, WitnessConfig};
+pub use backup::BackupConfig;
 pub use budgets::{Budget, BudgetsConfig};
 pub use database::DatabaseConfig;
 pub use error::ConfigError;
@@ -64,6 +66,9 @@ pub struct Config {
     /// The provable log.
     #[serde(default)]
     pub audit: AuditConfig,
+    /// Copies for the day after.
+    #[serde(default)]
+    pub backup: BackupConfig,
     /// The feed of events.
     #[serde(default)]
     pub events: EventsConfig,

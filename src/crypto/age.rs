@@ -109,6 +109,12 @@ impl Identity {
         }
     }
 
+    /// As age writes it, to be kept where nobody else reads.
+    #[must_use]
+    pub fn text(&self) -> Zeroizing<String> {
+        Zeroizing::new(bech32::encode("age-secret-key-", self.0.as_bytes()).to_uppercase())
+    }
+
     /// Whose it is.
     #[must_use]
     pub fn recipient(&self) -> Recipient {

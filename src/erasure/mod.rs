@@ -11,10 +11,12 @@
 //!
 //! Every step can be repeated; what a crash left half done is finished at the next start.
 
+pub mod certificate;
 mod orphans;
 mod preview;
 mod register;
 mod registers;
+mod replay;
 mod run;
 pub mod sql;
 
@@ -31,6 +33,7 @@ use crate::{
 };
 
 pub use register::{RegisterAnswer, RegisterEntry, read_register};
+pub use replay::Replayed;
 pub use run::{Done, Order};
 
 /// Erases guests.
@@ -40,6 +43,8 @@ pub struct Eraser {
     pub vault: Vault,
     /// What gives the intent its place in the log before anything is destroyed.
     pub sequencer: Arc<Sequencer>,
+    /// For how many days a backup of the key store is kept; the certificate names the day after.
+    pub backup_days: u32,
 }
 
 /// What becomes of a drawer.

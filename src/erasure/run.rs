@@ -165,7 +165,7 @@ impl Eraser {
     }
 
     /// The register's copies that the law wants, sealed.
-    async fn copies(&self, guest: GuestId) -> Result<Vec<(Uuid, Vec<u8>)>, ErasureError> {
+    pub(super) async fn copies(&self, guest: GuestId) -> Result<Vec<(Uuid, Vec<u8>)>, ErasureError> {
         let vault = &self.vault;
         let Some((house, values)) = register::stored(vault, guest).await? else {
             return Ok(Vec::new());
@@ -212,7 +212,7 @@ impl Eraser {
     }
 
     /// Waits until an entry has its place in the log: what is destroyed must not be forgotten.
-    async fn in_the_log(&self, entry: EntryId) -> Result<(), ErasureError> {
+    pub(super) async fn in_the_log(&self, entry: EntryId) -> Result<(), ErasureError> {
         let log = Stored::new(self.vault.store.clone());
         for _ in 0..LOOKS {
             if log.index_of(entry).await?.is_some() {
@@ -332,7 +332,7 @@ impl Eraser {
 }
 
 /// Removes what lies in some drawers.
-async fn remove_drawers(
+pub(super) async fn remove_drawers(
     tx: &mut crate::store::Tx,
     catalogue: &crate::base::Catalogue,
     guest: GuestId,

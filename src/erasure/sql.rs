@@ -15,8 +15,8 @@ statements! {
                       VALUES ($1, $2, $3, $4, $5, 'intended', $6, NULL, 0, $7, $7)";
     ERASURES_OPEN = "SELECT guest_id, erasure_id, case_id, whole, categories, stage, intent, confirmation, keys
                      FROM erasure WHERE stage <> 'swept' ORDER BY stage, guest_id, erasure_id LIMIT $1";
-    ERASURES_OF_CASE = "SELECT guest_id, erasure_id, case_id, whole, categories, stage, intent, confirmation, keys
-                        FROM erasure WHERE guest_id = $1 AND case_id = $2 ORDER BY erasure_id";
+    ERASURES_BY_CASE = "SELECT guest_id, erasure_id, case_id, whole, categories, stage, intent, confirmation, keys
+                        FROM erasure WHERE case_id = $1 ORDER BY erasure_id";
     ERASURE_SHREDDED = "UPDATE erasure SET stage = 'shredded', keys = keys + $3, updated_at = $4
                         WHERE guest_id = $1 AND erasure_id = $2 AND stage IN ('intended', 'shredded')";
     ERASURE_DONE = "UPDATE erasure SET stage = 'done', confirmation = $3, updated_at = $4
@@ -36,6 +36,9 @@ statements! {
     SOURCE_IDS_DROP = "UPDATE record SET source_id = $2 WHERE guest_id = $1";
     REGISTER_INSERT = "INSERT INTO register_entry (guest_id, entry_id, sealed, created_at) VALUES ($1, $2, $3, $4)";
     REGISTER = "SELECT entry_id, sealed FROM register_entry WHERE guest_id = $1 ORDER BY entry_id";
+    QUARANTINE = "INSERT INTO quarantine (since, log_size) VALUES ($1, $2)";
+    QUARANTINED = "SELECT min(log_size) FROM quarantine";
+    QUARANTINE_END = "DELETE FROM quarantine";
     REGISTERED = "SELECT DISTINCT guest_id FROM register_entry WHERE guest_id > $1 ORDER BY guest_id LIMIT $2";
     GUEST_KNOWN = "SELECT guest_id FROM guest WHERE guest_id = $1";
     GUESTS_ALL = "SELECT guest_id, status FROM guest WHERE guest_id > $1 ORDER BY guest_id LIMIT $2";
@@ -120,12 +123,12 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(ERASURES_OPEN).bind(most).fetch_all(c).await?))
     }
 
-    /// The erasures of a guest for a case.
+    /// The erasures of a case, in order.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn erasures_of(&mut self, guest: GuestId, case: Uuid) -> Result<Vec<ErasureRow>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(ERASURES_OF_CASE).bind(guest.0).bind(case).fetch_all(c).await?))
+    pub async fn erasures_of_case(&mut self, case: Uuid) -> Result<Vec<ErasureRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(ERASURES_BY_CASE).bind(case).fetch_all(c).await?))
     }
 
     /// The guests that were merged into this one.
@@ -142,6 +145,14 @@ impl Conn {
     /// What the database says.
     pub async fn register(&mut self, guest: GuestId) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(REGISTER).bind(guest.0).fetch_all(c).await?))
+    }
+
+    /// How large the log was when a restored database was copied; `None` when it is not in quarantine.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn quarantined_at(&mut self) -> Result<Option<i64>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(QUARANTINED).fetch_one(c).await?))
     }
 
     /// Guests with entries in the register, in the order of their ids, after one of them.
@@ -183,6 +194,24 @@ impl Tx {
                 .execute(c)
                 .await?;
         });
+        Ok(())
+    }
+
+    /// Puts a database into quarantine: nothing is served from it until it was held against the log.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn quarantine(&mut self, since: i64, log_size: i64) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(QUARANTINE).bind(since).bind(log_size).execute(c).await?; });
+        Ok(())
+    }
+
+    /// Ends the quarantine.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end_quarantine(&mut self) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(QUARANTINE_END).execute(c).await?; });
         Ok(())
     }
 

@@ -52,7 +52,10 @@ mod why;
 mod window;
 pub(crate) mod words;
 
-pub(crate) use self::{idempotency::once, prepare::seal_version, stay::path as stay_path};
+pub(crate) use self::{
+    consents::evidence_place, idempotency::once, prepare::seal_version, put::source_id_place,
+    stay::path as stay_path,
+};
 
 pub use access_report::{Access, AccessReport, YearProof};
 pub use approach::{Approach, Channel, CheckAnswer, CheckInput, SuppressionAnswer, SuppressionInput};

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use crate::{
     base::{Errand, GuestId},
-    erasure::{ErasureError, Preview, RegisterAnswer, read_register},
+    crypto::age::Recipient,
+    erasure::{ErasureError, Preview, RegisterAnswer, certificate::Certified, read_register},
     guest::{
         Vault,
         api::{ErrandHeaders, Refusals},
@@ -34,6 +35,8 @@ use super::{
     verify_request,
     preview_request,
     decide_request,
+    get_certificate,
+    get_package,
     get_register
 ))]
 pub struct Calls;
@@ -204,6 +207,62 @@ pub(crate) async fn decide_request(
     body: StrictJson<DecisionInput>,
 ) -> Result<impl Responder, Problem> {
     Ok(web::Json(desk.decide(&errand, id.0, &body.0).await?))
+}
+
+/// The certificate of an erasure: signed, with proof that the log holds its entries, and without personal data.
+#[utoipa::path(
+    get, path = "/v1/requests/{id}/certificate", tag = "requests", params(("id" = Uuid, Path), ErrandHeaders),
+    responses((status = 200, body = Certified), (status = 409, description = "Nothing was erased yet"), Refusals)
+)]
+pub(crate) async fn get_certificate(
+    desk: Data<Requests>,
+    errand: Errand,
+    id: PathId<Uuid>,
+) -> Result<impl Responder, Problem> {
+    Ok(web::Json(desk.certificate(&errand, id.0).await?))
+}
+
+/// For whom a package is.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PackageOptions {
+    /// An age recipient (`age1…`) of the guest: the package is then encrypted to it.
+    #[param(max_length = 100)]
+    recipient: Option<String>,
+}
+
+/// Everything that is stored about the guest: a ZIP of JSON and readable pages, encrypted with age when it names a
+/// recipient.
+#[utoipa::path(
+    get, path = "/v1/requests/{id}/package", tag = "requests",
+    params(("id" = Uuid, Path), PackageOptions, ErrandHeaders),
+    responses((status = 200, body = Vec<u8>, content_type = "application/zip"), Refusals)
+)]
+pub(crate) async fn get_package(
+    desk: Data<Requests>,
+    errand: Errand,
+    id: PathId<Uuid>,
+    options: StrictQuery<PackageOptions>,
+) -> Result<HttpResponse, Problem> {
+    let recipient = options
+        .0
+        .recipient
+        .as_deref()
+        .map(str::parse::<Recipient>)
+        .transpose();
+    let recipient = recipient.map_err(|_| {
+        Problem::new(ProblemKind::InvalidRequest).field("recipient", "is no age recipient (age1…)")
+    })?;
+    let bytes = Box::pin(desk.package(&errand, id.0, recipient.as_ref())).await?;
+    let (kind, name) = match recipient {
+        Some(_) => ("application/octet-stream", "package.zip.age"),
+        None => ("application/zip", "package.zip"),
+    };
+    Ok(HttpResponse::Ok()
+        .content_type(kind)
+        .insert_header(("Content-Disposition", format!("attachment; filename=\"{name}\"")))
+        .body(bytes))
 }
 
 /// The guest register's own copy, kept for the law when the rest of a guest is erased. Only for the purposes

@@ -11,11 +11,15 @@
 
 pub mod api;
 mod calendar;
+mod certify;
 mod clock;
 mod decide;
 mod desk;
 mod open;
+mod package;
+mod pages;
 pub mod sql;
+mod zip;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};

@@ -25,6 +25,9 @@ statements! {
                     ORDER BY request_id LIMIT 1";
     REQUESTS_WAITING = "SELECT request_id FROM request WHERE state = 'waiting' AND request_id > $1
                         ORDER BY request_id LIMIT $2";
+    CONSENT_ROWS = "SELECT consent_id, purpose, recipient, state, channel, indication, property, scope, notice_id, at,
+                        valid_until, evidence, details
+                    FROM consent WHERE guest_id = $1 ORDER BY at, consent_id";
     STEP_INSERT = "INSERT INTO request_step (request_id, number, at, step, ground, principal, actor)
                    SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6 FROM request_step WHERE request_id = $1";
     STEPS = "SELECT at, step, ground, principal, actor FROM request_step WHERE request_id = $1 ORDER BY number";
@@ -72,6 +75,37 @@ pub struct RequestRow {
 /// A step: when, what, ground, by whom, on whose orders.
 pub type StepRow = (i64, String, Option<String>, Uuid, Option<String>);
 
+/// A line of the consent ledger with what is sealed beside it.
+#[derive(sqlx::FromRow)]
+pub struct ConsentRow {
+    /// Its id.
+    pub consent_id: Uuid,
+    /// For which purpose.
+    pub purpose: String,
+    /// To whom.
+    pub recipient: String,
+    /// What the guest said.
+    pub state: String,
+    /// Where.
+    pub channel: String,
+    /// How.
+    pub indication: String,
+    /// Captured for which property.
+    pub property: String,
+    /// For which property, brand or group.
+    pub scope: String,
+    /// The notice shown.
+    pub notice_id: Option<Uuid>,
+    /// When, in microseconds.
+    pub at: i64,
+    /// Until when, in microseconds.
+    pub valid_until: Option<i64>,
+    /// Sealed.
+    pub evidence: Option<Vec<u8>>,
+    /// Sealed.
+    pub details: Option<Vec<u8>>,
+}
+
 /// Which cases.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -104,6 +138,14 @@ impl Conn {
     /// What the database says.
     pub async fn request_steps(&mut self, id: Uuid) -> Result<Vec<StepRow>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(STEPS).bind(id).fetch_all(c).await?))
+    }
+
+    /// The consent ledger of a guest, with what is sealed beside it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn consent_rows(&mut self, guest: GuestId) -> Result<Vec<ConsentRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(CONSENT_ROWS).bind(guest.0).fetch_all(c).await?))
     }
 
     /// Cases that wait for something to end, after one of them.

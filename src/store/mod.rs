@@ -3,6 +3,7 @@
 //!
 //! Holds ciphertext and ids only; knows no keys.
 
+mod copy;
 mod error;
 mod gather;
 mod open;

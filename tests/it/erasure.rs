@@ -3,7 +3,11 @@
 use actix_web::http::Method;
 use guest_vault::{
     base::{Category, GuestId},
-    erasure::sql::{STAY_BEHIND, WITH_THE_GUEST},
+    crypto::age,
+    erasure::{
+        certificate,
+        sql::{STAY_BEHIND, WITH_THE_GUEST},
+    },
     on,
     store::Which,
 };
@@ -369,5 +373,128 @@ both!(
             "an erasure must say what becomes of {forgotten:?}: src/erasure/sql.rs"
         );
         assert!(named.len() >= known.len(), "{named:?}");
+    }
+);
+
+both!(
+    a_certificate_is_proven_offline_and_names_nobody,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let guest = app
+            .guest("pms/l-1", lin("R-1", "2026-01-10", "2026-01-12", "checked_out"))
+            .await;
+        let (case, preview) = asked(&app, &guest).await;
+        let one = officer(&app, "o-1").await;
+        assert_eq!(app.get(&one, &format!("{case}/certificate")).await.status, 409);
+        approve(&app, &case, &preview, "o-2").await;
+        let told = app.get(&one, &format!("{case}/certificate")).await;
+        assert_eq!(told.status, 200, "{told:?}");
+        let text = String::from_utf8(told.bytes.clone()).unwrap();
+        for personal in ["Lin", "lin.mei", "E87654321", guest.as_str(), "LIS01"] {
+            assert!(!text.contains(personal), "{personal}");
+        }
+        let verifier = app.app.sequencer.signer().verifier().clone();
+        let proven = certificate::verify(&text, &verifier).unwrap();
+        assert!(proven.complete && proven.runs[0].keys_destroyed > 0);
+        assert_eq!(proven.backups_until.to_string(), "2026-04-09");
+        let mut changed = told.body.clone();
+        changed["certificate"]["runs"][0]["keys_destroyed"] = json!(99);
+        assert!(certificate::verify(&changed.to_string(), &verifier).is_err());
+        let mut fewer = told.body.clone();
+        fewer["evidence"] = json!([]);
+        assert!(certificate::verify(&fewer.to_string(), &verifier).is_err());
+
+        // Somebody else's tool, with nothing but the file and the log's key.
+        let file = database.dir().join("certificate.json");
+        std::fs::write(&file, &text).unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/certificate.py");
+        let check = |file: &std::path::Path| {
+            let ran = std::process::Command::new("python3")
+                .arg(script)
+                .arg(file)
+                .arg(verifier.vkey())
+                .output()
+                .unwrap();
+            (
+                ran.status.code(),
+                String::from_utf8_lossy(&ran.stderr).into_owned(),
+            )
+        };
+        if has_python() {
+            assert_eq!(check(&file).0, Some(0), "{:?}", check(&file));
+            std::fs::write(&file, changed.to_string()).unwrap();
+            assert_eq!(check(&file).0, Some(1));
+        }
+        app.app.close().await;
+    }
+);
+
+/// Whether there is a Python here that has what the script needs.
+fn has_python() -> bool {
+    let asked = std::process::Command::new("python3")
+        .args(["-c", "import cryptography"])
+        .output();
+    asked.is_ok_and(|ran| ran.status.success())
+}
+
+both!(
+    a_package_holds_every_value_of_the_guest_and_none_of_another,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let (mut own, mut others) = (Canaries::default(), Canaries::default());
+        let record = |c: &mut Canaries| {
+            json!({"guest": guests::filled(c), "stays": [guests::stay(c)],
+        "consents": [guests::consent(c, "loyalty")]})
+        };
+        let guest = app
+            .guest(&format!("pms/{}", own.marked("source_id")), record(&mut own))
+            .await;
+        app.guest(
+            &format!("pms/{}", others.marked("source_id")),
+            record(&mut others),
+        )
+        .await;
+        let desk = app
+            .errand("front_desk", "subject_request")
+            .await
+            .with("vault-actor", "s-1");
+        let wanted = json!({"guest_id": guest, "type": "access", "regime": "gdpr", "received_via": "email"});
+        let opened = app.post(&desk, "/v1/requests", wanted).await;
+        let case = format!("/v1/requests/{}", opened.body["request_id"].as_str().unwrap());
+        let one = officer(&app, "o-1").await;
+        app.post(&one, &format!("{case}/verify"), json!({"result": "passed"}))
+            .await;
+        assert_eq!(app.get(&one, &format!("{case}/package")).await.status, 409);
+        let ready = app
+            .post(
+                &officer(&app, "o-2").await,
+                &format!("{case}/decision"),
+                json!({"decision": "approve"}),
+            )
+            .await;
+        assert_eq!(ready.body["state"], "ready", "{ready:?}");
+        let package = app.get(&one, &format!("{case}/package")).await;
+        assert_eq!(
+            (package.status, package.headers["content-type"].as_str()),
+            (200, "application/zip")
+        );
+        let missing = own.missing_in(&package.bytes);
+        assert!(missing.is_empty(), "{missing:?}");
+        assert_eq!(others.found_in(&package.bytes), [""; 0]);
+        assert_eq!(app.get(&one, &case).await.body["state"], "done");
+
+        let identity = age::Identity::random();
+        let path = format!("{case}/package?recipient={}", identity.recipient());
+        let sealed = app.get(&one, &path).await;
+        assert!(own.found_in(&sealed.bytes).is_empty());
+        let mut plain = Vec::new();
+        age::decrypt(
+            &age::Opener::Identities(&[identity]),
+            &mut sealed.bytes.as_slice(),
+            &mut plain,
+        )
+        .unwrap();
+        assert!(plain.starts_with(b"PK\x03\x04") && own.missing_in(&plain).is_empty());
+        app.finish().await;
     }
 );

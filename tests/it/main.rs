@@ -7,6 +7,7 @@ mod support;
 
 mod access;
 mod attestations;
+mod backup;
 mod canaries;
 mod connectors;
 mod consent;

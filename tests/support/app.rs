@@ -102,7 +102,7 @@ fn policies(tree: &PropertyTree) -> Arc<Policies> {
     }))
 }
 
-fn tree() -> Vec<PropertyNode> {
+pub(crate) fn tree() -> Vec<PropertyNode> {
     let node = |code: &str, kind, parent: Option<&str>, region: &str, timezone| PropertyNode {
         code: code.parse().unwrap(),
         kind,
@@ -150,6 +150,15 @@ impl TestApp {
         let app = App::assemble(&config, clock.clone(), stores, policies)
             .await
             .expect("the app starts");
+        Self {
+            app,
+            clock,
+            keys: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Over a vault that is open already.
+    pub(crate) fn over(app: App, clock: Clock) -> Self {
         Self {
             app,
             clock,

@@ -121,6 +121,27 @@ impl Canaries {
         value.to_owned()
     }
 
+    /// The names of those that are not in this text, in whatever case; of plates only the beginning is kept.
+    pub(crate) fn missing_in(&self, bytes: &[u8]) -> Vec<&str> {
+        let text = String::from_utf8_lossy(bytes).to_lowercase();
+        let is_there = |canary: &&Canary| {
+            let kept: String = canary.value.to_lowercase().chars().take(12).collect();
+            canary.label == "preferred_language" || text.contains(&kept)
+        };
+        let missing = self.all.iter().filter(|canary| !is_there(canary));
+        missing.map(|canary| canary.label.as_str()).collect()
+    }
+
+    /// The names of those that are in this text.
+    pub(crate) fn found_in(&self, bytes: &[u8]) -> Vec<&str> {
+        let text = String::from_utf8_lossy(bytes).to_lowercase();
+        let found = self
+            .all
+            .iter()
+            .filter(|canary| text.contains(&canary.value.to_lowercase()));
+        found.map(|canary| canary.label.as_str()).collect()
+    }
+
     /// Where any of them lies in these bytes, in clear or in a common encoding.
     pub(crate) fn in_bytes(&self, place: &str, bytes: &[u8]) -> Vec<Found> {
         self.search(&mut [(place.to_owned(), bytes.to_vec())].into_iter())

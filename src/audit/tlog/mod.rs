@@ -4,6 +4,7 @@
 //! Entries are durable before they are here: the [`Sequencer`] gives each its index, its place in the chain of its
 //! subject, and signs. The bytes are described in `docs/formats.md`.
 
+pub mod catch_up;
 pub mod chain;
 pub mod cosignature;
 pub mod entry;

@@ -118,6 +118,18 @@ impl Signer {
     }
 }
 
+impl Signer {
+    /// A signed note that says something else than a checkpoint: its second line is the kind, in words, so that no
+    /// reader of checkpoints takes it for one.
+    #[must_use]
+    pub fn sign_statement(&self, kind: &str, statement: &str) -> String {
+        let Verifier { name, id, .. } = &self.verifier;
+        let text = format!("{name}\n{kind}\n{statement}\n");
+        let signature = [id.as_slice(), &self.key.sign(text.as_bytes())].concat();
+        format!("{text}\n— {name} {}\n", BASE64.encode(&signature))
+    }
+}
+
 /// Verifies the checkpoints of one log; anybody may have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verifier {
@@ -189,6 +201,26 @@ impl Verifier {
             return Err(NoteError::Signature);
         }
         self.parse_checkpoint(text)
+    }
+
+    /// What a note of this kind says, when it is signed by this log.
+    ///
+    /// # Errors
+    /// [`NoteError::Form`], [`NoteError::Signature`].
+    pub fn open_statement(&self, kind: &str, note: &[u8]) -> Result<String, NoteError> {
+        let (text, lines) = parts(note)?;
+        let mut ours = false;
+        for line in lines {
+            ours |= self.is_ours(line, text)?;
+        }
+        let statement = text
+            .strip_prefix(&format!("{}\n{kind}\n", self.name))
+            .and_then(|rest| rest.strip_suffix('\n'));
+        match statement {
+            Some(statement) if ours => Ok(statement.to_owned()),
+            Some(_) => Err(NoteError::Signature),
+            None => Err(NoteError::Form),
+        }
     }
 
     /// Whether the line is our signature, and right; wrong ones of ours are an error.

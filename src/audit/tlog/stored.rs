@@ -231,6 +231,17 @@ impl Stored {
         }
     }
 
+    /// The bytes of an entry, held against what was signed.
+    ///
+    /// # Errors
+    /// [`LogError::Absent`], [`LogError::Changed`].
+    pub async fn entry(&self, at: u64) -> Result<Vec<u8>, LogError> {
+        let mut conn = self.store.read().await?;
+        let rows = sql::entries(&mut conn, number(at), number(at.saturating_add(1))).await?;
+        let row = rows.first().ok_or(LogError::Absent)?;
+        bytes(row)
+    }
+
     /// The hashes that prove that entry `at` is in the tree of `size` entries, and the entry's own.
     ///
     /// # Errors

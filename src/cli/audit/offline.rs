@@ -9,7 +9,10 @@ use std::{
 use serde::Deserialize;
 
 use super::{AuditCommandError, Check};
-use crate::audit::tlog::{chain, note::Verifier, receipt};
+use crate::{
+    audit::tlog::{chain, note::Verifier, receipt},
+    erasure::certificate,
+};
 
 /// What of an access report is checked.
 #[derive(Deserialize)]
@@ -90,4 +93,42 @@ fn check(year: &Proof, verifier: &Verifier, out: &mut dyn Write) -> io::Result<b
             Ok(false)
         }
     }
+}
+
+/// The certificate of an erasure.
+pub(super) fn certificate(
+    path: &Path,
+    verifier: &Verifier,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), AuditCommandError> {
+    let text = String::from_utf8(read(path)?).map_err(|_| wrong(path, "is no text"))?;
+    let certificate = match certificate::verify(&text, verifier) {
+        Ok(certificate) => certificate,
+        Err(why) => {
+            writeln!(out, "NOT PROVEN: {why}")?;
+            return Err(AuditCommandError::Bad);
+        }
+    };
+    if json {
+        serde_json::to_writer(&mut *out, &certificate).map_err(io::Error::from)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    writeln!(out, "certified   request {}", certificate.request_id)?;
+    writeln!(
+        out,
+        "complete    {}",
+        if certificate.complete { "yes" } else { "NO" }
+    )?;
+    for run in &certificate.runs {
+        let (intent, confirmation) = (run.intent, run.confirmation);
+        writeln!(
+            out,
+            "proven      {} keys, entries {intent} and {confirmation}",
+            run.keys_destroyed
+        )?;
+    }
+    writeln!(out, "backups     hold no key after {}", certificate.backups_until)?;
+    Ok(())
 }

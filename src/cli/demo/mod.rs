@@ -20,7 +20,7 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, RequestId},
     config::{
-        AttestationsConfig, AuditConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, EventsConfig,
+        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, EventsConfig,
         KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
     },
 };
@@ -136,6 +136,7 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         },
         log: LogConfig::default(),
         events: EventsConfig::default(),
+        backup: BackupConfig::default(),
         webhooks: Vec::new(),
         issuers: Vec::new(),
         property: invented::properties(),

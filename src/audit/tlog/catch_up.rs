@@ -1,0 +1,242 @@
+//! Bringing a restored database's log up to the log that others have: what was logged after the backup was taken must
+//! not be forgotten.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    audit::sql::{
+        log::{self as sql, Chain, Placed},
+        restore::Told,
+    },
+    crypto::random,
+    store::{Store, Tx},
+};
+
+use super::{
+    Hash, LogError,
+    entry::{self, Link, Source},
+    leaf_hash,
+    note::{NoteError, Verifier},
+    stored::{edge, index, number},
+    tile::{self, Tile},
+};
+
+/// Could not, because …
+#[derive(Debug, thiserror::Error)]
+pub enum CatchUpError {
+    /// The folder cannot be read.
+    #[error("the log in {path}: {cause}")]
+    Folder {
+        /// Which file.
+        path: String,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The folder's checkpoint is not this log's.
+    #[error("the log's checkpoint in the folder: {0}")]
+    Note(#[from] NoteError),
+    /// The folder is older than the backup.
+    #[error(
+        "the log in the folder has {folder} entries, the backup {backup}: take the newest copy of the log"
+    )]
+    Older {
+        /// Entries of the folder.
+        folder: u64,
+        /// Entries of the backup.
+        backup: u64,
+    },
+    /// The two are not the same log.
+    #[error("the log in the folder is not the one that the backup is of, at entry {0}")]
+    Other(u64),
+    /// The database's own log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl From<crate::store::StoreError> for CatchUpError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Log(error.into())
+    }
+}
+
+#[derive(Deserialize)]
+struct Whole {
+    leaf: Value,
+    prev: Option<String>,
+    subject_seq: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Leaf {
+    act: String,
+    actor: Option<String>,
+    at: i64,
+    decision: String,
+    principal: Uuid,
+    property: Option<String>,
+    purpose: Option<String>,
+    seq: i64,
+    writer: Uuid,
+}
+
+/// Brings the database's log up to the one in the folder, after proving that it is the same log; returns how large it
+/// was and is.
+///
+/// # Errors
+/// [`CatchUpError`]; then the database is as it was.
+pub async fn catch_up(store: &Store, verifier: &Verifier, folder: &Path) -> Result<(u64, u64), CatchUpError> {
+    let read = |path: PathBuf| {
+        fs::read(&path).map_err(|cause| CatchUpError::Folder {
+            path: path.display().to_string(),
+            cause,
+        })
+    };
+    let note = read(folder.join("checkpoint"))?;
+    let signed = verifier.open(&note)?;
+    let mut tx = store.begin().await?;
+    let head = sql::head(&mut tx).await?.ok_or(LogError::Absent)?;
+    let own = index(head.size)?;
+    if signed.size < own {
+        return Err(CatchUpError::Older {
+            folder: signed.size,
+            backup: own,
+        });
+    }
+    let mut edge = edge(&mut tx, own).await?;
+    let mut state = State::default();
+    let mut at = own;
+    while at < signed.size {
+        let tile = Tile::in_tree(0, at / 256, signed.size).ok_or(LogError::Absent)?;
+        let bytes = read(folder.join(tile.bundle_path()))?;
+        let entries = tile::unbundle(&bytes).ok_or(CatchUpError::Other(at))?;
+        let skip = usize::try_from(at - tile.first_entry()).unwrap_or(usize::MAX);
+        let before = at;
+        for bytes in entries.into_iter().skip(skip) {
+            state.take(&mut tx, at, bytes).await?;
+            edge.push(leaf_hash(bytes), &mut |tile, hashes| {
+                state.full.insert((tile.level, tile.index), tile::join(hashes));
+            });
+            at += 1;
+        }
+        if at == before {
+            return Err(CatchUpError::Other(at));
+        }
+    }
+    // The same root: what the database had is a beginning of what was signed, and what was put back is the rest.
+    if edge.size() != signed.size || edge.root() != signed.root {
+        return Err(CatchUpError::Other(own));
+    }
+    for (tile, hashes) in edge.partial() {
+        state.full.insert((tile.level, tile.index), tile::join(hashes));
+    }
+    state.write(&mut tx).await?;
+    let text = String::from_utf8_lossy(&note).into_owned();
+    tx.grow_log(number(signed.size), &text, head.size).await?;
+    tx.commit().await?;
+    Ok((own, signed.size))
+}
+
+#[derive(Default)]
+struct State {
+    placed: Vec<Placed>,
+    writers: BTreeMap<Uuid, i64>,
+    chains: HashMap<[u8; 16], (u64, Hash)>,
+    full: BTreeMap<(u8, u64), Vec<u8>>,
+}
+
+impl State {
+    /// Puts one entry back, byte for byte.
+    async fn take(&mut self, tx: &mut Tx, at: u64, bytes: &[u8]) -> Result<(), CatchUpError> {
+        let other = || CatchUpError::Other(at);
+        let whole: Whole = serde_json::from_slice(bytes).map_err(|_| other())?;
+        let text = serde_json::to_vec(&whole.leaf).map_err(|_| other())?;
+        let leaf: Leaf = serde_json::from_value(whole.leaf).map_err(|_| other())?;
+        let previous = match &whole.prev {
+            None => None,
+            Some(hex) => {
+                let hash = data_encoding::HEXLOWER
+                    .decode(hex.as_bytes())
+                    .map_err(|_| other())?;
+                Some(Hash::try_from(hash).map_err(|_| other())?)
+            }
+        };
+        let link = whole.subject_seq.map(|number| Link { number, previous });
+        let source = Source {
+            writer: leaf.writer,
+            sequence: leaf.seq,
+            leaf: &text,
+        };
+        if entry::bytes(&source, link.as_ref()) != bytes {
+            return Err(other());
+        }
+        let entry = match tx.event_at(leaf.writer, leaf.seq).await? {
+            Some((entry, stored)) if stored == text => entry,
+            Some(_) => return Err(other()),
+            None => {
+                let entry = id_at(leaf.at);
+                let told = Told {
+                    entry,
+                    writer: leaf.writer,
+                    sequence: leaf.seq,
+                    at: leaf.at,
+                    principal: leaf.principal,
+                    actor: leaf.actor.as_deref(),
+                    property: leaf.property.as_deref(),
+                    purpose: leaf.purpose.as_deref(),
+                    action: &leaf.act,
+                    decision: &leaf.decision,
+                    leaf: &text,
+                };
+                tx.put_back(&told).await?;
+                entry
+            }
+        };
+        self.placed.push(Placed {
+            index: number(at),
+            entry,
+            seq: link.map(|link| number(link.number)),
+            previous: previous.map(|hash| hash.to_vec()),
+        });
+        self.writers.insert(leaf.writer, leaf.seq.saturating_add(1));
+        if let (Some(subject), Some(link)) = (entry::subject(&source), link) {
+            self.chains.insert(subject, (link.number, leaf_hash(bytes)));
+        }
+        Ok(())
+    }
+
+    async fn write(&self, tx: &mut Tx) -> Result<(), CatchUpError> {
+        tx.add_log_entries(&self.placed).await?;
+        for (writer, next) in &self.writers {
+            tx.set_writer(*writer, *next).await?;
+        }
+        let ends: Vec<Chain> = self
+            .chains
+            .iter()
+            .map(|(subject, (seq, hash))| Chain {
+                subject: subject.to_vec(),
+                seq: number(*seq),
+                leaf_hash: hash.to_vec(),
+            })
+            .collect();
+        tx.set_chains(&ends).await?;
+        for ((level, at), hashes) in &self.full {
+            tx.set_tile(*level, number(*at), hashes).await?;
+        }
+        Ok(())
+    }
+}
+
+/// An entry's id of that time; the first one is lost with the database.
+fn id_at(micros: i64) -> Uuid {
+    let millis = u64::try_from(micros / 1000).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random::<10>()).into_uuid()
+}

@@ -1,0 +1,157 @@
+//! `guest-vault backup`: a consistent, encrypted copy of the data and, apart from it, of the key store.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+use serde_json::json;
+
+use super::copies::{CopyError, Manifest, Scratch, sealed};
+use crate::{
+    access::operator,
+    app::App,
+    audit::{
+        Act, Event,
+        tlog::{
+            Stored,
+            verify::{Expected, Source, verify},
+        },
+    },
+    base::{Clock, RequestId, micros},
+    config::Config,
+    crypto::age::Recipient,
+    guest::GuestError,
+    store::{Store, StoreUrl},
+};
+
+/// Takes a backup.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The file of the data; the key store's is the same with `.keys` behind it
+    pub out: PathBuf,
+    /// Who can open it: an age recipient; may be given several times [default: `recipients` of [backup]]
+    #[arg(long, value_name = "AGE1…")]
+    pub recipient: Vec<String>,
+    /// Prints one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The key store's file beside the data's.
+pub(super) fn keys_beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".keys");
+    PathBuf::from(name)
+}
+
+/// Takes a backup, restores it into a scratch place, and opens every value there before it counts.
+///
+/// # Errors
+/// With what to do about it; then there is no backup.
+pub async fn run(arguments: &Backup, config: &Config, out: &mut dyn Write) -> Result<(), CopyError> {
+    let named = if arguments.recipient.is_empty() {
+        &config.backup.recipients
+    } else {
+        &arguments.recipient
+    };
+    let recipients: Vec<Recipient> = named
+        .iter()
+        .map(|text| text.parse().map_err(sealed(Path::new(text))))
+        .collect::<Result<_, _>>()?;
+    if recipients.is_empty() {
+        return Err(CopyError::Nobody);
+    }
+    let keys_out = keys_beside(&arguments.out);
+    if let Some(there) = [&arguments.out, &keys_out].into_iter().find(|path| path.exists()) {
+        return Err(CopyError::There(there.display().to_string()));
+    }
+    let app = App::open(config, Clock::system()).await?;
+    let taken = take(&app, config, (&arguments.out, &keys_out), &recipients).await;
+    app.close().await;
+    let (values, size) = taken?;
+    if arguments.json {
+        writeln!(
+            out,
+            "{}",
+            json!({"data": arguments.out, "keys": keys_out, "values": values, "log_size": size})
+        )?;
+    } else {
+        writeln!(out, "data        {}", arguments.out.display())?;
+        writeln!(
+            out,
+            "key store   {}  (keep it apart, and no longer than {} days)",
+            keys_out.display(),
+            config.backup.keep_days
+        )?;
+        writeln!(out, "verified    {values} values open, a log of {size} entries")?;
+    }
+    Ok(())
+}
+
+async fn take(
+    app: &App,
+    config: &Config,
+    (data_out, keys_out): (&Path, &Path),
+    recipients: &[Recipient],
+) -> Result<(u64, u64), CopyError> {
+    let now = app.vault.clock.now();
+    let event = Event::by(&operator()?, Act::Backup, RequestId::random(), now);
+    app.vault.log.record(event, ()).await.map_err(GuestError::from)?;
+    // So that a log which knows less than this moment is seen to be too old at the restore.
+    app.settle_log().await;
+    let scratch = Scratch::beside(data_out, "backup")?;
+    let (data, keys) = (scratch.file("data.db"), scratch.file("keys.db"));
+    // The data first: a guest of it then has its keys in the other; keys of nobody are swept.
+    app.vault.store.copy_to(&data).await?;
+    app.key_store.copy_to(&keys).await?;
+    let (values, log, size) = examine(app, config, &data, &keys).await?;
+    let manifest = |store| Manifest::of(store, (&log, size), now, config.backup.keep_days);
+    manifest("keys").write(&keys, keys_out, recipients)?;
+    manifest("data").write(&data, data_out, recipients)?;
+    Ok((values, size))
+}
+
+/// Opens the copies as a vault would: every value, and the log from end to end. Leaves the data in quarantine.
+async fn examine(
+    app: &App,
+    config: &Config,
+    data: &Path,
+    keys: &Path,
+) -> Result<(u64, String, u64), CopyError> {
+    let open = async |path: &Path| Store::open(&StoreUrl::Sqlite(path.to_owned()), 1).await;
+    let stores = (open(data).await?, open(keys).await?);
+    let policies = Arc::clone(&app.vault.policies);
+    let copy = App::assemble(config, app.vault.clock.clone(), stores, policies).await?;
+    let examined = async {
+        let values = sound(&copy).await?;
+        let log = Stored::new(copy.vault.store.clone());
+        let (size, _) = log.checkpoint().await?.unwrap_or_default();
+        let mut tx = copy.vault.store.begin().await?;
+        let size_then = i64::try_from(size).unwrap_or(i64::MAX);
+        tx.quarantine(micros(copy.vault.clock.now()), size_then).await?;
+        tx.commit().await?;
+        Ok((values, log.origin().await?.unwrap_or_default(), size))
+    };
+    let outcome = examined.await;
+    copy.close().await;
+    outcome
+}
+
+/// Whether every value opens and the log verifies; how many values there are.
+pub(super) async fn sound(app: &App) -> Result<u64, CopyError> {
+    let found = app.vault.inspect().await?;
+    if found.damaged > 0 {
+        return Err(CopyError::Damaged(found.damaged));
+    }
+    let source = Source::Database(Stored::new(app.vault.store.clone()));
+    let verifier = app.sequencer.signer().verifier();
+    let report = verify(&source, verifier, Expected::default(), |_, _| {}).await?;
+    if report.is_good() {
+        Ok(found.values)
+    } else {
+        Err(CopyError::Bad)
+    }
+}

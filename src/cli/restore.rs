@@ -1,0 +1,253 @@
+//! `guest-vault restore`: a backup comes back in quarantine, learns from the log what was erased after it was taken,
+//! erases it again, proves it, and only then takes its place.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    backup::{keys_beside, sound},
+    copies::{CopyError, Manifest, Scratch, at, sealed},
+};
+use crate::{
+    access::operator,
+    app::{App, load_policies, open_stores},
+    audit::tlog::{Stored, catch_up::catch_up},
+    base::{Clock, micros},
+    config::Config,
+    crypto::age::{Identity, Opener},
+    erasure::Replayed,
+    store::{Store, StoreUrl},
+};
+
+/// Restores a backup.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct Restore {
+    /// The file of the data; without it the databases as they are, restored by other tools, are brought up to date
+    pub from: Option<PathBuf>,
+    /// The key store's file [default: the present key store]
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub keys: Option<PathBuf>,
+    /// A file with age identities, one of which opens the backup
+    #[arg(long, value_name = "FILE", required_unless_present = "in_place")]
+    pub identity: Option<PathBuf>,
+    /// The folder that the log is mirrored to: it knows what was erased since [default: `mirror` of [audit]]
+    #[arg(long, value_name = "DIR")]
+    pub log: Option<PathBuf>,
+    /// Only tries: restores into a scratch place, reports, and throws it away
+    #[arg(long, requires = "from")]
+    pub drill: bool,
+    /// Takes the place of databases that are there; these are kept beside, as `….replaced`
+    #[arg(long, requires = "from")]
+    pub replace: bool,
+    /// Brings databases up to date that other tools (`pg_restore`) have restored
+    #[arg(long, conflicts_with = "from")]
+    pub in_place: bool,
+    /// Prints one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a restore found and did.
+struct Outcome {
+    values: u64,
+    log: (u64, u64),
+    replayed: Replayed,
+}
+
+/// Restores; nothing takes its place before it is proven that what was erased is erased.
+///
+/// # Errors
+/// With what to do about it; then everything is as it was.
+pub async fn run(arguments: &Restore, config: &Config, out: &mut dyn Write) -> Result<(), CopyError> {
+    let log = arguments.log.as_ref().or(config.audit.mirror.as_ref());
+    let log = log
+        .filter(|folder| folder.join("checkpoint").is_file())
+        .ok_or(CopyError::NoLog)?;
+    let outcome = if let Some(from) = &arguments.from {
+        restore(arguments, config, from, log).await?
+    } else {
+        bring_up(config, open_stores(config).await?, log).await?
+    };
+    tell(arguments, &outcome, out)
+}
+
+async fn restore(
+    arguments: &Restore,
+    config: &Config,
+    from: &Path,
+    log: &Path,
+) -> Result<Outcome, CopyError> {
+    let (data, keys) = places(config)?;
+    if !arguments.drill && !arguments.replace && data.exists() {
+        return Err(CopyError::There(data.display().to_string()));
+    }
+    let scratch = Scratch::beside(&data, "restore")?;
+    let identities = match &arguments.identity {
+        Some(path) => {
+            let text = fs::read_to_string(path).map_err(at(path))?;
+            Identity::all(&text).map_err(sealed(path))?
+        }
+        None => Vec::new(),
+    };
+    let opener = Opener::Identities(&identities);
+    let (new_data, new_keys) = (scratch.file("data.db"), scratch.file("keys.db"));
+    kind(&Manifest::read(from, &opener, &new_data)?, "data", from)?;
+    match &arguments.keys {
+        Some(path) => kind(&Manifest::read(path, &opener, &new_keys)?, "keys", path)?,
+        None if keys.exists() => {
+            let present = Store::open(&StoreUrl::Sqlite(keys.clone()), 1).await?;
+            let copied = present.copy_to(&new_keys).await;
+            present.close().await;
+            copied?;
+        }
+        None => return Err(CopyError::Kind(keys_beside(from).display().to_string())),
+    }
+    let open = async |path: &Path| Store::open(&StoreUrl::Sqlite(path.to_owned()), 1).await;
+    let stores = (open(&new_data).await?, open(&new_keys).await?);
+    let outcome = bring_up(config, stores, log).await?;
+    if !arguments.drill {
+        // The keys first: data without the keys it had is nobody's to read; the other way round it might be.
+        take_place(&new_keys, &keys).await?;
+        take_place(&new_data, &data).await?;
+    }
+    Ok(outcome)
+}
+
+fn kind(manifest: &Manifest, store: &str, path: &Path) -> Result<(), CopyError> {
+    if manifest.store == store {
+        Ok(())
+    } else {
+        Err(CopyError::Kind(path.display().to_string()))
+    }
+}
+
+/// Where the databases lie.
+fn places(config: &Config) -> Result<(PathBuf, PathBuf), CopyError> {
+    let url: StoreUrl = config.database_url().parse()?;
+    let keys = match config.keys_url() {
+        Some(text) => text.parse()?,
+        None => url.default_keys(),
+    };
+    match (url, keys) {
+        (StoreUrl::Sqlite(data), StoreUrl::Sqlite(keys)) => Ok((data, keys)),
+        _ => Err(CopyError::Store(crate::store::StoreError::Url(
+            "a PostgreSQL database is restored with pg_restore, and then `guest-vault restore --in-place`; see docs/backup.md"
+                .to_owned(),
+        ))),
+    }
+}
+
+/// From quarantine to proof.
+async fn bring_up(config: &Config, stores: (Store, Store), log: &Path) -> Result<Outcome, CopyError> {
+    let policies = load_policies(config)?;
+    let app = App::assemble(config, Clock::system(), stores, policies).await?;
+    let outcome = prove(&app, log).await;
+    app.close().await;
+    outcome
+}
+
+async fn prove(app: &App, folder: &Path) -> Result<Outcome, CopyError> {
+    let store = &app.vault.store;
+    let verifier = app.sequencer.signer().verifier();
+    let from = quarantined(app).await?;
+    let (_, now) = catch_up(store, verifier, folder).await?;
+    let log = (from, now);
+    let eraser = app.requests().eraser;
+    let replayed = eraser.replay(&operator()?, from).await?;
+    if replayed.left > 0 {
+        return Err(CopyError::Left(replayed.left));
+    }
+    eraser.sweep_orphans().await?;
+    app.settle_log().await;
+    let values = sound(app).await?;
+    let mut tx = store.begin().await?;
+    tx.end_quarantine().await?;
+    tx.commit().await?;
+    store.scrub(&[]).await?;
+    Ok(Outcome {
+        values,
+        log,
+        replayed,
+    })
+}
+
+/// How large the log was when the data was copied. Noted before anything else is done, so that a run that is cut off
+/// does not make the next one believe that the data knows the whole log.
+async fn quarantined(app: &App) -> Result<u64, CopyError> {
+    let store = &app.vault.store;
+    if let Some(size) = store.read().await?.quarantined_at().await? {
+        return Ok(u64::try_from(size).unwrap_or(0));
+    }
+    let (size, _) = Stored::new(store.clone()).checkpoint().await?.unwrap_or_default();
+    let mut tx = store.begin().await?;
+    tx.quarantine(
+        micros(app.vault.clock.now()),
+        i64::try_from(size).unwrap_or(i64::MAX),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(size)
+}
+
+/// Puts a file where another may be, which is kept beside it.
+async fn take_place(from: &Path, to: &Path) -> Result<(), CopyError> {
+    if to.exists() {
+        // Closing it moves its log into the file.
+        Store::open(&StoreUrl::Sqlite(to.to_owned()), 1)
+            .await?
+            .close()
+            .await;
+        let mut aside = to.as_os_str().to_owned();
+        aside.push(".replaced");
+        let aside = PathBuf::from(aside);
+        let _ = fs::remove_file(&aside);
+        fs::hard_link(to, &aside).map_err(at(&aside))?;
+    }
+    fs::rename(from, to).map_err(at(to))?;
+    for end in ["-wal", "-shm"] {
+        let mut stale = to.as_os_str().to_owned();
+        stale.push(end);
+        // Of the database that was there before.
+        let _ = fs::remove_file(PathBuf::from(stale));
+    }
+    Ok(())
+}
+
+fn tell(arguments: &Restore, outcome: &Outcome, out: &mut dyn Write) -> Result<(), CopyError> {
+    let Outcome {
+        values,
+        log,
+        replayed,
+    } = outcome;
+    if arguments.json {
+        let line = json!({"drill": arguments.drill, "values": values, "log": {"backup": log.0, "now": log.1},
+                          "replayed": replayed, "served": !arguments.drill});
+        writeln!(out, "{line}")?;
+        return Ok(());
+    }
+    writeln!(out, "log         {} entries in the backup, {} now", log.0, log.1)?;
+    writeln!(
+        out,
+        "erased      {} guests again, nothing of them left",
+        replayed.guests
+    )?;
+    writeln!(
+        out,
+        "readable    {} other guests, {values} values open",
+        replayed.others
+    )?;
+    let end = if arguments.drill {
+        "a drill: thrown away"
+    } else {
+        "in its place; start the vault"
+    };
+    writeln!(out, "done        {end}")?;
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! What was erased stays erased, whatever is restored (promise P8).
+
+use std::{fs, path::Path};
+
+use guest_vault::{
+    app::App,
+    audit::tlog::{Stored, mirror::Mirror},
+    base::Clock,
+    cli::{backup, copies::CopyError, restore},
+    config::{Config, ConfigFlags},
+    crypto::age::Identity,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::app::{Errand, TestApp};
+
+const GUESTS: usize = 12;
+const ERASED: usize = 3;
+
+fn config(folder: &Path) -> Config {
+    let flags = ConfigFlags {
+        data_dir: Some(folder.join("vault")),
+        ..ConfigFlags::default()
+    };
+    let mut config = Config::load(&flags).unwrap();
+    config.property = crate::support::app::tree();
+    config
+}
+
+async fn open(config: &Config) -> TestApp {
+    let clock = Clock::fixed("2026-03-05T10:00:00Z".parse().unwrap());
+    TestApp::over(App::open(config, clock.clone()).await.unwrap(), clock)
+}
+
+async fn person(app: &TestApp, number: usize) -> String {
+    let record = json!({"guest": {
+        "name": {"surname": format!("Person{number}"), "given": "Ana"}, "nationality": "PT",
+        "emails": [{"address": format!("p{number}@guests.example")}]},
+        "stays": [{"reservation": format!("R-{number}"), "property": "LIS01", "arrival": "2026-02-20",
+                   "departure": "2026-02-22", "status": "checked_out"}]});
+    app.guest(&format!("pms/p-{number}"), record).await
+}
+
+async fn officer(app: &TestApp, actor: &str) -> Errand {
+    crate::rights::officer(app, actor).await
+}
+
+async fn erase(app: &TestApp, guest: &str) {
+    let wanted = json!({"guest_id": guest, "type": "erasure", "regime": "gdpr", "received_via": "email"});
+    let (one, other) = (officer(app, "o-1").await, officer(app, "o-2").await);
+    let opened = app.post(&one, "/v1/requests", wanted).await;
+    let case = format!("/v1/requests/{}", opened.body["request_id"].as_str().unwrap());
+    app.post(&one, &format!("{case}/verify"), json!({"result": "passed"}))
+        .await;
+    let preview = app.get(&one, &format!("{case}/preview")).await;
+    let decision = json!({"decision": "approve", "preview": preview.body["fingerprint"]});
+    let done = app.post(&other, &format!("{case}/decision"), decision).await;
+    assert_eq!(done.body["state"], "done", "{done:?}");
+}
+
+async fn mirrored(app: &TestApp, folder: &Path) {
+    app.app.settle_log().await;
+    let verifier = app.app.sequencer.signer().verifier().clone();
+    Mirror::new(folder.to_owned(), verifier)
+        .update(&Stored::new(app.app.vault.store.clone()))
+        .await
+        .unwrap();
+}
+
+fn restoring(folder: &Path, log: Option<&str>, drill: bool) -> restore::Restore {
+    restore::Restore {
+        from: Some(folder.join("b1")),
+        keys: Some(folder.join("b1.keys")),
+        identity: Some(folder.join("identity")),
+        log: log.map(|log| folder.join(log)),
+        drill,
+        replace: !drill,
+        in_place: false,
+        json: true,
+    }
+}
+
+fn told(out: &[u8]) -> Value {
+    serde_json::from_slice(out).unwrap()
+}
+
+#[actix_web::test]
+async fn a_restored_backup_forgets_nobody_and_brings_nobody_back() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let config = config(folder);
+    let identity = Identity::random();
+    fs::write(folder.join("identity"), identity.text().as_str()).unwrap();
+    let app = open(&config).await;
+    let mut guests = Vec::new();
+    for number in 0..GUESTS {
+        guests.push(person(&app, number).await);
+    }
+    mirrored(&app, &folder.join("old-log")).await;
+    let arguments = backup::Backup {
+        out: folder.join("b1"),
+        recipient: vec![identity.recipient().to_string()],
+        json: true,
+    };
+    let mut out = Vec::new();
+    backup::run(&arguments, &config, &mut out).await.unwrap();
+    assert!(told(&out)["values"].as_u64().unwrap() > 0);
+    assert!(
+        fs::read(folder.join("b1"))
+            .unwrap()
+            .starts_with(b"age-encryption.org/v1")
+    );
+
+    for guest in &guests[..ERASED] {
+        erase(&app, guest).await;
+    }
+    mirrored(&app, &folder.join("log")).await;
+    app.app.close().await;
+
+    // Without the log nobody knows what was erased since.
+    let refused = restore::run(&restoring(folder, None, false), &config, &mut Vec::new()).await;
+    assert!(matches!(refused, Err(CopyError::NoLog)), "{refused:?}");
+    // A log that is older than the backup is none either.
+    let refused = restore::run(
+        &restoring(folder, Some("old-log"), false),
+        &config,
+        &mut Vec::new(),
+    )
+    .await;
+    assert!(matches!(refused, Err(CopyError::CatchUp(_))), "{refused:?}");
+
+    let mut out = Vec::new();
+    restore::run(&restoring(folder, Some("log"), true), &config, &mut out)
+        .await
+        .unwrap();
+    assert_eq!(told(&out)["replayed"]["guests"], ERASED);
+    let mut out = Vec::new();
+    restore::run(&restoring(folder, Some("log"), false), &config, &mut out)
+        .await
+        .unwrap();
+    let report = told(&out);
+    assert_eq!(
+        report["replayed"],
+        json!({"erasures": ERASED, "guests": ERASED, "left": 0, "others": GUESTS - ERASED})
+    );
+
+    let app = open(&config).await;
+    let desk = app.errand("crm", "loyalty").await;
+    for (number, guest) in guests.iter().enumerate() {
+        let read = app.get(&desk, &format!("/v1/guests/{guest}")).await;
+        let expected = if number < ERASED { 410 } else { 200 };
+        assert_eq!(read.status, expected, "{read:?}");
+    }
+    // The log goes on where the mirror is: nothing was rolled back.
+    mirrored(&app, &folder.join("log")).await;
+    app.app.close().await;
+}
+
+#[actix_web::test]
+async fn a_copy_that_was_not_held_against_the_log_serves_nobody() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let config = config(folder);
+    let app = open(&config).await;
+    person(&app, 1).await;
+    let mut tx = app.app.vault.store.begin().await.unwrap();
+    tx.quarantine(1, 0).await.unwrap();
+    tx.commit().await.unwrap();
+    mirrored(&app, &folder.join("log")).await;
+    app.app.close().await;
+    let refused = App::open(&config, Clock::system())
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(refused.contains("restore --in-place"), "{refused}");
+    let arguments = restore::Restore {
+        from: None,
+        keys: None,
+        identity: None,
+        log: Some(folder.join("log")),
+        drill: false,
+        replace: false,
+        in_place: true,
+        json: true,
+    };
+    restore::run(&arguments, &config, &mut Vec::new()).await.unwrap();
+    open(&config).await.app.close().await;
+}
