@@ -119,9 +119,7 @@ impl Vault {
             .await?;
         let mut holders: BTreeMap<[u8; 16], Vec<Uuid>> = BTreeMap::new();
         for (token, guest) in found {
-            if let Ok(token) = token.try_into() {
-                holders.entry(token).or_default().push(guest);
-            }
+            holders.entry(token).or_default().push(guest);
         }
         Ok(lists.iter().map(|telling| choose(telling, &holders)).collect())
     }
