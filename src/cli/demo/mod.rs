@@ -20,8 +20,8 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, RequestId},
     config::{
-        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, EventsConfig,
-        KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
+        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig,
+        EventsConfig, KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
     },
 };
 
