@@ -1,0 +1,1 @@
+CREATE INDEX review_by_guest ON review (guest_id);
