@@ -167,7 +167,7 @@ impl App {
         let sequencer = Arc::new(open_log(config, &store, &keys, &clock).await?);
         let log = Log::start(store.clone());
         let hash_key: Arc<dyn SecretHashKey> = Arc::new(HashKey(Arc::clone(&keys)));
-        let principals = Principals::start(store.clone(), log.clone(), hash_key, clock.clone());
+        let principals = Principals::new(store.clone(), log.clone(), hash_key, clock.clone());
         let issuers = Issuers::open(&config.issuers, clock.clone()).await?;
         let properties = Arc::new(config.properties()?);
         let courier = Courier::open(

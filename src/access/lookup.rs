@@ -13,16 +13,15 @@ use super::{
 };
 use crate::{
     base::PrincipalId,
-    store::{AsyncAsk, Gather, Store, Unanswered},
+    store::{AsyncAsk, Conn, Gather, Store, StoreError, Unanswered},
 };
 
-/// The way to the reader. The reader ends when this is dropped.
-pub(super) struct Lookup(Gather<Uuid, Row>);
+/// The way to the readers.
+pub(super) struct Lookup(Gather<Uuid, Row, Principals>);
 
 impl Lookup {
-    /// Starts the reader on the current runtime.
-    pub(super) fn start(store: Store) -> Self {
-        Self(Gather::start(1, MOST, &Principals(store)))
+    pub(super) fn new(store: Store) -> Self {
+        Self(Gather::new(MOST, Principals(store)))
     }
 
     /// The principal as it stands now.
@@ -38,9 +37,17 @@ impl Lookup {
 struct Principals(Store);
 
 impl AsyncAsk<Uuid, Row> for Principals {
-    async fn ask(&self, ids: Vec<Uuid>) -> Result<HashMap<Uuid, Row>, Unanswered> {
-        let found = async { self.0.read().await?.principals(&ids).await }.await;
-        let rows = found.map_err(|error| {
+    async fn ask(&self, kept: &mut Option<Conn>, ids: Vec<Uuid>) -> Result<HashMap<Uuid, Row>, Unanswered> {
+        let found = async {
+            let mut conn = match kept.take() {
+                Some(conn) => conn,
+                None => self.0.own().await?,
+            };
+            let rows = conn.principals(&ids).await?;
+            *kept = conn.kept();
+            Ok::<_, StoreError>(rows)
+        };
+        let rows = found.await.map_err(|error| {
             tracing::error!(%error, "principals cannot be read");
             Unanswered
         })?;

@@ -38,10 +38,10 @@ pub fn operator() -> Result<Caller, InvalidName> {
 }
 
 impl Principals {
-    /// Starts recognising principals; needs a running tokio runtime.
+    /// The principals of this store.
     #[must_use]
-    pub fn start(store: Store, log: Log, hash_key: Arc<dyn SecretHashKey>, clock: Clock) -> Self {
-        let lookup = Lookup::start(store.clone());
+    pub fn new(store: Store, log: Log, hash_key: Arc<dyn SecretHashKey>, clock: Clock) -> Self {
+        let lookup = Lookup::new(store.clone());
         Self {
             store,
             log,
@@ -143,12 +143,10 @@ impl Principals {
             revoked_at: None,
         };
         change.tx.insert_principal(&row).await?;
-        change
-            .record(&about(
-                key.principal(),
-                Event::by(by, Act::CreatePrincipal, request, now),
-            ))
-            .await?;
+        change.record(about(
+            key.principal(),
+            Event::by(by, Act::CreatePrincipal, request, now),
+        ));
         Ok(key)
     }
 
@@ -172,12 +170,10 @@ impl Principals {
                 Revocation::Unknown
             });
         }
-        change
-            .record(&about(
-                principal,
-                Event::by(by, Act::RevokePrincipal, request, now),
-            ))
-            .await?;
+        change.record(about(
+            principal,
+            Event::by(by, Act::RevokePrincipal, request, now),
+        ));
         change.commit().await?;
         Ok(Revocation::Done)
     }

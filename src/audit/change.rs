@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     Event, Log,
-    sql::Numbered,
+    sql::{Numbered, insert_events},
     writer::{Lane, Lanes},
 };
 
@@ -19,7 +19,7 @@ pub struct Change {
     pub tx: Tx,
     lane: Lane,
     lanes: Arc<Lanes>,
-    recorded: i64,
+    events: Vec<(EntryId, Event)>,
 }
 
 /// Could not commit a change.
@@ -47,31 +47,17 @@ impl Log {
             tx,
             lane: self.lanes().take(),
             lanes: Arc::clone(self.lanes()),
-            recorded: 0,
+            events: Vec::new(),
         })
     }
 }
 
 impl Change {
     /// Records an event inside the transaction.
-    ///
-    /// # Errors
-    /// What the database says; the change must then be dropped.
-    pub async fn record(&mut self, event: &Event) -> Result<EntryId, StoreError> {
+    pub fn record(&mut self, event: Event) -> EntryId {
         let entry = EntryId::random();
-        let sequence = self.lane.next.saturating_add(self.recorded);
-        self.tx
-            .insert_events(
-                self.lane.writer,
-                &[Numbered {
-                    entry,
-                    sequence,
-                    event,
-                }],
-            )
-            .await?;
-        self.recorded = self.recorded.saturating_add(1);
-        Ok(entry)
+        self.events.push((entry, event));
+        entry
     }
 
     /// Makes change and record durable together.
@@ -80,9 +66,22 @@ impl Change {
     /// When nothing was recorded, or the database refuses. After [`CommitError::Unknown`] the caller's retry must be
     /// idempotent, and what the change may need must stay.
     pub async fn commit(mut self) -> Result<(), CommitError> {
-        if self.recorded == 0 {
+        if self.events.is_empty() {
             return Err(CommitError::Unrecorded);
         }
+        let numbered: Vec<Numbered<'_>> = self
+            .events
+            .iter()
+            .zip(self.lane.next..)
+            .map(|((entry, event), sequence)| Numbered {
+                entry: *entry,
+                sequence,
+                event,
+            })
+            .collect();
+        insert_events(&mut self.tx, self.lane.writer, &numbered)
+            .await
+            .map_err(CommitError::Undone)?;
         if let Err(error) = self.tx.commit().await {
             let told = error.is_verdict();
             return Err(if told {
@@ -91,7 +90,8 @@ impl Change {
                 CommitError::Unknown(error)
             });
         }
-        self.lane.next = self.lane.next.saturating_add(self.recorded);
+        let recorded = i64::try_from(self.events.len()).unwrap_or(i64::MAX);
+        self.lane.next = self.lane.next.saturating_add(recorded);
         self.lanes.give_back(self.lane);
         Ok(())
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     base::{EntryId, WriterId, micros},
     on, statements,
-    store::{Conn, StoreError, Tx},
+    store::{Conn, Database, StoreError},
 };
 
 use super::Event;
@@ -14,8 +14,8 @@ use super::Event;
 pub(super) mod find;
 pub(super) mod log;
 
-/// The most rows of one `INSERT`; sizes are powers of two so that few statements are prepared.
-const ROWS: usize = 32;
+/// The most rows of one statement. Each size up to here is prepared once by each connection that needs it.
+pub(super) const ROWS: usize = 64;
 /// Columns of `audit_event`.
 const COLUMNS: usize = 13;
 
@@ -42,9 +42,10 @@ statements! {
                 FROM w WHERE w.writer IS NOT NULL
             )
             SELECT w.writer, coalesce(l.next_seq, 1) FROM w LEFT JOIN log_writer l ON l.writer = w.writer
-            WHERE w.writer IS NOT NULL AND EXISTS (
-                SELECT 1 FROM audit_event e WHERE e.writer = w.writer AND e.writer_seq >= coalesce(l.next_seq, 1)
-            )";
+            WHERE w.writer IS NOT NULL AND (
+                SELECT e.writer_seq FROM audit_event e
+                WHERE e.writer = w.writer AND e.writer_seq >= coalesce(l.next_seq, 1) ORDER BY e.writer_seq LIMIT 1
+            ) IS NOT NULL";
     NEWS_OF = "SELECT entry_id, writer, writer_seq, leaf FROM audit_event
                WHERE writer = $1 AND writer_seq >= $2 ORDER BY writer_seq LIMIT $3";
     WRITER_SET = "INSERT INTO log_writer (writer, next_seq) VALUES ($1, $2)
@@ -126,9 +127,9 @@ fn values(rows: usize, columns: usize) -> String {
     rows.join(",")
 }
 
-/// The first of them, as many as one statement takes: a power of two, so that few statements are prepared.
+/// The first of them, as many as one statement takes.
 fn some<T>(items: &[T]) -> (&[T], &[T]) {
-    items.split_at((1 << items.len().ilog2()).min(ROWS))
+    items.split_at(items.len().min(ROWS))
 }
 
 /// An event with its place.
@@ -138,41 +139,39 @@ pub(super) struct Numbered<'e> {
     pub(super) event: &'e Event,
 }
 
-impl Tx {
-    /// Writes events of one writer.
-    pub(super) async fn insert_events(
-        &mut self,
-        writer: WriterId,
-        events: &[Numbered<'_>],
-    ) -> Result<(), StoreError> {
-        let mut rest = events;
-        while !rest.is_empty() {
-            let (now, later) = some(rest);
-            rest = later;
-            let rows = now.len();
-            on!(self, c => {
-                let mut query = sqlx::query(AssertSqlSafe(insert(rows)));
-                for Numbered { entry, sequence, event } in now {
-                    query = query
-                        .bind(entry.0)
-                        .bind(writer.0)
-                        .bind(sequence)
-                        .bind(micros(event.at))
-                        .bind(event.subject.map(|s| s.guest.0))
-                        .bind(event.who.principal.0)
-                        .bind(event.who.actor.as_deref())
-                        .bind(event.property.as_ref().map(|p| p.as_str()))
-                        .bind(event.purpose.as_ref().map(|p| p.as_str()))
-                        .bind(event.act.as_str())
-                        .bind(event.decision.as_str())
-                        .bind(event.leaf(writer, *sequence))
-                        .bind(event.detail.as_ref().map(|d| d.sealed.as_slice()));
-                }
-                query.execute(c).await?;
-            });
-        }
-        Ok(())
+/// Writes events of one writer; up to [`ROWS`] of them in one statement.
+pub(super) async fn insert_events(
+    db: &mut impl Database,
+    writer: WriterId,
+    events: &[Numbered<'_>],
+) -> Result<(), StoreError> {
+    let mut rest = events;
+    while !rest.is_empty() {
+        let (now, later) = some(rest);
+        rest = later;
+        let rows = now.len();
+        on!(db, c => {
+            let mut query = sqlx::query(AssertSqlSafe(insert(rows)));
+            for Numbered { entry, sequence, event } in now {
+                query = query
+                    .bind(entry.0)
+                    .bind(writer.0)
+                    .bind(sequence)
+                    .bind(micros(event.at))
+                    .bind(event.subject.map(|s| s.guest.0))
+                    .bind(event.who.principal.0)
+                    .bind(event.who.actor.as_deref())
+                    .bind(event.property.as_ref().map(|p| p.as_str()))
+                    .bind(event.purpose.as_ref().map(|p| p.as_str()))
+                    .bind(event.act.as_str())
+                    .bind(event.decision.as_str())
+                    .bind(event.leaf(writer, *sequence))
+                    .bind(event.detail.as_ref().map(|d| d.sealed.as_slice()));
+            }
+            query.execute(c).await?;
+        });
     }
+    Ok(())
 }
 
 impl Conn {

@@ -3,19 +3,22 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     base::{EntryId, GuestId, WriterId},
-    store::{Store, StoreError},
+    store::{Conn, PerThread, Store, StoreError},
 };
 
-use super::{Event, sql::Numbered};
+use super::{
+    Event,
+    sql::{Numbered, ROWS, insert_events},
+};
 
 /// Requests that may wait for the writer before new ones are told to come back.
 const QUEUE: usize = 4096;
-/// Events that share a commit at most.
-const BATCH: usize = 256;
+/// Events that share a commit at most: those of one statement, which is a transaction of its own.
+const BATCH: usize = ROWS;
 
 /// Could not record, so there is nothing to show.
 #[derive(Debug, thiserror::Error, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +57,16 @@ struct Job {
 /// The audit log's way in. Cheap to clone.
 #[derive(Clone)]
 pub struct Log {
-    queue: mpsc::Sender<Job>,
+    store: Store,
+    queues: Arc<PerThread<mpsc::Sender<Job>>>,
     lanes: Arc<Lanes>,
+}
+
+/// Starts a writer on the current runtime.
+fn start(store: Store) -> mpsc::Sender<Job> {
+    let (queue, jobs) = mpsc::channel(QUEUE);
+    tokio::spawn(write(store, jobs));
+    queue
 }
 
 /// Writers that are free. Each numbers its own entries without a gap; one is used by one transaction at a time.
@@ -93,22 +104,12 @@ impl Lanes {
 }
 
 impl Log {
-    /// Starts the writer on the current runtime; it ends when the last `Log` is dropped.
+    /// The way into this store's log. Its writers run on the runtimes that use it, and end with the last `Log`.
     #[must_use]
     pub fn start(store: Store) -> Self {
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        let jobs = Arc::new(Mutex::new(jobs));
-        let writers = match store {
-            // One connection writes; a second writer would only wait for it.
-            Store::Sqlite { .. } => 1,
-            // While one batch waits for the disk, the next is on its way.
-            Store::Postgres(_) => 2,
-        };
-        for store in std::iter::repeat_n(store, writers) {
-            tokio::spawn(write(store, Arc::clone(&jobs)));
-        }
         Self {
-            queue,
+            queues: Arc::new(PerThread::writers(&store)),
+            store,
             lanes: Arc::default(),
         }
     }
@@ -121,7 +122,9 @@ impl Log {
     pub async fn record<G>(&self, event: Event, grant: G) -> Result<Receipt<G>, AuditError> {
         let guest = event.subject.map(|s| s.guest);
         let (done, answer) = oneshot::channel();
-        self.queue.try_send(Job { event, done }).map_err(|_| AuditError)?;
+        let start = || start(self.store.clone());
+        let queue = self.queues.get(|queue| !queue.is_closed(), start);
+        queue.try_send(Job { event, done }).map_err(|_| AuditError)?;
         let entry = answer.await.map_err(|_| AuditError)??;
         Ok(Receipt { entry, guest, grant })
     }
@@ -131,19 +134,20 @@ impl Log {
     }
 }
 
-async fn write(store: Store, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
+async fn write(store: Store, mut jobs: mpsc::Receiver<Job>) {
     let mut lane = Lane::new();
+    let mut kept = None;
     let mut batch = Vec::with_capacity(BATCH);
     loop {
-        if jobs.lock().await.recv_many(&mut batch, BATCH).await == 0 {
+        if jobs.recv_many(&mut batch, BATCH).await == 0 {
             return;
         }
         let entries: Vec<EntryId> = batch.iter().map(|_| EntryId::random()).collect();
-        let mut outcome = commit(&store, &lane, &batch, &entries).await;
+        let mut outcome = commit(&store, &mut kept, &lane, &batch, &entries).await;
         if let Err(Failure::Before(error)) = &outcome
             && error.is_transient()
         {
-            outcome = commit(&store, &lane, &batch, &entries).await;
+            outcome = commit(&store, &mut kept, &lane, &batch, &entries).await;
         }
         let count = i64::try_from(batch.len()).unwrap_or(i64::MAX);
         let verdict = match outcome {
@@ -175,7 +179,13 @@ enum Failure {
     Unknown(StoreError),
 }
 
-async fn commit(store: &Store, lane: &Lane, batch: &[Job], entries: &[EntryId]) -> Result<(), Failure> {
+async fn commit(
+    store: &Store,
+    kept: &mut Option<Conn>,
+    lane: &Lane,
+    batch: &[Job],
+    entries: &[EntryId],
+) -> Result<(), Failure> {
     let numbered: Vec<Numbered<'_>> = batch
         .iter()
         .zip(entries)
@@ -186,9 +196,19 @@ async fn commit(store: &Store, lane: &Lane, batch: &[Job], entries: &[EntryId]) 
             event: &job.event,
         })
         .collect();
-    let mut tx = store.begin().await.map_err(Failure::Before)?;
-    tx.insert_events(lane.writer, &numbered)
-        .await
-        .map_err(Failure::Before)?;
-    tx.commit().await.map_err(Failure::Unknown)
+    let mut conn = match kept.take() {
+        Some(conn) => conn,
+        None => store.own_writer().await.map_err(Failure::Before)?,
+    };
+    // One statement, so a transaction of its own.
+    let written = insert_events(&mut conn, lane.writer, &numbered).await;
+    written.map_err(|error| {
+        if error.is_verdict() {
+            Failure::Before(error)
+        } else {
+            Failure::Unknown(error)
+        }
+    })?;
+    *kept = conn.kept();
+    Ok(())
 }

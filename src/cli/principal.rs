@@ -356,7 +356,7 @@ mod tests {
             store.migrate(Which::Data).await.unwrap();
             let clock = Clock::fixed("2026-03-04T12:00:00Z".parse().unwrap());
             let hash_key = Arc::new(MacKey::new(KeyMaterial::random()));
-            let principals = Principals::start(store.clone(), Log::start(store), hash_key, clock.clone());
+            let principals = Principals::new(store.clone(), Log::start(store), hash_key, clock.clone());
             let node = PropertyNode {
                 code: "LIS01".parse().unwrap(),
                 kind: PropertyKind::Property,

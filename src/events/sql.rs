@@ -158,6 +158,32 @@ impl Tx {
         Ok(())
     }
 
+    /// [`Tx::announce`] of several.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn announce_all(&mut self, events: &[Announcement]) -> Result<(), StoreError> {
+        let mut rest = events;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at((1 << rest.len().ilog2()).min(ROWS));
+            rest = later;
+            on!(self, c => {
+                let mut query = sqlx::query(AssertSqlSafe(outbox_insert(now.len())));
+                for event in now {
+                    query = query
+                        .bind(event.id)
+                        .bind(micros(event.at))
+                        .bind(event.kind.as_str())
+                        .bind(event.guest.map(|g| g.0))
+                        .bind(event.property.as_ref().map(|p| p.as_str()))
+                        .bind(serde_json::to_string(&event.details).unwrap_or_default());
+                }
+                query.execute(c).await?;
+            });
+        }
+        Ok(())
+    }
+
     /// Takes the numbers after `last` up to `next`; `false` when another was faster.
     pub(super) async fn feed_grow(&mut self, last: i64, next: i64) -> Result<bool, StoreError> {
         if last == 0 {
@@ -378,6 +404,11 @@ fn rows(rows: usize, columns: usize) -> String {
     };
     let all: Vec<String> = (0..rows).map(row).collect();
     all.join(",")
+}
+
+fn outbox_insert(count: usize) -> String {
+    let rows = rows(count, 6);
+    format!("INSERT INTO event_outbox (event_id, at, kind, guest_id, property, data) VALUES {rows}")
 }
 
 fn feed_insert(count: usize) -> String {

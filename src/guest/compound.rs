@@ -15,7 +15,7 @@ use crate::{
 use super::{
     GuestError, Vault,
     prepare::{Prepared, seal_version},
-    sql::ValueRow,
+    sql::{Rows, ValueRow},
 };
 
 /// Digits of a phone's end that people remember.
@@ -202,7 +202,7 @@ impl Vault {
     /// Writes the pairs of a record anew when one of their parts was written or taken back.
     pub(super) async fn write_compounds(
         &self,
-        change: &mut Change,
+        (change, rows): (&mut Change, &mut Rows),
         prepared: &Prepared,
         (guest, record): (GuestId, RecordId),
         (written, is_new): (&BTreeSet<&str>, bool),
@@ -231,7 +231,8 @@ impl Vault {
             .take(MOST)
             .map(|(_, _, token)| (token, PSEUDO_FIELD.to_owned()))
             .collect();
-        Ok(change.tx.insert_tokens(guest, record, &tokens).await?)
+        rows.tokens(guest, record, tokens);
+        Ok(())
     }
 
     /// What is stored of the other parts. One that does not open makes no pair; the doctor tells of it.

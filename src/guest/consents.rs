@@ -206,11 +206,7 @@ impl Vault {
         event.subject = Some(self.subject(guest, Some(keys)));
         event.basis = Some(format!("consent:{}", line.id));
         event.rules = vec![line.commitment()];
-        line.entry = Some(
-            change
-                .record(&Self::with_reason(event, errand, Some(keys)))
-                .await?,
-        );
+        line.entry = Some(change.record(Self::with_reason(event, errand, Some(keys))));
         change
             .tx
             .append_consent(guest, record, &line, (evidence.as_deref(), details.as_deref()))

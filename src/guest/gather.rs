@@ -6,15 +6,13 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     base::{FieldSet, GuestId, Purpose},
     policy::Snapshot,
-    store::{AsyncAsk, Gather, Store, Unanswered},
+    store::{AsyncAsk, Conn, Gather, Store, StoreError, Unanswered},
 };
 
 use super::sql::Line;
 
 /// Guests of one statement at most.
 const MOST: usize = 16;
-/// Statements under way at most: one is prepared while another waits for the database.
-const READERS: usize = 2;
 
 /// What one request asks for.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -45,18 +43,22 @@ impl std::hash::Hash for ByVersion {
 }
 
 /// Lines of a guest, by what was asked.
-pub(super) type Guests = Gather<Asked, Vec<Line>>;
+pub(super) type Guests = Gather<Asked, Vec<Line>, Fetch>;
 
-/// Starts the readers on the current runtime.
-pub(super) fn start(store: Store) -> Guests {
-    Gather::start(READERS, MOST, &Fetch(store))
+/// Readers of this store.
+pub(super) fn readers(store: Store) -> Guests {
+    Gather::new(MOST, Fetch(store))
 }
 
 #[derive(Clone)]
-struct Fetch(Store);
+pub(super) struct Fetch(Store);
 
 impl AsyncAsk<Asked, Vec<Line>> for Fetch {
-    async fn ask(&self, asked: Vec<Asked>) -> Result<HashMap<Asked, Vec<Line>>, Unanswered> {
+    async fn ask(
+        &self,
+        kept: &mut Option<Conn>,
+        asked: Vec<Asked>,
+    ) -> Result<HashMap<Asked, Vec<Line>>, Unanswered> {
         let mut alike: HashMap<(FieldSet, Purpose, ByVersion), Vec<GuestId>> = HashMap::new();
         for one in asked {
             alike
@@ -66,11 +68,7 @@ impl AsyncAsk<Asked, Vec<Line>> for Fetch {
         }
         let mut found = HashMap::new();
         for ((fields, purpose, policy), guests) in alike {
-            let lines = self.fetch(&fields, &purpose, &policy.0, &guests).await?;
-            let mut of: HashMap<GuestId, Vec<Line>> = HashMap::with_capacity(guests.len());
-            for line in lines {
-                of.entry(GuestId(line.guest_id)).or_default().push(line);
-            }
+            let of = self.fetch(kept, &fields, &purpose, &policy.0, &guests).await?;
             found.extend(of.into_iter().map(|(guest, lines)| {
                 let asked = Asked {
                     fields,
@@ -88,11 +86,12 @@ impl AsyncAsk<Asked, Vec<Line>> for Fetch {
 impl Fetch {
     async fn fetch(
         &self,
+        kept: &mut Option<Conn>,
         fields: &FieldSet,
         purpose: &Purpose,
         policy: &Snapshot,
         guests: &[GuestId],
-    ) -> Result<Vec<Line>, Unanswered> {
+    ) -> Result<Vec<(GuestId, Vec<Line>)>, Unanswered> {
         let catalogue = policy.catalogue();
         let paths: Vec<&str> = fields
             .iter()
@@ -100,11 +99,15 @@ impl Fetch {
             .map(|f| f.path.as_str())
             .collect();
         let lines = async {
-            self.0
-                .read()
-                .await?
+            let mut conn = match kept.take() {
+                Some(conn) => conn,
+                None => self.0.own().await?,
+            };
+            let lines = conn
                 .guests_for_disclosure(guests, &paths, purpose.as_str())
-                .await
+                .await?;
+            *kept = conn.kept();
+            Ok::<_, StoreError>(lines)
         };
         lines.await.map_err(|error| {
             tracing::error!(%error, "guests cannot be read");

@@ -13,7 +13,7 @@ use super::{
     vault::Vault,
 };
 
-/// How many holders of a record's tokens are looked at; more than that is an agency's phone, not a person.
+/// How many holders of a token are looked at; more than that is an agency's phone, not a person.
 const MOST_HOLDERS: i64 = 64;
 
 /// A token to be stored, and what it says about identity.
@@ -99,36 +99,49 @@ pub(super) struct Link {
 }
 
 impl Vault {
-    /// The one guest that shares enough with these tokens; `None` when there is none, or more than one.
-    pub(super) async fn find_link(&self, tokens: &[Token]) -> Result<Option<Link>, StoreError> {
-        let telling: BTreeMap<[u8; 16], Meaning> = tokens
-            .iter()
-            .filter(|t| t.meaning != Meaning::Search)
-            .map(|t| (t.bytes, t.meaning))
-            .collect();
-        let wanted: Vec<[u8; 16]> = telling.keys().copied().collect();
-        let holders = self
+    /// For each list of tokens the one guest that shares enough with it; `None` when there is none, or more than one.
+    pub(super) async fn find_links(&self, lists: &[Vec<Token>]) -> Result<Vec<Option<Link>>, StoreError> {
+        let telling = |tokens: &[Token]| -> BTreeMap<[u8; 16], Meaning> {
+            let telling = tokens.iter().filter(|t| t.meaning != Meaning::Search);
+            telling.map(|t| (t.bytes, t.meaning)).collect()
+        };
+        let lists: Vec<_> = lists.iter().map(|tokens| telling(tokens)).collect();
+        let wanted: BTreeSet<[u8; 16]> = lists.iter().flat_map(|list| list.keys().copied()).collect();
+        if wanted.is_empty() {
+            return Ok(lists.iter().map(|_| None).collect());
+        }
+        let wanted: Vec<[u8; 16]> = wanted.into_iter().collect();
+        let found = self
             .store
             .read()
             .await?
             .token_holders(&wanted, MOST_HOLDERS)
             .await?;
-        let mut shared: BTreeMap<Uuid, BTreeSet<Meaning>> = BTreeMap::new();
-        for (token, guest) in holders {
-            let Some(meaning) = <[u8; 16]>::try_from(token).ok().and_then(|t| telling.get(&t)) else {
-                continue;
-            };
-            shared.entry(guest).or_default().insert(*meaning);
+        let mut holders: BTreeMap<[u8; 16], Vec<Uuid>> = BTreeMap::new();
+        for (token, guest) in found {
+            if let Ok(token) = token.try_into() {
+                holders.entry(token).or_default().push(guest);
+            }
         }
-        let mut linked = shared.into_iter().filter(|(_, agreed)| suffices(agreed));
-        Ok(match (linked.next(), linked.next()) {
-            (Some((guest, agreed)), None) => Some(Link {
-                guest: GuestId(guest),
-                reasons: reasons(&agreed),
-            }),
-            // Two guests fit: to choose would be to guess.
-            _ => None,
-        })
+        Ok(lists.iter().map(|telling| choose(telling, &holders)).collect())
+    }
+}
+
+fn choose(telling: &BTreeMap<[u8; 16], Meaning>, holders: &BTreeMap<[u8; 16], Vec<Uuid>>) -> Option<Link> {
+    let mut shared: BTreeMap<Uuid, BTreeSet<Meaning>> = BTreeMap::new();
+    for (token, meaning) in telling {
+        for guest in holders.get(token).into_iter().flatten() {
+            shared.entry(*guest).or_default().insert(*meaning);
+        }
+    }
+    let mut linked = shared.into_iter().filter(|(_, agreed)| suffices(agreed));
+    match (linked.next(), linked.next()) {
+        (Some((guest, agreed)), None) => Some(Link {
+            guest: GuestId(guest),
+            reasons: reasons(&agreed),
+        }),
+        // Two guests fit: to choose would be to guess.
+        _ => None,
     }
 }
 

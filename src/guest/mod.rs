@@ -34,6 +34,7 @@ mod stay;
 mod stay_index;
 mod stay_list;
 mod survivor;
+mod together;
 mod vault;
 mod window;
 pub(crate) mod words;

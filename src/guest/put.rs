@@ -18,7 +18,8 @@ use crate::{
 use super::{
     GuestError, LinkReason, Outcome, RecordAnswer, RecordInput, Rejected, Resolution, Vault,
     prepare::{Prepared, Ready, check_source, is_older, seal_version},
-    sql::NewValue,
+    sql::{NewValue, Rows},
+    together::Waiting,
     words::RecordHead,
 };
 
@@ -61,18 +62,16 @@ impl Vault {
         let prepared = self
             .prepare_or_refuse(errand, (source, source_id), input, strict)
             .await?;
-        self.put_prepared(errand, &prepared).await
+        self.put_in_company(errand, prepared).await
     }
 
     /// Stores a checked record, again when another writer was faster.
-    pub(super) async fn put_prepared(
-        &self,
-        errand: &Errand,
-        prepared: &Prepared,
-    ) -> Result<RecordAnswer, GuestError> {
+    pub(super) async fn put_prepared(&self, waiting: &Waiting) -> Result<RecordAnswer, GuestError> {
         let mut tries = 0;
         loop {
-            match self.try_put(errand, prepared).await {
+            let alone = self.put_together(&[waiting]).await;
+            let answer = alone.and_then(|mut answers| answers.pop().ok_or(GuestError::NotFound));
+            match answer {
                 Err(error) if error.is_transient() && tries < TRIES => {
                     tries += 1;
                     pause(tries).await;
@@ -104,76 +103,14 @@ impl Vault {
         }
     }
 
-    async fn try_put(&self, errand: &Errand, prepared: &Prepared) -> Result<RecordAnswer, GuestError> {
-        let place = self.place(prepared).await?;
-        if let Place::Known(guest, record) = place
-            && let Some(answer) = self.unchanged(errand, prepared, guest, record).await?
-        {
-            return Ok(answer);
-        }
-        let (guest, is_new) = match &place {
-            Place::Known(guest, _) | Place::Linked(guest, _) => (*guest, false),
-            Place::New => (GuestId::random(), true),
-        };
-        let keys = self.keys.ensure_guest_keys(guest, &prepared.categories()).await?;
-        let outcome = self.store_one(errand, prepared, &place, guest, &keys).await;
-        if is_new && outcome.as_ref().is_err_and(GuestError::is_undone) {
-            // The guest was never made; its keys must not outlive the attempt.
-            self.keys.destroy(guest, None).await?;
-        }
-        outcome.map(|done| answer(&place, done))
-    }
-
-    async fn store_one(
-        &self,
-        errand: &Errand,
-        prepared: &Prepared,
-        place: &Place,
-        guest: GuestId,
-        keys: &GuestKeys,
-    ) -> Result<Done, GuestError> {
-        let version = match place {
-            Place::New => 0,
-            _ => self.active_version(guest).await?,
-        };
-        let mut change = self.log.begin(&self.store).await?;
-        let done = self
-            .apply(&mut change, errand, prepared, place, (guest, version), keys)
-            .await?;
-        change.commit().await?;
-        Ok(done)
-    }
-
     /// The version of a guest that can be changed.
     pub(super) async fn active_version(&self, guest: GuestId) -> Result<i64, GuestError> {
-        match self.store.read().await?.guest_head(guest).await? {
-            Some((version, status, _)) if status == "active" => Ok(version),
-            Some((_, _, Some(survivor))) => Err(GuestError::Moved(GuestId(survivor))),
-            Some(_) => Err(GuestError::Gone),
-            None => Err(GuestError::NotFound),
-        }
-    }
-
-    /// Where the record goes, as things stand.
-    pub(super) async fn place(&self, prepared: &Prepared) -> Result<Place, GuestError> {
-        let known = self
-            .store
-            .read()
-            .await?
-            .source_record(&prepared.source_token)
-            .await?;
-        if let Some((guest, record)) = known {
-            return Ok(Place::Known(guest, record));
-        }
-        let tokens: Vec<_> = prepared.tokens().cloned().collect();
-        Ok(match self.find_link(&tokens).await? {
-            Some(link) => Place::Linked(link.guest, link.reasons),
-            None => Place::New,
-        })
+        let heads = self.store.read().await?.guest_heads(&[guest]).await?;
+        changeable(heads.get(&guest))
     }
 
     /// The answer to a record that says what it said before; recorded, nothing stored.
-    async fn unchanged(
+    pub(super) async fn unchanged(
         &self,
         errand: &Errand,
         prepared: &Prepared,
@@ -187,7 +124,7 @@ impl Vault {
         if !crate::crypto::same(&content, &prepared.content_mac) {
             return Ok(None);
         }
-        let Some((version, ..)) = conn.guest_head(guest).await? else {
+        let Some((version, ..)) = conn.guest_heads(&[guest]).await?.remove(&guest) else {
             return Ok(None);
         };
         drop(conn);
@@ -223,6 +160,24 @@ impl Vault {
         errand: &Errand,
         prepared: &Prepared,
         place: &Place,
+        at: (GuestId, i64),
+        keys: &GuestKeys,
+    ) -> Result<Done, GuestError> {
+        let mut rows = Rows::default();
+        let done = self
+            .apply_later((change, &mut rows), errand, prepared, place, at, keys)
+            .await?;
+        change.tx.write(rows).await?;
+        Ok(done)
+    }
+
+    /// The same; what nothing of the change needs to read is left in `rows`, to be written with that of other records.
+    pub(super) async fn apply_later(
+        &self,
+        (change, rows): (&mut Change, &mut Rows),
+        errand: &Errand,
+        prepared: &Prepared,
+        place: &Place,
         (guest, version): (GuestId, i64),
         keys: &GuestKeys,
     ) -> Result<Done, GuestError> {
@@ -232,22 +187,27 @@ impl Vault {
             _ => RecordId::random(),
         };
         if matches!(place, Place::New) {
-            change.tx.insert_guest(guest, micros(now)).await?;
+            rows.guest(guest, micros(now));
         } else {
             change.tx.touch_guest(guest, version, micros(now)).await?;
         }
-        if !matches!(place, Place::Known(..)) {
-            change
-                .tx
-                .insert_source(&prepared.source_token, guest, record)
-                .await?;
-        }
-        let stored = change.tx.field_heads(guest, record).await?;
-        let head = self.record_head(errand, prepared, guest, record, keys)?;
-        change.tx.upsert_record(guest, &head).await?;
+        let stored = if matches!(place, Place::Known(..)) {
+            change.tx.field_heads(guest, record).await?
+        } else {
+            rows.source(prepared.source_token, guest, record);
+            Vec::new()
+        };
+        rows.record(guest, self.record_head(errand, prepared, guest, record, keys)?);
         let mut rejected = prepared.rejected.clone();
         let written = self
-            .write_values(change, prepared, (guest, record), &stored, keys, &mut rejected)
+            .write_values(
+                (&mut *change, &mut *rows),
+                prepared,
+                (guest, record),
+                &stored,
+                keys,
+                &mut rejected,
+            )
             .await?;
         let mut event = self.put_event(errand, prepared, guest, keys);
         event.fields = written;
@@ -259,8 +219,10 @@ impl Vault {
             self.write_consent(change, errand, (guest, Some(record)), statement, keys)
                 .await?;
         }
-        tell(change, errand, place, guest, (&event, prepared)).await?;
-        change.record(&event).await?;
+        if let Some(told) = told(place, guest, (&event, prepared)) {
+            rows.tell(told.at_property(&errand.property));
+        }
+        change.record(event);
         Ok(Done {
             guest,
             record,
@@ -293,7 +255,7 @@ impl Vault {
 
     async fn write_values(
         &self,
-        change: &mut Change,
+        (change, rows): (&mut Change, &mut Rows),
         prepared: &Prepared,
         (guest, record): (GuestId, RecordId),
         stored: &[(String, i64, i64)],
@@ -324,27 +286,30 @@ impl Vault {
             note(&mut written, &ready.field);
         }
         let trust = prepared.input.provenance.trust();
-        change
-            .tx
-            .upsert_values(guest, record, trust, micros(prepared.observed_at), &values)
-            .await?;
-        change.tx.insert_tokens(guest, record, &tokens).await?;
+        rows.values((guest, record), trust, micros(prepared.observed_at), values);
+        rows.tokens(guest, record, tokens);
         for field in &prepared.cleared {
             change.tx.delete_value(guest, record, field).await?;
             note(&mut written, field);
         }
         let paths: BTreeSet<&str> = written.keys().map(|path| path.as_str()).collect();
         let is_new = stored.is_empty() && !prepared.pinned;
-        self.write_compounds(change, prepared, (guest, record), (&paths, is_new))
+        self.write_compounds(
+            (&mut *change, &mut *rows),
+            prepared,
+            (guest, record),
+            (&paths, is_new),
+        )
+        .await?;
+        self.keep_portfolio((change, rows), prepared, guest, &written)
             .await?;
-        self.keep_portfolio(change, prepared, guest, &written).await?;
         Ok(written)
     }
 
     /// Follows the account manager: whose portfolio a guest is in decides what that manager sees.
     async fn keep_portfolio(
         &self,
-        change: &mut Change,
+        (change, rows): (&mut Change, &mut Rows),
         prepared: &Prepared,
         guest: GuestId,
         written: &BTreeMap<FieldPath, View>,
@@ -359,7 +324,10 @@ impl Vault {
             .find(|v| v.field == FIELD)
             .and_then(|v| v.value.as_str());
         let token = staff.map(|id| self.manager_token(id));
-        Ok(change.tx.set_manager(guest, token).await?)
+        if !rows.manager(guest, token) {
+            change.tx.set_manager(guest, token).await?;
+        }
+        Ok(())
     }
 
     /// The keyed token of an account manager's staff id.
@@ -402,24 +370,27 @@ fn seal_value(
     })
 }
 
-/// Tells other systems which fields changed.
-async fn tell(
-    change: &mut Change,
-    errand: &Errand,
-    place: &Place,
-    guest: GuestId,
-    (event, prepared): (&Event, &Prepared),
-) -> Result<(), GuestError> {
+/// What other systems are told: which fields changed.
+fn told(place: &Place, guest: GuestId, (event, prepared): (&Event, &Prepared)) -> Option<Announcement> {
     let mut fields: Vec<FieldPath> = event.fields.keys().cloned().collect();
     if !prepared.stays.is_empty() {
         fields.extend("stay_links".parse());
     }
-    let told = match place {
-        Place::New => Announcement::guest_created(event.at, guest, fields),
-        _ if fields.is_empty() => return Ok(()),
-        _ => Announcement::guest_updated(event.at, guest, fields),
-    };
-    Ok(change.tx.announce(&told.at_property(&errand.property)).await?)
+    match place {
+        Place::New => Some(Announcement::guest_created(event.at, guest, fields)),
+        _ if fields.is_empty() => None,
+        _ => Some(Announcement::guest_updated(event.at, guest, fields)),
+    }
+}
+
+/// The version of a guest that can be changed.
+pub(super) fn changeable(head: Option<&(i64, String, Option<Uuid>)>) -> Result<i64, GuestError> {
+    match head {
+        Some((version, status, _)) if status == "active" => Ok(*version),
+        Some((_, _, Some(survivor))) => Err(GuestError::Moved(GuestId(*survivor))),
+        Some(_) => Err(GuestError::Gone),
+        None => Err(GuestError::NotFound),
+    }
 }
 
 fn note(written: &mut BTreeMap<FieldPath, View>, field: &str) {

@@ -257,7 +257,7 @@ impl Vault {
         )
         .await?;
         let keys = self.completed(keys, catalogue, &lines, &categories).await?;
-        let Some(head) = lines.iter().find(|l| l.part() == Some(Part::Guest)) else {
+        let Some(head) = lines.iter().find(|l| l.part() == Part::Guest) else {
             return Ok(refused(event, GuestError::NotFound));
         };
         event.subject = Some(self.subject(guest, Some(&keys)));
@@ -317,7 +317,7 @@ impl Vault {
         lines: &[Line],
         categories: &[Category],
     ) -> Result<GuestKeys, GuestError> {
-        let category = |line: &Line| match line.part()? {
+        let category = |line: &Line| match line.part() {
             Part::Field => catalogue.find(&line.word).map(|(_, field)| field.category),
             Part::Stay => Some(Category::Stay),
             Part::Guest => Some(Category::Audit),

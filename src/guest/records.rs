@@ -105,7 +105,7 @@ fn shown(catalogue: &Catalogue, fetched: &Fetched) -> BTreeMap<FieldPath, View> 
     let paths = fetched
         .lines
         .iter()
-        .filter(|l| l.part() == Some(Part::Field))
+        .filter(|l| l.part() == Part::Field)
         .map(|l| l.word.as_str());
     paths
         .chain([EXTERNAL_IDS])
@@ -124,7 +124,7 @@ fn view(
     row: RecordRow,
 ) -> Result<RecordView, GuestError> {
     let mut fields = BTreeMap::new();
-    let own = |l: &&Line| l.part() == Some(Part::Field) && l.id == Some(row.record_id);
+    let own = |l: &&Line| l.part() == Part::Field && l.id == Some(row.record_id);
     for line in fetched.lines.iter().filter(own) {
         let Some((at, field)) = catalogue.find(&line.word) else {
             continue;

@@ -1,43 +1,31 @@
 //! Statements about guests: ciphertext, tokens and ids only.
 
-use std::{
-    collections::HashMap,
-    fmt::Write as _,
-    sync::{OnceLock, RwLock},
-};
+use std::{collections::HashMap, fmt::Write as _};
 
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+mod disclosure;
+mod rows;
 mod write;
 
 use crate::{
     base::{GuestId, RecordId},
-    consent::{Spoken, State},
     on, statements,
-    store::{Conn, StoreError},
+    store::{Conn, Spelling, StoreError},
 };
 
+pub use disclosure::{Line, Part};
+pub use rows::Rows;
 pub use write::NewValue;
-use write::{stay_index_insert, tokens_insert, values_upsert};
+use write::stay_index_insert;
 
 statements! {
-    SOURCE_FIND = "SELECT guest_id, record_id FROM source_record WHERE token = $1";
-    SOURCE_INSERT = "INSERT INTO source_record (token, guest_id, record_id) VALUES ($1, $2, $3)";
-    GUEST_INSERT = "INSERT INTO guest (guest_id, version, status, survivor, manager_token, created_at, updated_at)
-                    VALUES ($1, 1, 'active', NULL, NULL, $2, $2)";
     GUEST_TOUCH = "UPDATE guest SET version = version + 1, updated_at = $3
                    WHERE guest_id = $1 AND version = $2 AND status = 'active'";
     GUEST_MANAGER = "UPDATE guest SET manager_token = $2 WHERE guest_id = $1";
     GUEST_HEAD = "SELECT version, status, survivor FROM guest WHERE guest_id = $1";
     RECORD_HEAD = "SELECT observed_at, content_mac FROM record WHERE guest_id = $1 AND record_id = $2";
-    RECORD_UPSERT = "INSERT INTO record (guest_id, record_id, source_system, source_id, provenance, property, trust,
-                         observed_at, received_at, content_mac)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-                     ON CONFLICT (guest_id, record_id) DO UPDATE
-                     SET source_id = excluded.source_id, provenance = excluded.provenance, property = excluded.property,
-                         trust = excluded.trust, observed_at = excluded.observed_at,
-                         received_at = excluded.received_at, content_mac = excluded.content_mac";
     RECORDS = "SELECT record_id, source_system, source_id, provenance, property, observed_at, received_at
                FROM record WHERE guest_id = $1 ORDER BY record_id";
     FIELD_HEADS = "SELECT field, version, observed_at FROM field_value WHERE guest_id = $1 AND record_id = $2";
@@ -96,171 +84,46 @@ statements! {
                   SET done_lines = excluded.done_lines, updated_at = excluded.updated_at";
 }
 
-/// What a line of [`Conn::guests_for_disclosure`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The guest itself: status in `word`, survivor in `id`, manager token in `sealed`.
-    Guest,
-    /// A sealed value: record in `id`, path in `word`.
-    Field,
-    /// A sealed stay: its token in `id`, property in `word`.
-    Stay,
-    /// A ledger line of the purpose: id in `id`, state in `word`, recipient, scope and kind in `more`, the terms of its
-    /// notice in `version`, when a notice with other terms came into force in `trust` (0: never), end in `until`.
-    Consent,
-}
-
-/// One line of all that a disclosure needs to know of a guest.
-pub struct Line {
-    kind: i64,
-    /// Whose.
-    pub guest_id: Uuid,
-    /// See [`Part`].
-    pub id: Option<Uuid>,
-    /// See [`Part`].
-    pub word: String,
-    /// See [`Part`].
-    pub more: Option<String>,
-    /// The version of the guest, value or stay.
-    pub version: i64,
-    /// Sealed bytes, or a token.
-    pub sealed: Option<Vec<u8>>,
-    /// Survivorship: 2 pinned, 1 verified, 0 neither.
-    pub rank: i64,
-    /// Survivorship: the source's trust.
-    pub trust: i64,
-    /// When observed, or said, in microseconds.
-    pub at: i64,
-    /// When a consent ends.
-    pub until: Option<i64>,
-}
-
-/// The columns of [`disclosure`], by position: looking each up by name costs more than the rest of a row.
-type Columns = (
-    i64,
-    Uuid,
-    Option<Uuid>,
-    String,
-    Option<String>,
-    i64,
-    Option<Vec<u8>>,
-    i64,
-    i64,
-    i64,
-    Option<i64>,
-);
-
-impl From<Columns> for Line {
-    fn from(columns: Columns) -> Self {
-        let (kind, guest_id, id, word, more, version, sealed, rank, trust, at, until) = columns;
-        Self {
-            kind,
-            guest_id,
-            id,
-            word,
-            more,
-            version,
-            sealed,
-            rank,
-            trust,
-            at,
-            until,
-        }
-    }
-}
-
-impl Line {
-    /// What of a line of the ledger decides. A word this program does not know is read as a withdrawal: strictly.
-    #[must_use]
-    pub fn spoken(&self) -> Option<Spoken<'_>> {
-        let id = self.id.filter(|_| self.part() == Some(Part::Consent))?;
-        let mut words = self.more.as_deref().unwrap_or_default().splitn(3, ' ');
-        let mut word = || words.next().unwrap_or_default();
-        Some(Spoken {
-            id: id.into(),
-            state: State::from_word(&self.word).unwrap_or(State::Withdrawn),
-            recipient: word(),
-            scope: word(),
-            separate: word(),
-            at: self.at,
-            until: self.until,
-            superseded: (self.trust > 0).then_some(self.trust),
-        })
-    }
-
-    /// What it is.
-    #[must_use]
-    pub fn part(&self) -> Option<Part> {
-        match self.kind {
-            0 => Some(Part::Guest),
-            1 => Some(Part::Field),
-            2 => Some(Part::Stay),
-            3 => Some(Part::Consent),
-            _ => None,
-        }
-    }
-}
-
-/// All of some guests; each branch has the same columns, so that one round trip brings everything.
-fn disclosure(guests: usize, fields: usize) -> String {
-    // $1 is the purpose, then come the guests, then the fields.
-    let mut those = String::from("guest_id IN (");
-    placeholders(&mut those, 2, guests);
-    those.push(')');
-    let mut sql = format!(
-        "SELECT CAST(0 AS BIGINT) AS kind, guest_id, survivor AS id, status AS word, CAST(NULL AS TEXT) AS more, version,
-                manager_token AS sealed, CAST(0 AS BIGINT) AS rank, CAST(0 AS BIGINT) AS trust, updated_at AS at,
-                CAST(NULL AS BIGINT) AS until
-         FROM guest WHERE {those}
-         UNION ALL
-         SELECT 2, guest_id, stay_token, property, CAST(NULL AS TEXT), version, sealed, 0, 0, updated_at,
-                CAST(NULL AS BIGINT)
-         FROM stay WHERE {those}
-         UNION ALL
-         SELECT 3, guest_id, consent_id, state, recipient || ' ' || scope || ' ' || separate, terms, CAST(NULL AS BYTEA), 0,
-                coalesce((SELECT min(n.valid_from) FROM notice n WHERE n.purpose = $1 AND n.terms > consent.terms), 0),
-                at, valid_until
-         FROM consent WHERE {those} AND purpose = $1"
-    );
-    if fields > 0 {
-        sql.push_str(
-            " UNION ALL
-         SELECT 1, guest_id, record_id, field, CAST(NULL AS TEXT), version, sealed,
-                CASE WHEN pinned THEN 2 WHEN verified THEN 1 ELSE 0 END, trust, observed_at, CAST(NULL AS BIGINT)
-         FROM field_value WHERE ",
-        );
-        sql.push_str(&those);
-        sql.push_str(" AND field IN (");
-        placeholders(&mut sql, 2 + guests, fields);
-        sql.push(')');
-    }
-    sql
-}
-
-/// The text for a padded size, written once: it is long, and asked for thousands of times a second.
-fn disclosure_text(guests: usize, fields: usize) -> String {
-    static TEXTS: OnceLock<RwLock<HashMap<(usize, usize), String>>> = OnceLock::new();
-    let texts = TEXTS.get_or_init(RwLock::default);
-    if let Some(text) = texts
-        .read()
-        .ok()
-        .and_then(|all| all.get(&(guests, fields)).cloned())
-    {
-        return text;
-    }
-    let text = disclosure(guests, fields);
-    if let Ok(mut all) = texts.write() {
-        all.insert((guests, fields), text.clone());
-    }
-    text
-}
-
 /// `$from, $from+1, …`.
 fn placeholders(sql: &mut String, from: usize, count: usize) {
     for at in from..from + count {
         // Writing to a String cannot fail.
         let _ = write!(sql, "{}${at}", if at == from { "" } else { ", " });
     }
+}
+
+/// Guests or sources of one statement at most.
+const MOST_GUESTS: usize = 32;
+/// Tokens of one statement at most.
+const MOST_TOKENS: usize = 64;
+
+fn sources(count: usize) -> String {
+    let mut sql = String::from("SELECT token, guest_id, record_id FROM source_record WHERE token IN (");
+    placeholders(&mut sql, 1, count);
+    sql.push(')');
+    sql
+}
+
+fn heads(count: usize) -> String {
+    let mut sql = String::from("SELECT guest_id, version, status, survivor FROM guest WHERE guest_id IN (");
+    placeholders(&mut sql, 1, count);
+    sql.push(')');
+    sql
+}
+
+/// The first holders of each of so many tokens. A branch for each, so that every plan goes by the token first.
+fn holders(tokens: usize) -> String {
+    let branch = |at| {
+        format!(
+            "SELECT * FROM (SELECT token, guest_id FROM blind_index WHERE token = ${at} ORDER BY guest_id LIMIT $1) t{at}"
+        )
+    };
+    let branches: Vec<String> = (2..2 + tokens).map(branch).collect();
+    format!(
+        "SELECT DISTINCT b.token, b.guest_id FROM ({}) b JOIN guest g ON g.guest_id = b.guest_id
+         WHERE g.status = 'active' ORDER BY b.guest_id",
+        branches.join(" UNION ALL ")
+    )
 }
 
 /// Lists are padded to powers of two (by repeating the last) so that few statements are prepared.
@@ -274,31 +137,30 @@ fn padded<T: Copy>(list: &[T]) -> impl Iterator<Item = T> + '_ {
 }
 
 impl Conn {
-    /// All that disclosures of these guests need, in one round trip: the guests, the values of these fields and no
-    /// others, their stays, and the ledger's lines for the purpose. A guest that does not exist has no line.
+    /// Where the records of these sources and ids are.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn guests_for_disclosure(
+    pub async fn source_records(
         &mut self,
-        guests: &[GuestId],
-        fields: &[&str],
-        purpose: &str,
-    ) -> Result<Vec<Line>, StoreError> {
-        let guests: Vec<GuestId> = padded(guests).collect();
-        let fields: Vec<&str> = padded(fields).collect();
-        let rows: Vec<Columns> = on!(self, c => {
-            let sql = disclosure_text(guests.len(), fields.len());
-            let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(purpose);
-            for guest in guests {
-                query = query.bind(guest.0);
+        tokens: &[[u8; 16]],
+    ) -> Result<HashMap<[u8; 16], (GuestId, RecordId)>, StoreError> {
+        let mut found = HashMap::with_capacity(tokens.len());
+        for some in tokens.chunks(MOST_GUESTS) {
+            let tokens: Vec<[u8; 16]> = padded(some).collect();
+            let rows: Vec<(Vec<u8>, Uuid, Uuid)> = on!(self, c => {
+                let mut query = sqlx::query_as(AssertSqlSafe(sources(tokens.len())));
+                for token in &tokens {
+                    query = query.bind(&token[..]);
+                }
+                query.fetch_all(c).await?
+            });
+            for (token, guest, record) in rows {
+                let token = token.try_into().map_err(|_| StoreError::Damaged("a token"))?;
+                found.insert(token, (GuestId(guest), RecordId(record)));
             }
-            for field in fields {
-                query = query.bind(field);
-            }
-            query.fetch_all(c).await?
-        });
-        Ok(rows.into_iter().map(Line::from).collect())
+        }
+        Ok(found)
     }
 
     /// Where the record of this source and id is.
@@ -309,12 +171,36 @@ impl Conn {
         &mut self,
         token: &[u8; 16],
     ) -> Result<Option<(GuestId, RecordId)>, StoreError> {
-        let row: Option<(Uuid, Uuid)> =
-            on!(self, c => sqlx::query_as(SOURCE_FIND).bind(&token[..]).fetch_optional(c).await?);
-        Ok(row.map(|(g, r)| (GuestId(g), RecordId(r))))
+        Ok(self.source_records(&[*token]).await?.remove(token))
     }
 
-    /// Which guests have which of these tokens; at most `most` rows, so that a token shared by thousands costs little.
+    /// Version, status and survivor of guests.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn guest_heads(
+        &mut self,
+        guests: &[GuestId],
+    ) -> Result<HashMap<GuestId, (i64, String, Option<Uuid>)>, StoreError> {
+        let mut found = HashMap::with_capacity(guests.len());
+        for some in guests.chunks(MOST_GUESTS) {
+            let guests: Vec<GuestId> = padded(some).collect();
+            let rows: Vec<(Uuid, i64, String, Option<Uuid>)> = on!(self, c => {
+                let mut query = sqlx::query_as(AssertSqlSafe(heads(guests.len())));
+                for guest in guests {
+                    query = query.bind(guest.0);
+                }
+                query.fetch_all(c).await?
+            });
+            let heads = rows
+                .into_iter()
+                .map(|(guest, version, status, survivor)| (GuestId(guest), (version, status, survivor)));
+            found.extend(heads);
+        }
+        Ok(found)
+    }
+
+    /// Which guests have which of these tokens; of each at most `most` rows, so that a token shared by thousands costs little.
     ///
     /// # Errors
     /// What the database says.
@@ -323,16 +209,20 @@ impl Conn {
         tokens: &[[u8; 16]],
         most: i64,
     ) -> Result<Vec<(Vec<u8>, Uuid)>, StoreError> {
-        if tokens.is_empty() {
-            return Ok(Vec::new());
+        let mut found = Vec::new();
+        for some in tokens.chunks(MOST_TOKENS) {
+            found.extend(self.some_token_holders(some, most).await?);
         }
+        Ok(found)
+    }
+
+    async fn some_token_holders(
+        &mut self,
+        tokens: &[[u8; 16]],
+        most: i64,
+    ) -> Result<Vec<(Vec<u8>, Uuid)>, StoreError> {
         let tokens: Vec<[u8; 16]> = padded(tokens).collect();
-        let mut sql = String::from(
-            "SELECT DISTINCT b.token, b.guest_id FROM blind_index b JOIN guest g ON g.guest_id = b.guest_id
-             WHERE g.status = 'active' AND b.token IN (",
-        );
-        placeholders(&mut sql, 2, tokens.len());
-        sql.push_str(") ORDER BY b.guest_id LIMIT $1");
+        let sql = holders(tokens.len());
         Ok(on!(self, c => {
             let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(most);
             for token in tokens {
@@ -530,19 +420,25 @@ pub struct ValueRow {
 
 /// The statements built at run time, for the test that prepares each on both databases.
 #[must_use]
-pub fn built_statements() -> Vec<(String, String)> {
+pub fn built_statements(spelling: Spelling) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for guests in [1, 2, 4, 8, 16] {
         for fields in [0, 1, 2, 4, 8, 16, 32, 64, 128] {
             all.push((
                 format!("disclosure {guests} {fields}"),
-                disclosure(guests, fields),
+                disclosure::text(spelling, guests, fields),
             ));
         }
     }
+    for guests in [1, 2, 4, 8, 16, 32] {
+        all.push((format!("sources {guests}"), sources(guests)));
+        all.push((format!("heads {guests}"), heads(guests)));
+    }
+    all.extend(rows::all());
+    for tokens in [1, 2, 4, 8, 16, 32, 64] {
+        all.push((format!("holders {tokens}"), holders(tokens)));
+    }
     for size in [1, 2, 4, 8, 16] {
-        all.push((format!("values {size}"), values_upsert(size)));
-        all.push((format!("tokens {size}"), tokens_insert(size)));
         all.push((format!("stay index {size}"), stay_index_insert(size)));
     }
     all

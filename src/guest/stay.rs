@@ -98,7 +98,7 @@ impl Vault {
         let fields = "stay_links".parse().into_iter().collect();
         let told = Announcement::guest_updated(event.at, guest, fields);
         change.tx.announce(&told.at_property(&errand.property)).await?;
-        change.record(&event).await?;
+        change.record(event);
         change.commit().await?;
         Ok((with_property(errand, stay), version + 1))
     }
@@ -164,7 +164,7 @@ impl Vault {
         lines: &[Line],
         keys: &GuestKeys,
     ) -> Result<Vec<Stay>, GuestError> {
-        let stays = lines.iter().filter(|l| l.part() == Some(Part::Stay));
+        let stays = lines.iter().filter(|l| l.part() == Part::Stay);
         let mut all: Vec<Stay> = stays
             .map(|line| open(guest, line, keys))
             .collect::<Result<_, _>>()?;

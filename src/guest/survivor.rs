@@ -11,7 +11,7 @@ use super::sql::{Line, Part};
 #[must_use]
 pub(super) fn ranked(lines: &[Line]) -> BTreeMap<&str, Vec<&Line>> {
     let mut fields: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
-    for line in lines.iter().filter(|l| l.part() == Some(Part::Field)) {
+    for line in lines.iter().filter(|l| l.part() == Part::Field) {
         fields.entry(line.word.as_str()).or_default().push(line);
     }
     for values in fields.values_mut() {

@@ -17,6 +17,7 @@ use crate::{
 use super::{
     GuestError, detail,
     gather::{self, Guests},
+    together::Queue,
 };
 
 /// The vault's guests: data, keys, policy, log and clock. Cheap to clone.
@@ -37,6 +38,7 @@ pub struct Vault {
     /// How much one actor may look at.
     pub budgets: Arc<Budgets>,
     pub(super) guests: Guests,
+    pub(super) puts: Queue,
 }
 
 /// Categories every look at a guest needs besides those of the fields: the stay window, and the pseudonym of the log.
@@ -61,7 +63,7 @@ pub struct Parts {
 }
 
 impl Vault {
-    /// A vault of these parts; its readers run on the current runtime.
+    /// A vault of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts {
@@ -73,7 +75,8 @@ impl Vault {
             properties,
             budgets,
         } = parts;
-        let guests = gather::start(store.clone());
+        let guests = gather::readers(store.clone());
+        let puts = Queue::of(&store);
         Self {
             store,
             log,
@@ -83,6 +86,7 @@ impl Vault {
             properties,
             budgets,
             guests,
+            puts,
         }
     }
 
@@ -133,7 +137,7 @@ impl Vault {
         told.property.clone_from(&event.property);
         let mut change = self.log.begin(&self.store).await?;
         change.tx.announce(&told).await?;
-        change.record(event).await?;
+        change.record(event.clone());
         Ok(change.commit().await?)
     }
 }

@@ -226,7 +226,7 @@ impl EventDesk {
         let mut change = self.log.begin(&self.store).await?;
         let again = change.tx.revive(receiver.name(), micros(event.at)).await?;
         event.count = Some(again);
-        change.record(&event).await?;
+        change.record(event);
         change.commit().await?;
         Ok(again)
     }

@@ -116,6 +116,36 @@ impl Keyring {
         Ok(each.collect())
     }
 
+    /// Makes the keys of guests that nobody else can know of yet, in one transaction: nothing is looked for first.
+    ///
+    /// # Errors
+    /// When the key store cannot be written; then no key was made.
+    pub async fn make_many(
+        &self,
+        wanted: &[(GuestId, Vec<Category>)],
+    ) -> Result<HashMap<GuestId, GuestKeys>, KeysError> {
+        let all: Wanted = wanted
+            .iter()
+            .map(|(guest, categories)| (*guest, Categories::of(categories)))
+            .collect();
+        if all.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let since = self.cache.now();
+        let rows = self.new_rows(&all)?;
+        let mut tx = self.store.begin().await?;
+        tx.add_data_keys(&rows).await?;
+        tx.commit().await?;
+        let found = self.open_rows(&rows, &all);
+        for (guest, entry) in &found {
+            self.cache.keep(*guest, entry, since);
+        }
+        let each = all
+            .iter()
+            .map(|(guest, asked)| (*guest, pick(&found, *guest, *asked)));
+        Ok(each.collect())
+    }
+
     /// The categories of these guests whose stored keys do not open.
     ///
     /// # Errors

@@ -9,8 +9,8 @@ use crate::{
     store::{Conn, Database, StoreError, Tx},
 };
 
-/// The most guests of one `SELECT` and rows of one `INSERT`. Sizes are powers of two, filled up by repeating, so
-/// that few statements are prepared.
+/// The most guests of one `SELECT` and rows of one `INSERT`. Sizes are powers of two so that few statements are
+/// prepared: a `SELECT` is filled up by repeating, an `INSERT` split.
 const BATCH: usize = 512;
 
 statements! {
@@ -186,11 +186,14 @@ impl Tx {
     /// Adds data keys that are not there yet. Give them ordered by guest and category: then two such transactions
     /// cannot wait for each other.
     pub(super) async fn add_data_keys(&mut self, rows: &[DataKeyRow]) -> Result<(), StoreError> {
-        for some in rows.chunks(BATCH) {
-            let text = data_key_insert(some.len().next_power_of_two());
+        let mut rest = rows;
+        while let Some(bits) = rest.len().checked_ilog2() {
+            let (some, later) = rest.split_at((1 << bits).min(BATCH));
+            rest = later;
+            let text = data_key_insert(some.len());
             on!(self, c => {
                 let mut query = sqlx::query(AssertSqlSafe(text));
-                for row in filled(some) {
+                for row in some {
                     query = query
                         .bind(row.guest_id)
                         .bind(row.category)

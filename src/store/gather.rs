@@ -6,7 +6,9 @@
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Conn, PerThread};
 
 /// Callers that may wait; more are told to come back.
 const QUEUE: usize = 4096;
@@ -21,32 +23,33 @@ struct Question<K, V> {
     answer: oneshot::Sender<Result<Option<Arc<V>>, Unanswered>>,
 }
 
-/// Questions of one kind, by key. Cheap to clone; the readers end with the last clone.
-pub struct Gather<K, V>(mpsc::Sender<Question<K, V>>);
+/// Questions of one kind, by key. Each thread that asks has its own reader, so that no answer crosses threads. Cheap to
+/// clone; the readers end with the last clone.
+pub struct Gather<K, V, F>(Arc<Readers<K, V, F>>);
 
-impl<K, V> Clone for Gather<K, V> {
+struct Readers<K, V, F> {
+    queues: PerThread<mpsc::Sender<Question<K, V>>>,
+    most: usize,
+    ask: F,
+}
+
+impl<K, V, F> Clone for Gather<K, V, F> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self(Arc::clone(&self.0))
     }
 }
 
-impl<K, V> Gather<K, V>
+impl<K, V, F> Gather<K, V, F>
 where
     K: Eq + Hash + Clone + Send + 'static,
     V: Send + Sync + 'static,
+    F: AsyncAsk<K, V> + Clone + Send + Sync + 'static,
 {
-    /// Starts `readers` readers on the current runtime. Each asks `ask` for at most `most` distinct keys at a time;
-    /// a key that is not in its answer has none. A failure is `ask`'s to log.
-    pub fn start<F>(readers: usize, most: usize, ask: &F) -> Self
-    where
-        F: AsyncAsk<K, V> + Clone + Send + Sync + 'static,
-    {
-        let (questions, waiting) = mpsc::channel(QUEUE);
-        let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..readers.max(1) {
-            tokio::spawn(serve(Arc::clone(&waiting), most, ask.clone()));
-        }
-        Self(questions)
+    /// Readers that ask `ask` for at most `most` distinct keys at a time; a key that is not in its answer has none. A
+    /// failure is `ask`'s to log.
+    pub fn new(most: usize, ask: F) -> Self {
+        let queues = PerThread::default();
+        Self(Arc::new(Readers { queues, most, ask }))
     }
 
     /// What there is for this key now.
@@ -54,38 +57,46 @@ where
     /// # Errors
     /// When too many wait, or the database did not answer.
     pub async fn find(&self, key: K) -> Result<Option<Arc<V>>, Unanswered> {
+        let Readers { queues, most, ask } = &*self.0;
+        let queue = queues.get(
+            |queue| !queue.is_closed(),
+            || {
+                let (questions, waiting) = mpsc::channel(QUEUE);
+                tokio::spawn(serve(waiting, *most, ask.clone()));
+                questions
+            },
+        );
         let (answer, told) = oneshot::channel();
-        self.0
-            .try_send(Question { key, answer })
-            .map_err(|_| Unanswered)?;
+        queue.try_send(Question { key, answer }).map_err(|_| Unanswered)?;
         told.await.map_err(|_| Unanswered)?
     }
 }
 
 /// Answers several keys at once.
 pub trait AsyncAsk<K, V> {
-    /// The values of these keys.
-    fn ask(&self, keys: Vec<K>) -> impl Future<Output = Result<HashMap<K, V>, Unanswered>> + Send;
+    /// The values of these keys. `kept` is for a connection between one statement and the next.
+    fn ask(
+        &self,
+        kept: &mut Option<Conn>,
+        keys: Vec<K>,
+    ) -> impl Future<Output = Result<HashMap<K, V>, Unanswered>> + Send;
 }
 
-async fn serve<K, V, F>(waiting: Arc<Mutex<mpsc::Receiver<Question<K, V>>>>, most: usize, ask: F)
+async fn serve<K, V, F>(mut waiting: mpsc::Receiver<Question<K, V>>, most: usize, ask: F)
 where
     K: Eq + Hash + Clone + Send + 'static,
     V: Send + Sync + 'static,
     F: AsyncAsk<K, V> + Send + Sync + 'static,
 {
+    let mut kept = None;
     let mut batch: HashMap<K, Vec<Question<K, V>>> = HashMap::with_capacity(most);
-    loop {
-        {
-            let mut waiting = waiting.lock().await;
-            let Some(first) = waiting.recv().await else { return };
-            batch.entry(first.key.clone()).or_default().push(first);
-            while batch.len() < most {
-                let Ok(next) = waiting.try_recv() else { break };
-                batch.entry(next.key.clone()).or_default().push(next);
-            }
+    while let Some(first) = waiting.recv().await {
+        batch.entry(first.key.clone()).or_default().push(first);
+        while batch.len() < most {
+            let Ok(next) = waiting.try_recv() else { break };
+            batch.entry(next.key.clone()).or_default().push(next);
         }
-        let found = ask.ask(batch.keys().cloned().collect()).await;
+        let found = ask.ask(&mut kept, batch.keys().cloned().collect()).await;
         hand_out(&mut batch, found);
     }
 }
@@ -116,7 +127,7 @@ mod tests {
     struct Doubles(Arc<AtomicUsize>);
 
     impl AsyncAsk<u32, u32> for Doubles {
-        async fn ask(&self, keys: Vec<u32>) -> Result<HashMap<u32, u32>, Unanswered> {
+        async fn ask(&self, _: &mut Option<Conn>, keys: Vec<u32>) -> Result<HashMap<u32, u32>, Unanswered> {
             self.0.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
             if keys.contains(&13) {
@@ -133,7 +144,7 @@ mod tests {
     #[actix_web::test]
     async fn each_caller_gets_its_own_answer_and_few_statements_serve_many() {
         let asked = Arc::new(AtomicUsize::new(0));
-        let gather = Gather::start(1, 8, &Doubles(Arc::clone(&asked)));
+        let gather = Gather::new(8, Doubles(Arc::clone(&asked)));
         let all = (0..64_u32).filter(|k| *k != 13).map(|k| {
             let gather = gather.clone();
             async move { (k, gather.find(k).await.unwrap().map(|v| *v)) }

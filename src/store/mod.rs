@@ -6,7 +6,9 @@
 mod error;
 mod gather;
 mod open;
+mod per_thread;
 mod pooler;
+mod spelling;
 mod state;
 
 use sqlx::{
@@ -16,7 +18,9 @@ use sqlx::{
 pub use error::StoreError;
 pub use gather::{AsyncAsk, Gather, Unanswered};
 pub use open::{StoreUrl, Which};
+pub use per_thread::PerThread;
 pub use pooler::Pooler;
+pub use spelling::Spelling;
 pub use state::Tables;
 
 /// A database: embedded SQLite or PostgreSQL. Cheap to clone.
@@ -47,6 +51,8 @@ pub enum Conn {
     Sqlite(PoolConnection<Sqlite>),
     /// Of the pool.
     Postgres(PoolConnection<Postgres>),
+    /// One task's own.
+    Own(Box<PgConnection>),
 }
 
 /// The live connection of a [`Tx`] or [`Conn`]; what [`on!`](crate::on!) matches on.
@@ -61,6 +67,14 @@ pub enum Live<'c> {
 pub trait Database {
     /// The connection underneath.
     fn live(&mut self) -> Live<'_>;
+
+    /// How this database spells what the two spell differently.
+    fn spelling(&mut self) -> Spelling {
+        match self.live() {
+            Live::Sqlite(_) => Spelling::Sqlite,
+            Live::Postgres(_) => Spelling::Postgres,
+        }
+    }
 }
 
 impl Database for Tx {
@@ -77,6 +91,7 @@ impl Database for Conn {
         match self {
             Self::Sqlite(conn) => Live::Sqlite(conn),
             Self::Postgres(conn) => Live::Postgres(conn),
+            Self::Own(conn) => Live::Postgres(conn),
         }
     }
 }
@@ -129,6 +144,29 @@ impl Store {
         })
     }
 
+    /// A connection for one task to keep between its statements, and to drop after an error. PostgreSQL's socket is
+    /// served by the thread that opened it; a pool's may be another's, and each answer would go through both.
+    ///
+    /// # Errors
+    /// When none can be had in time.
+    pub async fn own(&self) -> Result<Conn, StoreError> {
+        match self {
+            Self::Sqlite { .. } => self.read().await,
+            Self::Postgres(pool) => Ok(Conn::Own(Box::new(open::connect(pool).await?))),
+        }
+    }
+
+    /// The same, for a task whose every statement is a transaction of its own.
+    ///
+    /// # Errors
+    /// When none can be had in time.
+    pub async fn own_writer(&self) -> Result<Conn, StoreError> {
+        match self {
+            Self::Sqlite { writer, .. } => Ok(Conn::Sqlite(writer.acquire().await?)),
+            Self::Postgres(_) => self.own().await,
+        }
+    }
+
     /// `sqlite` or `postgres`, for messages.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -153,6 +191,14 @@ impl Store {
             }
             Self::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+impl Conn {
+    /// The same again if it is worth keeping between statements: SQLite's connections are few and go back.
+    #[must_use]
+    pub fn kept(self) -> Option<Self> {
+        matches!(self, Self::Own(_)).then_some(self)
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use sqlx::{
-    Executor, PgPool, SqlitePool,
+    Connection, Executor, PgConnection, PgPool, SqlitePool,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -30,6 +30,10 @@ const MOST_READERS: u32 = 4;
 
 /// How long a caller waits for a connection before it is told that the database cannot be reached.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Every statement of a request goes by an index. Before a young table has statistics the planner thinks otherwise,
+/// keeps that plan for the life of the connection, and compiles what it believes to be costly.
+const PLANNING: &str = "SET enable_seqscan = off; SET jit = off";
 
 /// Which of the two stores: a backup of one holds nothing of the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,6 +176,19 @@ fn make_private(path: &Path) -> io::Result<()> {
         .map(drop)
 }
 
+/// A connection beside the pool, like one of the pool's.
+pub(super) async fn connect(pool: &PgPool) -> Result<PgConnection, StoreError> {
+    let opening = async {
+        let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
+        connection.execute(PLANNING).await?;
+        Ok(connection)
+    };
+    let opened = tokio::time::timeout(ACQUIRE_TIMEOUT, opening).await;
+    opened
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        .map_err(StoreError::from)
+}
+
 async fn open_postgres(
     url: &str,
     schema: Option<&'static str>,
@@ -193,6 +210,7 @@ async fn open_postgres(
         // The ping before each use costs a sixth of a read; a short life finds dead connections instead.
         .test_before_acquire(false)
         .max_lifetime(Duration::from_mins(30))
+        .after_connect(|connection, _| Box::pin(async move { connection.execute(PLANNING).await.map(drop) }))
         .connect_with(options)
         .await?;
     if let Some(schema) = schema {

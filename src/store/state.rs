@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use sqlx::migrate::Migrator;
 
-use super::{Conn, Store, StoreError, Which, open};
+use super::{Conn, Database, Spelling, Store, StoreError, Which, open};
 use crate::{base::from_micros, on};
 
 /// How the tables of a database stand to this program.
@@ -95,9 +95,9 @@ impl Store {
 
 impl Conn {
     async fn has_migrations(&mut self) -> Result<bool, StoreError> {
-        let query = match self {
-            Self::Sqlite(_) => "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'",
-            Self::Postgres(_) => {
+        let query = match self.spelling() {
+            Spelling::Sqlite => "SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'",
+            Spelling::Postgres => {
                 "SELECT count(*) FROM pg_tables WHERE tablename = '_sqlx_migrations' AND schemaname = current_schema()"
             }
         };

@@ -21,7 +21,7 @@ fn noon() -> DateTime<Utc> {
 async fn program(database: &Database, key: &Arc<MacKey>, clock: &Clock) -> Principals {
     let store = database.open(Which::Data).await;
     let log = Log::start(store.clone());
-    Principals::start(store, log, key.clone(), clock.clone())
+    Principals::new(store, log, key.clone(), clock.clone())
 }
 
 both!(what_one_program_changes_holds_in_the_other, async |database| {

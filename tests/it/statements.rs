@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use guest_vault::{access, audit, consent, events, guest, jobs, keys, on, store::Which};
+use guest_vault::{
+    access, audit, consent, events, guest, jobs, keys, on,
+    store::{Database as _, Which},
+};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use crate::support::database::both;
@@ -30,6 +33,14 @@ both!(every_statement_is_prepared, async |database| {
                 let sql = AssertSqlSafe(*sql).into_sql_str();
                 let prepared = on!(&mut conn, c => c.prepare(sql).await.map(drop));
                 prepared.unwrap_or_else(|e| panic!("{folder}: {name}: {e}"));
+            }
+        }
+        if which == Which::Data {
+            let spelling = conn.spelling();
+            for (name, sql) in guest::sql::built_statements(spelling) {
+                let sql = AssertSqlSafe(sql).into_sql_str();
+                let prepared = on!(&mut conn, c => c.prepare(sql).await.map(drop));
+                prepared.unwrap_or_else(|e| panic!("guest: {name}: {e}"));
             }
         }
         drop(conn);

@@ -56,7 +56,7 @@ impl House {
     }
 
     fn principals(&self) -> Principals {
-        Principals::start(
+        Principals::new(
             self.store.clone(),
             self.log.clone(),
             self.hash_key.clone(),
@@ -68,7 +68,7 @@ impl House {
     async fn another(&self) -> Principals {
         let store = Self::open(&self.folder).await;
         let log = Log::start(store.clone());
-        Principals::start(store, log, self.hash_key.clone(), self.clock.clone())
+        Principals::new(store, log, self.hash_key.clone(), self.clock.clone())
     }
 }
 

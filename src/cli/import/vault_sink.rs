@@ -72,7 +72,7 @@ impl VaultSink {
                 None => puts.push(Some(no_property())),
             }
         }
-        let mut answers = self.vault.put_many(incoming).await.map_err(stop)?.into_iter();
+        let mut answers = self.vault.put_many(incoming).await.into_iter();
         let mut all = Vec::with_capacity(puts.len());
         for put in puts {
             let put = match put {

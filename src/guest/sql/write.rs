@@ -4,13 +4,12 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
-    COMPOUND_PARTS, FIELD_DELETE, FIELD_HEADS, GUEST_INSERT, GUEST_MANAGER, GUEST_TOUCH, IDEMPOTENT_INSERT,
-    IDEMPOTENT_SWEEP, IMPORT_SET, RECORD_UPSERT, SOURCE_INSERT, STAY_INDEX_DELETE, STAY_UPSERT, STAY_VERSION,
-    StayRow, TOKENS_DELETE, ValueRow, placeholders,
+    COMPOUND_PARTS, FIELD_DELETE, FIELD_HEADS, GUEST_MANAGER, GUEST_TOUCH, IDEMPOTENT_INSERT,
+    IDEMPOTENT_SWEEP, IMPORT_SET, STAY_INDEX_DELETE, STAY_UPSERT, STAY_VERSION, StayRow, TOKENS_DELETE,
+    ValueRow, rows::numbered,
 };
 use crate::{
-    base::{GuestId, PropertyCode, RecordId, micros},
-    guest::words::{Provenance, RecordHead},
+    base::{GuestId, RecordId},
     on,
     store::{StoreError, Tx},
 };
@@ -30,15 +29,6 @@ pub struct NewValue {
 }
 
 impl Tx {
-    /// Makes a guest.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn insert_guest(&mut self, guest: GuestId, now: i64) -> Result<(), StoreError> {
-        on!(self, c => { sqlx::query(GUEST_INSERT).bind(guest.0).bind(now).execute(c).await?; });
-        Ok(())
-    }
-
     /// Moves a guest to its next version.
     ///
     /// # Errors
@@ -60,47 +50,6 @@ impl Tx {
         Ok(())
     }
 
-    /// Claims a source's id for a record.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when another record has it.
-    pub async fn insert_source(
-        &mut self,
-        token: &[u8; 16],
-        guest: GuestId,
-        record: RecordId,
-    ) -> Result<(), StoreError> {
-        on!(self, c => {
-            sqlx::query(SOURCE_INSERT).bind(&token[..]).bind(guest.0).bind(record.0).execute(c).await?;
-        });
-        Ok(())
-    }
-
-    /// Writes a record's head.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn upsert_record(&mut self, guest: GuestId, head: &RecordHead) -> Result<(), StoreError> {
-        let provenance: Provenance = head.provenance;
-        let property: &PropertyCode = &head.property;
-        on!(self, c => {
-            sqlx::query(RECORD_UPSERT)
-                .bind(guest.0)
-                .bind(head.record.0)
-                .bind(head.source.as_str())
-                .bind(&head.source_id)
-                .bind(provenance.as_str())
-                .bind(property.as_str())
-                .bind(provenance.trust())
-                .bind(micros(head.observed_at))
-                .bind(micros(head.received_at))
-                .bind(&head.content_mac)
-                .execute(c)
-                .await?;
-        });
-        Ok(())
-    }
-
     /// The versions and times of a record's values.
     ///
     /// # Errors
@@ -111,42 +60,6 @@ impl Tx {
         record: RecordId,
     ) -> Result<Vec<(String, i64, i64)>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(FIELD_HEADS).bind(guest.0).bind(record.0).fetch_all(c).await?))
-    }
-
-    /// Writes values of a record, several in one statement.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn upsert_values(
-        &mut self,
-        guest: GuestId,
-        record: RecordId,
-        trust: i64,
-        observed_at: i64,
-        values: &[NewValue],
-    ) -> Result<(), StoreError> {
-        let mut rest = values;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(1 << rest.len().ilog2().min(4));
-            rest = later;
-            on!(self, c => {
-                let mut query = sqlx::query(AssertSqlSafe(values_upsert(now.len())));
-                for value in now {
-                    query = query
-                        .bind(guest.0)
-                        .bind(record.0)
-                        .bind(&value.field)
-                        .bind(value.version)
-                        .bind(&value.sealed)
-                        .bind(value.pinned)
-                        .bind(value.verified)
-                        .bind(trust)
-                        .bind(observed_at);
-                }
-                query.execute(c).await?;
-            });
-        }
-        Ok(())
     }
 
     /// Removes a value and its tokens.
@@ -178,31 +91,6 @@ impl Tx {
         on!(self, c => {
             sqlx::query(TOKENS_DELETE).bind(guest.0).bind(record.0).bind(field).execute(c).await?;
         });
-        Ok(())
-    }
-
-    /// Adds tokens, several in one statement.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn insert_tokens(
-        &mut self,
-        guest: GuestId,
-        record: RecordId,
-        tokens: &[([u8; 16], String)],
-    ) -> Result<(), StoreError> {
-        let mut rest = tokens;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(1 << rest.len().ilog2().min(4));
-            rest = later;
-            on!(self, c => {
-                let mut query = sqlx::query(AssertSqlSafe(tokens_insert(now.len())));
-                for (token, field) in now {
-                    query = query.bind(token.to_vec()).bind(guest.0).bind(record.0).bind(field);
-                }
-                query.execute(c).await?;
-            });
-        }
         Ok(())
     }
 
@@ -324,21 +212,12 @@ impl Tx {
     }
 }
 
-/// `($1, …), (…)`.
-fn rows(sql: &mut String, rows: usize, columns: usize) {
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ", (" });
-        placeholders(sql, row * columns + 1, columns);
-        sql.push(')');
-    }
-}
-
 pub(super) fn values_upsert(count: usize) -> String {
     let mut sql = String::from(
         "INSERT INTO field_value (guest_id, record_id, field, version, sealed, pinned, verified, trust, observed_at)
          VALUES ",
     );
-    rows(&mut sql, count, 9);
+    numbered(&mut sql, count, 9);
     sql.push_str(
         " ON CONFLICT (guest_id, record_id, field) DO UPDATE
          SET version = excluded.version, sealed = excluded.sealed, pinned = excluded.pinned,
@@ -349,14 +228,14 @@ pub(super) fn values_upsert(count: usize) -> String {
 
 pub(super) fn tokens_insert(count: usize) -> String {
     let mut sql = String::from("INSERT INTO blind_index (token, guest_id, record_id, field) VALUES ");
-    rows(&mut sql, count, 4);
+    numbered(&mut sql, count, 4);
     sql.push_str(" ON CONFLICT (token, guest_id, record_id, field) DO NOTHING");
     sql
 }
 
 pub(super) fn stay_index_insert(count: usize) -> String {
     let mut sql = String::from("INSERT INTO stay_index (token, guest_id, stay_token) VALUES ");
-    rows(&mut sql, count, 3);
+    numbered(&mut sql, count, 3);
     sql.push_str(" ON CONFLICT (token, guest_id, stay_token) DO NOTHING");
     sql
 }
