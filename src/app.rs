@@ -11,7 +11,7 @@ use crate::{
     base::{Clock, PropertyTreeError, RequestId},
     config::{Config, ProviderKind},
     crypto::MacKey,
-    guest::{GuestError, Parts, Vault, kinds},
+    guest::{GuestError, Matcher, Parts, Thresholds, Vault, kinds},
     jobs::{Courier, CourierError, EventDesk},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Desk, Policies, PolicyError, PolicySource},
@@ -78,6 +78,15 @@ pub fn root_key(config: &Config) -> RootKeySource {
                 .clone()
                 .unwrap_or_else(|| config.key_file()),
         ),
+    }
+}
+
+/// From how many bits on two records are taken for one guest.
+#[must_use]
+pub fn thresholds(config: &Config) -> Thresholds {
+    Thresholds {
+        link: config.identity.link_bits(),
+        ask: config.identity.ask_bits,
     }
 }
 
@@ -184,6 +193,7 @@ impl App {
             clock: clock.clone(),
             properties,
             budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
+            matcher: Arc::new(Matcher::new(thresholds(config))),
         });
         let server = &config.server;
         let rates = RateLimits::new(server.calls_per_second_principal, server.calls_per_second_address);

@@ -43,6 +43,9 @@ pub enum GuestError {
         /// Why; never the value.
         reason: String,
     },
+    /// Not in the present state, because …
+    #[error("not in the present state")]
+    Blocked(String),
     /// The call needs a reason.
     #[error("a reason is required")]
     ReasonRequired,
@@ -121,6 +124,7 @@ impl From<GuestError> for Problem {
             GuestError::UnknownField(at) => Self::new(Kind::UnknownField)
                 .field(format!("fields[{at}]"), "no such field; GET /v1/policy lists them"),
             GuestError::BadQuestion { field, reason } => Self::new(Kind::InvalidRequest).field(field, reason),
+            GuestError::Blocked(reason) => Self::new(Kind::Conflict).detail(reason),
             GuestError::ReasonRequired => Self::new(Kind::ReasonRequired)
                 .detail("Fields of class C3 and above are revealed for a reason: send Vault-Reason."),
             GuestError::Budget(exceeded) => Self::new(Kind::BudgetExceeded).retry_after(exceeded.seconds),

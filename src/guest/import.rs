@@ -83,14 +83,20 @@ impl Vault {
         input: RecordInput,
     ) -> Result<Preview, GuestError> {
         let prepared = self.prepare_incoming(errand, source, id, input)?;
-        let (guest, outcome) = match self.place(&prepared).await? {
+        let waiting = Waiting {
+            errand: errand.clone(),
+            prepared,
+        };
+        let place = self.place(&waiting).await?;
+        let (guest, outcome) = match place {
             Place::Known(guest, _) | Place::Linked(guest, _) => (Some(guest), Outcome::Linked),
-            Place::New => (None, Outcome::Created),
+            Place::New(decided) if !decided.doubts.is_empty() => (None, Outcome::Review),
+            Place::New(_) => (None, Outcome::Created),
         };
         Ok(Preview {
             guest,
             outcome,
-            rejected: prepared.rejected,
+            rejected: waiting.prepared.rejected,
         })
     }
 

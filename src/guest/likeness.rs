@@ -19,7 +19,7 @@ use crate::{
 use super::{
     GuestError, Vault,
     prepare::{Prepared, seal_version},
-    sql::ValueRow,
+    sql::{Rows, ValueRow},
 };
 
 /// The fields that say who somebody is.
@@ -77,7 +77,12 @@ pub(crate) fn person_of<'v>(values: impl Iterator<Item = (&'v str, &'v Value)> +
         all.find(|(field, _)| *field == path).map(|(_, value)| value)
     };
     let text = |path: &str| value(path).and_then(Value::as_str).unwrap_or_default();
-    let items = |path: &str| value(path).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let items = |path: &str| {
+        value(path)
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    };
     // A contact lent by a channel says nothing of the guest.
     let own = |item: &&Value| item.get("relay").is_none();
     let surname = match (text("name.surname"), text("name.surname2")) {
@@ -86,12 +91,17 @@ pub(crate) fn person_of<'v>(values: impl Iterator<Item = (&'v str, &'v Value)> +
     };
     let (surname, given) = if surname.is_empty() {
         let full = text("name.full");
-        (if full.is_empty() { text("name.given") } else { full }.to_owned(), "")
+        (
+            if full.is_empty() { text("name.given") } else { full }.to_owned(),
+            "",
+        )
     } else {
         (surname, text("name.given"))
     };
     let native = value("name.native");
-    let others = ["value", "phonetic"].into_iter().filter_map(|name| Some((member(native?, name)?, "")));
+    let others = ["value", "phonetic"]
+        .into_iter()
+        .filter_map(|name| Some((member(native?, name)?, "")));
     let addresses = items("postal_addresses");
     let lines: Vec<String> = addresses.iter().map(street).collect();
     let country = Some(text("nationality"))
@@ -103,8 +113,16 @@ pub(crate) fn person_of<'v>(values: impl Iterator<Item = (&'v str, &'v Value)> +
         given,
         others: others.collect(),
         birth_date: text("birth_date"),
-        emails: items("emails").iter().filter(own).filter_map(|item| member(item, "address")).collect(),
-        phones: items("phones").iter().filter(own).filter_map(|item| member(item, "number")).collect(),
+        emails: items("emails")
+            .iter()
+            .filter(own)
+            .filter_map(|item| member(item, "address"))
+            .collect(),
+        phones: items("phones")
+            .iter()
+            .filter(own)
+            .filter_map(|item| member(item, "number"))
+            .collect(),
         papers: items("id_documents").iter().filter_map(paper).collect(),
         places: addresses
             .iter()
@@ -118,7 +136,13 @@ pub(crate) fn person_of<'v>(values: impl Iterator<Item = (&'v str, &'v Value)> +
         country,
         numbers: items("memberships")
             .iter()
-            .filter_map(|item| Some(format!("{}\u{1f}{}", member(item, "program")?, member(item, "number")?)))
+            .filter_map(|item| {
+                Some(format!(
+                    "{}\u{1f}{}",
+                    member(item, "program")?,
+                    member(item, "number")?
+                ))
+            })
             .collect(),
     })
 }
@@ -135,7 +159,11 @@ fn paper(item: &Value) -> Option<Paper<'_>> {
 }
 
 fn street(address: &Value) -> String {
-    let lines = address.get("lines").and_then(Value::as_array).into_iter().flatten();
+    let lines = address
+        .get("lines")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     lines.filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
 }
 
@@ -150,7 +178,11 @@ pub(crate) fn categories(policy: &Snapshot) -> Vec<Category> {
 }
 
 /// Stored values, opened for comparing. One that does not open says nothing; the doctor tells of it.
-pub(crate) fn opened<'r>(policy: &Snapshot, keys: &GuestKeys, rows: &'r [ValueRow]) -> Vec<(&'r ValueRow, Value)> {
+pub(crate) fn opened<'r>(
+    policy: &Snapshot,
+    keys: &GuestKeys,
+    rows: &'r [ValueRow],
+) -> Vec<(&'r ValueRow, Value)> {
     let open = |row: &'r ValueRow| {
         let (_, field) = policy.catalogue().find(&row.field)?;
         let aad = Aad {
@@ -166,19 +198,14 @@ pub(crate) fn opened<'r>(policy: &Snapshot, keys: &GuestKeys, rows: &'r [ValueRo
 }
 
 impl Vault {
-    /// Somebody as a checked record describes them.
-    pub(super) fn probe(&self, prepared: &Prepared) -> Probe {
-        let values = prepared.values.iter().map(|ready| (ready.field.as_str(), &ready.value));
-        Probe::new(self.keys.index_key(), person_of(values))
-    }
-
     /// Writes the tokens of a record anew when one of the values they are made of was written or taken back.
     pub(super) async fn write_likeness(
         &self,
-        change: &mut Change,
+        (change, rows): (&mut Change, &mut Rows),
         prepared: &Prepared,
         (guest, record): (GuestId, RecordId),
         (written, is_new): (&BTreeSet<&str>, bool),
+        crowded: &BTreeSet<[u8; 16]>,
     ) -> Result<(), GuestError> {
         if !PARTS.iter().any(|part| written.contains(part)) {
             return Ok(());
@@ -204,7 +231,8 @@ impl Vault {
         let kept = opened.iter().map(|(row, value)| (row.field.as_str(), value));
         let probe = Probe::new(self.keys.index_key(), person_of(fresh.chain(kept)));
         // What too many share finds nobody; it is not written, so that its frequency does not show either.
-        let tokens: Vec<[u8; 16]> = probe.tokens().filter(|token| !prepared.crowded.contains(token)).collect();
-        Ok(change.tx.insert_identity_tokens((guest, record), KEY_VERSION, &tokens).await?)
+        let tokens: Vec<[u8; 16]> = probe.tokens().filter(|token| !crowded.contains(token)).collect();
+        rows.likeness((guest, record), KEY_VERSION, tokens);
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
+    audit::Change,
     base::{Action, Errand, FieldSet, GuestId, RecordId, micros},
     matching::{Frequencies, Person, Score, Weights, blocking::CAP, score::score},
     policy::Snapshot,
@@ -20,6 +21,7 @@ use crate::{
 use super::{
     GuestError, LinkReason, Vault,
     likeness::{PARTS, Probe, categories, opened, person_of},
+    put::{Decided, Place},
     sql::NewReview,
 };
 
@@ -126,7 +128,11 @@ pub(crate) fn reasons(score: &Score, visible: impl Fn(&str) -> bool) -> Vec<Link
 }
 
 /// Bits as they are stored: thousandths.
-#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "clamped to what fits")]
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "clamped to what fits"
+)]
 pub(crate) fn thousandths(bits: f64) -> i64 {
     (bits.clamp(-1000.0, 1000.0) * 1000.0).round() as i64
 }
@@ -156,7 +162,10 @@ impl Vault {
     }
 
     async fn resembling_in(&self, probe: &Probe, second: bool) -> Result<Finding, GuestError> {
-        let asked = probe.keys.iter().filter(|keyed| second || !keyed.key.kind.is_second_tier());
+        let asked = probe
+            .keys
+            .iter()
+            .filter(|keyed| second || !keyed.key.kind.is_second_tier());
         let tokens: Vec<[u8; 16]> = asked.map(|keyed| keyed.token).collect();
         if tokens.is_empty() {
             return Ok(Finding::default());
@@ -176,12 +185,18 @@ impl Vault {
         let mut guests: Vec<(GuestId, usize)> = guests.into_iter().collect();
         guests.sort_by_key(|(guest, shared)| (std::cmp::Reverse(*shared), *guest));
         let guests: Vec<GuestId> = guests.into_iter().take(MOST).map(|(guest, _)| guest).collect();
-        let rows = if guests.is_empty() { Vec::new() } else { conn.likeness_of(&guests, &PARTS).await? };
+        let rows = if guests.is_empty() {
+            Vec::new()
+        } else {
+            conn.likeness_of(&guests, &PARTS).await?
+        };
         drop(conn);
         let mut frequencies = Frequencies::new(self.guests_about().await?);
         for keyed in &probe.keys {
             // The candidate itself is one of the holders.
-            let others = holders.get(&keyed.token).map_or(0, |list| list.len().saturating_sub(1));
+            let others = holders
+                .get(&keyed.token)
+                .map_or(0, |list| list.len().saturating_sub(1));
             frequencies.note(keyed.key.clone(), u32::try_from(others).unwrap_or(u32::MAX));
         }
         let people = self.people(&guests, rows).await?;
@@ -195,7 +210,10 @@ impl Vault {
             .filter(|one| !one.score.veto && one.score.bits >= self.matcher.thresholds.ask)
             .collect();
         found.sort_by(|a, b| b.score.bits.total_cmp(&a.score.bits).then(a.guest.cmp(&b.guest)));
-        let crowded = holders.iter().filter(|(_, list)| crowded(list)).map(|(token, _)| *token);
+        let crowded = holders
+            .iter()
+            .filter(|(_, list)| crowded(list))
+            .map(|(token, _)| *token);
         Ok(Finding {
             found,
             crowded: crowded.collect(),
@@ -220,10 +238,15 @@ impl Vault {
         }
         let mut people = BTreeMap::new();
         for (guest, rows) in of {
-            let Some(keys) = keys.get(&GuestId(guest)) else { continue };
+            let Some(keys) = keys.get(&GuestId(guest)) else {
+                continue;
+            };
             let mut records: BTreeMap<Uuid, Vec<(&str, Value)>> = BTreeMap::new();
             for (row, value) in opened(&policy, keys, &rows) {
-                records.entry(row.record_id).or_default().push((row.field.as_str(), value));
+                records
+                    .entry(row.record_id)
+                    .or_default()
+                    .push((row.field.as_str(), value));
             }
             let mut person = Person::default();
             for values in records.values() {
@@ -258,8 +281,60 @@ impl Vault {
         })
     }
 
+    /// Where the record of somebody goes.
+    pub(super) async fn decide(&self, errand: &Errand, probe: &Probe) -> Result<Place, GuestError> {
+        let Finding {
+            mut found, crowded, ..
+        } = self.resembling(probe).await?;
+        let link = self.matcher.thresholds.link;
+        let certain = found.iter().take_while(|one| one.score.bits >= link).count();
+        let Some(best) = found.first() else {
+            return Ok(Place::New(Decided {
+                probability: 1.0,
+                crowded,
+                ..Decided::default()
+            }));
+        };
+        let decided = Decided {
+            probability: best.score.probability(),
+            reasons: self.told(errand, &best.score),
+            doubts: Vec::new(),
+            crowded,
+        };
+        if certain == 0 {
+            return Ok(Place::New(Decided {
+                doubts: found,
+                ..decided
+            }));
+        }
+        // A second guest that is as surely the one: the two may be one themselves.
+        let doubts: Vec<Resembling> = found.drain(1..certain).collect();
+        let guest = found.first().map_or_else(GuestId::random, |best| best.guest);
+        Ok(Place::Linked(guest, Decided { doubts, ..decided }))
+    }
+
+    /// Asks a steward what the record leaves open; the first question.
+    pub(super) async fn ask_steward(
+        &self,
+        change: &mut Change,
+        errand: &Errand,
+        at: (GuestId, RecordId),
+        place: &Place,
+    ) -> Result<Option<Uuid>, GuestError> {
+        let (kind, decided) = match place {
+            Place::Known(..) => return Ok(None),
+            Place::Linked(_, decided) => ("duplicate", decided),
+            Place::New(decided) => ("record", decided),
+        };
+        let reviews = self.doubts(errand, at, kind, &decided.doubts);
+        for review in &reviews {
+            change.tx.insert_review(review).await?;
+        }
+        Ok(reviews.first().map(|review| review.review))
+    }
+
     /// The questions for a steward that a new record raises.
-    pub(super) fn doubts(
+    fn doubts(
         &self,
         errand: &Errand,
         (guest, record): (GuestId, RecordId),

@@ -6,6 +6,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 mod disclosure;
+mod likeness;
 mod rows;
 mod write;
 
@@ -16,11 +17,16 @@ use crate::{
 };
 
 pub use disclosure::{Line, Part};
+pub use likeness::NewReview;
 pub use rows::Rows;
 pub use write::NewValue;
 use write::stay_index_insert;
 
 statements! {
+    IDENTITY_DELETE = "DELETE FROM identity_token WHERE guest_id = $1 AND record_id = $2";
+    REVIEW_INSERT = "INSERT INTO review (review_id, kind, guest_id, record_id, other_id, bits, reasons, weights, property,
+                         priority, state, created_at, decided_at, decided_by)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, NULL, NULL)";
     GUEST_TOUCH = "UPDATE guest SET version = version + 1, updated_at = $3
                    WHERE guest_id = $1 AND version = $2 AND status = 'active'";
     GUEST_MANAGER = "UPDATE guest SET manager_token = $2 WHERE guest_id = $1";
@@ -436,6 +442,8 @@ pub fn built_statements(spelling: Spelling) -> Vec<(String, String)> {
     }
     all.extend(rows::all());
     for tokens in [1, 2, 4, 8, 16, 32, 64] {
+        all.push((format!("postings {tokens}"), likeness::postings(tokens)));
+        all.push((format!("likeness {tokens}"), likeness::values(tokens, 16)));
         all.push((format!("holders {tokens}"), holders(tokens)));
     }
     for size in [1, 2, 4, 8, 16] {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 use super::{
-    GuestError, detail,
+    GuestError, Matcher, detail,
     gather::{self, Guests},
     together::Queue,
 };
@@ -37,6 +37,8 @@ pub struct Vault {
     pub properties: Arc<PropertyTree>,
     /// How much one actor may look at.
     pub budgets: Arc<Budgets>,
+    /// What decides who is whom.
+    pub matcher: Arc<Matcher>,
     pub(super) guests: Guests,
     pub(super) puts: Queue,
 }
@@ -60,6 +62,8 @@ pub struct Parts {
     pub properties: Arc<PropertyTree>,
     /// See [`Vault::budgets`].
     pub budgets: Arc<Budgets>,
+    /// See [`Vault::matcher`].
+    pub matcher: Arc<Matcher>,
 }
 
 impl Vault {
@@ -74,6 +78,7 @@ impl Vault {
             clock,
             properties,
             budgets,
+            matcher,
         } = parts;
         let guests = gather::readers(store.clone());
         let puts = Queue::of(&store);
@@ -85,13 +90,14 @@ impl Vault {
             clock,
             properties,
             budgets,
+            matcher,
             guests,
             puts,
         }
     }
 
     /// The subject of an event about this guest; the pseudonym needs the guest's keys.
-    pub(super) fn subject(&self, guest: GuestId, keys: Option<&GuestKeys>) -> Subject {
+    pub(crate) fn subject(&self, guest: GuestId, keys: Option<&GuestKeys>) -> Subject {
         let year = self.clock.now().year();
         Subject {
             guest,
@@ -100,7 +106,7 @@ impl Vault {
     }
 
     /// Puts the errand's reason into the event, sealed under the guest's own key.
-    pub(super) fn with_reason(mut event: Event, errand: &Errand, keys: Option<&GuestKeys>) -> Event {
+    pub(crate) fn with_reason(mut event: Event, errand: &Errand, keys: Option<&GuestKeys>) -> Event {
         if let (Some(reason), Some(keys), Some(subject)) = (&errand.reason, keys, &event.subject) {
             event.detail = detail::seal(keys, subject.guest, event.at, reason);
         }
@@ -109,7 +115,7 @@ impl Vault {
 
     /// Records a refusal and passes it on. A refusal that cannot be recorded is told as such: nobody learns anything
     /// off the record.
-    pub(super) async fn refuse<T>(&self, event: Event, error: GuestError) -> Result<T, GuestError> {
+    pub(crate) async fn refuse<T>(&self, event: Event, error: GuestError) -> Result<T, GuestError> {
         let outcome = match &error {
             GuestError::Forbidden => "policy",
             GuestError::NotFound => "not_found",
@@ -119,6 +125,7 @@ impl Vault {
             GuestError::ReasonRequired => "reason_required",
             GuestError::Budget(_) => "budget",
             GuestError::BadQuestion { .. } => "invalid",
+            GuestError::Blocked(_) => "blocked",
             GuestError::Damaged => "damaged",
             _ => "failed",
         };

@@ -9,6 +9,7 @@ mod access;
 mod canaries;
 mod connectors;
 mod contract;
+mod deciding;
 mod dependencies;
 mod docs;
 mod events;

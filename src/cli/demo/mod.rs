@@ -20,8 +20,8 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, RequestId},
     config::{
-        AuditConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, EventsConfig, KeysConfig, LogConfig,
-        PoliciesConfig, ServerConfig,
+        AuditConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, EventsConfig, IdentityConfig,
+        KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
     },
 };
 
@@ -136,6 +136,7 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         },
         log: LogConfig::default(),
         events: EventsConfig::default(),
+        identity: IdentityConfig::default(),
         webhooks: Vec::new(),
         issuers: Vec::new(),
         property: invented::properties(),

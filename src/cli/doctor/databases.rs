@@ -6,11 +6,12 @@ use super::{Findings, files::CLOCK_TOLERANCE};
 use crate::{
     access::Budgets,
     app::root_key,
+    app::thresholds,
     audit::Log,
     base::Clock,
     config::BudgetsConfig,
     config::Config,
-    guest::{Parts, Vault},
+    guest::{Matcher, Parts, Vault},
     keys::{Keyring, KeysError},
     policy::Policies,
     store::{Pooler, Store, StoreError, StoreUrl, Tables, Which},
@@ -204,6 +205,7 @@ async fn hold(
             clock: clock.clone(),
             properties: Arc::new(properties),
             budgets: Arc::new(Budgets::new(BudgetsConfig::default(), clock.clone())),
+            matcher: Arc::new(Matcher::new(thresholds(config))),
         });
         values(&vault, findings).await;
     }

@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{IDENTITY_DELETE, REVIEW_INSERT, ValueRow, padded, placeholders, write::rows};
+use super::{IDENTITY_DELETE, REVIEW_INSERT, ValueRow, padded, placeholders};
 use crate::{
     base::{GuestId, RecordId},
     on,
@@ -22,7 +22,9 @@ pub(super) fn postings(tokens: usize) -> String {
         if at > 0 {
             sql.push_str(" UNION ALL ");
         }
-        sql.push_str("SELECT token, guest_id FROM (SELECT DISTINCT token, guest_id FROM identity_token WHERE token = ");
+        sql.push_str(
+            "SELECT token, guest_id FROM (SELECT DISTINCT token, guest_id FROM identity_token WHERE token = ",
+        );
         placeholders(&mut sql, at + 2, 1);
         sql.push_str(" LIMIT $1) AS t");
         sql.push_str(&at.to_string());
@@ -32,18 +34,13 @@ pub(super) fn postings(tokens: usize) -> String {
 
 /// The values by which guests are compared.
 pub(super) fn values(guests: usize, fields: usize) -> String {
-    let mut sql = String::from("SELECT guest_id, record_id, field, version, sealed FROM field_value WHERE guest_id IN (");
+    let mut sql = String::from(
+        "SELECT guest_id, record_id, field, version, sealed FROM field_value WHERE guest_id IN (",
+    );
     placeholders(&mut sql, 1, guests);
     sql.push_str(") AND field IN (");
     placeholders(&mut sql, 1 + guests, fields);
     sql.push(')');
-    sql
-}
-
-pub(super) fn tokens_insert(count: usize) -> String {
-    let mut sql = String::from("INSERT INTO identity_token (token, guest_id, record_id, key_version) VALUES ");
-    rows(&mut sql, count, 4);
-    sql.push_str(" ON CONFLICT (token, guest_id, record_id) DO NOTHING");
     sql
 }
 
@@ -93,7 +90,10 @@ impl Conn {
                 }
                 query.fetch_all(c).await?
             });
-            found.extend(rows.into_iter().filter_map(|(token, guest)| Some((token.try_into().ok()?, GuestId(guest)))));
+            found.extend(
+                rows.into_iter()
+                    .filter_map(|(token, guest)| Some((token.try_into().ok()?, GuestId(guest)))),
+            );
         }
         Ok(found)
     }
@@ -102,7 +102,11 @@ impl Conn {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn likeness_of(&mut self, guests: &[GuestId], fields: &[&str]) -> Result<Vec<ValueRow>, StoreError> {
+    pub async fn likeness_of(
+        &mut self,
+        guests: &[GuestId],
+        fields: &[&str],
+    ) -> Result<Vec<ValueRow>, StoreError> {
         let mut found = Vec::new();
         let fields: Vec<&str> = padded(fields).collect();
         for some in guests.chunks(MOST_GUESTS) {
@@ -146,36 +150,15 @@ impl Tx {
         Ok(rows)
     }
 
-    /// Adds tokens of a record, several in one statement.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn insert_identity_tokens(
-        &mut self,
-        (guest, record): (GuestId, RecordId),
-        version: i64,
-        tokens: &[[u8; 16]],
-    ) -> Result<(), StoreError> {
-        let mut rest = tokens;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(1 << rest.len().ilog2().min(4));
-            rest = later;
-            on!(self, c => {
-                let mut query = sqlx::query(AssertSqlSafe(tokens_insert(now.len())));
-                for token in now {
-                    query = query.bind(token.to_vec()).bind(guest.0).bind(record.0).bind(version);
-                }
-                query.execute(c).await?;
-            });
-        }
-        Ok(())
-    }
-
     /// Removes the tokens of a record.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn delete_identity_tokens(&mut self, guest: GuestId, record: RecordId) -> Result<(), StoreError> {
+    pub async fn delete_identity_tokens(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+    ) -> Result<(), StoreError> {
         on!(self, c => { sqlx::query(IDENTITY_DELETE).bind(guest.0).bind(record.0).execute(c).await?; });
         Ok(())
     }
