@@ -6,10 +6,13 @@ use crate::{
     access::{Access, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey, operator},
     audit::{
         Act, AuditError, Event, Log,
-        tlog::{LogError, Sequencer, Step, Stored, note::Signer},
+        tlog::{
+            LogError, Sequencer, Step, Stored, cosignature::Cosigner, note::Signer, remote::Remote,
+            witness::Witness,
+        },
     },
     base::{Clock, PropertyTreeError, RequestId},
-    config::{Config, ProviderKind},
+    config::{Config, ProviderKind, WitnessConfig},
     crypto::MacKey,
     guest::{GuestError, Matcher, Parts, Thresholds, Vault, kinds},
     jobs::{Courier, CourierError, EventDesk},
@@ -32,6 +35,8 @@ pub struct App {
     pub courier: Arc<Courier>,
     /// What gives events their index in the provable log; `serve` runs it.
     pub sequencer: Arc<Sequencer>,
+    /// Who cosigns the log; `serve` asks them.
+    pub witnesses: Arc<[Witness]>,
 }
 
 /// Could not start, because …
@@ -58,6 +63,9 @@ pub enum AppError {
     /// The provable log.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A witness of the log.
+    #[error("audit.witness {0}: {1}")]
+    Witness(String, String),
     /// The receivers of events.
     #[error(transparent)]
     Courier(#[from] CourierError),
@@ -128,6 +136,20 @@ async fn open_log(
     Ok(Sequencer::open(store.clone(), Arc::new(signer), clock.clone()).await?)
 }
 
+/// Who cosigns the log.
+fn witnesses(config: &Config) -> Result<Arc<[Witness]>, AppError> {
+    let witness = |entry: &WitnessConfig| {
+        let failed = |error: &dyn std::error::Error| AppError::Witness(entry.url.clone(), error.to_string());
+        let remote = Remote::new(&entry.url, None).map_err(|error| failed(&error))?;
+        let cosigner = Cosigner::parse(&entry.vkey).map_err(|_| {
+            let cause = "vkey is no verifier key of the type cosignature/v1 (NAME+ID+KEY)";
+            AppError::Witness(entry.url.clone(), cause.to_owned())
+        })?;
+        Ok(Witness::new(remote, cosigner))
+    };
+    config.audit.witness.iter().map(witness).collect()
+}
+
 /// The key under which secrets of API keys are hashed.
 struct HashKey(Arc<Keyring>);
 
@@ -174,6 +196,7 @@ impl App {
         let fresh = is_fresh(&store).await.map_err(AppError::Data)?;
         let keys = Arc::new(Keyring::open(&root_key(config), key_store.clone(), fresh, clock.clone()).await?);
         let sequencer = Arc::new(open_log(config, &store, &keys, &clock).await?);
+        let witnesses = witnesses(config)?;
         let log = Log::start(store.clone());
         let hash_key: Arc<dyn SecretHashKey> = Arc::new(HashKey(Arc::clone(&keys)));
         let principals = Principals::new(store.clone(), log.clone(), hash_key, clock.clone());
@@ -212,6 +235,7 @@ impl App {
             key_store,
             courier: Arc::new(courier),
             sequencer,
+            witnesses,
         })
     }
 
@@ -254,11 +278,21 @@ impl App {
     /// # Errors
     /// When it cannot be recorded.
     pub async fn report_altered_log(&self) -> Result<(), AuditError> {
-        let Ok(by) = operator() else {
-            return Err(AuditError);
-        };
+        self.report(Act::DamageFound, "log_altered").await
+    }
+
+    /// Puts on record that a witness refused to cosign the log, and why.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub async fn report_refusal(&self, why: &'static str) -> Result<(), AuditError> {
+        self.report(Act::WitnessRefused, why).await
+    }
+
+    async fn report(&self, act: Act, outcome: &'static str) -> Result<(), AuditError> {
+        let by = operator().map_err(|_| AuditError)?;
         let now = self.vault.clock.now();
-        let event = Event::by(&by, Act::DamageFound, RequestId::random(), now).denied("log_altered");
+        let event = Event::by(&by, act, RequestId::random(), now).denied(outcome);
         self.vault.log.record(event, ()).await.map(drop)
     }
 

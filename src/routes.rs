@@ -55,6 +55,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/audit/entries/{id}").route(get().to(guest::get_entry)))
             .service(at("/audit/exposure").route(post().to(report_api::post_exposure)))
             .service(at("/audit/log/checkpoint").route(get().to(log_api::get_checkpoint)))
+            .service(at("/audit/log/cosigned").route(get().to(log_api::get_cosigned)))
             .service(at("/audit/log/tile/{path:.*}").route(get().to(log_api::get_tile)))
             .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
             .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))

@@ -58,6 +58,8 @@ pub enum Act {
     Import,
     /// A stored value did not open.
     DamageFound,
+    /// A witness refused to cosign the log.
+    WitnessRefused,
     /// A key was made, rotated or destroyed.
     ManageKeys,
     /// Events were read.
@@ -111,6 +113,7 @@ impl Act {
             Self::RevokePrincipal => "revoke_principal",
             Self::Import => "import",
             Self::DamageFound => "damage_found",
+            Self::WitnessRefused => "witness_refused",
             Self::ManageKeys => "manage_keys",
             Self::ReadEvents => "read_events",
             Self::ManageWebhooks => "manage_webhooks",

@@ -1,5 +1,7 @@
 //! `guest-vault audit`: verify the provable log, keep a copy of it, tell its key.
 
+mod offline;
+
 use std::{
     io::{self, IsTerminal as _, Write},
     path::PathBuf,
@@ -12,12 +14,13 @@ use crate::{
     app::{App, AppError},
     audit::tlog::{
         LogError, Stored,
+        cosignature::Cosigner,
         mirror::{Mirror, MirrorError},
         note::{NoteError, Verifier},
         remote::{Remote, RemoteError},
-        verify::{Report, Source, VerifyError, verify},
+        verify::{Expected, Report, Source, VerifyError, Witnessed, verify},
     },
-    base::Clock,
+    base::{Clock, from_micros},
     config::Config,
 };
 
@@ -31,6 +34,8 @@ pub enum Command {
         /// The folder.
         dir: PathBuf,
     },
+    /// Checks a receipt or the JSON of an access report offline, with nothing but the log's key.
+    Check(Check),
     /// Tells the key that verifies the log's checkpoints.
     Vkey,
 }
@@ -59,9 +64,28 @@ pub struct Verify {
     /// The log's key (see `audit vkey`), best from where the log does not come from; without it the vault is asked
     #[arg(long, value_name = "KEY")]
     pub vkey: Option<String>,
+    /// A witness that must have cosigned the log: its verifier key; may be given several times
+    #[arg(long, value_name = "KEY")]
+    pub witness: Vec<String>,
+    /// How many of the witnesses are enough [default: all]
+    #[arg(long, value_name = "N", requires = "witness")]
+    pub quorum: Option<usize>,
     /// Prints one line of JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `audit check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// A `.tlog-proof` file, or an access report as JSON
+    pub file: PathBuf,
+    /// The log's key (see `audit vkey`)
+    #[arg(long, value_name = "KEY")]
+    pub vkey: String,
+    /// The entry that the receipt is of, byte for byte; not for a report, which has its entries with it
+    #[arg(long, value_name = "FILE")]
+    pub entry: Option<PathBuf>,
 }
 
 /// Why the command failed.
@@ -76,9 +100,20 @@ pub enum AuditCommandError {
     /// The key is none.
     #[error("--vkey: {0}")]
     Vkey(#[source] NoteError),
+    /// A witness's key is none.
+    #[error("--witness: not a verifier key of the type cosignature/v1 (NAME+ID+KEY)")]
+    Witness,
     /// The older checkpoint is none of this log.
     #[error("--since {path}: {cause}")]
     Since {
+        /// Which file.
+        path: String,
+        /// Why.
+        cause: String,
+    },
+    /// A file cannot be read, or is none of those that can be checked.
+    #[error("{path}: {cause}")]
+    File {
         /// Which file.
         path: String,
         /// Why.
@@ -105,7 +140,10 @@ impl AuditCommandError {
     /// Whether the arguments were wrong.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Vkey(_) | Self::Url(_) | Self::Since { .. })
+        matches!(
+            self,
+            Self::Vkey(_) | Self::Url(_) | Self::Witness | Self::Since { .. }
+        )
     }
 }
 
@@ -133,6 +171,7 @@ pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Res
             writeln!(out, "{} entries", size?)?;
             Ok(())
         }
+        Command::Check(arguments) => offline::run(arguments, out),
         Command::Vkey => {
             let app = App::open(config, Clock::system()).await?;
             let vkey = app.sequencer.signer().verifier().vkey();
@@ -179,12 +218,19 @@ async fn check(
             Some(verifier.open(&note).map_err(|error| wrong(error.to_string()))?)
         }
     };
+    let parse = |key: &String| Cosigner::parse(key).map_err(|_| AuditCommandError::Witness);
+    let witnesses: Vec<Cosigner> = arguments.witness.iter().map(parse).collect::<Result<_, _>>()?;
+    let enough = arguments.quorum.unwrap_or(witnesses.len());
+    let expected = Expected {
+        since,
+        witnesses: (witnesses, enough),
+    };
     let bar = bar(arguments.json);
     let progress = |done, all| {
         bar.set_length(all);
         bar.set_position(done);
     };
-    let report = verify(source, verifier, since, progress).await;
+    let report = verify(source, verifier, expected, progress).await;
     bar.finish_and_clear();
     let report = report?;
     if arguments.json {
@@ -224,6 +270,17 @@ fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "chained     {}", word(report.chained))?;
     if let Some(consistent) = report.consistent {
         writeln!(out, "consistent  {}", word(consistent))?;
+    }
+    if let Some(witnessed) = report.witnessed {
+        writeln!(out, "witnessed   {}", word(witnessed))?;
+    }
+    for Witnessed { name, size, at } in &report.witnesses {
+        let at = from_micros(i64::try_from(at.saturating_mul(1_000_000)).unwrap_or(i64::MAX));
+        writeln!(
+            out,
+            "  {name} cosigned {size} entries at {}",
+            at.format("%Y-%m-%dT%H:%M:%SZ")
+        )?;
     }
     for finding in &report.findings {
         match finding.index {

@@ -1,6 +1,6 @@
 //! Beside the server: grows the log, copies it to the mirror, and raises the alarm when the two disagree.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -10,6 +10,7 @@ use crate::{
         Stored,
         mirror::{Mirror, MirrorError},
         patrol::Patrol,
+        witness,
     },
 };
 
@@ -41,6 +42,9 @@ impl LogKeeper {
             tasks.push(tokio::spawn(follow(Arc::clone(mirror), log, told)));
         }
         tasks.push(tokio::spawn(patrol(app.clone())));
+        if !app.witnesses.is_empty() {
+            tasks.push(tokio::spawn(cosign(app.clone())));
+        }
         tasks.push(tokio::spawn(async move { sequencer.run().await }));
         Ok(Self {
             app: app.clone(),
@@ -107,6 +111,41 @@ async fn patrol(app: App) {
         metrics::gauge!("guest_vault_log_altered").set(1.0);
         if told.as_ref() != Some(&found) && app.report_altered_log().await.is_ok() {
             told = Some(found);
+        }
+    }
+}
+
+/// Has checkpoints cosigned. A refusal is told in the program's log, in `/metrics` and as an event in the log itself:
+/// once, until the witness cosigns again.
+async fn cosign(app: App) {
+    let log = Stored::new(app.vault.store.clone());
+    let mut told: BTreeMap<String, &'static str> = BTreeMap::new();
+    let mut tick = tokio::time::interval(LOOK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let round = match witness::round(&log, app.sequencer.signer().verifier(), &app.witnesses).await {
+            Ok(round) => round,
+            Err(error) => {
+                tracing::error!(%error, "checkpoints are not cosigned");
+                continue;
+            }
+        };
+        if round.cosigned.is_some() {
+            told.retain(|name, _| round.missing.iter().any(|(missing, _)| missing == name));
+        }
+        for (name, error) in round.missing {
+            let Some(word) = error.word() else {
+                tracing::warn!(witness = name, %error, "a witness of the log does not answer");
+                continue;
+            };
+            if told.get(&name) != Some(&word) {
+                tracing::error!(witness = name, %error, "a witness of the log refuses to cosign");
+                metrics::counter!("guest_vault_witness_refusals_total").increment(1);
+                if app.report_refusal(word).await.is_ok() {
+                    told.insert(name, word);
+                }
+            }
         }
     }
 }

@@ -13,4 +13,16 @@ pub struct AuditConfig {
     pub origin: Option<String>,
     /// A folder, best on a disk that the database's administrators cannot write to, that is kept a copy of the log.
     pub mirror: Option<PathBuf>,
+    /// Who cosigns the log's checkpoints (C2SP `tlog-witness`).
+    pub witness: Vec<WitnessConfig>,
+}
+
+/// A section `[[audit.witness]]`.
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessConfig {
+    /// Its submission prefix: https, or http on this machine.
+    pub url: String,
+    /// Its verifier key of the type `cosignature/v1`.
+    pub vkey: String,
 }

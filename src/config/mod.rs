@@ -25,7 +25,7 @@ use serde::Deserialize;
 
 use crate::base::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError};
 
-pub use audit::AuditConfig;
+pub use audit::{AuditConfig, WitnessConfig};
 pub use budgets::{Budget, BudgetsConfig};
 pub use database::DatabaseConfig;
 pub use error::ConfigError;

@@ -19,7 +19,14 @@ use super::{GuestError, Vault, api::Refusals};
 
 /// The calls of this file; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(get_checkpoint, get_tile, get_inclusion, get_consistency, get_receipt))]
+#[openapi(paths(
+    get_checkpoint,
+    get_cosigned,
+    get_tile,
+    get_inclusion,
+    get_consistency,
+    get_receipt
+))]
 pub struct LogCalls;
 
 /// The newest signed checkpoint of the log.
@@ -38,6 +45,23 @@ pub(crate) async fn get_checkpoint(
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
         .body(checkpoint))
+}
+
+/// The newest checkpoint that a witness has cosigned, with all lines; the newest of all may have grown since.
+#[utoipa::path(
+    get, path = "/v1/audit/log/cosigned", tag = "audit",
+    responses((status = 200, body = String, content_type = "text/plain"), Refusals)
+)]
+pub(crate) async fn get_cosigned(
+    vault: Data<Vault>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let log = vault.provable_log(&caller, request_id(&request)).await?;
+    let found = log.cosigned().await.map_err(GuestError::from)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .body(found.ok_or(Problem::new(Kind::NotFound))?))
 }
 
 /// A tile of hashes (`{level}/{index}`) or a bundle of entries (`entries/{index}`), as C2SP `tlog-tiles` spells it,

@@ -3,6 +3,11 @@
 //	verify DIR VKEY OLDER
 //
 // DIR is laid out as C2SP tlog-tiles says, VKEY is the verifier key, OLDER a file with an earlier checkpoint.
+//
+//	verify receipt RECEIPT ENTRY VKEY
+//
+// checks a C2SP tlog-proof offline: RECEIPT is the file, ENTRY the entry's bytes.
+//
 // Every bundle is held against the tree, the tree against the signed checkpoint, and that against the older one.
 package main
 
@@ -64,6 +69,10 @@ func checkpoint(path, vkey string) (tlog.Tree, error) {
 	if err != nil {
 		return tlog.Tree{}, err
 	}
+	return opened(text, vkey)
+}
+
+func opened(text []byte, vkey string) (tlog.Tree, error) {
 	if err := strict(text); err != nil {
 		return tlog.Tree{}, err
 	}
@@ -71,11 +80,11 @@ func checkpoint(path, vkey string) (tlog.Tree, error) {
 	if err != nil {
 		return tlog.Tree{}, err
 	}
-	opened, err := note.Open(text, note.VerifierList(verifier))
+	signed, err := note.Open(text, note.VerifierList(verifier))
 	if err != nil {
 		return tlog.Tree{}, err
 	}
-	lines := strings.Split(opened.Text, "\n")
+	lines := strings.Split(signed.Text, "\n")
 	if len(lines) < 4 || lines[0] != verifier.Name() {
 		return tlog.Tree{}, errors.New("not a checkpoint of this log")
 	}
@@ -147,7 +156,60 @@ func verify(dir, vkey, older string) error {
 	return nil
 }
 
+// receipt checks a c2sp.org/tlog-proof@v1 file.
+func receipt(path, entry, vkey string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	head, signed, found := strings.Cut(string(text), "\n\n")
+	lines := strings.Split(head, "\n")
+	if !found || len(lines) < 2 || lines[0] != "c2sp.org/tlog-proof@v1" {
+		return errors.New("not a tlog-proof")
+	}
+	lines = lines[1:]
+	if strings.HasPrefix(lines[0], "extra ") {
+		lines = lines[1:]
+	}
+	if len(lines) == 0 || !strings.HasPrefix(lines[0], "index ") {
+		return errors.New("no index")
+	}
+	number := strings.TrimPrefix(lines[0], "index ")
+	index, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || strconv.FormatInt(index, 10) != number {
+		return errors.New("not an index")
+	}
+	var proof tlog.RecordProof
+	for _, line := range lines[1:] {
+		hash, err := base64.StdEncoding.Strict().DecodeString(line)
+		if err != nil || len(hash) != tlog.HashSize {
+			return errors.New("not a hash")
+		}
+		proof = append(proof, tlog.Hash(*(*[tlog.HashSize]byte)(hash)))
+	}
+	tree, err := opened([]byte(signed), vkey)
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(entry)
+	if err != nil {
+		return err
+	}
+	if err := tlog.CheckRecord(proof, tree.N, tree.Hash, index, tlog.RecordHash(data)); err != nil {
+		return err
+	}
+	fmt.Println("OK", index)
+	return nil
+}
+
 func main() {
+	if os.Args[1] == "receipt" {
+		if err := receipt(os.Args[2], os.Args[3], os.Args[4]); err != nil {
+			fmt.Println("REFUSED", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := verify(os.Args[1], os.Args[2], os.Args[3]); err != nil {
 		fmt.Println("REFUSED", err)
 		os.Exit(1)

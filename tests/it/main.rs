@@ -35,3 +35,4 @@ mod tools;
 mod vectors;
 mod verify;
 mod walk;
+mod witness;

@@ -16,6 +16,7 @@ use guest_vault::{
             Step, Stored,
             mirror::Mirror,
             note::{Checkpoint, Verifier},
+            receipt,
             tile::{bundle, unbundle},
             verify::{Report, Source, VerifyError, verify},
         },
@@ -384,6 +385,57 @@ fn a_thousand_changes_are_a_thousand_refusals() {
             "no false alarm"
         );
         go_says(true, "all put back");
+        app.finish().await;
+    });
+}
+
+/// Receipts prove offline, to us and to Go, and nothing else does.
+#[test]
+fn receipts_are_checked_by_another_program() {
+    on_sqlite(async |database| {
+        let app = TestApp::start(database).await;
+        logged(&app, 250).await;
+        let log = logged(&app, 90).await;
+        let (go, vkey) = (go(database.dir()), verifier(&app).vkey());
+        let (receipt, entry) = (
+            database.dir().join("1.tlog-proof"),
+            database.dir().join("entry.json"),
+        );
+        let go_says = |expected: bool, what: &str| {
+            let Some(go) = &go else { return };
+            let ran = Command::new(go)
+                .arg("receipt")
+                .args([&receipt, &entry])
+                .arg(&vkey)
+                .output()
+                .unwrap();
+            assert_eq!(ran.status.success(), expected, "{what}: {ran:?}");
+        };
+        let place = guest_vault::audit::tlog::tile::Place::parse("entries/000").unwrap();
+        let bundle = log.at(place).await.unwrap().unwrap();
+        let entries = unbundle(&bundle).unwrap();
+        for index in [0, 1, 127, 128, 255] {
+            let text = log.receipt(index).await.unwrap();
+            let right = entries[usize::try_from(index).unwrap()];
+            fs::write(&receipt, &text).unwrap();
+            fs::write(&entry, right).unwrap();
+            assert!(receipt::verify(&text, right, &verifier(&app)).is_some());
+            go_says(true, "as it is");
+            let mut wrong = right.to_vec();
+            wrong[60] ^= 1;
+            fs::write(&entry, &wrong).unwrap();
+            go_says(false, "another entry");
+            fs::write(&entry, right).unwrap();
+            let another = text.replace(&format!("index {index}\n"), &format!("index {}\n", index + 1));
+            fs::write(&receipt, &another).unwrap();
+            assert!(receipt::verify(&another, right, &verifier(&app)).is_none());
+            go_says(false, "another index");
+            let lines: Vec<&str> = text.lines().collect();
+            let short = [&lines[..2], &lines[3..]].concat().join("\n") + "\n";
+            fs::write(&receipt, &short).unwrap();
+            assert!(receipt::verify(&short, right, &verifier(&app)).is_none());
+            go_says(false, "a hash less");
+        }
         app.finish().await;
     });
 }

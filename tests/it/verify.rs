@@ -178,3 +178,59 @@ fn a_mirror_that_gets_ahead_stops_a_running_vault() {
     assert_eq!(process.wait().code(), Some(1));
     assert!(process.stderr().contains("rolled back"), "{}", process.stderr());
 }
+
+#[test]
+fn a_log_is_verified_over_the_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let (process, address) = serve(dir);
+    knock(dir, &address, 5);
+    let before = size(dir);
+    let new = [
+        "principal",
+        "create",
+        "--name",
+        "auditor",
+        "--role",
+        "auditor",
+        "--property",
+        "GROUP",
+        "--json",
+    ];
+    let (status, said, told) = run(dir, &new);
+    assert_eq!(status, Some(0), "{told}");
+    let made: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    let (_, vkey, _) = run(dir, &["audit", "vkey"]);
+    let vkey = vkey.lines().last().unwrap().to_owned();
+    wait_for("log the new principal", || size(dir) > before);
+    let url = format!("http://{address}/v1/audit/log");
+    let key = made["key"].as_str().unwrap();
+    let verify = [
+        "audit", "verify", "--url", &url, "--key", key, "--vkey", &vkey, "--json",
+    ];
+    let (status, said, told) = run(dir, &verify);
+    assert_eq!(status, Some(0), "{said}{told}");
+    let report: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&report["intact"], &report["complete"]),
+        (&true.into(), &true.into()),
+        "{report}"
+    );
+    let (status, _, told) = run(
+        dir,
+        &[
+            "audit", "verify", "--url", &url, "--key", "gv_no", "--vkey", &vkey,
+        ],
+    );
+    assert!(status == Some(1) && told.contains("401"), "{told}");
+    let far = [
+        "audit",
+        "verify",
+        "--url",
+        "http://example.com/log",
+        "--vkey",
+        &vkey,
+    ];
+    assert_eq!(run(dir, &far).0, Some(2), "not in clear over the network");
+    assert!(process.terminate().success());
+}

@@ -98,6 +98,7 @@ impl Mirror {
             return Ok(0);
         };
         if old == Some(size) {
+            self.keep_cosigned(log, &checkpoint).await?;
             return Ok(size);
         }
         let old = old.unwrap_or(0);
@@ -110,8 +111,27 @@ impl Mirror {
         self.write("checkpoint", checkpoint.as_bytes())
             .await
             .map_err(self.folder_error())?;
+        self.keep_cosigned(log, &checkpoint).await?;
         self.remove_old(old, size).await.map_err(self.folder_error())?;
         Ok(size)
+    }
+
+    /// What witnesses said comes after the checkpoint: into the checkpoint itself when it is still the newest, and
+    /// into a file of its own.
+    async fn keep_cosigned(&self, log: &Stored, checkpoint: &str) -> Result<(), MirrorError> {
+        let Some(cosigned) = log.cosigned().await? else {
+            return Ok(());
+        };
+        for (name, text) in [("cosigned", cosigned.as_str()), ("checkpoint", checkpoint)] {
+            let there = fs::read_to_string(self.folder.join(name)).await;
+            if there.is_ok_and(|there| there == text) {
+                continue;
+            }
+            self.write(name, text.as_bytes())
+                .await
+                .map_err(self.folder_error())?;
+        }
+        Ok(())
     }
 
     /// The size of the mirror, after it was found to be a beginning of the log; `None` when there is none yet.

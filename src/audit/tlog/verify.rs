@@ -7,7 +7,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Hash, LogError, Stored, entry, leaf_hash,
+    Hash, LogError, Stored,
+    cosignature::Cosigner,
+    entry, leaf_hash,
     note::{Checkpoint, NoteError, Verifier},
     remote::Remote,
     tile::{self, Place, Tile, WIDTH},
@@ -37,6 +39,35 @@ pub struct Finding {
     pub what: String,
 }
 
+/// A witness's last word.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+pub struct Witnessed {
+    /// Its name.
+    pub name: String,
+    /// The size of the log that it cosigned.
+    pub size: u64,
+    /// When, in seconds since 1970.
+    pub at: u64,
+}
+
+/// What a log is held against, besides its own checkpoint.
+#[derive(Debug, Clone, Default)]
+pub struct Expected {
+    /// An older checkpoint, that it must have grown from.
+    pub since: Option<Checkpoint>,
+    /// Witnesses, of whom so many must have cosigned it.
+    pub witnesses: (Vec<Cosigner>, usize),
+}
+
+impl From<Option<Checkpoint>> for Expected {
+    fn from(since: Option<Checkpoint>) -> Self {
+        Self {
+            since,
+            ..Self::default()
+        }
+    }
+}
+
 /// How a log was found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -55,6 +86,12 @@ pub struct Report {
     /// The log has only grown since the older checkpoint; `None` without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consistent: Option<bool>,
+    /// Enough of the named witnesses cosigned this log; `None` when none was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub witnessed: Option<bool>,
+    /// What each of them cosigned last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<Witnessed>,
     /// The first entry that something is wrong with, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_bad_index: Option<u64>,
@@ -66,7 +103,8 @@ impl Report {
     /// Whether all is well.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.intact && self.complete && self.chained && self.consistent != Some(false)
+        let outside = self.consistent != Some(false) && self.witnessed != Some(false);
+        self.intact && self.complete && self.chained && outside
     }
 
     fn find(&mut self, index: Option<u64>, what: impl Into<String>) {
@@ -114,6 +152,14 @@ impl Source {
                 Some((_, text)) => Ok(text.into_bytes()),
                 None => Err(VerifyError::NoCheckpoint("the log was never begun".to_owned())),
             },
+        }
+    }
+
+    /// The checkpoint that was kept for the lines of witnesses.
+    async fn cosigned(&self) -> Result<Option<Vec<u8>>, VerifyError> {
+        match self {
+            Self::Database(stored) => Ok(stored.cosigned().await?.map(String::into_bytes)),
+            _ => self.file("cosigned").await.map_err(VerifyError::NoCheckpoint),
         }
     }
 
@@ -232,6 +278,45 @@ impl Lines {
     }
 }
 
+/// The newest checkpoint with the word of witnesses.
+struct Cosigned {
+    checkpoint: Checkpoint,
+    by: Vec<Witnessed>,
+}
+
+impl Cosigned {
+    /// The published checkpoint, where it has their lines; else the one that was kept for them.
+    async fn find(
+        source: &Source,
+        verifier: &Verifier,
+        witnesses: &[Cosigner],
+        newest: &[u8],
+    ) -> Result<Option<Self>, VerifyError> {
+        if witnesses.is_empty() {
+            return Ok(None);
+        }
+        let of = |note: &[u8]| -> Result<Self, NoteError> {
+            let checkpoint = verifier.open(note)?;
+            let word = |witness: &Cosigner| {
+                Some(Witnessed {
+                    name: witness.name().to_owned(),
+                    size: checkpoint.size,
+                    at: witness.cosigned_note(note)?,
+                })
+            };
+            let by = witnesses.iter().filter_map(word).collect();
+            Ok(Self { checkpoint, by })
+        };
+        let newest = of(newest)?;
+        let kept = match source.cosigned().await? {
+            Some(note) => Some(of(&note)?),
+            None => None,
+        };
+        let more = |kept: &Self| kept.by.len() > newest.by.len();
+        Ok(Some(kept.filter(more).unwrap_or(newest)))
+    }
+}
+
 /// Checks all of a log; `progress` is told the number of entries checked and of all.
 ///
 /// # Errors
@@ -239,10 +324,13 @@ impl Lines {
 pub async fn verify(
     source: &Source,
     verifier: &Verifier,
-    since: Option<Checkpoint>,
+    expected: impl Into<Expected>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Report, VerifyError> {
-    let signed = verifier.open(&source.checkpoint().await?)?;
+    let Expected { since, witnesses } = expected.into();
+    let newest = source.checkpoint().await?;
+    let signed = verifier.open(&newest)?;
+    let cosigned = Cosigned::find(source, verifier, &witnesses.0, &newest).await?;
     let mut report = Report {
         origin: verifier.name().to_owned(),
         size: signed.size,
@@ -251,18 +339,23 @@ pub async fn verify(
         complete: true,
         chained: true,
         consistent: since.map(|_| false),
+        witnessed: (!witnesses.0.is_empty()).then_some(false),
+        witnesses: Vec::new(),
         first_bad_index: None,
         findings: Vec::new(),
     };
     let (mut edge, mut lines) = (Edge::default(), Lines::default());
     let mut upper = Vec::new();
-    let mut then = None;
+    let (mut then, mut witnessed) = (None, None);
     let bottom = (0..).map_while(|index| Tile::in_tree(0, index, signed.size));
     for wanted in bottom {
         let (leaves, entries) = bottom_tile(source, wanted, &mut report).await;
         for (at, leaf) in (wanted.first_entry()..).zip(leaves) {
             if since.is_some_and(|old| old.size == at) {
                 then = Some(edge.root());
+            }
+            if cosigned.as_ref().is_some_and(|c| c.checkpoint.size == at) {
+                witnessed = Some(edge.root());
             }
             if let Some(bytes) = entries.get(usize::try_from(at % WIDTH).unwrap_or(usize::MAX)) {
                 lines.follow(at, bytes, leaf, &mut report);
@@ -279,6 +372,26 @@ pub async fn verify(
     }
     if edge.size() != signed.size || edge.root() != signed.root {
         report.broken(None, "the tree is not the signed one");
+    }
+    if let Some(cosigned) = cosigned {
+        if cosigned.checkpoint.size == edge.size() {
+            witnessed = Some(edge.root());
+        }
+        if witnessed == Some(cosigned.checkpoint.root) {
+            report.witnessed = Some(cosigned.by.len() >= witnesses.1 && report.intact);
+            report.witnesses = cosigned.by;
+        } else {
+            report.find(None, "what the witnesses cosigned is not this log");
+        }
+    }
+    if report.witnessed == Some(false) {
+        let what = format!(
+            "{} of {} witnesses cosigned it, {} are needed",
+            report.witnesses.len(),
+            witnesses.0.len(),
+            witnesses.1
+        );
+        report.find(None, what);
     }
     if let Some(old) = since {
         if old.size == edge.size() {
