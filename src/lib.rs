@@ -15,6 +15,7 @@ pub mod consent;
 pub mod crypto;
 pub mod events;
 pub mod guest;
+pub mod identity;
 pub mod jobs;
 pub mod keys;
 pub mod matching;

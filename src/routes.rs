@@ -17,6 +17,7 @@ use crate::{
     access::authenticate,
     app::App,
     guest::{api as guest, log_api, report_api},
+    identity::api as identity,
     jobs::api as jobs,
     policy::api as policy,
     web::Calls as operation,
@@ -49,6 +50,16 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
                     .route(get().to(guest::get_consents)),
             )
             .service(at("/guests/{id}/access-report").route(get().to(report_api::get_access_report)))
+            .service(at("/guests/{id}/merges").route(post().to(identity::post_merge)))
+            .service(at("/merges/{id}/undo").route(post().to(identity::post_undo)))
+            .service(at("/resolve").route(post().to(identity::post_resolve)))
+            .service(at("/resolve/batch").route(post().to(identity::post_resolve_batch)))
+            .service(
+                at("/reviews")
+                    .route(get().to(identity::get_reviews))
+                    .route(post().to(identity::post_reviews)),
+            )
+            .service(at("/reviews/{id}").route(post().to(identity::post_review)))
             .service(at("/lookups").route(post().to(guest::post_lookup)))
             .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
             .service(at("/audit/entries").route(get().to(guest::get_entries)))
@@ -110,6 +121,7 @@ pub fn contract() -> OpenApi {
         .build();
     for calls in [
         guest::Calls::openapi(),
+        identity::Calls::openapi(),
         log_api::LogCalls::openapi(),
         report_api::ReportCalls::openapi(),
         policy::Calls::openapi(),

@@ -55,7 +55,7 @@ pub struct Calls;
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes headers that `access` reads")]
-pub(super) struct ErrandHeaders {
+pub(crate) struct ErrandHeaders {
     /// The property on whose behalf; within the caller's scope.
     #[param(rename = "Vault-Property", example = "LIS01", max_length = 20)]
     property: String,
@@ -73,7 +73,7 @@ pub(super) struct ErrandHeaders {
 /// The refusals that any of these calls may give.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "describes answers that `web::Problem` gives")]
-pub(super) enum Refusals {
+pub(crate) enum Refusals {
     /// The request is not valid.
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(ProblemDocument),

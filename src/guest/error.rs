@@ -101,7 +101,7 @@ impl GuestError {
     }
 
     /// Whether running the same change again may succeed: two writers met.
-    pub(super) fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) | Self::Keys(KeysError::Store(error)) => error.is_transient(),
             _ => false,

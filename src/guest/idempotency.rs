@@ -21,7 +21,7 @@ const LONGEST: usize = 255;
 ///
 /// # Errors
 /// [`Kind::IdempotencyConflict`] when the key came with another body; what `run` fails with, which is not kept.
-pub(super) async fn once<F>(
+pub(crate) async fn once<F>(
     vault: &Vault,
     caller: &Caller,
     request: &HttpRequest,

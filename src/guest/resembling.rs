@@ -94,8 +94,6 @@ pub(crate) struct Finding {
     pub(crate) found: Vec<Resembling>,
     /// Tokens that so many hold that they find nobody.
     pub(crate) crowded: BTreeSet<[u8; 16]>,
-    /// How many guests were compared.
-    pub(crate) compared: usize,
 }
 
 /// How a score is told: what each comparison adds.
@@ -217,7 +215,6 @@ impl Vault {
         Ok(Finding {
             found,
             crowded: crowded.collect(),
-            compared: guests.len(),
         })
     }
 

@@ -27,6 +27,11 @@ impl Vault {
         let people = self.people(&guests, rows).await?;
         let frequencies = Frequencies::new(self.guests_about().await?);
         let person = |guest: &GuestId| people.get(guest).cloned().unwrap_or_default();
-        Ok(score(&self.matcher.weights(), &frequencies, &person(&one), &person(&other)))
+        Ok(score(
+            &self.matcher.weights(),
+            &frequencies,
+            &person(&one),
+            &person(&other),
+        ))
     }
 }

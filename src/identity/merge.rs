@@ -74,11 +74,6 @@ impl Crossing<'_> {
     fn ends(&self) -> (GuestId, GuestId) {
         (self.from, self.to)
     }
-
-    /// Opens what was sealed for the one and seals it for the other, at the same place.
-    fn seal(&self, category: Category, place: &dyn Fn(GuestId) -> Aad<'_>, sealed: &[u8]) -> Result<Vec<u8>, GuestError> {
-        reseal((self.from_keys, self.to_keys), category, (&place(self.from), &place(self.to)), sealed)
-    }
 }
 
 /// Opens at one place and seals at another.
@@ -105,7 +100,11 @@ impl Vault {
         options: MergeOptions,
     ) -> Result<MergeAnswer, GuestError> {
         let mut event = self.identity_event(errand, Act::Merge, survivor);
-        if !self.policies.current().allows(&errand.caller.role, Right::MergeGuests) {
+        if !self
+            .policies
+            .current()
+            .allows(&errand.caller.role, Right::MergeGuests)
+        {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         if survivor == absorbed {
@@ -126,10 +125,13 @@ impl Vault {
             against.push("kept_apart".to_owned());
         }
         if let (Some(reason), false, false) = (against.first(), options.force, options.dry_run) {
-            let error = GuestError::Blocked(format!("{reason}; repeat it with force=true if you know better"));
+            let error =
+                GuestError::Blocked(format!("{reason}; repeat it with force=true if you know better"));
             return self.refuse(event, error).await;
         }
-        let mut answer = self.preview_merge(errand, (survivor, absorbed), &score, against).await?;
+        let mut answer = self
+            .preview_merge(errand, (survivor, absorbed), &score, against)
+            .await?;
         if options.dry_run {
             event.outcome = Some("dry_run");
             let receipt = self.log.record(event, ()).await?;
@@ -194,9 +196,15 @@ impl Vault {
         (survivor, absorbed): (GuestId, GuestId),
         score: &Score,
     ) -> Result<(Uuid, i64), GuestError> {
-        let versions = (self.active_version(survivor).await?, self.active_version(absorbed).await?);
+        let versions = (
+            self.active_version(survivor).await?,
+            self.active_version(absorbed).await?,
+        );
         let from_keys = self.keys.guest_keys(absorbed, &Category::ALL).await?;
-        let present: Vec<Category> = Category::ALL.into_iter().filter(|category| from_keys.has(*category)).collect();
+        let present: Vec<Category> = Category::ALL
+            .into_iter()
+            .filter(|category| from_keys.has(*category))
+            .collect();
         let to_keys = self.keys.ensure_guest_keys(survivor, &present).await?;
         let crossing = Crossing {
             from: absorbed,
@@ -226,36 +234,54 @@ impl Vault {
             manager_moved,
         };
         let weights = self.matcher.weights();
-        change.tx.insert_merge(&row, (thousandths(score.bits), &weights.version), by, now).await?;
+        change
+            .tx
+            .insert_merge(&row, (thousandths(score.bits), &weights.version), by, now)
+            .await?;
         change.tx.close_reviews(survivor, absorbed, by, now).await?;
         let told = Announcement::guest_merged(self.clock.now(), survivor, absorbed);
         change.tx.announce(&told.at_property(&errand.property)).await?;
-        self.record_both(&mut change, errand, Act::Merge, [(survivor, &to_keys), (absorbed, &from_keys)]).await?;
+        self.record_both(
+            &mut change,
+            errand,
+            Act::Merge,
+            [(survivor, &to_keys), (absorbed, &from_keys)],
+        );
         change.commit().await?;
         Ok((merge, versions.0 + 1))
     }
 
     /// Records an act about two guests, once in the chain of each.
-    pub(super) async fn record_both(
+    pub(super) fn record_both(
         &self,
         change: &mut Change,
         errand: &Errand,
         act: Act,
         both: [(GuestId, &GuestKeys); 2],
-    ) -> Result<(), GuestError> {
+    ) {
         for (guest, keys) in both {
             let mut event = self.identity_event(errand, act, guest);
             event.subject = Some(self.subject(guest, Some(keys)));
             change.record(Self::with_reason(event, errand, Some(keys)));
         }
-        Ok(())
     }
 
     /// Seals all of the absorbed guest for the survivor, and gives over what it is found by.
-    async fn carry(&self, change: &mut Change, merge: Uuid, crossing: &Crossing<'_>) -> Result<(), GuestError> {
+    async fn carry(
+        &self,
+        change: &mut Change,
+        merge: Uuid,
+        crossing: &Crossing<'_>,
+    ) -> Result<(), GuestError> {
         let ends = crossing.ends();
-        let own_stays: BTreeSet<Uuid> =
-            change.tx.sealed_of(crossing.to).await?.stays.iter().map(|stay| stay.stay_token).collect();
+        let own_stays: BTreeSet<Uuid> = change
+            .tx
+            .sealed_of(crossing.to)
+            .await?
+            .stays
+            .iter()
+            .map(|stay| stay.stay_token)
+            .collect();
         let Sealed {
             records,
             values,
@@ -264,7 +290,13 @@ impl Vault {
         } = change.tx.sealed_of(crossing.from).await?;
         for head in &records {
             let record = head.record_id;
-            let sealed = crossing.seal(Category::Identity, &|guest| places::source_id(guest, record), &head.source_id)?;
+            let place = |guest| places::source_id(guest, record);
+            let sealed = reseal(
+                (crossing.from_keys, crossing.to_keys),
+                Category::Identity,
+                (&place(crossing.from), &place(crossing.to)),
+                &head.source_id,
+            )?;
             change.tx.copy_record(ends, record, &sealed).await?;
             change.tx.move_tokens(ends, record).await?;
         }
@@ -277,7 +309,10 @@ impl Vault {
                 (&place(crossing.from), &place(crossing.to)),
                 &value.sealed,
             )?;
-            change.tx.copy_value(ends, (value.record_id, &value.field), &sealed).await?;
+            change
+                .tx
+                .copy_value(ends, (value.record_id, &value.field), &sealed)
+                .await?;
         }
         for stay in stays.iter().filter(|stay| !own_stays.contains(&stay.stay_token)) {
             let path = places::stay_path(&stay.property);
@@ -313,8 +348,17 @@ impl Vault {
     }
 
     /// Says a refusal again for both, so that no yes of the one overrules a no of the other.
-    async fn say_again(&self, change: &mut Change, merge: Uuid, guest: GuestId, line: &Line) -> Result<(), GuestError> {
-        change.tx.append_consent(guest, None::<RecordId>, line, (None, None)).await?;
+    async fn say_again(
+        &self,
+        change: &mut Change,
+        merge: Uuid,
+        guest: GuestId,
+        line: &Line,
+    ) -> Result<(), GuestError> {
+        change
+            .tx
+            .append_consent(guest, None::<RecordId>, line, (None, None))
+            .await?;
         change.tx.insert_part(merge, "said_again", line.id.0).await?;
         Ok(())
     }

@@ -4,8 +4,8 @@
 //! Comparing and deciding about a record that comes in lie in `guest` (`resembling`), because they are part of storing
 //! it; the pure rules lie in `matching`.
 
-pub mod api;
 mod apart;
+pub mod api;
 pub mod merge;
 pub mod resolve;
 pub mod review;

@@ -74,9 +74,11 @@ statements! {
     PARTS = "SELECT kind, part_id FROM merge_part WHERE merge_id = $1";
     APART_INSERT = "INSERT INTO identity_apart (record_id, other_id, decided_by, decided_at) VALUES ($1, $2, $3, $4)
                     ON CONFLICT (record_id, other_id) DO NOTHING";
-    REVIEW_FIND = "SELECT review_id, kind, guest_id, record_id, other_id, bits, reasons, weights, property, state, created_at
+    REVIEW_FIND = "SELECT review_id, kind, guest_id, record_id, other_id, bits, reasons, weights, property, priority, state,
+                       created_at
                    FROM review WHERE review_id = $1";
-    REVIEWS = "SELECT review_id, kind, guest_id, record_id, other_id, bits, reasons, weights, property, state, created_at
+    REVIEWS = "SELECT review_id, kind, guest_id, record_id, other_id, bits, reasons, weights, property, priority, state,
+                       created_at
                FROM review WHERE state = $1 AND (priority < $2 OR (priority = $2 AND review_id > $3))
                ORDER BY priority DESC, review_id LIMIT $4";
     REVIEW_STATE = "UPDATE review SET state = $2, decided_by = $3, decided_at = $4, priority = priority - $5
@@ -187,6 +189,8 @@ pub struct ReviewRow {
     pub weights: String,
     /// At which property it came up.
     pub property: String,
+    /// Higher first.
+    pub priority: i64,
     /// `open`, `same`, `different`, `answered`.
     pub state: String,
     /// When, in microseconds.
@@ -302,7 +306,13 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Stale`] when it was changed meanwhile.
-    pub async fn mark_merged(&mut self, guest: GuestId, into: GuestId, version: i64, now: i64) -> Result<(), StoreError> {
+    pub async fn mark_merged(
+        &mut self,
+        guest: GuestId,
+        into: GuestId,
+        version: i64,
+        now: i64,
+    ) -> Result<(), StoreError> {
         match run!(self, MARK_MERGED, guest.0, into.0, version, now) {
             1 => Ok(()),
             _ => Err(StoreError::Stale),
@@ -341,7 +351,12 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn copy_record(&mut self, (from, to): (GuestId, GuestId), record: Uuid, sealed: &[u8]) -> Result<(), StoreError> {
+    pub async fn copy_record(
+        &mut self,
+        (from, to): (GuestId, GuestId),
+        record: Uuid,
+        sealed: &[u8],
+    ) -> Result<(), StoreError> {
         run!(self, COPY_RECORD, from.0, to.0, record, sealed);
         Ok(())
     }
@@ -364,7 +379,12 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn copy_stay(&mut self, (from, to): (GuestId, GuestId), stay: Uuid, sealed: &[u8]) -> Result<(), StoreError> {
+    pub async fn copy_stay(
+        &mut self,
+        (from, to): (GuestId, GuestId),
+        stay: Uuid,
+        sealed: &[u8],
+    ) -> Result<(), StoreError> {
         run!(self, COPY_STAY, from.0, to.0, stay, sealed);
         run!(self, DELETE_STAY_INDEX, to.0, stay);
         run!(self, COPY_STAY_INDEX, from.0, to.0, stay);
@@ -391,7 +411,15 @@ impl Tx {
         consent: Uuid,
         (evidence, details): (Option<Vec<u8>>, Option<Vec<u8>>),
     ) -> Result<(), StoreError> {
-        run!(self, COPY_CONSENT, from.0, to.0, consent, evidence.clone(), details.clone());
+        run!(
+            self,
+            COPY_CONSENT,
+            from.0,
+            to.0,
+            consent,
+            evidence.clone(),
+            details.clone()
+        );
         Ok(())
     }
 
@@ -408,7 +436,12 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn delete_one_value(&mut self, guest: GuestId, record: Uuid, field: &str) -> Result<(), StoreError> {
+    pub async fn delete_one_value(
+        &mut self,
+        guest: GuestId,
+        record: Uuid,
+        field: &str,
+    ) -> Result<(), StoreError> {
         run!(self, DELETE_VALUE, guest.0, record, field);
         Ok(())
     }
@@ -427,7 +460,11 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn move_tokens(&mut self, (from, to): (GuestId, GuestId), record: Uuid) -> Result<(), StoreError> {
+    pub async fn move_tokens(
+        &mut self,
+        (from, to): (GuestId, GuestId),
+        record: Uuid,
+    ) -> Result<(), StoreError> {
         run!(self, MOVE_TOKENS, from.0, to.0, record);
         run!(self, MOVE_LIKENESS, from.0, to.0, record);
         run!(self, MOVE_SOURCE, from.0, to.0, record);
@@ -446,7 +483,18 @@ impl Tx {
         now: i64,
     ) -> Result<(), StoreError> {
         let (id, survivor, absorbed) = (merge.merge_id, merge.survivor, merge.absorbed);
-        run!(self, MERGE_INSERT, id, survivor, absorbed, bits, weights, merge.manager_moved, by, now);
+        run!(
+            self,
+            MERGE_INSERT,
+            id,
+            survivor,
+            absorbed,
+            bits,
+            weights,
+            merge.manager_moved,
+            by,
+            now
+        );
         Ok(())
     }
 
@@ -509,7 +557,13 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn close_reviews(&mut self, one: GuestId, other: GuestId, by: Uuid, now: i64) -> Result<(), StoreError> {
+    pub async fn close_reviews(
+        &mut self,
+        one: GuestId,
+        other: GuestId,
+        by: Uuid,
+        now: i64,
+    ) -> Result<(), StoreError> {
         run!(self, REVIEW_MOVED, one.0, other.0, by, now);
         Ok(())
     }

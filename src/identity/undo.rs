@@ -49,16 +49,24 @@ impl Vault {
     /// survivor was itself taken into another since: then that merge, which is named, must be undone first.
     pub async fn undo_merge(&self, errand: &Errand, merge: Uuid) -> Result<UndoAnswer, GuestError> {
         let found = self.store.read().await?.merge(merge).await?;
-        let survivor = found.as_ref().map_or_else(GuestId::random, |row| GuestId(row.survivor));
+        let survivor = found
+            .as_ref()
+            .map_or_else(GuestId::random, |row| GuestId(row.survivor));
         let event = self.identity_event(errand, Act::Unmerge, survivor);
-        if !self.policies.current().allows(&errand.caller.role, Right::MergeGuests) {
+        if !self
+            .policies
+            .current()
+            .allows(&errand.caller.role, Right::MergeGuests)
+        {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         let Some(row) = found else {
             return self.refuse(event, GuestError::NotFound).await;
         };
         if row.state != "done" {
-            return self.refuse(event, GuestError::Blocked("it was undone already".to_owned())).await;
+            return self
+                .refuse(event, GuestError::Blocked("it was undone already".to_owned()))
+                .await;
         }
         let later = self.store.read().await?.merge_of(survivor).await?;
         if let Some(later) = later {
@@ -86,7 +94,10 @@ impl Vault {
         let (survivor, restored) = (GuestId(row.survivor), GuestId(row.absorbed));
         let version = self.active_version(survivor).await?;
         let from_keys = self.keys.guest_keys(survivor, &Category::ALL).await?;
-        let present: Vec<Category> = Category::ALL.into_iter().filter(|category| from_keys.has(*category)).collect();
+        let present: Vec<Category> = Category::ALL
+            .into_iter()
+            .filter(|category| from_keys.has(*category))
+            .collect();
         let to_keys = self.keys.ensure_guest_keys(restored, &present).await?;
         let parting = Parting {
             from: survivor,
@@ -101,22 +112,34 @@ impl Vault {
         let asleep = change.tx.sealed_of(restored).await?;
         let awake = change.tx.sealed_of(survivor).await?;
         let records: BTreeSet<Uuid> = asleep.records.iter().map(|head| head.record_id).collect();
-        self.part_records(&mut change, &parting, (&asleep, &awake), &records).await?;
+        self.part_records(&mut change, &parting, (&asleep, &awake), &records)
+            .await?;
         let parts = change.tx.merge_parts(row.merge_id).await?;
         part_stays(&mut change, &parting, (&asleep, &awake), (&parts, &records)).await?;
         part_consents(&mut change, &parting, &awake, (&parts, &records)).await?;
         if row.manager_moved == 1 {
             change.tx.drop_manager(survivor).await?;
         }
-        let stayed = awake.records.iter().map(|head| head.record_id).filter(|record| !records.contains(record));
+        let stayed = awake
+            .records
+            .iter()
+            .map(|head| head.record_id)
+            .filter(|record| !records.contains(record));
         let stayed: Vec<Uuid> = stayed.collect();
-        let pairs = records.iter().flat_map(|one| stayed.iter().map(move |other| (*one, *other)));
+        let pairs = records
+            .iter()
+            .flat_map(|one| stayed.iter().map(move |other| (*one, *other)));
         for (one, other) in pairs.take(MOST_PAIRS) {
             change.tx.keep_apart(one, other, by, now).await?;
         }
         let told = Announcement::guest_unmerged(self.clock.now(), survivor, restored);
         change.tx.announce(&told.at_property(&errand.property)).await?;
-        self.record_both(&mut change, errand, Act::Unmerge, [(survivor, &from_keys), (restored, &to_keys)]).await?;
+        self.record_both(
+            &mut change,
+            errand,
+            Act::Unmerge,
+            [(survivor, &from_keys), (restored, &to_keys)],
+        );
         change.commit().await?;
         Ok(())
     }
@@ -130,10 +153,17 @@ impl Vault {
         records: &BTreeSet<Uuid>,
     ) -> Result<(), GuestError> {
         let ends = (parting.from, parting.to);
-        let before: BTreeMap<(Uuid, &str), i64> =
-            asleep.values.iter().map(|v| ((v.record_id, v.field.as_str()), v.version)).collect();
+        let before: BTreeMap<(Uuid, &str), i64> = asleep
+            .values
+            .iter()
+            .map(|v| ((v.record_id, v.field.as_str()), v.version))
+            .collect();
         let mut still = BTreeSet::new();
-        for value in awake.values.iter().filter(|value| records.contains(&value.record_id)) {
+        for value in awake
+            .values
+            .iter()
+            .filter(|value| records.contains(&value.record_id))
+        {
             let at = (value.record_id, value.field.as_str());
             still.insert(at);
             if before.get(&at) == Some(&value.version) {
@@ -146,13 +176,20 @@ impl Vault {
                 (&place(parting.from), &place(parting.to)),
                 &value.sealed,
             )?;
-            change.tx.copy_value(ends, (value.record_id, &value.field), &sealed).await?;
+            change
+                .tx
+                .copy_value(ends, (value.record_id, &value.field), &sealed)
+                .await?;
         }
         for (record, field) in before.keys().filter(|at| !still.contains(*at)) {
             change.tx.delete_one_value(parting.to, *record, field).await?;
         }
         let heads: BTreeMap<Uuid, _> = asleep.records.iter().map(|head| (head.record_id, head)).collect();
-        for head in awake.records.iter().filter(|head| records.contains(&head.record_id)) {
+        for head in awake
+            .records
+            .iter()
+            .filter(|head| records.contains(&head.record_id))
+        {
             let same = heads.get(&head.record_id).is_some_and(|before| {
                 before.received_at == head.received_at && before.content_mac == head.content_mac
             });
@@ -178,8 +215,16 @@ async fn part_stays(
     (asleep, awake): (&Sealed, &Sealed),
     (parts, records): (&[(String, Uuid)], &BTreeSet<Uuid>),
 ) -> Result<(), GuestError> {
-    let copied: BTreeSet<Uuid> = parts.iter().filter(|(kind, _)| kind == "stay").map(|(_, id)| *id).collect();
-    let before: BTreeMap<Uuid, i64> = asleep.stays.iter().map(|stay| (stay.stay_token, stay.version)).collect();
+    let copied: BTreeSet<Uuid> = parts
+        .iter()
+        .filter(|(kind, _)| kind == "stay")
+        .map(|(_, id)| *id)
+        .collect();
+    let before: BTreeMap<Uuid, i64> = asleep
+        .stays
+        .iter()
+        .map(|stay| (stay.stay_token, stay.version))
+        .collect();
     for stay in &awake.stays {
         let own = copied.contains(&stay.stay_token);
         // A stay that both had stays where it is, and is with the other as it was.
@@ -191,7 +236,10 @@ async fn part_stays(
             let place = |guest| places::stay(guest, stay.stay_token, &path, stay.version);
             let places = (&place(parting.from), &place(parting.to));
             let sealed = reseal(parting.keys, Category::Stay, places, &stay.sealed)?;
-            change.tx.copy_stay((parting.from, parting.to), stay.stay_token, &sealed).await?;
+            change
+                .tx
+                .copy_stay((parting.from, parting.to), stay.stay_token, &sealed)
+                .await?;
         }
         change.tx.delete_stay(parting.from, stay.stay_token).await?;
     }
@@ -206,7 +254,11 @@ async fn part_consents(
     (parts, records): (&[(String, Uuid)], &BTreeSet<Uuid>),
 ) -> Result<(), GuestError> {
     let ids = |wanted: &str| -> BTreeSet<Uuid> {
-        parts.iter().filter(|(kind, _)| kind == wanted).map(|(_, id)| *id).collect()
+        parts
+            .iter()
+            .filter(|(kind, _)| kind == wanted)
+            .map(|(_, id)| *id)
+            .collect()
     };
     let (copied, again) = (ids("consent"), ids("said_again"));
     for consent in &awake.consents {
@@ -218,13 +270,21 @@ async fn part_consents(
         if since && !copied.contains(&id) {
             let seal = |sealed: &Option<Vec<u8>>, of: &dyn Fn(GuestId) -> crate::crypto::Aad<'static>| {
                 let one = |sealed: &Vec<u8>| {
-                    reseal(parting.keys, Category::Consent, (&of(parting.from), &of(parting.to)), sealed)
+                    reseal(
+                        parting.keys,
+                        Category::Consent,
+                        (&of(parting.from), &of(parting.to)),
+                        sealed,
+                    )
                 };
                 sealed.as_ref().map(one).transpose()
             };
             let evidence = seal(&consent.evidence, &|guest| places::evidence(guest, id))?;
             let details = seal(&consent.details, &|guest| places::details(guest, id))?;
-            change.tx.copy_consent((parting.from, parting.to), id, (evidence, details)).await?;
+            change
+                .tx
+                .copy_consent((parting.from, parting.to), id, (evidence, details))
+                .await?;
         }
         change.tx.delete_merged_consent(parting.from, id).await?;
     }

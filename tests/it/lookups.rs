@@ -13,7 +13,10 @@ fn resident(number: u32) -> String {
     let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
     let digits = body.chars().map(|c| c.to_digit(10).unwrap());
     let sum: u32 = digits.zip(weights).map(|(digit, weight)| digit * weight).sum();
-    let check = "10X98765432".chars().nth(usize::try_from(sum % 11).unwrap()).unwrap();
+    let check = "10X98765432"
+        .chars()
+        .nth(usize::try_from(sum % 11).unwrap())
+        .unwrap();
     format!("{body}{check}")
 }
 

@@ -21,6 +21,7 @@ mod kill;
 mod lookups;
 mod lost;
 mod matrix;
+mod merging;
 mod migrations;
 mod mirror;
 mod order;

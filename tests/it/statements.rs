@@ -3,7 +3,7 @@
 use std::fs;
 
 use guest_vault::{
-    access, audit, consent, events, guest, jobs, keys, on,
+    access, audit, consent, events, guest, identity, jobs, keys, on,
     store::{Database as _, Which},
 };
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
@@ -20,6 +20,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("consent", Which::Data, consent::sql::STATEMENTS),
     ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
+    ("identity", Which::Data, identity::sql::STATEMENTS),
     ("jobs", Which::Data, jobs::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
 ];
