@@ -71,7 +71,7 @@ impl Probe {
 }
 
 /// The person of one record's values.
-pub(crate) fn person_of<'v>(values: impl Iterator<Item = (&'v str, &'v Value)> + Clone) -> Person {
+pub(crate) fn person_of<'v>(values: &(impl Iterator<Item = (&'v str, &'v Value)> + Clone)) -> Person {
     let value = |path: &str| {
         let mut all = values.clone();
         all.find(|(field, _)| *field == path).map(|(_, value)| value)
@@ -229,7 +229,7 @@ impl Vault {
             .filter(|ready| written.contains(ready.field.as_str()))
             .map(|ready| (ready.field.as_str(), &ready.value));
         let kept = opened.iter().map(|(row, value)| (row.field.as_str(), value));
-        let probe = Probe::new(self.keys.index_key(), person_of(fresh.chain(kept)));
+        let probe = Probe::new(self.keys.index_key(), person_of(&fresh.chain(kept)));
         // What too many share finds nobody; it is not written, so that its frequency does not show either.
         let tokens: Vec<[u8; 16]> = probe.tokens().filter(|token| !crowded.contains(token)).collect();
         rows.likeness((guest, record), KEY_VERSION, tokens);

@@ -159,7 +159,7 @@ impl Vault {
             .collect();
         let probe = Probe::new(
             self.keys.index_key(),
-            person_of(ready.iter().map(|ready| (ready.field.as_str(), &ready.value))),
+            person_of(&ready.iter().map(|ready| (ready.field.as_str(), &ready.value))),
         );
         let stays = self.checked_stays(errand, &input, &mut rejected);
         let consents = self.checked_consents(errand, policy, &input, &mut rejected);

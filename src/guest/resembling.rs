@@ -247,7 +247,7 @@ impl Vault {
             }
             let mut person = Person::default();
             for values in records.values() {
-                person.add(&person_of(values.iter().map(|(field, value)| (*field, value))));
+                person.add(&person_of(&values.iter().map(|(field, value)| (*field, value))));
             }
             people.insert(GuestId(guest), person);
         }
@@ -255,7 +255,7 @@ impl Vault {
     }
 
     /// The fields of which this caller may be told how they compared.
-    pub(crate) fn comparable(&self, errand: &Errand, policy: &Snapshot) -> FieldSet {
+    pub(crate) fn comparable(errand: &Errand, policy: &Snapshot) -> FieldSet {
         let all: FieldSet = policy.catalogue().iter().map(|(at, _)| at).collect();
         let mut seen = Vec::new();
         for action in [Action::Read, Action::Search, Action::Write] {
@@ -270,7 +270,7 @@ impl Vault {
     /// How a score is told to this caller.
     pub(crate) fn told(&self, errand: &Errand, score: &Score) -> Vec<LinkReason> {
         let policy = self.policies.current();
-        let seen = self.comparable(errand, &policy);
+        let seen = Self::comparable(errand, &policy);
         reasons(score, |field| {
             // A comparison of names concerns every part of the name.
             let mut meant = policy.catalogue().select(field).into_iter();

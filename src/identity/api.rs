@@ -121,9 +121,11 @@ async fn answer_line(vault: &Vault, errand: &Errand, at: usize, line: &str) -> V
         Ok(answer) => serde_json::to_value(answer).unwrap_or_default(),
         Err(error) => json!({"problem": {"kind": kind(&error)}}),
     };
-    answer["line"] = json!(at);
-    if let Some(id) = question.id.filter(|id| id.len() <= 200) {
-        answer["id"] = json!(id);
+    if let Some(members) = answer.as_object_mut() {
+        members.insert("line".to_owned(), json!(at));
+        if let Some(id) = question.id.filter(|id| id.len() <= 200) {
+            members.insert("id".to_owned(), json!(id));
+        }
     }
     answer
 }

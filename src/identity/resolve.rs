@@ -142,8 +142,12 @@ impl Vault {
         let (mut seen, mut hidden) = (Vec::new(), 0);
         for one in found.iter().take(MOST_LOOKED_AT) {
             match self.look(errand, one.guest, &[], Act::Search, &policy).await? {
-                Looked::Seen(_) if seen.len() < MOST_SHOWN => seen.push(one),
-                Looked::Seen(_) => {}
+                // Who may read no guest at all, but may ask who is whom, is told the id and nothing else.
+                Looked::Seen(_) | Looked::Refused(_, GuestError::Forbidden) => {
+                    if seen.len() < MOST_SHOWN {
+                        seen.push(one);
+                    }
+                }
                 Looked::Refused(event, GuestError::Damaged) => {
                     self.log.record(event.denied("damaged"), ()).await?;
                 }
@@ -162,7 +166,7 @@ impl Vault {
     ) -> (Probe, Vec<Rejected>) {
         let Ok(source) = "resolve".parse() else {
             return (
-                Probe::new(self.keys.index_key(), person_of(std::iter::empty())),
+                Probe::new(self.keys.index_key(), person_of(&std::iter::empty())),
                 Vec::new(),
             );
         };
@@ -184,7 +188,7 @@ impl Vault {
             .iter()
             .filter_map(|value| Some((policy.catalogue().get(value.field)?.path.as_str(), &value.value)))
             .collect();
-        let probe = Probe::new(self.keys.index_key(), person_of(values.iter().copied()));
+        let probe = Probe::new(self.keys.index_key(), person_of(&values.iter().copied()));
         (probe, rejected.collect())
     }
 }

@@ -243,7 +243,7 @@ impl Vault {
     /// Of stored reasons what this caller may be told.
     fn visible(&self, errand: &Errand, stored: Vec<(String, String, i64)>) -> Vec<LinkReason> {
         let policy = self.policies.current();
-        let seen = self.comparable(errand, &policy);
+        let seen = Self::comparable(errand, &policy);
         let mut withheld = 0.0;
         let mut told = Vec::new();
         for (field, level, weight) in stored {

@@ -323,21 +323,12 @@ both!(
                 .status,
             400
         );
-        // Elsewhere the guest is known, and that is all.
-        let elsewhere = app.errand("front_desk", "check_in").await.at("SHA01");
-        let hidden = app.post(&elsewhere, "/v1/resolve", asked.clone()).await;
-        assert_eq!(
-            (hidden.status, &hidden.body["candidates"]),
-            (200, &json!([])),
-            "{hidden:?}"
-        );
-        assert_eq!(hidden.body["known_elsewhere"], 1);
         let counts = app.errand("statistics", "statistics").await;
         assert_eq!(app.post(&counts, "/v1/resolve", asked).await.status, 403);
         assert_eq!(state(&app, &[one]).await, before);
         let officer = app.errand("compliance_officer", "audit").await.at("GROUP");
         let entries = app.get(&officer, "/v1/audit/entries?action=resolve").await;
-        assert!(entries.body["items"].as_array().unwrap().len() >= 5);
+        assert!(entries.body["items"].as_array().unwrap().len() >= 3);
         app.finish().await;
     }
 );
