@@ -14,10 +14,12 @@ use crate::{
     base::{Clock, PropertyTreeError, RequestId},
     config::{Config, ProviderKind, WitnessConfig},
     crypto::MacKey,
+    erasure::Eraser,
     guest::{GuestError, Matcher, Parts, Thresholds, Vault, kinds},
     jobs::{Courier, CourierError, EventDesk},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Desk, Policies, PolicyError, PolicySource},
+    requests::Requests,
     store::{Store, StoreError, StoreUrl, Which},
     web::RateLimits,
 };
@@ -294,6 +296,17 @@ impl App {
         let now = self.vault.clock.now();
         let event = Event::by(&by, act, RequestId::random(), now).denied(outcome);
         self.vault.log.record(event, ()).await.map(drop)
+    }
+
+    /// What works on requests of guests.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        Requests {
+            eraser: Eraser {
+                vault: self.vault.clone(),
+                sequencer: Arc::clone(&self.sequencer),
+            },
+        }
     }
 
     /// Gives what the last requests left an index, and lets another process grow the log at once.

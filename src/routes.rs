@@ -2,7 +2,7 @@
 
 use actix_web::{
     middleware::from_fn,
-    web::{self, Data, ServiceConfig, get, patch, post, put},
+    web::{self, Data, ServiceConfig, delete, get, patch, post, put},
 };
 
 use utoipa::{
@@ -20,6 +20,8 @@ use crate::{
     identity::api as identity,
     jobs::api as jobs,
     policy::api as policy,
+    requests::api as requests,
+    retention::api as retention,
     web::Calls as operation,
 };
 
@@ -29,6 +31,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let access = Data::new(app.access.clone());
     let known = Data::new(app.known());
     let desk = Data::new(app.desk());
+    let cases = Data::new(app.requests());
     let events = Data::new(app.event_desk());
     move |config| {
         // One resource a path: a wrong method is then told the right ones.
@@ -71,6 +74,24 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
             .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))
             .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
+            .service(
+                at("/guests/{id}/holds")
+                    .route(get().to(retention::get_holds))
+                    .route(post().to(retention::post_hold)),
+            )
+            .service(at("/guests/{id}/holds/{hold_id}").route(delete().to(retention::delete_hold)))
+            .service(at("/guests/{id}/holds/{hold_id}/approval").route(post().to(retention::approve_hold)))
+            .service(at("/guests/{id}/register").route(get().to(requests::get_register)))
+            .service(
+                at("/requests")
+                    .route(post().to(requests::post_request))
+                    .route(get().to(requests::get_requests)),
+            )
+            .service(at("/requests/{id}").route(get().to(requests::get_request)))
+            .service(at("/requests/{id}/verify").route(post().to(requests::verify_request)))
+            .service(at("/requests/{id}/preview").route(get().to(requests::preview_request)))
+            .service(at("/requests/{id}/decision").route(post().to(requests::decide_request)))
+            .service(at("/retention/plan").route(get().to(retention::get_plan)))
             .service(at("/events").route(get().to(jobs::get_events)))
             .service(at("/webhooks").route(get().to(jobs::get_webhooks)))
             .service(at("/webhooks/{name}/dead-letters").route(get().to(jobs::get_dead_letters)))
@@ -82,6 +103,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .app_data(access.clone())
             .app_data(known.clone())
             .app_data(desk.clone())
+            .app_data(cases.clone())
             .app_data(events.clone())
             .service(v1);
     }
@@ -125,6 +147,8 @@ pub fn contract() -> OpenApi {
         log_api::LogCalls::openapi(),
         report_api::ReportCalls::openapi(),
         policy::Calls::openapi(),
+        retention::Calls::openapi(),
+        requests::Calls::openapi(),
         jobs::Calls::openapi(),
         operation::openapi(),
     ] {

@@ -7,8 +7,8 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{
-    Caller, Credential, Errand, FieldPath, GuestId, PrincipalId, PropertyCode, Purpose, RequestId, Role,
-    View, WriterId, micros,
+    Caller, Category, Credential, Errand, FieldPath, GuestId, PrincipalId, PropertyCode, Purpose, RequestId,
+    Role, View, WriterId, micros,
 };
 
 /// The version of the leaf's shape; readers refuse what they do not know.
@@ -86,6 +86,30 @@ pub enum Act {
     RefuseCard,
     /// A call was refused before what it asked was looked at.
     Call,
+    /// A request of a guest was taken in.
+    OpenRequest,
+    /// A request of a guest was verified, looked at or decided; the outcome says which.
+    HandleRequest,
+    /// The queue of requests, or one of them, was read.
+    ReadRequests,
+    /// A guest's keys are about to be destroyed; see [`Erasure`].
+    Erase,
+    /// They are, and all they sealed is gone.
+    Erased,
+    /// A guest was put under restriction, or taken out of it.
+    Restrict,
+    /// All that is stored about a guest was handed over to it.
+    HandOver,
+    /// A guest's entry in the register was read.
+    ReadRegister,
+    /// A hold was put, approved, lifted or read.
+    Hold,
+    /// How long a guest is kept was asked, or a sweep was run.
+    Retention,
+    /// A backup was taken.
+    Backup,
+    /// A backup was restored.
+    Restore,
 }
 
 impl Act {
@@ -127,6 +151,18 @@ impl Act {
             Self::ReviewIdentity => "review_identity",
             Self::RefuseCard => "refuse_card",
             Self::Call => "call",
+            Self::OpenRequest => "open_request",
+            Self::HandleRequest => "handle_request",
+            Self::ReadRequests => "read_requests",
+            Self::Erase => "erase",
+            Self::Erased => "erased",
+            Self::Restrict => "restrict",
+            Self::HandOver => "hand_over",
+            Self::ReadRegister => "read_register",
+            Self::Hold => "hold",
+            Self::Retention => "retention",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
         }
     }
 }
@@ -195,6 +231,20 @@ pub struct Detail {
     pub commitment: [u8; 32],
 }
 
+/// What is erased: all that a restored vault needs to do it again. It names nobody: the tombstone is a keyed hash of
+/// the guest's id, and the event has no subject, so that it does not lead to the looks at the guest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Erasure {
+    /// The request or sweep that ordered it.
+    pub case: uuid::Uuid,
+    /// The drawers whose keys are destroyed, in alphabetical order.
+    pub categories: Vec<Category>,
+    /// Keyed hash of the guest's id, 32 hex digits.
+    pub tombstone: String,
+    /// Whether the guest is gone with them.
+    pub whole: bool,
+}
+
 /// One event.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -228,6 +278,8 @@ pub struct Event {
     pub count: Option<u64>,
     /// The deletable part.
     pub detail: Option<Detail>,
+    /// What is erased.
+    pub erasure: Option<Erasure>,
 }
 
 impl Event {
@@ -259,6 +311,7 @@ impl Event {
             outcome: None,
             count: None,
             detail: None,
+            erasure: None,
         }
     }
 
@@ -287,6 +340,7 @@ impl Event {
             },
             decision: self.decision.as_str(),
             detail: self.detail.as_ref().map(|d| HEXLOWER.encode(&d.commitment)),
+            erasure: self.erasure.as_ref(),
             fields: &self.fields,
             outcome: self.outcome,
             policy: self.policy_version.as_deref(),
@@ -324,6 +378,8 @@ struct Leaf<'a> {
     decision: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erasure: Option<&'a Erasure>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     fields: &'a BTreeMap<FieldPath, View>,
     #[serde(skip_serializing_if = "Option::is_none")]

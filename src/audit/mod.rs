@@ -17,5 +17,5 @@ pub mod tlog;
 mod writer;
 
 pub use change::{Change, CommitError};
-pub use event::{Act, Decision, Detail, Event, Subject, Who};
+pub use event::{Act, Decision, Detail, Erasure, Event, Subject, Who};
 pub use writer::{AuditError, Log, Receipt};

@@ -22,6 +22,7 @@ use crate::{
     audit::tlog::mirror::MirrorError,
     base::{Clock, InvalidName, PropertyCode, PropertyKind, RequestId},
     config::{Config, ServerFlags},
+    jobs::Keeper,
     routes,
     web::{Check, Contract, Readiness},
 };
@@ -109,6 +110,11 @@ pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -
         .then(|| tokio::spawn(app.desk().follow(operator, POLICY_LOOK)));
     let courier = Arc::clone(&app.courier);
     let courier = tokio::spawn(async move { courier.run().await });
+    let promises = Arc::new(Keeper::new(app.requests()));
+    let kept = {
+        let promises = Arc::clone(&promises);
+        tokio::spawn(async move { promises.run().await })
+    };
     let stop = {
         let (alarm, told) = (keeper.alarm(), server::told_to_stop());
         async move {
@@ -122,6 +128,9 @@ pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -
     if let Some(follow) = follow {
         follow.abort();
     }
+    // What is cut off here goes on at the next start, as after a crash.
+    kept.abort();
+    promises.leave().await;
     courier.abort();
     if let Err(error) = app.courier.leave().await {
         tracing::debug!(%error, "the right to send events ends by itself");

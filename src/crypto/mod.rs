@@ -6,6 +6,8 @@
 //! Key types have no `Debug`, `Clone` or `Default`, and their bytes are wiped when they are dropped.
 
 mod aead;
+pub mod age;
+mod bech32;
 mod hook;
 mod kdf;
 mod mac;

@@ -119,8 +119,9 @@ impl Vault {
             return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
         }
         self.must_know(errand, guest, Act::PutConsent).await?;
-        if let Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Moved(_))) =
-            self.active_version(guest).await
+        if let Err(
+            error @ (GuestError::NotFound | GuestError::Gone | GuestError::Restricted | GuestError::Moved(_)),
+        ) = self.active_version(guest).await
         {
             return self.refuse(event, error).await;
         }
@@ -177,6 +178,42 @@ impl Vault {
             return Err(Refusal::InvalidGuardian);
         }
         check(statement, self.clock.now())
+    }
+
+    /// A guest's objection to everything that rests on consent or on the house's own interest: a line of the ledger
+    /// for each such purpose.
+    pub(crate) async fn object(&self, errand: &Errand, guest: GuestId) -> Result<(), GuestError> {
+        let policy = self.policies.current();
+        self.active_version(guest).await?;
+        let keys = self
+            .keys
+            .ensure_guest_keys(guest, &[Category::Audit, Category::Consent])
+            .await?;
+        let mut change = self.log.begin(&self.store).await?;
+        for rule in policy.purposes().filter(|rule| rule.asks_the_ledger()) {
+            let statement = Statement {
+                purpose: rule.code.clone(),
+                state: if rule.needs_consent {
+                    State::Withdrawn
+                } else {
+                    State::Objected
+                },
+                recipient: rule.recipient.clone(),
+                scope: None,
+                separate: None,
+                notice_id: None,
+                channel: "request".to_owned(),
+                indication: Some("objection".to_owned()),
+                said_by: None,
+                guardian: None,
+                at: None,
+                valid_until: None,
+                evidence_ref: None,
+            };
+            self.write_consent(&mut change, errand, (guest, None), &statement, &keys)
+                .await?;
+        }
+        Ok(change.commit().await?)
     }
 
     /// Appends a statement inside a change, with an entry of the log of its own that commits to the line. One that a
@@ -266,7 +303,7 @@ impl Vault {
             Some((_, _, Some(survivor))) => {
                 return self.refuse(event, GuestError::Moved(GuestId(survivor))).await;
             }
-            Some((_, status, None)) if status != "active" => {
+            Some((_, status, None)) if !["active", "restricted"].contains(&status.as_str()) => {
                 return self.refuse(event, GuestError::Gone).await;
             }
             Some(_) => {}
@@ -330,7 +367,7 @@ impl Vault {
 }
 
 /// Where the evidence of a consent is sealed to.
-pub(super) fn evidence_place(guest: GuestId, consent: Uuid) -> Aad<'static> {
+pub(crate) fn evidence_place(guest: GuestId, consent: Uuid) -> Aad<'static> {
     Aad {
         guest,
         record: consent,

@@ -50,7 +50,12 @@ impl Vault {
         let mut tries = 0;
         loop {
             let version = match self.active_version(guest).await {
-                Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Moved(_))) => {
+                Err(
+                    error @ (GuestError::NotFound
+                    | GuestError::Gone
+                    | GuestError::Restricted
+                    | GuestError::Moved(_)),
+                ) => {
                     return self.refuse(event, error).await;
                 }
                 other => other?,

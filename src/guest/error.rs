@@ -26,6 +26,9 @@ pub enum GuestError {
     /// Erased.
     #[error("the guest has been erased")]
     Gone,
+    /// Kept for the law and for its own requests only.
+    #[error("the guest is under restriction")]
+    Restricted,
     /// The version is not the one the caller knows.
     #[error("the guest was changed since")]
     Stale,
@@ -116,6 +119,7 @@ impl From<GuestError> for Problem {
                 .detail("No rule lets this role do this for this purpose at this property. See POST /v1/policy/explain."),
             GuestError::NotFound | GuestError::Moved(_) => Self::new(Kind::NotFound),
             GuestError::Gone => Self::new(Kind::Gone),
+            GuestError::Restricted => Self::new(Kind::Restricted),
             GuestError::Stale => Self::new(Kind::PreconditionFailed)
                 .detail("Read the guest again and repeat the change with its present ETag."),
             GuestError::Rejected(rejected) => rejected

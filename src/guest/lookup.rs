@@ -207,6 +207,20 @@ impl Vault {
         })
     }
 
+    /// Whom a guest's own words are about, when that is one guest and no other; for taking in its request, so that
+    /// nothing of it is told to who asks.
+    ///
+    /// # Errors
+    /// [`GuestError::BadQuestion`] when too little is said, or what cannot be.
+    pub(crate) async fn who_is(&self, errand: &Errand, by: &By) -> Result<Option<GuestId>, GuestError> {
+        let question = self.question(errand, &self.policies.current(), by)?;
+        let matches = self.matches(errand, &question).await?;
+        match matches.as_slice() {
+            [one] => Ok(Some(one.guest)),
+            _ => Ok(None),
+        }
+    }
+
     /// Counts the guests that will be shown against the caller's access budget.
     pub(crate) fn charge(
         &self,

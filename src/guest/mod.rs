@@ -42,6 +42,8 @@ mod vault;
 mod window;
 pub(crate) mod words;
 
+pub(crate) use self::{idempotency::once, prepare::seal_version, stay::path as stay_path};
+
 pub use access_report::{Access, AccessReport, YearProof};
 pub use consents::{ConsentAnswer, ConsentLine, ConsentsAnswer, StandingAnswer};
 pub use error::GuestError;

@@ -277,7 +277,7 @@ fn is_companion(input: &RecordInput) -> bool {
 }
 
 /// The version that a value's seal is bound to.
-pub(super) fn seal_version(version: i64) -> u64 {
+pub(crate) fn seal_version(version: i64) -> u64 {
     version.unsigned_abs()
 }
 

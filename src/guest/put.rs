@@ -378,7 +378,7 @@ impl Vault {
 }
 
 /// Where a source's own id is sealed to.
-pub(super) fn source_id_place(guest: GuestId, record: Uuid) -> Aad<'static> {
+pub(crate) fn source_id_place(guest: GuestId, record: Uuid) -> Aad<'static> {
     Aad {
         guest,
         record,
@@ -429,6 +429,7 @@ pub(super) fn changeable(head: Option<&(i64, String, Option<Uuid>)>) -> Result<i
     match head {
         Some((version, status, _)) if status == "active" => Ok(*version),
         Some((_, _, Some(survivor))) => Err(GuestError::Moved(GuestId(*survivor))),
+        Some((_, status, _)) if status == "restricted" => Err(GuestError::Restricted),
         Some(_) => Err(GuestError::Gone),
         None => Err(GuestError::NotFound),
     }

@@ -284,6 +284,10 @@ impl Vault {
         if !grant.visible() {
             return Ok(refused(event, GuestError::NotFound));
         }
+        let lawful = ["legal_retention", "subject_request"].contains(&errand.purpose.as_str());
+        if status == "restricted" && !lawful {
+            return Ok(refused(event, GuestError::Restricted));
+        }
         let here = |stay: &Stay| self.properties.within(&stay.property, &errand.property);
         let stays = stays.into_iter().filter(here).collect();
         Ok(Looked::Seen(Box::new(Fetched {

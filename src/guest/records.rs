@@ -163,7 +163,8 @@ fn source_id(
     let Some((at, _)) = catalogue.find(EXTERNAL_IDS) else {
         return Ok(None);
     };
-    if receipt.grant().view(at) != View::Plain {
+    // Empty once it was erased.
+    if receipt.grant().view(at) != View::Plain || row.source_id.is_empty() {
         return Ok(None);
     }
     let place = source_id_place(fetched.guest, row.record_id);

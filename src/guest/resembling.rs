@@ -207,6 +207,16 @@ impl Vault {
             })
             .filter(|one| !one.score.veto && one.score.bits >= self.matcher.thresholds.ask)
             .collect();
+        // Who is retired, restricted or erased takes nothing in.
+        let ids: Vec<GuestId> = found.iter().map(|one| one.guest).collect();
+        if !ids.is_empty() {
+            let heads = self.store.read().await?.guest_heads(&ids).await?;
+            found.retain(|one| {
+                heads
+                    .get(&one.guest)
+                    .is_some_and(|(_, status, _)| status == "active")
+            });
+        }
         found.sort_by(|a, b| b.score.bits.total_cmp(&a.score.bits).then(a.guest.cmp(&b.guest)));
         let crowded = holders
             .iter()

@@ -63,7 +63,7 @@ statements! {
                   WHERE (guest_id, stay_token, property) > ($1, $2, $3)
                   ORDER BY guest_id, stay_token, property LIMIT $4";
     SOURCES_PAGE = "SELECT guest_id, record_id, source_system AS field, CAST(1 AS BIGINT) AS version, source_id AS sealed
-                    FROM record WHERE (guest_id, record_id, source_system) > ($1, $2, $3)
+                    FROM record WHERE length(source_id) > 0 AND (guest_id, record_id, source_system) > ($1, $2, $3)
                     ORDER BY guest_id, record_id, source_system LIMIT $4";
     EVIDENCE_PAGE = "SELECT guest_id, consent_id AS record_id, purpose AS field, CAST(1 AS BIGINT) AS version,
                          evidence AS sealed

@@ -74,7 +74,12 @@ impl Vault {
         mut event: Event,
     ) -> Result<(Stay, i64), GuestError> {
         let version = match self.active_version(guest).await {
-            Err(error @ (GuestError::NotFound | GuestError::Gone | GuestError::Moved(_))) => {
+            Err(
+                error @ (GuestError::NotFound
+                | GuestError::Gone
+                | GuestError::Restricted
+                | GuestError::Moved(_)),
+            ) => {
                 return self.refuse(event, error).await;
             }
             other => other?,
@@ -213,7 +218,7 @@ pub(super) fn place(guest: GuestId, token: Uuid, path: &str, version: i64) -> Aa
 }
 
 /// The path that stands for a property in the seal of a stay.
-pub(super) fn path(property: &str) -> String {
+pub(crate) fn path(property: &str) -> String {
     format!("stay.{property}")
 }
 

@@ -133,7 +133,7 @@ impl Vault {
         };
         let one_of_them = matches!(
             error,
-            GuestError::Gone | GuestError::Moved(_) | GuestError::NotFound
+            GuestError::Gone | GuestError::Restricted | GuestError::Moved(_) | GuestError::NotFound
         );
         if !one_of_them && !error.is_transient() {
             // What fails one, fails all.

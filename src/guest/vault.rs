@@ -121,6 +121,7 @@ impl Vault {
             GuestError::NotFound => "not_found",
             GuestError::Moved(_) => "merged",
             GuestError::Gone => "erased",
+            GuestError::Restricted => "restricted",
             GuestError::Stale => "stale",
             GuestError::ReasonRequired => "reason_required",
             GuestError::Budget(_) => "budget",

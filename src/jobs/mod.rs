@@ -5,6 +5,7 @@
 pub mod api;
 mod courier;
 mod desk;
+mod keeper;
 mod lease;
 mod outgoing;
 mod receiver;
@@ -12,6 +13,7 @@ pub mod sql;
 
 pub use courier::{Courier, CourierError, Done};
 pub use desk::{DeadLetter, EventDesk, EventsAnswer, EventsError, WebhookAnswer};
+pub use keeper::Keeper;
 pub use lease::Lease;
 pub use outgoing::is_public;
 pub use receiver::{Receiver, ReceiverError};

@@ -8,7 +8,7 @@ use crate::{
     audit::Receipt,
     base::{Category, FieldIndex, GuestId, View},
     crypto::{Aad, DataKey, Sealed},
-    policy::Grant,
+    policy::{Grant, Handover},
 };
 
 use super::{KeysError, OpenError};
@@ -219,6 +219,23 @@ impl GuestKeys {
     ) -> Result<Plain, OpenError> {
         // A receipt for one guest opens nothing of another's, whatever the caller mixed up.
         if receipt.guest() != Some(self.guest) || receipt.grant().view(field) == View::None {
+            return Err(OpenError::NotGranted);
+        }
+        self.open_internal(category, sealed, aad).map(Plain)
+    }
+
+    /// Opens a value for the guest itself, or its register's copy for the law: against the durable record of that.
+    ///
+    /// # Errors
+    /// [`OpenError::NotGranted`] when the record is another guest's; otherwise as [`GuestKeys::open_internal`].
+    pub fn open_handed(
+        &self,
+        receipt: &Receipt<Handover>,
+        category: Category,
+        sealed: &[u8],
+        aad: &Aad<'_>,
+    ) -> Result<Plain, OpenError> {
+        if receipt.grant().guest() != self.guest {
             return Err(OpenError::NotGranted);
         }
         self.open_internal(category, sealed, aad).map(Plain)

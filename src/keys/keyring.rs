@@ -133,6 +133,14 @@ impl Keyring {
         Ok(destroyed)
     }
 
+    /// Clears what the key store's own files still hold of destroyed keys; `false` when that must be tried again.
+    ///
+    /// # Errors
+    /// What the key store says.
+    pub async fn scrub(&self) -> Result<bool, KeysError> {
+        Ok(self.store.scrub(&["data_key"]).await?)
+    }
+
     /// Guests with data keys, in the order of their ids, after one of them: whoever is not in the data store is an
     /// orphan, left by a write that did not finish.
     ///

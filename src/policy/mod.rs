@@ -26,6 +26,7 @@ mod engine;
 mod error;
 mod explain;
 mod grant;
+mod handover;
 mod inspect;
 mod load;
 pub mod mask;
@@ -44,6 +45,7 @@ pub use cases::CaseReport;
 pub use error::PolicyError;
 pub use explain::{ConsentAsked, Decision, ExplainError, ExplainRequest, Explanation, RuleText};
 pub use grant::Grant;
+pub use handover::Handover;
 pub use inspect::{Desk, DeskError, PolicyAnswer, PurposeAnswer, RoleAnswer};
 pub use load::PolicySource;
 pub use reload::Policies;
@@ -259,6 +261,18 @@ pub enum Right {
     WriteObservation,
     /// Import many records at once.
     Import,
+    /// Take in a request of a guest.
+    OpenRequest,
+    /// Verify requests of guests, look into them and hand over what they ask for.
+    ManageRequests,
+    /// Decide requests that another person took in, and sweeps that another person asked for.
+    ApproveRequests,
+    /// Put and lift legal holds.
+    ManageHolds,
+    /// See how long guests are kept, and run sweeps.
+    ManageRetention,
+    /// Read the register's own copy of a guest.
+    ReadRegister,
     /// Hear what happens to guests: the feed of events.
     ReadEvents,
     /// See deliveries of events, and start them again.
@@ -277,7 +291,7 @@ pub enum Right {
 
 impl Right {
     /// All rights, in the order of [`Right::index`].
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 30] = [
         Self::ReadAudit,
         Self::ReadOwnActions,
         Self::ReadAccessReport,
@@ -295,6 +309,12 @@ impl Right {
         Self::ListStays,
         Self::WriteObservation,
         Self::Import,
+        Self::OpenRequest,
+        Self::ManageRequests,
+        Self::ApproveRequests,
+        Self::ManageHolds,
+        Self::ManageRetention,
+        Self::ReadRegister,
         Self::ReadEvents,
         Self::ManageWebhooks,
         Self::ReviewObservations,
@@ -334,6 +354,12 @@ impl Right {
             Self::ListStays => "list_stays",
             Self::WriteObservation => "write_observation",
             Self::Import => "import",
+            Self::OpenRequest => "open_request",
+            Self::ManageRequests => "manage_requests",
+            Self::ApproveRequests => "approve_requests",
+            Self::ManageHolds => "manage_holds",
+            Self::ManageRetention => "manage_retention",
+            Self::ReadRegister => "read_register",
             Self::ReadEvents => "read_events",
             Self::ManageWebhooks => "manage_webhooks",
             Self::ReviewObservations => "review_observations",

@@ -8,6 +8,7 @@ mod gather;
 mod open;
 mod per_thread;
 mod pooler;
+mod scrub;
 mod spelling;
 mod state;
 

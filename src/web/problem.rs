@@ -59,6 +59,8 @@ kinds! {
     Forbidden = "forbidden", 403, "This caller may not do this";
     /// The property lies outside the caller's scope.
     PropertyOutOfScope = "property-out-of-scope", 403, "This caller may not act for this property";
+    /// The guest is kept for the law and for its own requests only.
+    Restricted = "restricted", 403, "This guest is kept for the law only";
     /// Missing, or hidden from this caller: the two are not told apart.
     NotFound = "not-found", 404, "There is nothing here for this caller";
     /// The path exists, the method does not.

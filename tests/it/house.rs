@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["audit", "events"],
     &["access", "policy", "keys", "consent"],
     &["guest"],
-    &["identity", "retention", "erasure"],
+    &["identity", "retention", "erasure", "requests"],
     &["portal", "console", "jobs", "connect"],
     &["main", "cli", "app", "routes"],
 ];
@@ -24,6 +24,9 @@ const FLOORS: &[&[&str]] = &[
 const BESIDE: &[(&str, &str)] = &[
     ("keys", "policy"),
     ("consent", "policy"),
+    ("erasure", "retention"),
+    ("requests", "erasure"),
+    ("requests", "retention"),
     ("main", "cli"),
     ("cli", "app"),
     ("cli", "routes"),

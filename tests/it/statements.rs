@@ -3,7 +3,7 @@
 use std::fs;
 
 use guest_vault::{
-    access, audit, consent, events, guest, identity, jobs, keys, on,
+    access, audit, consent, erasure, events, guest, identity, jobs, keys, on, requests, retention,
     store::{Database as _, Which},
 };
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
@@ -18,11 +18,14 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("access", Which::Data, access::sql::STATEMENTS),
     ("audit", Which::Data, audit::sql::STATEMENTS),
     ("consent", Which::Data, consent::sql::STATEMENTS),
+    ("erasure", Which::Data, erasure::sql::STATEMENTS),
     ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
     ("identity", Which::Data, identity::sql::STATEMENTS),
     ("jobs", Which::Data, jobs::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
+    ("requests", Which::Data, requests::sql::STATEMENTS),
+    ("retention", Which::Data, retention::sql::STATEMENTS),
 ];
 
 both!(every_statement_is_prepared, async |database| {

@@ -107,7 +107,7 @@ fn refused(error: GuestError) -> Result<Put, SinkError> {
     match error {
         GuestError::Rejected(rejected) => Ok(Put::Refused(rejected)),
         GuestError::Forbidden => Ok(Put::Refused(reason("record", "not_permitted"))),
-        GuestError::NotFound | GuestError::Moved(_) | GuestError::Gone => {
+        GuestError::NotFound | GuestError::Moved(_) | GuestError::Gone | GuestError::Restricted => {
             Ok(Put::Refused(reason("record", "guest_gone")))
         }
         other => Err(stop(other)),

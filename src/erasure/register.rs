@@ -1,0 +1,227 @@
+//! The guest register's own copy: what the law asks a hotel to keep of a stay, and nothing else, so that the rest of
+//! the guest can go.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    audit::{Act, Event, Receipt},
+    base::{Category, EntryId, Errand, GuestId},
+    crypto::Aad,
+    guest::{GuestError, Vault, seal_version},
+    keys::GuestKeys,
+    policy::{Handover, Right},
+    retention::{Compartment, House, Rules, facts, sql::StoredValue},
+};
+
+/// What a register asks for, as far as the vault has it.
+const FIELDS: [&str; 8] = [
+    "birth_date",
+    "birth_place",
+    "id_documents",
+    "name.full",
+    "name.given",
+    "name.surname",
+    "nationality",
+    "postal_addresses",
+];
+
+/// A stay as the register keeps it.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct RegisterEntry {
+    /// ISO 3166-1 code of the house.
+    #[schema(max_length = 2)]
+    pub country: String,
+    /// The day of arrival.
+    pub arrival: NaiveDate,
+    /// The day of departure.
+    pub departure: NaiveDate,
+    /// Under which rules it is kept.
+    pub rules: Vec<String>,
+    /// Not to be gone before.
+    pub keep_until: NaiveDate,
+    /// To be gone by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_by: Option<NaiveDate>,
+    /// The guest's own particulars.
+    #[schema(value_type = Object)]
+    pub guest: Map<String, Value>,
+}
+
+/// The register's entries of a guest.
+#[derive(Serialize, ToSchema)]
+pub struct RegisterAnswer {
+    /// Whose.
+    pub guest_id: GuestId,
+    /// Stay by stay.
+    pub entries: Vec<RegisterEntry>,
+    /// The record of this look.
+    pub entry_id: EntryId,
+}
+
+fn place(guest: GuestId, entry: Uuid) -> Aad<'static> {
+    Aad {
+        guest,
+        record: entry,
+        path: "register.entry",
+        version: 0,
+    }
+}
+
+/// The entries that the rules ask for on this day, not yet sealed.
+pub(super) fn entries(
+    house: &House,
+    catalogue: &crate::base::Catalogue,
+    guest: GuestId,
+    values: &[StoredValue],
+    today: NaiveDate,
+) -> Vec<RegisterEntry> {
+    let facts = &house.facts;
+    let particulars = particulars(house, catalogue, guest, values);
+    let mut all = Vec::new();
+    for stay in &facts.stays {
+        let mut entry: Option<RegisterEntry> = None;
+        let register = Rules::shipped()
+            .iter()
+            .filter(|rule| rule.compartment == Compartment::Register);
+        for rule in register {
+            let Some(begin) = rule.begins(stay, facts.nationality.as_deref(), facts.born) else {
+                continue;
+            };
+            let Some(keep) = rule
+                .min
+                .and_then(|span| span.after(begin))
+                .filter(|day| *day > today)
+            else {
+                continue;
+            };
+            let gone = rule.max.and_then(|span| span.after(begin));
+            let entry = entry.get_or_insert_with(|| RegisterEntry {
+                country: stay.country.clone(),
+                arrival: stay.arrival,
+                departure: stay.departure,
+                rules: Vec::new(),
+                keep_until: keep,
+                gone_by: gone,
+                guest: particulars.clone(),
+            });
+            entry.rules.push(rule.id.clone());
+            entry.keep_until = entry.keep_until.max(keep);
+            entry.gone_by = match (entry.gone_by, gone) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, other) => one.or(other),
+            };
+        }
+        all.extend(entry);
+    }
+    all
+}
+
+/// The newest word on each field of the register.
+fn particulars(
+    house: &House,
+    catalogue: &crate::base::Catalogue,
+    guest: GuestId,
+    values: &[StoredValue],
+) -> Map<String, Value> {
+    let mut sorted: Vec<&StoredValue> = values
+        .iter()
+        .filter(|value| FIELDS.contains(&value.field.as_str()))
+        .collect();
+    sorted.sort_by_key(|value| value.observed_at);
+    let mut map = Map::new();
+    for value in sorted {
+        let Some((_, field)) = catalogue.find(&value.field) else {
+            continue;
+        };
+        let aad = Aad {
+            guest,
+            record: value.record_id,
+            path: &value.field,
+            version: seal_version(value.version),
+        };
+        let opened = house.keys.open_internal(field.category, &value.sealed, &aad);
+        if let Some(plain) = opened.ok().and_then(|plain| serde_json::from_slice(&plain).ok()) {
+            map.insert(value.field.clone(), plain);
+        }
+    }
+    map
+}
+
+/// An entry sealed to its place.
+pub(super) fn seal(
+    keys: &GuestKeys,
+    guest: GuestId,
+    id: Uuid,
+    entry: &RegisterEntry,
+) -> Result<Vec<u8>, GuestError> {
+    let plain = zeroize::Zeroizing::new(serde_json::to_vec(entry).unwrap_or_default());
+    Ok(keys
+        .seal(Category::Statutory, &place(guest, id), &plain)?
+        .into_bytes())
+}
+
+/// An entry opened for the vault's own use.
+pub(super) fn open(
+    keys: &GuestKeys,
+    guest: GuestId,
+    id: Uuid,
+    sealed: &[u8],
+) -> Result<RegisterEntry, GuestError> {
+    let plain = keys.open_internal(Category::Statutory, sealed, &place(guest, id))?;
+    serde_json::from_slice(&plain).map_err(|_| GuestError::Damaged)
+}
+
+/// Shows the register's entries of a guest, erased or not: for the law only.
+///
+/// # Errors
+/// [`GuestError::Forbidden`], [`GuestError::NotFound`] when there are none.
+pub async fn read_register(
+    vault: &Vault,
+    errand: &Errand,
+    guest: GuestId,
+) -> Result<RegisterAnswer, GuestError> {
+    let policy = vault.policies.current();
+    let mut event = Event::of(errand, Act::ReadRegister, vault.clock.now());
+    event.policy_version = Some(policy.version().to_owned());
+    event.subject = Some(vault.subject(guest, None));
+    let lawful = ["legal_retention", "statutory_registration"].contains(&errand.purpose.as_str());
+    if !lawful || !policy.allows(&errand.caller.role, Right::ReadRegister) {
+        return vault.refuse(event, GuestError::Forbidden).await;
+    }
+    let rows = vault.store.read().await?.register(guest).await?;
+    if rows.is_empty() {
+        return vault.refuse(event, GuestError::NotFound).await;
+    }
+    let keys = vault.keys.guest_keys(guest, &[Category::Statutory]).await?;
+    event.count = u64::try_from(rows.len()).ok();
+    let receipt: Receipt<Handover> = vault.log.record(event, Handover::of(guest)).await?;
+    let mut entries = Vec::new();
+    for (id, sealed) in rows {
+        let plain = keys.open_handed(&receipt, Category::Statutory, &sealed, &place(guest, id))?;
+        entries.push(serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?);
+    }
+    Ok(RegisterAnswer {
+        guest_id: guest,
+        entries,
+        entry_id: receipt.entry(),
+    })
+}
+
+/// What a preview of the register needs besides the facts.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn stored(
+    vault: &Vault,
+    guest: GuestId,
+) -> Result<Option<(House, Vec<StoredValue>)>, GuestError> {
+    let Some(house) = facts(vault, guest).await? else {
+        return Ok(None);
+    };
+    let values = vault.store.read().await?.stored_values(guest).await?;
+    Ok(Some((house, values)))
+}

@@ -1,0 +1,56 @@
+//! Register entries whose time is over.
+
+use uuid::Uuid;
+
+use crate::{
+    access::operator,
+    base::{Category, GuestId, RequestId},
+    guest::GuestError,
+};
+
+use super::{Eraser, ErasureError, Order, register};
+
+/// Guests looked at at a time.
+const PAGE: i64 = 500;
+
+impl Eraser {
+    /// Erases the register's copy of guests none of whose entries has to be kept any longer. Returns how many guests.
+    ///
+    /// # Errors
+    /// What database and key store say; the rest waits for the next time.
+    pub async fn sweep_registers(&self) -> Result<u64, ErasureError> {
+        let vault = &self.vault;
+        let caller = operator().map_err(|_| GuestError::Forbidden)?;
+        let today = vault.clock.now().date_naive();
+        let mut after = Uuid::nil();
+        let mut swept = 0;
+        loop {
+            let guests = vault
+                .store
+                .read()
+                .await?
+                .guests_with_register(after, PAGE)
+                .await?;
+            let Some(last) = guests.last() else {
+                return Ok(swept);
+            };
+            after = *last;
+            for guest in guests.into_iter().map(GuestId) {
+                let rows = vault.store.read().await?.register(guest).await?;
+                let keys = vault.keys.guest_keys(guest, &[Category::Statutory]).await?;
+                let over = rows.iter().all(|(id, sealed)| {
+                    register::open(&keys, guest, *id, sealed).is_ok_and(|entry| entry.keep_until <= today)
+                });
+                if over {
+                    let order = Order {
+                        caller: caller.clone(),
+                        request: RequestId::random(),
+                        case: Uuid::now_v7(),
+                    };
+                    self.erase_drawers(&order, guest, &[Category::Statutory]).await?;
+                    swept += 1;
+                }
+            }
+        }
+    }
+}

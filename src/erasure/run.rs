@@ -1,0 +1,362 @@
+//! The steps of an erasure, each of which can be repeated.
+
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use uuid::Uuid;
+
+use crate::{
+    audit::{
+        Act, Erasure, Event,
+        tlog::{LogError, Step, Stored},
+    },
+    base::{Caller, Category, EntryId, GuestId, RequestId, micros},
+    events::Announcement,
+    guest::GuestError,
+    keys::MacPurpose,
+    retention::{Rules, plan, read, spelt, sql as retention},
+};
+
+use super::{Eraser, ErasureError, Preview, preview::preview, register, sql::ErasureRow};
+
+/// How often the log is looked at for the intent's place, and how long between.
+const LOOKS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(50);
+/// The name of pairs in the index, which belong to no one field.
+const PAIRS: &str = "compound";
+/// Erasures taken up at once after a crash.
+const SOME: i64 = 100;
+
+/// Who orders an erasure, and for which case.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Who.
+    pub caller: Caller,
+    /// In which request over HTTP, or run of a command.
+    pub request: RequestId,
+    /// The case: a guest's request, or a sweep.
+    pub case: Uuid,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// Whether the guest is gone.
+    pub whole: bool,
+    /// How many keys were destroyed.
+    pub keys: u64,
+}
+
+impl Eraser {
+    /// What an erasure would do now; `None` when there is no such guest, or it is erased already.
+    ///
+    /// # Errors
+    /// What database and key store say.
+    pub async fn preview(&self, guest: GuestId) -> Result<Option<Preview>, GuestError> {
+        let vault = &self.vault;
+        let Some(house) = crate::retention::facts(vault, guest).await? else {
+            return Ok(None);
+        };
+        if house.survivor.is_some() || house.status == "erased" {
+            return Ok(None);
+        }
+        let mut conn = vault.store.read().await?;
+        let holds = retention::holds(&mut conn, guest).await?;
+        let merged = u64::try_from(conn.absorbed(guest).await?.len()).unwrap_or(0);
+        drop(conn);
+        let plans = plan(&house.facts, Rules::shipped());
+        let today = vault.clock.now().date_naive();
+        let audit = house.keys.has(Category::Audit);
+        Ok(Some(preview(
+            &house.facts,
+            &plans,
+            &holds,
+            (audit, merged),
+            today,
+        )))
+    }
+
+    /// Does what a preview says. After an error it goes on by itself, at the next look or the next start.
+    ///
+    /// # Errors
+    /// [`ErasureError::LogWaits`] when the intent could not be given its place in the log; what database and key store
+    /// say.
+    pub async fn erase(&self, order: &Order, guest: GuestId, told: &Preview) -> Result<Done, ErasureError> {
+        let mut all = vec![guest];
+        if told.whole {
+            let absorbed = self.vault.store.read().await?.absorbed(guest).await?;
+            all.extend(absorbed.into_iter().map(GuestId));
+        }
+        let mut done = Done {
+            whole: told.whole,
+            keys: 0,
+        };
+        for one in all {
+            let own = one == guest;
+            let doomed = if own {
+                told.doomed()
+            } else {
+                Category::ALL.to_vec()
+            };
+            let register = own && told.whole && told.keeps_register();
+            let row = self.intend(order, one, (told.whole, &doomed), register).await?;
+            done.keys = done.keys.saturating_add(self.go_on(&row).await?);
+        }
+        Ok(done)
+    }
+
+    /// Destroys what has had its time: some drawers of a guest, by the order of a sweep.
+    ///
+    /// # Errors
+    /// As [`Eraser::erase`].
+    pub async fn erase_drawers(
+        &self,
+        order: &Order,
+        guest: GuestId,
+        doomed: &[Category],
+    ) -> Result<u64, ErasureError> {
+        let row = self.intend(order, guest, (false, doomed), false).await?;
+        self.go_on(&row).await
+    }
+
+    /// The intent, durable, with the register's copy made and the guest out of everybody's sight.
+    async fn intend(
+        &self,
+        order: &Order,
+        guest: GuestId,
+        (whole, doomed): (bool, &[Category]),
+        register: bool,
+    ) -> Result<ErasureRow, ErasureError> {
+        let vault = &self.vault;
+        let now = vault.clock.now();
+        let copies = if register {
+            self.copies(guest).await?
+        } else {
+            Vec::new()
+        };
+        let mut change = vault.log.begin(&vault.store).await?;
+        let event = self.event(order, Act::Erase, guest, (whole, doomed));
+        let intent = change.record(event);
+        let row = ErasureRow {
+            guest_id: guest.0,
+            erasure_id: Uuid::now_v7(),
+            case_id: order.case,
+            whole,
+            categories: spelt(doomed),
+            stage: "intended".to_owned(),
+            intent: intent.0,
+            confirmation: None,
+            keys: 0,
+        };
+        change.tx.intend_erasure(&row, micros(now)).await?;
+        for (id, sealed) in &copies {
+            change
+                .tx
+                .add_register_entry(guest, *id, sealed, micros(now))
+                .await?;
+        }
+        if whole {
+            change.tx.set_fate(guest, "erased", micros(now)).await?;
+        } else {
+            change.tx.bump_guest(guest, micros(now)).await?;
+        }
+        change.commit().await?;
+        Ok(row)
+    }
+
+    /// The register's copies that the law wants, sealed.
+    async fn copies(&self, guest: GuestId) -> Result<Vec<(Uuid, Vec<u8>)>, ErasureError> {
+        let vault = &self.vault;
+        let Some((house, values)) = register::stored(vault, guest).await? else {
+            return Ok(Vec::new());
+        };
+        if !vault.store.read().await?.register(guest).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let today = vault.clock.now().date_naive();
+        let entries = register::entries(
+            &house,
+            vault.policies.current().catalogue(),
+            guest,
+            &values,
+            today,
+        );
+        let keys = vault
+            .keys
+            .ensure_guest_keys(guest, &[Category::Statutory])
+            .await?;
+        let sealed = entries.iter().map(|entry| {
+            let id = Uuid::now_v7();
+            Ok((id, register::seal(&keys, guest, id, entry)?))
+        });
+        sealed.collect()
+    }
+
+    /// From wherever it stands to its end. Returns how many keys this run destroyed.
+    ///
+    /// # Errors
+    /// As [`Eraser::erase`].
+    pub async fn go_on(&self, row: &ErasureRow) -> Result<u64, ErasureError> {
+        let guest = GuestId(row.guest_id);
+        let doomed = read(&row.categories);
+        let mut destroyed = 0;
+        if row.stage == "intended" || row.stage == "shredded" {
+            self.in_the_log(EntryId(row.intent)).await?;
+            // Also when they are gone: a writer of another process may have made one anew before it saw the version.
+            destroyed = self.vault.keys.destroy(guest, Some(&doomed)).await?;
+            self.shredded(row, destroyed).await?;
+            self.remove(row, guest, &doomed, destroyed).await?;
+        }
+        self.sweep_files(row).await?;
+        Ok(destroyed)
+    }
+
+    /// Waits until an entry has its place in the log: what is destroyed must not be forgotten.
+    async fn in_the_log(&self, entry: EntryId) -> Result<(), ErasureError> {
+        let log = Stored::new(self.vault.store.clone());
+        for _ in 0..LOOKS {
+            if log.index_of(entry).await?.is_some() {
+                return Ok(());
+            }
+            match self.sequencer.step().await {
+                Ok(Step::Grown(_)) => {}
+                Ok(_) => tokio::time::sleep(PAUSE).await,
+                Err(LogError::Store(error)) if error.is_transient() => tokio::time::sleep(PAUSE).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ErasureError::LogWaits)
+    }
+
+    async fn shredded(&self, row: &ErasureRow, keys: u64) -> Result<(), ErasureError> {
+        let mut tx = self.vault.store.begin().await?;
+        let now = micros(self.vault.clock.now());
+        let keys = i64::try_from(keys).unwrap_or(i64::MAX);
+        tx.erasure_shredded(row, keys, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Removes the rows and confirms, in one transaction.
+    async fn remove(
+        &self,
+        row: &ErasureRow,
+        guest: GuestId,
+        doomed: &[Category],
+        keys: u64,
+    ) -> Result<(), ErasureError> {
+        let vault = &self.vault;
+        let now = micros(vault.clock.now());
+        let order = Order {
+            caller: crate::access::operator().map_err(|_| GuestError::Forbidden)?,
+            request: RequestId::random(),
+            case: row.case_id,
+        };
+        let mut event = self.event(&order, Act::Erased, guest, (row.whole, doomed));
+        event.count = Some(keys);
+        let mut change = vault.log.begin(&vault.store).await?;
+        if row.whole {
+            change.tx.remove_guest(guest, now).await?;
+            change
+                .tx
+                .announce(&Announcement::guest_erased(vault.clock.now(), guest))
+                .await?;
+        } else {
+            remove_drawers(
+                &mut change.tx,
+                vault.policies.current().catalogue(),
+                guest,
+                doomed,
+            )
+            .await?;
+            change.tx.bump_guest(guest, now).await?;
+        }
+        if doomed.contains(&Category::Statutory) {
+            change.tx.remove_rows(guest, "register_entry").await?;
+        }
+        let confirmation = change.record(event);
+        if !change.tx.erasure_done(row, confirmation.0, now).await? {
+            // Another process has finished it: its confirmation stands.
+            return Ok(());
+        }
+        Ok(change.commit().await?)
+    }
+
+    /// What the databases' own files still hold: free pages and logs of SQLite, dead rows of PostgreSQL.
+    async fn sweep_files(&self, row: &ErasureRow) -> Result<(), ErasureError> {
+        let keys_clean = self.vault.keys.scrub().await?;
+        let data_clean = self.vault.store.scrub(&[]).await?;
+        if keys_clean && data_clean {
+            let mut tx = self.vault.store.begin().await?;
+            tx.erasure_swept(row, micros(self.vault.clock.now())).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Finishes what a crash or a busy database left; returns how many there were.
+    ///
+    /// # Errors
+    /// What database and key store say; what could be finished is.
+    pub async fn resume(&self) -> Result<usize, ErasureError> {
+        let rows = self.vault.store.read().await?.open_erasures(SOME).await?;
+        let mut failed = None;
+        for row in &rows {
+            // One that fails must not keep the others waiting.
+            if let Err(error) = self.go_on(row).await {
+                failed = Some(error);
+            }
+        }
+        failed.map_or(Ok(rows.len()), Err)
+    }
+
+    fn event(&self, order: &Order, act: Act, guest: GuestId, (whole, doomed): (bool, &[Category])) -> Event {
+        let mut event = Event::by(&order.caller, act, order.request, self.vault.clock.now());
+        let mut categories = doomed.to_vec();
+        categories.sort_by_key(|category| category.as_str());
+        event.erasure = Some(Erasure {
+            case: order.case,
+            categories,
+            tombstone: self.tombstone(guest),
+            whole,
+        });
+        event
+    }
+
+    /// The guest's name in the log of erasures: a keyed hash of its id.
+    #[must_use]
+    pub fn tombstone(&self, guest: GuestId) -> String {
+        let mac = self.vault.keys.mac(MacPurpose::Token);
+        let hash = mac.mac_of(&[b"tombstone", guest.0.as_bytes()]);
+        HEXLOWER.encode(hash.first_chunk::<16>().map_or(&hash[..], |half| &half[..]))
+    }
+}
+
+/// Removes what lies in some drawers.
+async fn remove_drawers(
+    tx: &mut crate::store::Tx,
+    catalogue: &crate::base::Catalogue,
+    guest: GuestId,
+    doomed: &[Category],
+) -> Result<(), ErasureError> {
+    for (_, field) in catalogue.iter() {
+        if doomed.contains(&field.category) {
+            tx.remove_field(guest, field.path.as_str()).await?;
+        }
+    }
+    let named = [Category::Identity, Category::Demographic, Category::Contact];
+    if doomed.iter().any(|category| named.contains(category)) {
+        tx.remove_field(guest, PAIRS).await?;
+    }
+    for category in doomed {
+        match category {
+            Category::Identity => tx.forget_source_ids(guest).await?,
+            Category::Stay => {
+                tx.remove_rows(guest, "stay_index").await?;
+                tx.remove_rows(guest, "stay").await?;
+            }
+            Category::Consent => tx.remove_rows(guest, "consent").await?,
+            _ => {}
+        }
+    }
+    Ok(())
+}

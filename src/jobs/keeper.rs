@@ -1,0 +1,72 @@
+//! What goes on by itself about guests: erasures that a crash or a stay put off, keys that belong to nobody, register
+//! entries whose time is over.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::requests::Requests;
+
+use super::Lease;
+
+/// How often the keeper looks.
+const TICK: Duration = Duration::from_secs(30);
+/// For how long one instance does it after it last did.
+const LASTS: TimeDelta = TimeDelta::minutes(2);
+/// Every so many looks the slow ones are done too.
+const SLOW: u32 = 120;
+
+/// Keeps promises made to guests.
+pub struct Keeper {
+    requests: Requests,
+    lease: Lease,
+}
+
+impl Keeper {
+    /// Of these requests.
+    #[must_use]
+    pub fn new(requests: Requests) -> Self {
+        let vault = &requests.eraser.vault;
+        let lease = Lease::new(vault.store.clone(), vault.clock.clone(), "keeper", LASTS);
+        Self { requests, lease }
+    }
+
+    /// Works until dropped; begins at once, so that what a crash cut off is finished at the next start.
+    pub async fn run(&self) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut looks: u32 = 0;
+        loop {
+            tick.tick().await;
+            match self.lease.take().await {
+                Ok(true) => self.look(looks.is_multiple_of(SLOW)).await,
+                Ok(false) => continue,
+                Err(error) => tracing::warn!(%error, "the keeper could not look"),
+            }
+            looks = looks.wrapping_add(1);
+        }
+    }
+
+    /// One look; `slow` includes what need not be looked at often.
+    pub async fn look(&self, slow: bool) {
+        if let Err(error) = self.requests.go_on().await {
+            tracing::error!(%error, "approved erasures wait");
+        }
+        if !slow {
+            return;
+        }
+        if let Err(error) = self.requests.eraser.sweep_orphans().await {
+            tracing::error!(%error, "keys that belong to nobody wait to be destroyed");
+        }
+        if let Err(error) = self.requests.eraser.sweep_registers().await {
+            tracing::error!(%error, "register entries whose time is over wait to be erased");
+        }
+    }
+
+    /// Lets another instance look at once.
+    pub async fn leave(&self) {
+        if let Err(error) = self.lease.leave().await {
+            tracing::warn!(%error, "the keeper's lease ends by itself");
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Deciding a request: never by who took it in, and only what was seen.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    access::operator,
+    audit::{Act, Event},
+    base::{Caller, Errand, GuestId, PrincipalId, RequestId, micros},
+    erasure::{ErasureError, Order, Preview},
+    guest::GuestError,
+    policy::Right,
+    retention::{person, same_person},
+};
+
+use super::{
+    Case, Deadlines, Ground, Kind, RequestError, Requests, State, desk::fingerprint, sql::RequestRow,
+};
+
+/// Cases that are looked at at once.
+const SOME: i64 = 200;
+
+/// What is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It is done.
+    Approve,
+    /// It is refused.
+    Deny,
+    /// The answer is put off.
+    Extend,
+}
+
+/// A decision as it is sent.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionInput {
+    /// What is decided.
+    pub decision: Decision,
+    /// On which ground; required unless it is approved.
+    #[serde(default)]
+    pub ground: Option<Ground>,
+    /// The fingerprint of the preview that is approved; required for an erasure.
+    #[serde(default)]
+    #[schema(max_length = 64)]
+    pub preview: Option<String>,
+}
+
+impl Requests {
+    /// Decides a case.
+    ///
+    /// # Errors
+    /// [`RequestError::SamePerson`], [`RequestError::State`], [`RequestError::Changed`], and what an erasure says.
+    pub async fn decide(
+        &self,
+        errand: &Errand,
+        id: Uuid,
+        input: &DecisionInput,
+    ) -> Result<Case, RequestError> {
+        let outcome = match input.decision {
+            Decision::Approve => "approved",
+            Decision::Deny => "denied",
+            Decision::Extend => "extended",
+        };
+        let event = self
+            .allowed(errand, (Act::HandleRequest, outcome), &[Right::ApproveRequests])
+            .await?;
+        let row = self.row(id).await?;
+        let state = State::from_word(&row.state).ok_or(GuestError::Damaged)?;
+        if state.is_closed() {
+            return Err(RequestError::State("The request is closed."));
+        }
+        let opener = (PrincipalId(row.opened_by), row.opened_actor.as_deref());
+        if same_person(opener, person(&errand.caller)) {
+            return Err(RequestError::SamePerson);
+        }
+        let event = self.about(event, errand, row.guest_id.map(GuestId)).await?;
+        match input.decision {
+            Decision::Extend => self.extend(errand, row, input.ground, event).await,
+            Decision::Deny => self.deny(errand, row, input.ground, event).await,
+            Decision::Approve if state != State::Verified => {
+                Err(RequestError::State("Only a verified request is approved."))
+            }
+            Decision::Approve => self.approve(errand, row, input.preview.as_deref(), event).await,
+        }
+    }
+
+    async fn extend(
+        &self,
+        errand: &Errand,
+        mut row: RequestRow,
+        ground: Option<Ground>,
+        event: Event,
+    ) -> Result<Case, RequestError> {
+        let kind = Kind::from_word(&row.kind).ok_or(GuestError::Damaged)?;
+        let may = Deadlines::shipped()
+            .regime(&row.regime)
+            .is_some_and(|regime| regime.may_extend(kind));
+        if !may || row.extended {
+            return Err(RequestError::State(
+                "The law lets this answer not be put off, or not again.",
+            ));
+        }
+        let today = self.vault().clock.now().date_naive().to_string();
+        if row.due_on.as_ref().is_some_and(|due| *due < today) {
+            return Err(RequestError::State(
+                "The answer was due already; the guest had to be told before.",
+            ));
+        }
+        let ground = ground.ok_or(RequestError::State("Putting an answer off needs a ground."))?;
+        row.extended = true;
+        row.due_on = self.due_on(&row);
+        self.store(errand, &row, ("extended", Some(ground.as_str())), event)
+            .await?;
+        self.case(&row, Vec::new())
+    }
+
+    async fn deny(
+        &self,
+        errand: &Errand,
+        mut row: RequestRow,
+        ground: Option<Ground>,
+        event: Event,
+    ) -> Result<Case, RequestError> {
+        let ground = ground.ok_or(RequestError::State("A refusal needs a ground."))?;
+        State::Denied.as_str().clone_into(&mut row.state);
+        self.store(errand, &row, ("denied", Some(ground.as_str())), event)
+            .await?;
+        self.case(&row, Vec::new())
+    }
+
+    async fn approve(
+        &self,
+        errand: &Errand,
+        mut row: RequestRow,
+        seen: Option<&str>,
+        event: Event,
+    ) -> Result<Case, RequestError> {
+        let guest = row.guest_id.map(GuestId).ok_or(RequestError::Absent)?;
+        let state = match Kind::from_word(&row.kind).ok_or(GuestError::Damaged)? {
+            Kind::Erasure => return self.approve_erasure(errand, row, (guest, seen), event).await,
+            Kind::Access | Kind::Portability => State::Ready,
+            Kind::Rectification => State::Done,
+            Kind::Objection => {
+                self.vault().object(errand, guest).await?;
+                State::Done
+            }
+            Kind::Restriction => {
+                self.restrict(errand, guest).await?;
+                State::Done
+            }
+        };
+        state.as_str().clone_into(&mut row.state);
+        self.store(errand, &row, ("approved", None), event).await?;
+        self.case(&row, Vec::new())
+    }
+
+    /// Puts a guest under restriction: kept, and read for the law and for its own requests only.
+    async fn restrict(&self, errand: &Errand, guest: GuestId) -> Result<(), RequestError> {
+        let event = Event::of(errand, Act::Restrict, self.vault().clock.now());
+        let event = self.about(event, errand, Some(guest)).await?;
+        let mut change = self.vault().log.begin(&self.vault().store).await?;
+        let now = micros(self.vault().clock.now());
+        if !change.tx.set_fate(guest, "restricted", now).await? {
+            return Err(GuestError::Gone.into());
+        }
+        change.record(event);
+        Ok(change.commit().await?)
+    }
+
+    /// Approves exactly what was seen, then runs it. The approval is durable before anything is destroyed: after a
+    /// crash it goes on by itself.
+    async fn approve_erasure(
+        &self,
+        errand: &Errand,
+        mut row: RequestRow,
+        (guest, seen): (GuestId, Option<&str>),
+        event: Event,
+    ) -> Result<Case, RequestError> {
+        let Some(preview) = self.eraser.preview(guest).await? else {
+            return Err(self.refused(event, GuestError::Gone).await);
+        };
+        if seen != Some(fingerprint(&preview).as_str()) {
+            return Err(RequestError::Changed);
+        }
+        let plain = serde_json::to_vec(&preview).unwrap_or_default();
+        let sealed = self.vault().keys.seal_own("request", row.request_id, &plain)?;
+        row.outcome = Some(sealed.into_bytes());
+        State::Waiting.as_str().clone_into(&mut row.state);
+        self.store(errand, &row, ("approved", None), event).await?;
+        let run = self.run(row.request_id, (guest, preview), &errand.caller, errand.request);
+        match run.await {
+            // Approved and on its way: it goes on by itself.
+            Ok(()) | Err(RequestError::Erasure(ErasureError::LogWaits)) => {}
+            Err(error) => return Err(error),
+        }
+        let row = self.row(row.request_id).await?;
+        self.case(&row, Vec::new())
+    }
+
+    /// Erases what may be erased now; closes the case when nothing is left but the register's copy.
+    async fn run(
+        &self,
+        case: Uuid,
+        (guest, preview): (GuestId, Preview),
+        caller: &Caller,
+        request: RequestId,
+    ) -> Result<(), RequestError> {
+        let order = Order {
+            caller: caller.clone(),
+            request,
+            case,
+        };
+        if !preview.doomed().is_empty() {
+            self.eraser.erase(&order, guest, &preview).await?;
+        }
+        if !preview.whole {
+            return self.out_of_sight(&order, guest, &preview).await;
+        }
+        self.close(case, &order).await
+    }
+
+    /// What a hold or a law keeps of a guest who wanted to be gone is nobody's to read, unless a stay needs it.
+    async fn out_of_sight(
+        &self,
+        order: &Order,
+        guest: GuestId,
+        preview: &Preview,
+    ) -> Result<(), RequestError> {
+        let vault = self.vault();
+        let status = vault
+            .store
+            .read()
+            .await?
+            .guest_head(guest)
+            .await?
+            .map(|(_, status, _)| status);
+        if preview.open_stay || status.as_deref() != Some("active") {
+            return Ok(());
+        }
+        let mut event = Event::by(&order.caller, Act::Restrict, order.request, vault.clock.now());
+        event.subject = Some(vault.subject(guest, None));
+        let mut change = vault.log.begin(&vault.store).await?;
+        change
+            .tx
+            .set_fate(guest, "restricted", micros(vault.clock.now()))
+            .await?;
+        change.record(event);
+        Ok(change.commit().await?)
+    }
+
+    async fn close(&self, case: Uuid, order: &Order) -> Result<(), RequestError> {
+        let mut row = self.row(case).await?;
+        State::Done.as_str().clone_into(&mut row.state);
+        let vault = self.vault();
+        let now = vault.clock.now();
+        let mut event = Event::by(&order.caller, Act::HandleRequest, order.request, now);
+        event.outcome = Some("done");
+        let mut change = vault.log.begin(&vault.store).await?;
+        change.tx.update_request(&row, micros(now)).await?;
+        let by = (order.caller.principal.0, order.caller.actor.as_deref());
+        change.tx.add_step(case, micros(now), ("done", None), by).await?;
+        let closed = crate::events::Announcement::request_closed(now, case, row.guest_id.map(GuestId));
+        change.tx.announce(&closed).await?;
+        change.record(event);
+        Ok(change.commit().await?)
+    }
+
+    /// Goes on with approved erasures whose obstacles have ended: a stay, a hold, a term. Returns how many closed.
+    ///
+    /// # Errors
+    /// What database and key store say; the others are looked at the next time.
+    pub async fn go_on(&self) -> Result<usize, RequestError> {
+        self.eraser.resume().await?;
+        let caller = operator().map_err(|_| GuestError::Forbidden)?;
+        let mut after = Uuid::nil();
+        let mut closed = 0;
+        loop {
+            let cases = self
+                .vault()
+                .store
+                .read()
+                .await?
+                .waiting_requests(after, SOME)
+                .await?;
+            let Some(last) = cases.last() else {
+                return Ok(closed);
+            };
+            after = *last;
+            for case in cases {
+                match self.go_on_with(case, &caller).await {
+                    Ok(done) => closed += usize::from(done),
+                    // One that fails must not keep the others waiting.
+                    Err(error) => tracing::error!(%case, %error, "an approved erasure waits"),
+                }
+            }
+        }
+    }
+
+    async fn go_on_with(&self, case: Uuid, caller: &Caller) -> Result<bool, RequestError> {
+        let row = self.row(case).await?;
+        let Some(guest) = row.guest_id.map(GuestId) else {
+            return Ok(false);
+        };
+        let request = RequestId::random();
+        let order = Order {
+            caller: caller.clone(),
+            request,
+            case,
+        };
+        let Some(preview) = self.eraser.preview(guest).await? else {
+            // Gone already: the crash came between the erasure and the closing of the case.
+            self.close(case, &order).await?;
+            return Ok(true);
+        };
+        let whole = preview.whole;
+        if preview.doomed().is_empty() && !whole {
+            return Ok(false);
+        }
+        self.run(case, (guest, preview), caller, request).await?;
+        Ok(whole)
+    }
+}

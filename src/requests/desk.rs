@@ -1,0 +1,320 @@
+//! The desk at which requests are worked on: reading them, making sure of who asks.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
+
+use crate::{
+    audit::{Act, Event},
+    base::{Category, Errand, GuestId, PrincipalId, from_micros, micros},
+    erasure::{Eraser, Preview},
+    guest::{GuestError, Vault},
+    policy::Right,
+};
+
+use super::{
+    Case, Course, Deadlines, Kind, RequestError, State, TimelineStep, Via,
+    sql::{self, Filter, RequestRow},
+};
+
+/// Requests of guests.
+#[derive(Clone)]
+pub struct Requests {
+    /// What erases.
+    pub eraser: Eraser,
+}
+
+/// How making sure of who asks went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// It is the guest, or who acts for it.
+    Passed,
+    /// It could not be made sure.
+    Failed,
+    /// More is needed of the guest: the clock stands where the law lets it.
+    Needed,
+}
+
+impl Requests {
+    /// The vault behind it.
+    pub(super) const fn vault(&self) -> &Vault {
+        &self.eraser.vault
+    }
+
+    /// The event of a call at this desk, when the caller may make it.
+    pub(super) async fn allowed(
+        &self,
+        errand: &Errand,
+        (act, outcome): (Act, &'static str),
+        rights: &[Right],
+    ) -> Result<Event, RequestError> {
+        let policy = self.vault().policies.current();
+        let mut event = Event::of(errand, act, self.vault().clock.now());
+        event.policy_version = Some(policy.version().to_owned());
+        let may = rights
+            .iter()
+            .any(|right| policy.allows(&errand.caller.role, *right));
+        if may && errand.purpose.as_str() == "subject_request" {
+            event.outcome = Some(outcome);
+            return Ok(event);
+        }
+        Err(self.refused(event, GuestError::Forbidden).await)
+    }
+
+    pub(super) async fn refused(&self, event: Event, error: GuestError) -> RequestError {
+        match self.vault().refuse::<()>(event, error).await {
+            Err(error) => error.into(),
+            Ok(()) => RequestError::Absent,
+        }
+    }
+
+    /// Names the guest in the event.
+    pub(super) async fn about(
+        &self,
+        mut event: Event,
+        errand: &Errand,
+        guest: Option<GuestId>,
+    ) -> Result<Event, RequestError> {
+        let Some(guest) = guest else { return Ok(event) };
+        let keys = self.vault().keys.guest_keys(guest, &[Category::Audit]).await?;
+        if keys.has(Category::Audit) {
+            event.subject = Some(self.vault().subject(guest, Some(&keys)));
+        }
+        Ok(Vault::with_reason(event, errand, Some(&keys)))
+    }
+
+    pub(super) async fn row(&self, id: Uuid) -> Result<RequestRow, RequestError> {
+        let found = sql::request(&mut self.vault().store.read().await?, id).await?;
+        found.ok_or(RequestError::Absent)
+    }
+
+    /// The queue, newest first; recorded.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`].
+    pub async fn list(
+        &self,
+        errand: &Errand,
+        filter: &Filter,
+        before: Option<Uuid>,
+        most: i64,
+    ) -> Result<Vec<Case>, RequestError> {
+        let rights = [Right::ManageRequests, Right::ApproveRequests];
+        let mut event = self
+            .allowed(errand, (Act::ReadRequests, "listed"), &rights)
+            .await?;
+        let rows = self
+            .vault()
+            .store
+            .read()
+            .await?
+            .requests(filter, before, most)
+            .await?;
+        event.count = u64::try_from(rows.len()).ok();
+        self.vault().log.record(event, ()).await?;
+        rows.iter().map(|row| self.case(row, Vec::new())).collect()
+    }
+
+    /// One case with its timeline; recorded.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`], [`RequestError::Absent`].
+    pub async fn read(&self, errand: &Errand, id: Uuid) -> Result<Case, RequestError> {
+        let rights = [Right::ManageRequests, Right::ApproveRequests];
+        let event = self.allowed(errand, (Act::ReadRequests, "read"), &rights).await?;
+        let row = self.row(id).await?;
+        let event = self.about(event, errand, row.guest_id.map(GuestId)).await?;
+        let steps = self.vault().store.read().await?.request_steps(id).await?;
+        self.vault().log.record(event, ()).await?;
+        let timeline = steps
+            .into_iter()
+            .map(|(at, step, ground, principal, actor)| TimelineStep {
+                at: from_micros(at),
+                step,
+                ground,
+                principal: PrincipalId(principal),
+                actor,
+            });
+        self.case(&row, timeline.collect())
+    }
+
+    /// Notes how making sure of who asks went, and whose request it is.
+    ///
+    /// # Errors
+    /// [`RequestError::State`] when it is past that; [`GuestError::NotFound`] for a guest that there is not.
+    pub async fn verify(
+        &self,
+        errand: &Errand,
+        id: Uuid,
+        (check, guest): (Check, Option<GuestId>),
+    ) -> Result<Case, RequestError> {
+        let outcome = match check {
+            Check::Passed => "verified",
+            Check::Failed => "not_verified",
+            Check::Needed => "clarification",
+        };
+        let event = self
+            .allowed(errand, (Act::HandleRequest, outcome), &[Right::ManageRequests])
+            .await?;
+        let mut row = self.row(id).await?;
+        if row.state != State::Received.as_str() {
+            return Err(RequestError::State(
+                "Only a request that was just received is verified.",
+            ));
+        }
+        if let Some(guest) = guest {
+            let head = self.vault().store.read().await?.guest_head(guest).await?;
+            let Some((_, _, survivor)) = head else {
+                return Err(self.refused(event, GuestError::NotFound).await);
+            };
+            row.guest_id = Some(survivor.unwrap_or(guest.0));
+        }
+        let now = self.vault().clock.now();
+        match check {
+            Check::Passed => {
+                if row.guest_id.is_none() {
+                    return Err(RequestError::State(
+                        "Name the guest, or deny the request as no_match.",
+                    ));
+                }
+                self.start_clock(&mut row, now);
+                State::Verified.as_str().clone_into(&mut row.state);
+            }
+            Check::Failed => {}
+            Check::Needed => {
+                let regime = Deadlines::shipped().regime(&row.regime);
+                if regime.is_some_and(|regime| regime.clarification) && row.stopped_since.is_none() {
+                    row.stopped_since = Some(micros(now));
+                }
+            }
+        }
+        let event = self.about(event, errand, row.guest_id.map(GuestId)).await?;
+        self.store(errand, &row, (outcome, None), event).await?;
+        self.case(&row, Vec::new())
+    }
+
+    /// The clock goes on: the days it stood are given back.
+    fn start_clock(&self, row: &mut RequestRow, now: DateTime<Utc>) {
+        if let Some(since) = row.stopped_since.take() {
+            let days = (now - from_micros(since)).num_days().max(0);
+            row.stopped_days = row.stopped_days.saturating_add(days);
+            row.due_on = self.due_on(row);
+        }
+    }
+
+    /// What an erasure would do now, and its fingerprint; recorded.
+    ///
+    /// # Errors
+    /// [`RequestError::State`] when nobody knows yet whose request it is; [`GuestError::Gone`].
+    pub async fn preview(&self, errand: &Errand, id: Uuid) -> Result<(Preview, String), RequestError> {
+        let rights = [Right::ManageRequests, Right::ApproveRequests];
+        let event = self
+            .allowed(errand, (Act::HandleRequest, "previewed"), &rights)
+            .await?;
+        let row = self.row(id).await?;
+        let guest = row
+            .guest_id
+            .map(GuestId)
+            .ok_or(RequestError::State("Nobody knows yet whose request this is."))?;
+        let event = self.about(event, errand, Some(guest)).await?;
+        let Some(preview) = self.eraser.preview(guest).await? else {
+            return Err(self.refused(event, GuestError::Gone).await);
+        };
+        self.vault().log.record(event, ()).await?;
+        let print = fingerprint(&preview);
+        Ok((preview, print))
+    }
+
+    /// Writes a case with a step of its timeline and its event.
+    pub(super) async fn store(
+        &self,
+        errand: &Errand,
+        row: &RequestRow,
+        step: (&str, Option<&str>),
+        event: Event,
+    ) -> Result<(), RequestError> {
+        let now = micros(self.vault().clock.now());
+        let mut change = self.vault().log.begin(&self.vault().store).await?;
+        change.tx.update_request(row, now).await?;
+        let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
+        change.tx.add_step(row.request_id, now, step, by).await?;
+        if State::from_word(&row.state).is_some_and(State::is_closed) {
+            let closed = crate::events::Announcement::request_closed(
+                self.vault().clock.now(),
+                row.request_id,
+                row.guest_id.map(GuestId),
+            );
+            change.tx.announce(&closed).await?;
+        }
+        change.record(event);
+        Ok(change.commit().await?)
+    }
+
+    /// The day on which the answer is due.
+    pub(super) fn due_on(&self, row: &RequestRow) -> Option<String> {
+        let node = row
+            .property
+            .parse()
+            .ok()
+            .and_then(|code| self.vault().properties.get(&code).cloned());
+        let timezone = node.as_ref().map(|node| node.timezone).unwrap_or_default();
+        let region = node.and_then(|node| node.region);
+        let deadlines = Deadlines::shipped();
+        let course = Course {
+            received: from_micros(row.received_at).with_timezone(&timezone).date_naive(),
+            extended: row.extended,
+            stopped: row.stopped_days,
+        };
+        let kind = Kind::from_word(&row.kind)?;
+        let due = deadlines
+            .regime(&row.regime)?
+            .due(kind, course, deadlines.calendar(region.as_deref()))?;
+        Some(due.to_string())
+    }
+
+    /// A case as it is shown.
+    pub(super) fn case(&self, row: &RequestRow, timeline: Vec<TimelineStep>) -> Result<Case, RequestError> {
+        let damaged = || RequestError::Guest(GuestError::Damaged);
+        Ok(Case {
+            request_id: row.request_id,
+            kind: Kind::from_word(&row.kind).ok_or_else(damaged)?,
+            regime: row.regime.clone(),
+            state: State::from_word(&row.state).ok_or_else(damaged)?,
+            received_via: Via::from_word(&row.via).ok_or_else(damaged)?,
+            received_at: from_micros(row.received_at),
+            due_on: row
+                .due_on
+                .as_deref()
+                .and_then(|day| day.parse::<NaiveDate>().ok()),
+            extended: row.extended,
+            stopped_since: row.stopped_since.map(from_micros),
+            property: row.property.parse().map_err(|_| damaged())?,
+            guest_id: row.guest_id.map(GuestId),
+            duplicate_of: row.duplicate_of,
+            approved: self.approved(row)?,
+            timeline,
+        })
+    }
+
+    /// What was approved.
+    pub(super) fn approved(&self, row: &RequestRow) -> Result<Option<Preview>, RequestError> {
+        let Some(sealed) = &row.outcome else {
+            return Ok(None);
+        };
+        let plain = self
+            .vault()
+            .keys
+            .open_own("request", row.request_id, sealed)
+            .map_err(GuestError::from)?;
+        let preview = serde_json::from_slice(&plain).map_err(|_| GuestError::Damaged)?;
+        Ok(Some(preview))
+    }
+}
+
+/// Tells two previews apart: what is approved is what was seen.
+#[must_use]
+pub(super) fn fingerprint(preview: &Preview) -> String {
+    let bytes = serde_json::to_vec(preview).unwrap_or_default();
+    let hash = crate::crypto::sha256(&bytes);
+    data_encoding::HEXLOWER.encode(hash.first_chunk::<16>().map_or(&hash[..], |half| &half[..]))
+}

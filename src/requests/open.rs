@@ -1,0 +1,182 @@
+//! Taking a request in. The answer is the same whether or not there is such a guest.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    audit::Act,
+    base::{Errand, GuestId, from_micros, micros},
+    events::Announcement,
+    guest::{By, GuestError},
+    policy::Right,
+};
+
+use super::{Deadlines, Kind, RequestError, Requests, State, Via, sql::RequestRow};
+
+/// A request as it is taken in.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequestInput {
+    /// Whose, when the caller knows the guest.
+    #[serde(default)]
+    pub guest_id: Option<GuestId>,
+    /// What the guest says it is known by; used to find the guest and not stored.
+    #[serde(default)]
+    pub identifiers: Option<By>,
+    /// What is asked for.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// Under which law: a regime of `policies/deadlines.toml`.
+    #[schema(max_length = 40, example = "gdpr")]
+    pub regime: String,
+    /// How it came.
+    pub received_via: Via,
+    /// When it came, if not now: the clock runs from then.
+    #[serde(default)]
+    pub received_at: Option<DateTime<Utc>>,
+}
+
+/// A case that was opened: nothing in it tells whether there is such a guest.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Opened {
+    /// Its id.
+    pub request_id: Uuid,
+    /// Always `received`.
+    pub state: State,
+    /// By when the answer is due; the law may name no day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_on: Option<NaiveDate>,
+    /// By when the receipt is to be confirmed, where the law says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledge_by: Option<NaiveDate>,
+}
+
+impl Requests {
+    /// Opens a case with its clock.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`]; [`GuestError::BadQuestion`] for a law that is not configured, or identifiers that
+    /// cannot be.
+    pub async fn open(&self, errand: &Errand, input: &RequestInput) -> Result<Opened, RequestError> {
+        let event = self
+            .allowed(errand, (Act::OpenRequest, "opened"), &[Right::OpenRequest])
+            .await?;
+        let now = self.vault().clock.now();
+        let received = input.received_at.unwrap_or(now);
+        let wrong = |field: &str, reason: &str| GuestError::BadQuestion {
+            field: field.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let Some(regime) = Deadlines::shipped().regime(&input.regime) else {
+            return Err(self
+                .refused(
+                    event,
+                    wrong("regime", "is not configured; see policies/deadlines.toml"),
+                )
+                .await);
+        };
+        if received > now || (now - received).num_days() > 365 {
+            return Err(self
+                .refused(event, wrong("received_at", "must lie within the last year"))
+                .await);
+        }
+        let guest = match self.whose(errand, input).await {
+            Ok(guest) => guest,
+            Err(error) => return Err(self.refused(event, error).await),
+        };
+        let same = match guest {
+            Some(guest) => {
+                let mut conn = self.vault().store.read().await?;
+                conn.same_request(guest, input.kind.as_str()).await?
+            }
+            None => None,
+        };
+        let state = if same.is_some() {
+            State::Duplicate
+        } else {
+            State::Received
+        };
+        let mut row = RequestRow {
+            request_id: Uuid::now_v7(),
+            guest_id: guest.map(|guest| guest.0),
+            kind: input.kind.as_str().to_owned(),
+            regime: regime.id.clone(),
+            state: state.as_str().to_owned(),
+            via: input.received_via.as_str().to_owned(),
+            property: errand.property.to_string(),
+            received_at: micros(received),
+            due_on: None,
+            extended: false,
+            stopped_days: 0,
+            stopped_since: None,
+            duplicate_of: same,
+            opened_by: errand.caller.principal.0,
+            opened_actor: errand.caller.actor.clone(),
+            version: 1,
+            outcome: None,
+        };
+        row.due_on = self.due_on(&row);
+        let event = self.about(event, errand, guest).await?;
+        let mut change = self.vault().log.begin(&self.vault().store).await?;
+        change.tx.open_request(&row).await?;
+        let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
+        change
+            .tx
+            .add_step(row.request_id, micros(now), (state.as_str(), None), by)
+            .await?;
+        let opened = Announcement::request_opened(now, row.request_id, guest);
+        change.tx.announce(&opened).await?;
+        change.record(event);
+        change.commit().await?;
+        Ok(self.opened(&row))
+    }
+
+    fn opened(&self, row: &RequestRow) -> Opened {
+        let node = row
+            .property
+            .parse()
+            .ok()
+            .and_then(|code| self.vault().properties.get(&code).cloned());
+        let timezone = node.as_ref().map(|node| node.timezone).unwrap_or_default();
+        let region = node.and_then(|node| node.region);
+        let deadlines = Deadlines::shipped();
+        let received = from_micros(row.received_at).with_timezone(&timezone).date_naive();
+        let acknowledge_by = deadlines
+            .regime(&row.regime)
+            .and_then(|regime| regime.acknowledged_by(received, deadlines.calendar(region.as_deref())));
+        Opened {
+            request_id: row.request_id,
+            state: State::Received,
+            due_on: row.due_on.as_deref().and_then(|day| day.parse().ok()),
+            acknowledge_by,
+        }
+    }
+
+    /// Whose request it is, as far as one can tell; the same work is done whether or not there is such a guest.
+    async fn whose(&self, errand: &Errand, input: &RequestInput) -> Result<Option<GuestId>, GuestError> {
+        let vault = self.vault();
+        let found = match (&input.identifiers, input.guest_id) {
+            (Some(by), None) => vault.who_is(errand, by).await?,
+            (None, guest) => guest,
+            (Some(_), Some(_)) => {
+                return Err(GuestError::BadQuestion {
+                    field: "identifiers".to_owned(),
+                    reason: "give the guest's id or identifiers, not both".to_owned(),
+                });
+            }
+        };
+        let head = vault
+            .store
+            .read()
+            .await?
+            .guest_head(found.unwrap_or_else(GuestId::random))
+            .await?;
+        Ok(match head {
+            None => None,
+            Some((_, _, Some(survivor))) => Some(GuestId(survivor)),
+            Some(_) => found,
+        })
+    }
+}

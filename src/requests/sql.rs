@@ -1,0 +1,210 @@
+//! Statements of requests.
+
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use crate::{
+    base::GuestId,
+    on, statements,
+    store::{Conn, Database, StoreError, Tx},
+};
+
+statements! {
+    REQUEST_INSERT = "INSERT INTO request (request_id, guest_id, kind, regime, state, via, property, received_at, due_on,
+                          extended, stopped_days, stopped_since, duplicate_of, opened_by, opened_actor, version, outcome,
+                          updated_at)
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 1, NULL, $8)";
+    REQUEST = "SELECT request_id, guest_id, kind, regime, state, via, property, received_at, due_on, extended,
+                   stopped_days, stopped_since, duplicate_of, opened_by, opened_actor, version, outcome
+               FROM request WHERE request_id = $1";
+    REQUEST_UPDATE = "UPDATE request SET guest_id = $3, state = $4, due_on = $5, extended = $6, stopped_days = $7,
+                          stopped_since = $8, outcome = $9, updated_at = $10, version = version + 1
+                      WHERE request_id = $1 AND version = $2";
+    REQUEST_SAME = "SELECT request_id FROM request
+                    WHERE guest_id = $1 AND kind = $2 AND state NOT IN ('done', 'denied', 'duplicate')
+                    ORDER BY request_id LIMIT 1";
+    REQUESTS_WAITING = "SELECT request_id FROM request WHERE state = 'waiting' AND request_id > $1
+                        ORDER BY request_id LIMIT $2";
+    STEP_INSERT = "INSERT INTO request_step (request_id, number, at, step, ground, principal, actor)
+                   SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6 FROM request_step WHERE request_id = $1";
+    STEPS = "SELECT at, step, ground, principal, actor FROM request_step WHERE request_id = $1 ORDER BY number";
+}
+
+/// A case as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct RequestRow {
+    /// Its id.
+    pub request_id: Uuid,
+    /// Whose.
+    pub guest_id: Option<Uuid>,
+    /// What is asked for.
+    pub kind: String,
+    /// Under which law.
+    pub regime: String,
+    /// Where it stands.
+    pub state: String,
+    /// How it came.
+    pub via: String,
+    /// Where.
+    pub property: String,
+    /// When, in microseconds.
+    pub received_at: i64,
+    /// By when it is due.
+    pub due_on: Option<String>,
+    /// Whether it was put off.
+    pub extended: bool,
+    /// For how many days the clock stood.
+    pub stopped_days: i64,
+    /// Since when it stands.
+    pub stopped_since: Option<i64>,
+    /// The other case.
+    pub duplicate_of: Option<Uuid>,
+    /// Who took it in.
+    pub opened_by: Uuid,
+    /// On whose orders.
+    pub opened_actor: Option<String>,
+    /// Its version.
+    pub version: i64,
+    /// What was approved, sealed.
+    pub outcome: Option<Vec<u8>>,
+}
+
+/// A step: when, what, ground, by whom, on whose orders.
+pub type StepRow = (i64, String, Option<String>, Uuid, Option<String>);
+
+/// Which cases.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// In this state.
+    pub state: Option<&'static str>,
+    /// Due before this day.
+    pub due_before: Option<String>,
+}
+
+/// One case.
+///
+/// # Errors
+/// What the database says.
+pub async fn request(db: &mut impl Database, id: Uuid) -> Result<Option<RequestRow>, StoreError> {
+    Ok(on!(db, c => sqlx::query_as(REQUEST).bind(id).fetch_optional(c).await?))
+}
+
+impl Conn {
+    /// The open case of this guest about this.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn same_request(&mut self, guest: GuestId, kind: &str) -> Result<Option<Uuid>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(REQUEST_SAME).bind(guest.0).bind(kind).fetch_optional(c).await?))
+    }
+
+    /// The steps of a case, in order.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn request_steps(&mut self, id: Uuid) -> Result<Vec<StepRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(STEPS).bind(id).fetch_all(c).await?))
+    }
+
+    /// Cases that wait for something to end, after one of them.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn waiting_requests(&mut self, after: Uuid, most: i64) -> Result<Vec<Uuid>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(REQUESTS_WAITING).bind(after).bind(most).fetch_all(c).await?))
+    }
+
+    /// Cases, newest first, older than `before`.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn requests(
+        &mut self,
+        filter: &Filter,
+        before: Option<Uuid>,
+        most: i64,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        Ok(on!(self, c => {
+            let mut q = QueryBuilder::new(
+                "SELECT request_id, guest_id, kind, regime, state, via, property, received_at, due_on, extended,
+                     stopped_days, stopped_since, duplicate_of, opened_by, opened_actor, version, outcome
+                 FROM request WHERE 1 = 1");
+            if let Some(state) = filter.state { q.push(" AND state = ").push_bind(state); }
+            if let Some(day) = &filter.due_before { q.push(" AND due_on < ").push_bind(day.clone()); }
+            if let Some(before) = before { q.push(" AND request_id < ").push_bind(before); }
+            q.push(" ORDER BY request_id DESC LIMIT ").push_bind(most);
+            q.build_query_as().fetch_all(c).await?
+        }))
+    }
+}
+
+impl Tx {
+    /// Takes a case in.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn open_request(&mut self, row: &RequestRow) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(REQUEST_INSERT)
+                .bind(row.request_id)
+                .bind(row.guest_id)
+                .bind(&row.kind)
+                .bind(&row.regime)
+                .bind(&row.state)
+                .bind(&row.via)
+                .bind(&row.property)
+                .bind(row.received_at)
+                .bind(row.due_on.as_deref())
+                .bind(row.extended)
+                .bind(row.stopped_days)
+                .bind(row.stopped_since)
+                .bind(row.duplicate_of)
+                .bind(row.opened_by)
+                .bind(row.opened_actor.as_deref())
+                .execute(c)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Writes a case as it stands now.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] when somebody else was faster.
+    pub async fn update_request(&mut self, row: &RequestRow, now: i64) -> Result<(), StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(REQUEST_UPDATE)
+                .bind(row.request_id)
+                .bind(row.version)
+                .bind(row.guest_id)
+                .bind(&row.state)
+                .bind(row.due_on.as_deref())
+                .bind(row.extended)
+                .bind(row.stopped_days)
+                .bind(row.stopped_since)
+                .bind(row.outcome.as_deref())
+                .bind(now)
+                .execute(c)
+                .await?
+                .rows_affected()
+        });
+        if rows == 1 { Ok(()) } else { Err(StoreError::Stale) }
+    }
+
+    /// Adds a step to the timeline.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn add_step(
+        &mut self,
+        request: Uuid,
+        at: i64,
+        (step, ground): (&str, Option<&str>),
+        (by, actor): (Uuid, Option<&str>),
+    ) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(STEP_INSERT).bind(request).bind(at).bind(step).bind(ground).bind(by).bind(actor).execute(c).await?;
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! The calls about holds and plans.
+
+use actix_web::{
+    HttpResponse, Responder,
+    web::{self, Data},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::{
+    base::{Errand, GuestId},
+    guest::{
+        Vault,
+        api::{ErrandHeaders, Refusals},
+    },
+    web::{Kind, PathId, Problem, StrictJson, StrictQuery, path_id},
+};
+
+use super::{CategoryPlan, Hold, HoldAnswer, HoldError, Holds, how_long};
+
+/// The calls of this folder; the routes are in `routes.rs`.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(get_holds, post_hold, approve_hold, delete_hold, get_plan))]
+pub struct Calls;
+
+impl From<HoldError> for Problem {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Guest(error) => error.into(),
+            HoldError::SamePerson => {
+                Self::new(Kind::Conflict).detail("It takes another person than who put the hold.")
+            }
+            HoldError::Absent => Self::new(Kind::NotFound),
+        }
+    }
+}
+
+/// The holds in force on a guest.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct HoldsAnswer {
+    holds: Vec<HoldAnswer>,
+}
+
+/// The holds in force on a guest.
+#[utoipa::path(
+    get, path = "/v1/guests/{id}/holds", tag = "retention", params(("id" = GuestId, Path), ErrandHeaders),
+    responses((status = 200, body = HoldsAnswer), Refusals)
+)]
+pub(crate) async fn get_holds(
+    vault: Data<Vault>,
+    errand: Errand,
+    id: PathId<GuestId>,
+) -> Result<impl Responder, Problem> {
+    let holds = Holds(&vault).list(&errand, id.0).await?;
+    Ok(web::Json(HoldsAnswer { holds }))
+}
+
+/// Puts a hold on a guest; it holds at once, and waits for a second person to agree.
+#[utoipa::path(
+    post, path = "/v1/guests/{id}/holds", tag = "retention", params(("id" = GuestId, Path), ErrandHeaders),
+    request_body = Hold, responses((status = 201, body = HoldAnswer), Refusals)
+)]
+pub(crate) async fn post_hold(
+    vault: Data<Vault>,
+    errand: Errand,
+    id: PathId<GuestId>,
+    body: StrictJson<Hold>,
+) -> Result<HttpResponse, Problem> {
+    let answer = Holds(&vault).put(&errand, id.0, &body.0).await?;
+    Ok(HttpResponse::Created().json(answer))
+}
+
+fn of_path(path: &(String, String)) -> Result<(GuestId, Uuid), Problem> {
+    Ok((path_id(&path.0)?, path_id(&path.1)?))
+}
+
+/// Agrees to a hold that another person put.
+#[utoipa::path(
+    post, path = "/v1/guests/{id}/holds/{hold_id}/approval", tag = "retention",
+    params(("id" = GuestId, Path), ("hold_id" = Uuid, Path), ErrandHeaders),
+    responses((status = 204, description = "Agreed"), (status = 409, description = "The same person"), Refusals)
+)]
+pub(crate) async fn approve_hold(
+    vault: Data<Vault>,
+    errand: Errand,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (guest, hold) = of_path(&path)?;
+    Holds(&vault).approve(&errand, guest, hold).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Lifts a hold that another person put.
+#[utoipa::path(
+    delete, path = "/v1/guests/{id}/holds/{hold_id}", tag = "retention",
+    params(("id" = GuestId, Path), ("hold_id" = Uuid, Path), ErrandHeaders),
+    responses((status = 204, description = "Lifted"), (status = 409, description = "The same person"), Refusals)
+)]
+pub(crate) async fn delete_hold(
+    vault: Data<Vault>,
+    errand: Errand,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (guest, hold) = of_path(&path)?;
+    Holds(&vault).lift(&errand, guest, hold).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Whose plan.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PlanOptions {
+    /// The guest.
+    guest_id: GuestId,
+}
+
+/// How long each drawer of a guest is kept, and why.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PlanAnswer {
+    guest_id: GuestId,
+    categories: Vec<CategoryPlan>,
+    /// The ids of the holds in force.
+    holds: Vec<Uuid>,
+}
+
+/// How long each drawer of a guest is kept: the rule, where it is written, the earliest and the latest date.
+#[utoipa::path(
+    get, path = "/v1/retention/plan", tag = "retention", params(PlanOptions, ErrandHeaders),
+    responses((status = 200, body = PlanAnswer), Refusals)
+)]
+pub(crate) async fn get_plan(
+    vault: Data<Vault>,
+    errand: Errand,
+    options: StrictQuery<PlanOptions>,
+) -> Result<impl Responder, Problem> {
+    let guest_id = options.0.guest_id;
+    let (categories, holds) = how_long(&vault, &errand, guest_id).await?;
+    Ok(web::Json(PlanAnswer {
+        guest_id,
+        categories,
+        holds,
+    }))
+}

@@ -1,0 +1,334 @@
+//! Legal holds: what a hold covers is not erased until it is lifted, by another person than who put it.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    audit::{Act, Event},
+    base::{Caller, Category, Errand, GuestId, PrincipalId, from_micros, micros},
+    guest::{GuestError, Vault},
+    policy::Right,
+};
+
+use super::sql::{self, HoldRow, NewHold};
+
+/// On which ground a hold keeps what the guest may want gone (GDPR Art. 17(3), 18(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ground {
+    /// To establish, exercise or defend a legal claim.
+    LegalClaim,
+    /// An order of a court or an authority.
+    AuthorityOrder,
+    /// A tax assessment that is open.
+    TaxAssessment,
+    /// An incident that is being looked into.
+    Investigation,
+}
+
+impl Ground {
+    const ALL: [Self; 4] = [
+        Self::LegalClaim,
+        Self::AuthorityOrder,
+        Self::TaxAssessment,
+        Self::Investigation,
+    ];
+
+    /// The word of the contract.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LegalClaim => "legal_claim",
+            Self::AuthorityOrder => "authority_order",
+            Self::TaxAssessment => "tax_assessment",
+            Self::Investigation => "investigation",
+        }
+    }
+}
+
+/// A hold to put.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    /// Which matter: a file number.
+    #[schema(min_length = 1, max_length = 100)]
+    pub matter: String,
+    /// On which ground.
+    pub ground: Ground,
+    /// Which drawers; all, when absent.
+    #[serde(default)]
+    #[schema(max_items = 18)]
+    pub categories: Vec<Category>,
+    /// The day on which it is looked at again.
+    pub review_on: NaiveDate,
+}
+
+/// A hold in force.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HoldAnswer {
+    /// Its id.
+    pub hold_id: Uuid,
+    /// Which matter.
+    #[schema(max_length = 100)]
+    pub matter: String,
+    /// On which ground.
+    pub ground: Ground,
+    /// Which drawers; all, when empty.
+    pub categories: Vec<Category>,
+    /// The day on which it is looked at again.
+    pub review_on: NaiveDate,
+    /// Who put it.
+    pub author: PrincipalId,
+    /// Who agreed, once somebody has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approver: Option<PrincipalId>,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// Could not, because …
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// As for any call about a guest.
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+    /// It takes a second person.
+    #[error("it takes another person than who put the hold")]
+    SamePerson,
+    /// There is none that this could be done to.
+    #[error("there is no such hold")]
+    Absent,
+}
+
+impl From<crate::store::StoreError> for HoldError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Guest(error.into())
+    }
+}
+
+/// Whether two acts may have been one person's: the same principal, unless two different people stand behind it.
+#[must_use]
+pub fn same_person(one: (PrincipalId, Option<&str>), other: (PrincipalId, Option<&str>)) -> bool {
+    match (one.1, other.1) {
+        // One person may hold two keys: what counts is who gave the order.
+        (Some(one), Some(other)) => one == other,
+        _ => one.0 == other.0,
+    }
+}
+
+/// Who calls, as [`same_person`] compares.
+#[must_use]
+pub fn person(caller: &Caller) -> (PrincipalId, Option<&str>) {
+    (caller.principal, caller.actor.as_deref())
+}
+
+/// The holds of the vault.
+pub struct Holds<'v>(pub &'v Vault);
+
+impl Holds<'_> {
+    /// The holds in force.
+    ///
+    /// # Errors
+    /// As the other calls.
+    pub async fn list(&self, errand: &Errand, guest: GuestId) -> Result<Vec<HoldAnswer>, HoldError> {
+        let event = self.allowed(errand, guest, "listed").await?;
+        let rows = sql::holds(&mut self.0.store.read().await?, guest).await?;
+        self.0.log.record(event, ()).await.map_err(GuestError::from)?;
+        rows.iter().map(|row| self.shown(row)).collect()
+    }
+
+    /// Puts a hold; it holds at once.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`], [`GuestError::NotFound`], [`GuestError::Gone`], [`GuestError::BadQuestion`].
+    pub async fn put(&self, errand: &Errand, guest: GuestId, hold: &Hold) -> Result<HoldAnswer, HoldError> {
+        let event = self.allowed(errand, guest, "put").await?;
+        let wrong = |field: &str, reason: &str| GuestError::BadQuestion {
+            field: field.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let now = self.0.clock.now();
+        if hold.matter.trim().is_empty() || hold.matter.chars().count() > 100 {
+            return Err(refused(self.0, event, wrong("matter", "must be 1 to 100 characters")).await);
+        }
+        if hold.review_on <= now.date_naive() {
+            return Err(refused(self.0, event, wrong("review_on", "must lie ahead")).await);
+        }
+        let id = Uuid::now_v7();
+        let matter = self
+            .0
+            .keys
+            .seal_own("hold", id, hold.matter.as_bytes())
+            .map_err(GuestError::from)?
+            .into_bytes();
+        let mut change = self.0.log.begin(&self.0.store).await?;
+        let new = NewHold {
+            hold: id,
+            matter: &matter,
+            ground: hold.ground.as_str(),
+            categories: &spelt(&hold.categories),
+            review_on: &hold.review_on.to_string(),
+            author: errand.caller.principal.0,
+            actor: errand.caller.actor.as_deref(),
+        };
+        change.tx.put_hold(guest, &new, micros(now)).await?;
+        change.record(event);
+        change.commit().await.map_err(GuestError::from)?;
+        Ok(HoldAnswer {
+            hold_id: id,
+            matter: hold.matter.clone(),
+            ground: hold.ground,
+            categories: hold.categories.clone(),
+            review_on: hold.review_on,
+            author: errand.caller.principal,
+            approver: None,
+            since: now,
+        })
+    }
+
+    /// Agrees to a hold that another person put.
+    ///
+    /// # Errors
+    /// [`HoldError::SamePerson`], [`HoldError::Absent`].
+    pub async fn approve(&self, errand: &Errand, guest: GuestId, hold: Uuid) -> Result<(), HoldError> {
+        let event = self.allowed(errand, guest, "approved").await?;
+        self.other_person(errand, guest, hold).await?;
+        let mut change = self.0.log.begin(&self.0.store).await?;
+        let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
+        if !change.tx.approve_hold(guest, hold, by).await? {
+            return Err(HoldError::Absent);
+        }
+        change.record(event);
+        Ok(change.commit().await.map_err(GuestError::from)?)
+    }
+
+    /// Lifts a hold that another person put; what waited for it goes on by itself.
+    ///
+    /// # Errors
+    /// [`HoldError::SamePerson`], [`HoldError::Absent`].
+    pub async fn lift(&self, errand: &Errand, guest: GuestId, hold: Uuid) -> Result<(), HoldError> {
+        let event = self.allowed(errand, guest, "lifted").await?;
+        self.other_person(errand, guest, hold).await?;
+        let mut change = self.0.log.begin(&self.0.store).await?;
+        let now = micros(self.0.clock.now());
+        if !change
+            .tx
+            .lift_hold(guest, hold, now, errand.caller.principal.0)
+            .await?
+        {
+            return Err(HoldError::Absent);
+        }
+        change.record(event);
+        Ok(change.commit().await.map_err(GuestError::from)?)
+    }
+
+    async fn other_person(&self, errand: &Errand, guest: GuestId, hold: Uuid) -> Result<(), HoldError> {
+        let rows = sql::holds(&mut self.0.store.read().await?, guest).await?;
+        let row = rows
+            .iter()
+            .find(|row| row.hold_id == hold)
+            .ok_or(HoldError::Absent)?;
+        let author = (PrincipalId(row.author), row.author_actor.as_deref());
+        if same_person(author, person(&errand.caller)) {
+            return Err(HoldError::SamePerson);
+        }
+        Ok(())
+    }
+
+    /// The event of a call that this caller may make about a guest that is there.
+    async fn allowed(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        outcome: &'static str,
+    ) -> Result<Event, HoldError> {
+        let policy = self.0.policies.current();
+        let mut event = Event::of(errand, Act::Hold, self.0.clock.now());
+        event.policy_version = Some(policy.version().to_owned());
+        event.subject = Some(self.0.subject(guest, None));
+        if !policy.allows(&errand.caller.role, Right::ManageHolds) {
+            return Err(refused(self.0, event, GuestError::Forbidden).await);
+        }
+        let head = self.0.store.read().await?.guest_head(guest).await?;
+        let error = match head {
+            None => GuestError::NotFound,
+            Some((_, _, Some(survivor))) => GuestError::Moved(GuestId(survivor)),
+            Some((_, status, _)) if status == "erased" => GuestError::Gone,
+            Some(_) => {
+                let keys = self
+                    .0
+                    .keys
+                    .guest_keys(guest, &[Category::Audit])
+                    .await
+                    .map_err(GuestError::from)?;
+                event.subject = Some(self.0.subject(guest, Some(&keys)));
+                event.outcome = Some(outcome);
+                return Ok(Vault::with_reason(event, errand, Some(&keys)));
+            }
+        };
+        Err(refused(self.0, event, error).await)
+    }
+
+    fn shown(&self, row: &HoldRow) -> Result<HoldAnswer, HoldError> {
+        let damaged = || HoldError::Guest(GuestError::Damaged);
+        let matter = self
+            .0
+            .keys
+            .open_own("hold", row.hold_id, &row.matter)
+            .map_err(|_| damaged())?;
+        Ok(HoldAnswer {
+            hold_id: row.hold_id,
+            matter: String::from_utf8(matter.to_vec()).map_err(|_| damaged())?,
+            ground: Ground::ALL
+                .into_iter()
+                .find(|ground| ground.as_str() == row.ground)
+                .ok_or_else(damaged)?,
+            categories: read(&row.categories),
+            review_on: row.review_on.parse().map_err(|_| damaged())?,
+            author: PrincipalId(row.author),
+            approver: row.approver.map(PrincipalId),
+            since: from_micros(row.created_at),
+        })
+    }
+}
+
+async fn refused(vault: &Vault, event: Event, error: GuestError) -> HoldError {
+    match vault.refuse::<()>(event, error).await {
+        Err(error) => error.into(),
+        Ok(()) => HoldError::Absent,
+    }
+}
+
+/// Drawers as they are stored: words separated by commas.
+#[must_use]
+pub fn spelt(categories: &[Category]) -> String {
+    let words: Vec<&str> = categories.iter().map(|category| category.as_str()).collect();
+    words.join(",")
+}
+
+/// The drawers of a stored list; words that are none are left out.
+#[must_use]
+pub fn read(list: &str) -> Vec<Category> {
+    let category = |word: &str| {
+        Category::ALL
+            .into_iter()
+            .find(|category| category.as_str() == word)
+    };
+    list.split(',').filter_map(category).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_person_with_two_keys_is_one_person() {
+        let (a, b) = (PrincipalId::random(), PrincipalId::random());
+        assert!(same_person((a, None), (a, None)) && !same_person((a, None), (b, None)));
+        assert!(same_person((a, Some("s-1")), (b, Some("s-1"))));
+        assert!(!same_person((a, Some("s-1")), (a, Some("s-2"))));
+        assert!(same_person((a, Some("s-1")), (a, None)));
+    }
+}

@@ -1,0 +1,178 @@
+//! Statements about holds, and about what is stored of a guest.
+
+use uuid::Uuid;
+
+use crate::{
+    base::GuestId,
+    on, statements,
+    store::{Conn, Database, StoreError, Tx},
+};
+
+statements! {
+    HOLD_INSERT = "INSERT INTO hold (guest_id, hold_id, matter, ground, categories, review_on, author, author_actor,
+                       approver, approver_actor, created_at, lifted_at, lifted_by)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, NULL, $9, NULL, NULL)";
+    HOLDS = "SELECT hold_id, matter, ground, categories, review_on, author, author_actor, approver, approver_actor,
+                 created_at
+             FROM hold WHERE guest_id = $1 AND lifted_at IS NULL ORDER BY hold_id";
+    HOLD_APPROVE = "UPDATE hold SET approver = $3, approver_actor = $4
+                    WHERE guest_id = $1 AND hold_id = $2 AND lifted_at IS NULL AND approver IS NULL";
+    HOLD_LIFT = "UPDATE hold SET lifted_at = $3, lifted_by = $4
+                 WHERE guest_id = $1 AND hold_id = $2 AND lifted_at IS NULL";
+    VALUES_ALL = "SELECT record_id, field, version, sealed, observed_at FROM field_value
+                  WHERE guest_id = $1 ORDER BY record_id, field";
+    CONSENT_COUNT = "SELECT count(*) FROM consent WHERE guest_id = $1";
+    REGISTER_COUNT = "SELECT count(*) FROM register_entry WHERE guest_id = $1";
+    GUESTS_PAGE = "SELECT guest_id FROM guest WHERE guest_id > $1 AND status <> 'merged' ORDER BY guest_id LIMIT $2";
+}
+
+/// A hold in force.
+#[derive(sqlx::FromRow)]
+pub struct HoldRow {
+    /// Its id.
+    pub hold_id: Uuid,
+    /// Which matter, sealed.
+    pub matter: Vec<u8>,
+    /// On which ground.
+    pub ground: String,
+    /// Which drawers, separated by commas; all, when empty.
+    pub categories: String,
+    /// When it is looked at again.
+    pub review_on: String,
+    /// Who put it.
+    pub author: Uuid,
+    /// On whose orders.
+    pub author_actor: Option<String>,
+    /// Who agreed.
+    pub approver: Option<Uuid>,
+    /// On whose orders.
+    pub approver_actor: Option<String>,
+    /// Since when, in microseconds.
+    pub created_at: i64,
+}
+
+/// A sealed value of a guest.
+#[derive(sqlx::FromRow)]
+pub struct StoredValue {
+    /// Of which record.
+    pub record_id: Uuid,
+    /// Which field.
+    pub field: String,
+    /// Its version, bound into the seal.
+    pub version: i64,
+    /// Sealed.
+    pub sealed: Vec<u8>,
+    /// When observed, in microseconds.
+    pub observed_at: i64,
+}
+
+/// The holds in force on a guest.
+///
+/// # Errors
+/// What the database says.
+pub async fn holds(db: &mut impl Database, guest: GuestId) -> Result<Vec<HoldRow>, StoreError> {
+    Ok(on!(db, c => sqlx::query_as(HOLDS).bind(guest.0).fetch_all(c).await?))
+}
+
+impl Conn {
+    /// All sealed values of a guest.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn stored_values(&mut self, guest: GuestId) -> Result<Vec<StoredValue>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(VALUES_ALL).bind(guest.0).fetch_all(c).await?))
+    }
+
+    /// How many lines of the consent ledger, and how many entries of the register, a guest has.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn ledger_and_register(&mut self, guest: GuestId) -> Result<(i64, i64), StoreError> {
+        let consents = on!(self, c => sqlx::query_scalar(CONSENT_COUNT).bind(guest.0).fetch_one(c).await?);
+        let entries = on!(self, c => sqlx::query_scalar(REGISTER_COUNT).bind(guest.0).fetch_one(c).await?);
+        Ok((consents, entries))
+    }
+
+    /// Guests that are no other's past, in the order of their ids, after one of them.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn guests_after(&mut self, after: Uuid, most: i64) -> Result<Vec<Uuid>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(GUESTS_PAGE).bind(after).bind(most).fetch_all(c).await?))
+    }
+}
+
+/// A hold to be put.
+pub struct NewHold<'h> {
+    /// Its id.
+    pub hold: Uuid,
+    /// Which matter, sealed.
+    pub matter: &'h [u8],
+    /// On which ground.
+    pub ground: &'h str,
+    /// Which drawers.
+    pub categories: &'h str,
+    /// When it is looked at again.
+    pub review_on: &'h str,
+    /// Who puts it.
+    pub author: Uuid,
+    /// On whose orders.
+    pub actor: Option<&'h str>,
+}
+
+impl Tx {
+    /// Puts a hold.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn put_hold(&mut self, guest: GuestId, hold: &NewHold<'_>, now: i64) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(HOLD_INSERT)
+                .bind(guest.0)
+                .bind(hold.hold)
+                .bind(hold.matter)
+                .bind(hold.ground)
+                .bind(hold.categories)
+                .bind(hold.review_on)
+                .bind(hold.author)
+                .bind(hold.actor)
+                .bind(now)
+                .execute(c)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Notes that a second person agrees to a hold; `false` when there is none that waits for it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn approve_hold(
+        &mut self,
+        guest: GuestId,
+        hold: Uuid,
+        (by, actor): (Uuid, Option<&str>),
+    ) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(HOLD_APPROVE).bind(guest.0).bind(hold).bind(by).bind(actor).execute(c).await?.rows_affected()
+        });
+        Ok(rows == 1)
+    }
+
+    /// Lifts a hold; `false` when there is none in force.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn lift_hold(
+        &mut self,
+        guest: GuestId,
+        hold: Uuid,
+        now: i64,
+        by: Uuid,
+    ) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(HOLD_LIFT).bind(guest.0).bind(hold).bind(now).bind(by).execute(c).await?.rows_affected()
+        });
+        Ok(rows == 1)
+    }
+}
