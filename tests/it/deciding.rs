@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, database::both};
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn record(guest: Value) -> Value {
     json!({"observed_at": "2026-03-01T10:00:00Z", "guest": guest})
 }
