@@ -3,7 +3,7 @@
 CREATE TABLE review (
     review_id UUID NOT NULL,
     kind TEXT NOT NULL,
-    guest_id UUID NOT NULL,
+    one_id UUID NOT NULL,
     record_id UUID NOT NULL,
     other_id UUID NOT NULL,
     bits BIGINT NOT NULL,

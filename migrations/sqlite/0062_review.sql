@@ -3,7 +3,7 @@
 CREATE TABLE review (
     review_id BLOB NOT NULL,
     kind TEXT NOT NULL,
-    guest_id BLOB NOT NULL,
+    one_id BLOB NOT NULL,
     record_id BLOB NOT NULL,
     other_id BLOB NOT NULL,
     bits INTEGER NOT NULL,

@@ -23,8 +23,8 @@ pub use write::NewValue;
 use write::stay_index_insert;
 
 statements! {
-    IDENTITY_DELETE = "DELETE FROM identity_token WHERE guest_id = $1 AND record_id = $2";
-    REVIEW_INSERT = "INSERT INTO review (review_id, kind, guest_id, record_id, other_id, bits, reasons, weights, property,
+    IDENTITY_DELETE = "DELETE FROM likeness_token WHERE guest_id = $1 AND record_id = $2";
+    REVIEW_INSERT = "INSERT INTO review (review_id, kind, one_id, record_id, other_id, bits, reasons, weights, property,
                          priority, state, created_at, decided_at, decided_by)
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, NULL, NULL)";
     GUEST_TOUCH = "UPDATE guest SET version = version + 1, updated_at = $3

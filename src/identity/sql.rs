@@ -60,7 +60,7 @@ statements! {
     DELETE_VALUES = "DELETE FROM field_value WHERE guest_id = $1 AND record_id = $2";
     DELETE_VALUE = "DELETE FROM field_value WHERE guest_id = $1 AND record_id = $2 AND field = $3";
     MOVE_TOKENS = "UPDATE blind_index SET guest_id = $2 WHERE guest_id = $1 AND record_id = $3";
-    MOVE_LIKENESS = "UPDATE identity_token SET guest_id = $2 WHERE guest_id = $1 AND record_id = $3";
+    MOVE_LIKENESS = "UPDATE likeness_token SET guest_id = $2 WHERE guest_id = $1 AND record_id = $3";
     MOVE_SOURCE = "UPDATE source_record SET guest_id = $2 WHERE guest_id = $1 AND record_id = $3";
     MERGE_INSERT = "INSERT INTO guest_merge (merge_id, survivor, absorbed, state, bits, weights, manager_moved, done_by,
                         done_at, undone_by, undone_at)
@@ -72,19 +72,19 @@ statements! {
                     WHERE merge_id = $1 AND state = 'done'";
     PART_INSERT = "INSERT INTO merge_part (merge_id, kind, part_id) VALUES ($1, $2, $3)";
     PARTS = "SELECT kind, part_id FROM merge_part WHERE merge_id = $1";
-    APART_INSERT = "INSERT INTO identity_apart (record_id, other_id, decided_by, decided_at) VALUES ($1, $2, $3, $4)
+    APART_INSERT = "INSERT INTO kept_apart (record_id, other_id, decided_by, decided_at) VALUES ($1, $2, $3, $4)
                     ON CONFLICT (record_id, other_id) DO NOTHING";
-    REVIEW_FIND = "SELECT review_id, kind, guest_id, record_id, other_id, bits, reasons, weights, property, priority, state,
+    REVIEW_FIND = "SELECT review_id, kind, one_id AS guest_id, record_id, other_id, bits, reasons, weights, property, priority, state,
                        created_at
                    FROM review WHERE review_id = $1";
-    REVIEWS = "SELECT review_id, kind, guest_id, record_id, other_id, bits, reasons, weights, property, priority, state,
+    REVIEWS = "SELECT review_id, kind, one_id AS guest_id, record_id, other_id, bits, reasons, weights, property, priority, state,
                        created_at
                FROM review WHERE state = $1 AND (priority < $2 OR (priority = $2 AND review_id > $3))
                ORDER BY priority DESC, review_id LIMIT $4";
     REVIEW_STATE = "UPDATE review SET state = $2, decided_by = $3, decided_at = $4, priority = priority - $5
                     WHERE review_id = $1 AND state = 'open'";
     REVIEW_MOVED = "UPDATE review SET state = 'answered', decided_by = $3, decided_at = $4
-                    WHERE state = 'open' AND ((guest_id = $1 AND other_id = $2) OR (guest_id = $2 AND other_id = $1))";
+                    WHERE state = 'open' AND ((one_id = $1 AND other_id = $2) OR (one_id = $2 AND other_id = $1))";
 }
 
 /// A record's head.
@@ -245,7 +245,7 @@ impl Conn {
         for ones in ones.chunks(100) {
             for others in others.chunks(100) {
                 let sql = format!(
-                    "SELECT count(*) FROM identity_apart WHERE record_id IN ({}) AND other_id IN ({})",
+                    "SELECT count(*) FROM kept_apart WHERE record_id IN ({}) AND other_id IN ({})",
                     list(1, ones.len()),
                     list(1 + ones.len(), others.len())
                 );

@@ -23,7 +23,7 @@ pub(super) fn postings(tokens: usize) -> String {
             sql.push_str(" UNION ALL ");
         }
         sql.push_str(
-            "SELECT token, guest_id FROM (SELECT DISTINCT token, guest_id FROM identity_token WHERE token = ",
+            "SELECT token, guest_id FROM (SELECT DISTINCT token, guest_id FROM likeness_token WHERE token = ",
         );
         placeholders(&mut sql, at + 2, 1);
         sql.push_str(" LIMIT $1) AS t");

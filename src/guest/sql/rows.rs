@@ -280,7 +280,7 @@ fn records_upsert(count: usize) -> String {
 
 fn likeness_insert(count: usize) -> String {
     let mut sql =
-        String::from("INSERT INTO identity_token (token, guest_id, record_id, key_version) VALUES ");
+        String::from("INSERT INTO likeness_token (token, guest_id, record_id, key_version) VALUES ");
     numbered(&mut sql, count, 4);
     sql.push_str(" ON CONFLICT (token, guest_id, record_id) DO NOTHING");
     sql

@@ -1,5 +1,5 @@
 -- Records that a steward said are of different people; both ways round. They outlive merges and new weights.
-CREATE TABLE identity_apart (
+CREATE TABLE kept_apart (
     record_id BLOB NOT NULL,
     other_id BLOB NOT NULL,
     decided_by BLOB NOT NULL,

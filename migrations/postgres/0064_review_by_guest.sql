@@ -1,1 +1,0 @@
-CREATE INDEX review_by_guest ON review (guest_id);

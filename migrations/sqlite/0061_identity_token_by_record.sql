@@ -1,1 +1,0 @@
-CREATE INDEX identity_token_by_record ON identity_token (guest_id, record_id);
