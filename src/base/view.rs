@@ -94,6 +94,4 @@ pub enum Withheld {
     Consent,
     /// Shown only to the guest's own account manager.
     Portfolio,
-    /// The stored bytes do not open; `doctor` says which.
-    Damaged,
 }

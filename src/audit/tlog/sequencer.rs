@@ -31,6 +31,9 @@ const LEASE_MICROS: i64 = 3_000_000;
 /// The most events of one transaction, so that writers do not wait long.
 const BATCH: usize = 512;
 
+/// The least that one step reads of a writer.
+const LEAST: usize = 32;
+
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -145,7 +148,7 @@ impl Sequencer {
             loop {
                 match self.step().await {
                     // More is waiting than fits into one transaction.
-                    Ok(Step::Grown(BATCH)) => {}
+                    Ok(Step::Grown(grown)) if grown >= LEAST => {}
                     Ok(_) => break,
                     Err(LogError::Store(error)) if error.is_transient() => break,
                     Err(error) => {
@@ -187,12 +190,17 @@ fn check_head(head: &Head, verifier: &Verifier) -> Result<Checkpoint, LogError> 
 /// Events without an index, in the order that they get: by time, and those of a writer in its own order.
 async fn collect(tx: &mut Tx) -> Result<Vec<News>, LogError> {
     let mut ordered = Vec::new();
-    for (writer, next) in sql::news(tx).await? {
+    let writers = sql::news(tx).await?;
+    // What does not fit is read again in the next step: of several writers, each brings its share.
+    let share = BATCH.div_ceil(writers.len().max(1)).max(LEAST);
+    let mut horizon = Uuid::max();
+    for (writer, next) in writers {
         let rows = tx
-            .news_of(writer, next, i64::try_from(BATCH).unwrap_or(i64::MAX))
+            .news_of(writer, next, i64::try_from(share).unwrap_or(i64::MAX))
             .await?;
         let mut expected = next;
         let mut latest = Uuid::nil();
+        let more = rows.len() == share;
         for row in rows {
             if row.writer_seq != expected {
                 tracing::error!(%writer, missing = expected, "events are missing before they were logged: removed by hand?");
@@ -201,7 +209,12 @@ async fn collect(tx: &mut Tx) -> Result<Vec<News>, LogError> {
             latest = latest.max(row.entry_id);
             ordered.push((latest, row));
         }
+        if more {
+            // What of the others is later than this has to wait for the rest of this writer's.
+            horizon = horizon.min(latest);
+        }
     }
+    ordered.retain(|(latest, _)| *latest <= horizon);
     ordered.sort_by_key(|(latest, row)| (*latest, row.writer, row.writer_seq));
     ordered.truncate(BATCH);
     Ok(ordered.into_iter().map(|(_, row)| row).collect())
