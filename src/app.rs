@@ -18,7 +18,7 @@ use crate::{
     consent::{Rules, RulesError},
     crypto::MacKey,
     erasure::Eraser,
-    guest::{GuestError, Parts, Vault, kinds},
+    guest::{GuestError, Matcher, Parts, Thresholds, Vault, kinds},
     jobs::{Courier, CourierError, EventDesk},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Desk, Policies, PolicyError, PolicySource},
@@ -116,6 +116,15 @@ pub fn load_policies(config: &Config) -> Result<Arc<Policies>, AppError> {
         .clone()
         .map_or(PolicySource::BuiltIn, PolicySource::Folder);
     Ok(Arc::new(Policies::load(source, &config.properties()?)?))
+}
+
+/// From how many bits on two records are taken for one guest.
+#[must_use]
+pub fn thresholds(config: &Config) -> Thresholds {
+    Thresholds {
+        link: config.identity.link_bits(),
+        ask: config.identity.ask_bits,
+    }
 }
 
 /// Opens the two databases, their tables not yet touched.
@@ -239,6 +248,7 @@ impl App {
             properties,
             rules: Arc::new(Rules::load(config.policies.dir.as_deref())?),
             budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
+            matcher: Arc::new(Matcher::new(thresholds(config))),
         });
         let server = &config.server;
         let rates = RateLimits::new(server.calls_per_second_principal, server.calls_per_second_address);

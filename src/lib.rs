@@ -16,6 +16,7 @@ pub mod crypto;
 pub mod erasure;
 pub mod events;
 pub mod guest;
+pub mod identity;
 pub mod jobs;
 pub mod keys;
 pub mod matching;

@@ -18,6 +18,7 @@ use crate::{
     app::App,
     connect::api as connect,
     guest::{api as guest, consent_api as consent, log_api, report_api},
+    identity::api as identity,
     jobs::api as jobs,
     policy::api as policy,
     requests::api as requests,
@@ -72,6 +73,16 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             )
             .service(at("/observations").route(get().to(guest::get_observations)))
             .service(at("/occasions").route(post().to(guest::post_occasions)))
+            .service(at("/guests/{id}/merges").route(post().to(identity::post_merge)))
+            .service(at("/merges/{id}/undo").route(post().to(identity::post_undo)))
+            .service(at("/resolve").route(post().to(identity::post_resolve)))
+            .service(at("/resolve/batch").route(post().to(identity::post_resolve_batch)))
+            .service(
+                at("/reviews")
+                    .route(get().to(identity::get_reviews))
+                    .route(post().to(identity::post_reviews)),
+            )
+            .service(at("/reviews/{id}").route(post().to(identity::post_review)))
             .service(at("/lookups").route(post().to(guest::post_lookup)))
             .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
             .service(at("/audit/entries").route(get().to(guest::get_entries)))
@@ -167,6 +178,7 @@ pub fn contract() -> OpenApi {
     for calls in [
         guest::Calls::openapi(),
         consent::ConsentCalls::openapi(),
+        identity::Calls::openapi(),
         log_api::LogCalls::openapi(),
         report_api::ReportCalls::openapi(),
         crate::policy::replay_api::ReplayCalls::openapi(),

@@ -82,6 +82,14 @@ pub enum Act {
     ReviewObservations,
     /// It was asked whose birthday or anniversary is near.
     FindOccasions,
+    /// It was asked which guest somebody is.
+    Resolve,
+    /// A guest was taken into another.
+    Merge,
+    /// A merge was undone.
+    Unmerge,
+    /// Questions about who is whom were read or answered.
+    ReviewIdentity,
     /// A payment card's number came in and was refused.
     RefuseCard,
     /// A call was refused before what it asked was looked at.
@@ -149,6 +157,10 @@ impl Act {
             Self::PutObservation => "put_observation",
             Self::ReviewObservations => "review_observations",
             Self::FindOccasions => "find_occasions",
+            Self::Resolve => "resolve",
+            Self::Merge => "merge",
+            Self::Unmerge => "unmerge",
+            Self::ReviewIdentity => "review_identity",
             Self::RefuseCard => "refuse_card",
             Self::Call => "call",
             Self::OpenRequest => "open_request",

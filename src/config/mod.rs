@@ -11,6 +11,7 @@ mod database;
 mod error;
 mod events;
 mod flags;
+mod identity;
 mod issuer;
 mod keys;
 mod layers;
@@ -34,6 +35,7 @@ pub use database::DatabaseConfig;
 pub use error::ConfigError;
 pub use events::EventsConfig;
 pub use flags::{ConfigFlags, DatabaseFlags, KeysFlags, LogFlags, PoliciesFlags, ServerFlags};
+pub use identity::{IdentityConfig, Preset};
 pub use issuer::{IssuerConfig, JwksSource, SigningAlgorithm};
 pub use keys::{KeysConfig, ProviderKind};
 pub use log::{LogConfig, LogFormat, LogLevel};
@@ -72,6 +74,9 @@ pub struct Config {
     /// The feed of events.
     #[serde(default)]
     pub events: EventsConfig,
+    /// When two records are taken for one guest.
+    #[serde(default)]
+    pub identity: IdentityConfig,
     /// Who is told of events: `[[webhooks]]`.
     #[serde(default)]
     pub webhooks: Vec<WebhookConfig>,
@@ -145,6 +150,7 @@ impl Config {
             issuer.check(&mut wrong);
         }
         self.events.check(&mut wrong);
+        self.identity.check(&mut wrong);
         webhook::check(&self.webhooks, &mut wrong);
         if let Err(error) = self.properties() {
             wrong.push(error.to_string());

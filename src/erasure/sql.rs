@@ -29,7 +29,13 @@ statements! {
                       updated_at = $2
                   WHERE guest_id = $1";
     GUEST_BUMP = "UPDATE guest SET version = version + 1, updated_at = $2 WHERE guest_id = $1";
-    ABSORBED = "SELECT guest_id FROM guest WHERE survivor = $1 AND status = 'merged' ORDER BY guest_id";
+    /// Also those that were merged into one that was merged.
+    ABSORBED = "WITH RECURSIVE taken (guest_id) AS (
+                    SELECT guest_id FROM guest WHERE survivor = $1 AND status = 'merged'
+                    UNION
+                    SELECT g.guest_id FROM guest g JOIN taken t ON g.survivor = t.guest_id WHERE g.status = 'merged'
+                )
+                SELECT guest_id FROM taken ORDER BY guest_id";
     LOOKS_UNLINK = "UPDATE audit_event SET guest_id = NULL, detail = NULL WHERE guest_id = $1";
     VALUES_DROP = "DELETE FROM field_value WHERE guest_id = $1 AND field = $2";
     TOKENS_DROP = "DELETE FROM blind_index WHERE guest_id = $1 AND field = $2";
@@ -49,6 +55,7 @@ pub const WITH_THE_GUEST: &[&str] = &[
     "blind_index",
     "consent",
     "field_value",
+    "likeness_token",
     "record",
     "source_record",
     "stay",

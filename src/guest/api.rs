@@ -187,7 +187,7 @@ pub(crate) async fn put_record(
         .put_record(&errand, &system, &id, body.0, options.0.strict)
         .await?;
     let status = match answer.resolution.outcome {
-        Outcome::Created => StatusCode::CREATED,
+        Outcome::Created | Outcome::Review => StatusCode::CREATED,
         Outcome::Linked => StatusCode::OK,
     };
     Ok(HttpResponse::build(status)

@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     GuestError, Provenance, RecordAnswer, RecordInput, Vault,
-    put::{self, Place},
+    put::{self, Decided, Place},
 };
 
 /// The source that staff's corrections are kept under: one record per guest.
@@ -94,6 +94,6 @@ impl Vault {
 fn correction_place(guest: GuestId, known: Option<RecordId>) -> Place {
     match known {
         Some(record) => Place::Known(guest, record),
-        None => Place::Linked(guest, Vec::new()),
+        None => Place::Linked(guest, Decided::default()),
     }
 }

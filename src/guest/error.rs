@@ -49,6 +49,9 @@ pub enum GuestError {
     /// A line of the ledger names no notice, so no record can show what the guest agreed to.
     #[error("the consent names no notice")]
     NoNotice,
+    /// Not in the present state, because …
+    #[error("not in the present state")]
+    Blocked(String),
     /// The call needs a reason.
     #[error("a reason is required")]
     ReasonRequired,
@@ -107,7 +110,7 @@ impl GuestError {
     }
 
     /// Whether running the same change again may succeed: two writers met.
-    pub(super) fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) | Self::Keys(KeysError::Store(error)) => error.is_transient(),
             _ => false,
@@ -133,6 +136,7 @@ impl From<GuestError> for Problem {
             GuestError::BadQuestion { field, reason } => Self::new(Kind::InvalidRequest).field(field, reason),
             GuestError::NoNotice => Self::new(Kind::Conflict)
                 .detail("The line names no notice, so there is no record of what the guest was told."),
+            GuestError::Blocked(reason) => Self::new(Kind::Conflict).detail(reason),
             GuestError::ReasonRequired => Self::new(Kind::ReasonRequired)
                 .detail("Fields of class C3 and above are revealed for a reason: send Vault-Reason."),
             GuestError::Budget(exceeded) => Self::new(Kind::BudgetExceeded).retry_after(exceeded.seconds),

@@ -70,16 +70,27 @@ impl Vault {
         input: RecordInput,
     ) -> Result<Preview, GuestError> {
         let prepared = self.prepare_incoming(errand, source, id, input).await?;
-        let (guest, outcome) = match self.place(&prepared).await? {
-            Place::Known(guest, _) | Place::Linked(guest, _) => (Some(guest), Outcome::Linked),
-            Place::New => (None, Outcome::Created),
+        let waiting = Waiting {
+            errand: errand.clone(),
+            prepared,
         };
-        let fields = prepared.values.iter().map(|value| value.field.clone()).collect();
+        let place = self.place(&waiting).await?;
+        let (guest, outcome) = match place {
+            Place::Known(guest, _) | Place::Linked(guest, _) => (Some(guest), Outcome::Linked),
+            Place::New(decided) if !decided.doubts.is_empty() => (None, Outcome::Review),
+            Place::New(_) => (None, Outcome::Created),
+        };
+        let fields = waiting
+            .prepared
+            .values
+            .iter()
+            .map(|value| value.field.clone())
+            .collect();
         Ok(Preview {
             guest,
             outcome,
             fields,
-            rejected: prepared.rejected,
+            rejected: waiting.prepared.rejected,
         })
     }
 

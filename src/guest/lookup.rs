@@ -222,7 +222,7 @@ impl Vault {
     }
 
     /// Counts the guests that will be shown against the caller's access budget.
-    pub(super) fn charge(
+    pub(crate) fn charge(
         &self,
         errand: &Errand,
         guests: impl Iterator<Item = GuestId>,

@@ -17,7 +17,7 @@ use crate::{
 use super::{
     GuestError, Provenance, RecordInput, Rejected, Vault,
     kinds::Reason,
-    put::Place,
+    put::{Decided, Place},
     read::Looked,
     sensitive::{self, Found},
     sql::observation::ObservationRow,
@@ -308,7 +308,7 @@ impl Vault {
             .await?;
         let place = match known {
             Some((_, record)) => Place::Known(guest, record),
-            None => Place::Linked(guest, Vec::new()),
+            None => Place::Linked(guest, Decided::default()),
         };
         let version = self.active_version(guest).await?;
         let keys = self.keys.ensure_guest_keys(guest, &prepared.categories()).await?;

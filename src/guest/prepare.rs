@@ -12,6 +12,7 @@ use crate::{
 use super::{
     GuestError, RecordInput, Rejected, StayInput, StayRole, Vault,
     kinds::{self, Accepted},
+    likeness::{Probe, person_of},
     link::{self, Token},
     minors::BIRTH_DATE,
     occasion,
@@ -41,6 +42,8 @@ pub(super) struct Prepared {
     pub(super) pinned: bool,
     /// The import that it came with.
     pub(super) import: Option<ImportId>,
+    /// Who this may be.
+    pub(super) probe: Probe,
 }
 
 /// A value with its drawer and tokens.
@@ -159,11 +162,14 @@ impl Vault {
             .filter(|at| forbid(*at))
             .map(path)
             .collect();
-        let name = name_of(policy, &accepted);
-        let ready = accepted
+        let ready: Vec<Ready> = accepted
             .into_iter()
-            .filter_map(|value| self.ready(policy, value, name.as_deref()))
+            .filter_map(|value| self.ready(policy, value))
             .collect();
+        let probe = Probe::new(
+            self.keys.index_key(),
+            person_of(&ready.iter().map(|ready| (ready.field.as_str(), &ready.value))),
+        );
         let stays = self.checked_stays(errand, &input, &mut rejected);
         let unread = self.checked_consents(errand, policy, &input, &mut rejected);
         let index = self.keys.index_key();
@@ -184,18 +190,19 @@ impl Vault {
             policy_version: policy.version().to_owned(),
             pinned: false,
             import: None,
+            probe,
             input,
         })
     }
 
-    fn ready(&self, policy: &Snapshot, accepted: Accepted, name: Option<&str>) -> Option<Ready> {
+    fn ready(&self, policy: &Snapshot, accepted: Accepted) -> Option<Ready> {
         let field = policy.catalogue().get(accepted.field)?;
         let path = field.path.to_string();
         let index = self.keys.index_key();
         let tokens = accepted
             .tokens
             .iter()
-            .flat_map(|t| link::tokens(index, &path, t, name))
+            .flat_map(|t| link::tokens(index, &path, t))
             .collect();
         Some(Ready {
             field: path,
@@ -310,20 +317,6 @@ fn is_bundled(all: &[consent::Statement], one: &consent::Statement) -> bool {
 /// Whether the record knows its person only as somebody's company.
 fn is_companion(input: &RecordInput) -> bool {
     !input.stays.is_empty() && input.stays.iter().all(|stay| stay.role == StayRole::Accompanying)
-}
-
-/// The name in the form that is compared; only ever used inside a keyed token.
-fn name_of(policy: &Snapshot, accepted: &[Accepted]) -> Option<String> {
-    let text = |path: &str| {
-        let (at, _) = policy.catalogue().find(path)?;
-        accepted.iter().find(|a| a.field == at)?.value.as_str()
-    };
-    let fold = match (text("name.surname"), text("name.given"), text("name.full")) {
-        (Some(surname), given, _) => kinds::name_fold(surname, given.unwrap_or_default()),
-        (None, given, Some(full)) => kinds::name_fold(full, given.unwrap_or_default()),
-        _ => return None,
-    };
-    (!fold.is_empty()).then_some(fold)
 }
 
 /// The version that a value's seal is bound to.

@@ -18,6 +18,7 @@ use crate::{
 use super::{
     GuestError, LinkReason, Outcome, RecordAnswer, RecordInput, Rejected, Resolution, Vault,
     prepare::{Prepared, Ready, check_source, is_older, seal_version},
+    resembling::Resembling,
     sql::{NewValue, Rows},
     together::Waiting,
     words::RecordHead,
@@ -31,9 +32,33 @@ pub(super) enum Place {
     /// The source has spoken of this person before.
     Known(GuestId, RecordId),
     /// Another source has.
-    Linked(GuestId, Vec<LinkReason>),
-    /// Nobody has.
-    New,
+    Linked(GuestId, Decided),
+    /// Nobody has, as far as can be told.
+    New(Decided),
+}
+
+/// What comparing a record with the guests there are came to.
+#[derive(Default)]
+pub(super) struct Decided {
+    /// How sure.
+    pub(super) probability: f64,
+    /// Why.
+    pub(super) reasons: Vec<LinkReason>,
+    /// Guests that a steward is asked about.
+    pub(super) doubts: Vec<Resembling>,
+    /// Tokens that too many share.
+    pub(super) crowded: BTreeSet<[u8; 16]>,
+}
+
+impl Place {
+    /// Tokens that too many share to be written.
+    fn crowded(&self) -> &BTreeSet<[u8; 16]> {
+        static NONE: BTreeSet<[u8; 16]> = BTreeSet::new();
+        match self {
+            Self::Known(..) => &NONE,
+            Self::Linked(_, decided) | Self::New(decided) => &decided.crowded,
+        }
+    }
 }
 
 /// What was done with a record.
@@ -42,6 +67,8 @@ pub(super) struct Done {
     pub(super) record: RecordId,
     pub(super) version: i64,
     pub(super) rejected: Vec<Rejected>,
+    /// What a steward is asked.
+    pub(super) review: Option<Uuid>,
 }
 
 impl Vault {
@@ -107,7 +134,7 @@ impl Vault {
     }
 
     /// The version of a guest that can be changed.
-    pub(super) async fn active_version(&self, guest: GuestId) -> Result<i64, GuestError> {
+    pub(crate) async fn active_version(&self, guest: GuestId) -> Result<i64, GuestError> {
         let heads = self.store.read().await?.guest_heads(&[guest]).await?;
         changeable(heads.get(&guest))
     }
@@ -140,6 +167,7 @@ impl Vault {
             record,
             version,
             rejected: prepared.rejected.clone(),
+            review: None,
         };
         Ok(Some(answer(&Place::Known(guest, record), done)))
     }
@@ -189,7 +217,7 @@ impl Vault {
             Place::Known(_, record) => *record,
             _ => RecordId::random(),
         };
-        if matches!(place, Place::New) {
+        if matches!(place, Place::New(_)) {
             rows.guest(guest, micros(now));
         } else {
             change.tx.touch_guest(guest, version, micros(now)).await?;
@@ -212,6 +240,18 @@ impl Vault {
                 &mut rejected,
             )
             .await?;
+        self.write_likeness(
+            (&mut *change, &mut *rows),
+            prepared,
+            (guest, record),
+            (
+                &written.keys().map(|path| path.as_str()).collect(),
+                stored.is_empty() && !prepared.pinned,
+            ),
+            place.crowded(),
+        )
+        .await?;
+        let review = self.ask_steward(change, errand, (guest, record), place).await?;
         let mut event = self.put_event(errand, prepared, guest, keys);
         event.fields = written;
         for stay in &prepared.stays {
@@ -238,6 +278,7 @@ impl Vault {
             record,
             version: version + 1,
             rejected,
+            review,
         })
     }
 
@@ -388,7 +429,7 @@ fn told(place: &Place, guest: GuestId, (event, prepared): (&Event, &Prepared)) -
         fields.extend("stay_links".parse());
     }
     match place {
-        Place::New => Some(Announcement::guest_created(event.at, guest, fields)),
+        Place::New(_) => Some(Announcement::guest_created(event.at, guest, fields)),
         _ if fields.is_empty() => None,
         _ => Some(Announcement::guest_updated(event.at, guest, fields)),
     }
@@ -418,20 +459,21 @@ pub(super) fn answer(place: &Place, done: Done) -> RecordAnswer {
         weight: f64::from(64),
     };
     let resolution = match place {
-        Place::New => Resolution {
-            outcome: Outcome::Created,
-            probability: 1.0,
-            reasons: Vec::new(),
-        },
         Place::Known(..) => Resolution {
             outcome: Outcome::Linked,
             probability: 1.0,
             reasons: vec![exact("source_id")],
+            review_id: None,
         },
-        Place::Linked(_, reasons) => Resolution {
-            outcome: Outcome::Linked,
-            probability: 1.0,
-            reasons: reasons.clone(),
+        Place::Linked(_, decided) | Place::New(decided) => Resolution {
+            outcome: match place {
+                Place::Linked(..) => Outcome::Linked,
+                _ if done.review.is_some() => Outcome::Review,
+                _ => Outcome::Created,
+            },
+            probability: decided.probability,
+            reasons: decided.reasons.clone(),
+            review_id: done.review,
         },
     };
     RecordAnswer {

@@ -32,7 +32,7 @@ use super::{
 pub(super) const STAY_LINKS: &str = "stay_links";
 
 /// A guest fetched for a grant, nothing of it opened but what decides.
-pub(super) struct Fetched {
+pub(crate) struct Fetched {
     pub(super) guest: GuestId,
     pub(super) version: i64,
     pub(super) status: String,
@@ -47,7 +47,7 @@ pub(super) struct Fetched {
 }
 
 /// A guest fetched, or refused with the event that says so, not yet recorded.
-pub(super) enum Looked {
+pub(crate) enum Looked {
     Seen(Box<Fetched>),
     Refused(Box<Event>, GuestError),
 }
@@ -203,7 +203,7 @@ impl Vault {
     }
 
     /// Decides, fetches, narrows; a refusal is the caller's to record.
-    pub(super) async fn look(
+    pub(crate) async fn look(
         &self,
         errand: &Errand,
         guest: GuestId,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 mod disclosure;
 pub mod import;
+mod likeness;
 pub mod observation;
 pub mod occasion;
 mod rows;
@@ -22,11 +23,16 @@ use crate::{
 };
 
 pub use disclosure::{Line, Part};
+pub use likeness::NewReview;
 pub use rows::Rows;
 pub use write::NewValue;
 use write::stay_index_insert;
 
 statements! {
+    IDENTITY_DELETE = "DELETE FROM likeness_token WHERE guest_id = $1 AND record_id = $2";
+    REVIEW_INSERT = "INSERT INTO review (review_id, kind, one_id, record_id, other_id, bits, reasons, weights, property,
+                         priority, state, created_at, decided_at, decided_by)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, NULL, NULL)";
     GUEST_TOUCH = "UPDATE guest SET version = version + 1, updated_at = $3
                    WHERE guest_id = $1 AND version = $2 AND status = 'active'";
     GUEST_MANAGER = "UPDATE guest SET manager_token = $2 WHERE guest_id = $1";
@@ -465,6 +471,8 @@ pub fn built_statements(spelling: Spelling) -> Vec<(String, String)> {
     }
     all.extend(rows::all());
     for tokens in [1, 2, 4, 8, 16, 32, 64] {
+        all.push((format!("postings {tokens}"), likeness::postings(tokens)));
+        all.push((format!("likeness {tokens}"), likeness::values(tokens, 16)));
         all.push((format!("holders {tokens}"), holders(tokens)));
     }
     for size in [1, 2, 4, 8, 16] {

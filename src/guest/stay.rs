@@ -208,7 +208,7 @@ fn with_property(errand: &Errand, stay: &StayInput) -> Stay {
 }
 
 /// Where a stay is sealed to: moved to another guest, property or reservation it does not open.
-fn place(guest: GuestId, token: Uuid, path: &str, version: i64) -> Aad<'_> {
+pub(super) fn place(guest: GuestId, token: Uuid, path: &str, version: i64) -> Aad<'_> {
     Aad {
         guest,
         record: token,

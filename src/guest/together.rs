@@ -16,9 +16,8 @@ use crate::{
 
 use super::{
     GuestError, RecordAnswer, Vault,
-    link::Token,
     prepare::Prepared,
-    put::{self, Place},
+    put::{self, Decided, Place},
     sql::Rows,
 };
 
@@ -38,7 +37,14 @@ impl Waiting {
     /// second sees what the first left.
     pub(super) fn marks(&self) -> BTreeSet<[u8; 16]> {
         let tokens = self.prepared.tokens().map(|t| t.bytes);
-        tokens.chain([self.prepared.source_token]).collect()
+        let likeness = self.prepared.probe.keys.iter();
+        let likeness = likeness
+            .filter(|keyed| !keyed.key.kind.is_second_tier())
+            .map(|keyed| keyed.token);
+        tokens
+            .chain(likeness)
+            .chain([self.prepared.source_token])
+            .collect()
     }
 }
 
@@ -144,8 +150,7 @@ impl Vault {
 
     /// Stores records in one transaction.
     pub(super) async fn put_together(&self, batch: &[&Waiting]) -> Result<Vec<RecordAnswer>, GuestError> {
-        let prepared: Vec<&Prepared> = batch.iter().map(|waiting| &waiting.prepared).collect();
-        let places = self.places(&prepared).await?;
+        let places = self.places(batch).await?;
         let mut answers = BTreeMap::new();
         let mut changes = Vec::with_capacity(batch.len());
         for (at, (waiting, place)) in batch.iter().zip(places).enumerate() {
@@ -176,29 +181,23 @@ impl Vault {
     }
 
     /// Where a record goes, as things stand.
-    pub(super) async fn place(&self, prepared: &Prepared) -> Result<Place, GuestError> {
-        let mut places = self.places(&[prepared]).await?;
-        Ok(places.pop().unwrap_or(Place::New))
+    pub(super) async fn place(&self, waiting: &Waiting) -> Result<Place, GuestError> {
+        let mut places = self.places(&[waiting]).await?;
+        Ok(places.pop().unwrap_or(Place::New(Decided::default())))
     }
 
-    async fn places(&self, batch: &[&Prepared]) -> Result<Vec<Place>, GuestError> {
-        let sources: Vec<[u8; 16]> = batch.iter().map(|prepared| prepared.source_token).collect();
+    async fn places(&self, batch: &[&Waiting]) -> Result<Vec<Place>, GuestError> {
+        let sources: Vec<[u8; 16]> = batch.iter().map(|one| one.prepared.source_token).collect();
         let known: HashMap<[u8; 16], (GuestId, RecordId)> =
             self.store.read().await?.source_records(&sources).await?;
-        let strangers: Vec<Vec<Token>> = batch
-            .iter()
-            .filter(|prepared| !known.contains_key(&prepared.source_token))
-            .map(|prepared| prepared.tokens().cloned().collect())
-            .collect();
-        let mut links = self.find_links(&strangers).await?.into_iter();
-        let place = |prepared: &&Prepared| match known.get(&prepared.source_token) {
-            Some((guest, record)) => Place::Known(*guest, *record),
-            None => match links.next().flatten() {
-                Some(link) => Place::Linked(link.guest, link.reasons),
-                None => Place::New,
-            },
-        };
-        Ok(batch.iter().map(place).collect())
+        let mut places = Vec::with_capacity(batch.len());
+        for Waiting { errand, prepared } in batch {
+            places.push(match known.get(&prepared.source_token) {
+                Some((guest, record)) => Place::Known(*guest, *record),
+                None => self.decide(errand, &prepared.probe).await?,
+            });
+        }
+        Ok(places)
     }
 
     async fn keys_for(
@@ -273,13 +272,13 @@ impl Going {
     fn to(place: Place) -> Self {
         let guest = match &place {
             Place::Known(guest, _) | Place::Linked(guest, _) => *guest,
-            Place::New => GuestId::random(),
+            Place::New(_) => GuestId::random(),
         };
         Self { place, guest }
     }
 
     const fn is_new(&self) -> bool {
-        matches!(self.place, Place::New)
+        matches!(self.place, Place::New(_))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
 };
 
 use super::{
-    GuestError, detail,
+    GuestError, Matcher, detail,
     gather::{self, Guests},
     import_job::cards_in,
     together::Queue,
@@ -45,6 +45,8 @@ pub struct Vault {
     pub rules: Arc<Rules>,
     /// What signs consent records, once it was asked for.
     pub(super) record_key: Arc<OnceCell<SigningKey>>,
+    /// What decides who is whom.
+    pub matcher: Arc<Matcher>,
     pub(super) guests: Guests,
     pub(super) puts: Queue,
 }
@@ -70,6 +72,8 @@ pub struct Parts {
     pub budgets: Arc<Budgets>,
     /// See [`Vault::rules`].
     pub rules: Arc<Rules>,
+    /// See [`Vault::matcher`].
+    pub matcher: Arc<Matcher>,
 }
 
 impl Vault {
@@ -85,6 +89,7 @@ impl Vault {
             properties,
             budgets,
             rules,
+            matcher,
         } = parts;
         let guests = gather::readers(store.clone());
         let puts = Queue::of(&store);
@@ -98,6 +103,7 @@ impl Vault {
             budgets,
             rules,
             record_key: Arc::default(),
+            matcher,
             guests,
             puts,
         }
@@ -134,6 +140,7 @@ impl Vault {
             GuestError::Budget(_) => "budget",
             GuestError::BadQuestion { .. } => "invalid",
             GuestError::NoNotice => "no_notice",
+            GuestError::Blocked(_) => "blocked",
             GuestError::Damaged => "damaged",
             _ => "failed",
         };

@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{
     base::{EntryId, GuestId, PropertyCode, RecordId, SourceSystem, StayStatus, View, Withheld},
@@ -205,6 +206,8 @@ pub enum Outcome {
     Created,
     /// It belongs to a guest that was there.
     Linked,
+    /// A guest was made, and a steward is asked whether it is another one.
+    Review,
 }
 
 impl Outcome {
@@ -223,6 +226,7 @@ impl Outcome {
         match self {
             Self::Created => "created",
             Self::Linked => "linked",
+            Self::Review => "review",
         }
     }
 }
@@ -232,9 +236,10 @@ impl Outcome {
 pub struct LinkReason {
     /// Which attribute.
     pub field: String,
-    /// How it agreed: `exact`.
+    /// How it agreed: `exact`. The field `prior` is what is known before anything is compared; `withheld` sums up what
+    /// this caller may not be told.
     pub level: &'static str,
-    /// Its weight in bits; exact strong identifiers carry 10 each under the two-attribute rule.
+    /// Its weight in bits; all of them together are the score.
     pub weight: f64,
 }
 
@@ -243,10 +248,15 @@ pub struct LinkReason {
 pub struct Resolution {
     /// How.
     pub outcome: Outcome,
-    /// How sure: 1.0 for a known source id or the two-attribute rule.
+    /// How sure: of the guest it was linked to, or that a steward is asked about; 1.0 for a known source id, and for a
+    /// guest that resembles nobody.
     pub probability: f64,
     /// Why.
     pub reasons: Vec<LinkReason>,
+    /// The question for a steward.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub review_id: Option<Uuid>,
 }
 
 /// A value that was not stored, and why.

@@ -284,11 +284,17 @@ pub enum Right {
     ReviewObservations,
     /// Ask whose birthday or anniversary is near; tokens only.
     FindOccasions,
+    /// Ask which guest somebody is; nothing is written.
+    ResolveIdentity,
+    /// Be told that somebody is known at a property that is not the caller's; nothing more.
+    KnownElsewhere,
+    /// Take two guests for one, part them again, and answer the questions about that.
+    MergeGuests,
 }
 
 impl Right {
     /// All rights, in the order of [`Right::index`].
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::ReadAudit,
         Self::ReadOwnActions,
         Self::ReadAccessReport,
@@ -316,6 +322,9 @@ impl Right {
         Self::ManageWebhooks,
         Self::ReviewObservations,
         Self::FindOccasions,
+        Self::ResolveIdentity,
+        Self::KnownElsewhere,
+        Self::MergeGuests,
     ];
 
     /// Position in [`Right::ALL`].
@@ -358,6 +367,9 @@ impl Right {
             Self::ManageWebhooks => "manage_webhooks",
             Self::ReviewObservations => "review_observations",
             Self::FindOccasions => "find_occasions",
+            Self::ResolveIdentity => "resolve_identity",
+            Self::KnownElsewhere => "known_elsewhere",
+            Self::MergeGuests => "merge_guests",
         }
     }
 }

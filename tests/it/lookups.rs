@@ -7,6 +7,19 @@ use crate::support::{
     database::both,
 };
 
+/// An invented number for life (GB 11643-1999): namesakes of one birthday are two people all the same.
+fn resident(number: u32) -> String {
+    let body = format!("11010119870517{:03}", number % 1000);
+    let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
+    let digits = body.chars().map(|c| c.to_digit(10).unwrap());
+    let sum: u32 = digits.zip(weights).map(|(digit, weight)| digit * weight).sum();
+    let check = "10X98765432"
+        .chars()
+        .nth(usize::try_from(sum % 11).unwrap())
+        .unwrap();
+    format!("{body}{check}")
+}
+
 fn guest(given: &str, number: u32) -> Value {
     json!({
         "guest": {
@@ -14,7 +27,8 @@ fn guest(given: &str, number: u32) -> Value {
             "birth_date": "1987-05-17",
             "phones": [{"number": format!("+86 138 1234 {number:04}")}],
             "emails": [{"address": format!("wang{number}@guests.example")}],
-            "id_documents": [{"type": "passport", "issuing_country": "CN", "number": format!("E1234{number:04}")}],
+            "id_documents": [{"type": "passport", "issuing_country": "CN", "number": format!("E1234{number:04}")},
+                             {"type": "cn_resident_id", "issuing_country": "CN", "number": resident(number)}],
             "memberships": [{"program": "CLUB", "number": format!("88{number:04}")}],
             "external_ids": [{"system": "crm", "type": "profile", "value": format!("P-{number}")}],
             "postal_addresses": [{"city": "Lisboa", "postal_code": "1200-195", "country": "PT"}]

@@ -11,7 +11,7 @@ use std::{
 
 use guest_vault::matching::{
     Frequencies, Paper, Person, Place, Said, Weights,
-    blocking::{CAP, Key, keys},
+    blocking::{CAP, Key, KeyKind, keys},
     score::{probability, score},
 };
 use serde_json::Value;
@@ -401,4 +401,68 @@ fn hotel_records_find_their_guest_and_households_stay_apart() {
         cautious.review_rate <= 0.20 && cautious.sees_mate >= 0.98,
         "{cautious:?}"
     );
+}
+
+/// A stolen token table, with the key unknown: the thief knows how common names are (from half of the records, as public
+/// statistics would tell) and how many guests hold each token of the other half, and matches the two by rank.
+fn frequency_attack(set: &Set, kinds: &[KeyKind]) -> (f64, f64) {
+    let named = |person: &Person| -> Vec<Key> {
+        keys(person)
+            .into_iter()
+            .filter(|key| key.kind == KeyKind::Name)
+            .collect()
+    };
+    let (known, stolen) = set.people.split_at(set.people.len() / 2);
+    let mut public: HashMap<Key, usize> = HashMap::new();
+    for person in known {
+        for key in named(person) {
+            *public.entry(key).or_default() += 1;
+        }
+    }
+    // Tokens have no kind: the thief sees lengths of lists, cut at the cap, and nothing else.
+    let mut table: HashMap<Key, usize> = HashMap::new();
+    for person in stolen {
+        for key in keys(person)
+            .into_iter()
+            .filter(|key| kinds.is_empty() || kinds.contains(&key.kind))
+        {
+            let holders = table.entry(key).or_default();
+            *holders = (*holders + 1).min(usize::try_from(CAP).unwrap() + 1);
+        }
+    }
+    let ranked = |of: HashMap<Key, usize>| -> Vec<(Key, usize)> {
+        let mut ranked: Vec<(Key, usize)> = of.into_iter().collect();
+        ranked.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        ranked
+    };
+    let (public, table) = (ranked(public), ranked(table));
+    let right = table
+        .iter()
+        .zip(&public)
+        .filter(|(token, name)| token.0 == name.0)
+        .map(|(token, _)| token.1);
+    let owners: usize = right.sum();
+    // Guessing: everybody has the commonest name.
+    let guessed = public.first().map_or(0, |(name, _)| {
+        table
+            .iter()
+            .find(|(token, _)| token == name)
+            .map_or(0, |(_, holders)| *holders)
+    });
+    (
+        real(owners) / real(stolen.len()),
+        real(guessed) / real(stolen.len()),
+    )
+}
+
+#[test]
+fn a_stolen_token_table_names_few() {
+    let Some(folder) = datasets() else { return };
+    let set = read(&folder, "hotel_dev");
+    let (all, guessing) = frequency_attack(&set, &[]);
+    println!("hotel_dev frequency attack, all tokens: {all:.4} of records named; guessing: {guessing:.4}");
+    let (names, _) = frequency_attack(&set, &[KeyKind::Name]);
+    println!("hotel_dev frequency attack, name tokens told apart by other means: {names:.4}");
+    assert!(all <= guessing + 0.002, "{all} {guessing}");
+    assert!(names <= 0.02, "{names}");
 }

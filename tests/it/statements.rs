@@ -3,7 +3,7 @@
 use std::fs;
 
 use guest_vault::{
-    access, audit, consent, erasure, events, guest, jobs, keys, on, requests, retention,
+    access, audit, consent, erasure, events, guest, identity, jobs, keys, on, requests, retention,
     store::{Database as _, Which},
 };
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
@@ -24,6 +24,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("guest", Which::Data, guest::sql::import::STATEMENTS),
     ("guest", Which::Data, guest::sql::observation::STATEMENTS),
     ("guest", Which::Data, guest::sql::occasion::STATEMENTS),
+    ("identity", Which::Data, identity::sql::STATEMENTS),
     ("jobs", Which::Data, jobs::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
     ("requests", Which::Data, requests::sql::STATEMENTS),

@@ -21,7 +21,7 @@ use crate::{
     base::{Clock, InvalidName, RequestId},
     config::{
         AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig,
-        EventsConfig, KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
+        EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
     },
 };
 
@@ -137,6 +137,7 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         log: LogConfig::default(),
         events: EventsConfig::default(),
         backup: BackupConfig::default(),
+        identity: IdentityConfig::default(),
         webhooks: Vec::new(),
         issuers: Vec::new(),
         property: invented::properties(),

@@ -6,12 +6,13 @@ use super::{Findings, files::CLOCK_TOLERANCE};
 use crate::{
     access::Budgets,
     app::root_key,
+    app::thresholds,
     audit::Log,
     base::Clock,
     config::BudgetsConfig,
     config::Config,
     consent::Rules,
-    guest::{Parts, Vault},
+    guest::{Matcher, Parts, Vault},
     keys::{Keyring, KeysError},
     policy::Policies,
     store::{Pooler, Store, StoreError, StoreUrl, Tables, Which},
@@ -207,6 +208,7 @@ async fn hold(
             properties: Arc::new(properties),
             rules: Arc::new(rules),
             budgets: Arc::new(Budgets::new(BudgetsConfig::default(), clock.clone())),
+            matcher: Arc::new(Matcher::new(thresholds(config))),
         });
         values(&vault, findings).await;
     }

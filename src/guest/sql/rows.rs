@@ -27,6 +27,7 @@ pub struct Rows {
     records: Vec<(GuestId, RecordHead)>,
     values: Vec<Value>,
     tokens: Vec<(GuestId, RecordId, [u8; 16], String)>,
+    likeness: Vec<(GuestId, RecordId, i64, [u8; 16])>,
     told: Vec<Announcement>,
     marks: Vec<Mark>,
 }
@@ -92,6 +93,12 @@ impl Rows {
         self.marks.push(mark);
     }
 
+    /// Tokens that records of the same person share, with the version of their key.
+    pub fn likeness(&mut self, (guest, record): (GuestId, RecordId), version: i64, tokens: Vec<[u8; 16]>) {
+        self.likeness
+            .extend(tokens.into_iter().map(|token| (guest, record, version, token)));
+    }
+
     /// What other systems are told.
     pub fn tell(&mut self, told: Announcement) {
         self.told.push(told);
@@ -110,6 +117,7 @@ impl Tx {
             records,
             values,
             tokens,
+            likeness,
             told,
             marks,
         } = rows;
@@ -153,6 +161,15 @@ impl Tx {
                         .bind(&mark.source_token[..])
                         .bind(mark.version)
                         .bind(mark.made);
+                }
+                query.execute(c).await?;
+            });
+        }
+        for some in parts(&likeness) {
+            on!(self, c => {
+                let mut query = sqlx::query(text(&LIKENESS, some.len(), likeness_insert));
+                for (guest, record, version, token) in some {
+                    query = query.bind(&token[..]).bind(guest.0).bind(record.0).bind(version);
                 }
                 query.execute(c).await?;
             });
@@ -228,6 +245,7 @@ static RECORDS: Texts = [const { OnceLock::new() }; 8];
 static VALUES: Texts = [const { OnceLock::new() }; 8];
 static TOKENS: Texts = [const { OnceLock::new() }; 8];
 static MARKS: Texts = [const { OnceLock::new() }; 8];
+static LIKENESS: Texts = [const { OnceLock::new() }; 8];
 
 fn text(texts: &'static Texts, rows: usize, build: Build) -> AssertSqlSafe<String> {
     let kept = rows
@@ -292,9 +310,18 @@ fn records_upsert(count: usize) -> String {
     sql
 }
 
+fn likeness_insert(count: usize) -> String {
+    let mut sql =
+        String::from("INSERT INTO likeness_token (token, guest_id, record_id, key_version) VALUES ");
+    numbered(&mut sql, count, 4);
+    sql.push_str(" ON CONFLICT (token, guest_id, record_id) DO NOTHING");
+    sql
+}
+
 /// Every statement of this file, for the test that prepares each on both databases.
 pub(super) fn all() -> impl Iterator<Item = (String, String)> {
-    let build: [(&str, Build); 5] = [
+    let build: [(&str, Build); 6] = [
+        ("likeness", likeness_insert),
         ("guests", guests_insert),
         ("sources", sources_insert),
         ("records", records_upsert),

@@ -1,0 +1,1 @@
+CREATE INDEX likeness_token_by_record ON likeness_token (guest_id, record_id);

@@ -1,0 +1,1 @@
+CREATE INDEX review_by_one ON review (one_id);

@@ -1,0 +1,1 @@
+CREATE INDEX review_by_other ON review (other_id);

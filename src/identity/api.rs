@@ -1,0 +1,328 @@
+//! The calls about who is whom: parse, call, map.
+
+use actix_web::{
+    HttpRequest, HttpResponse, Responder,
+    http::StatusCode,
+    web::{self, Bytes, Data},
+};
+use data_encoding::BASE64URL_NOPAD;
+use futures_util::{StreamExt as _, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::{
+    base::{Errand, GuestId},
+    guest::{
+        GuestError, Vault,
+        api::{ErrandHeaders, Refusals},
+        idempotency,
+    },
+    web::{JsonBytes, Kind, Listing, Page, PathId, Problem, StrictJson, StrictQuery},
+};
+
+use super::{
+    merge::{MergeAnswer, MergeOptions},
+    resolve::ResolveAnswer,
+    review::{self, Answer, Review, ReviewAnswer},
+    undo::UndoAnswer,
+};
+
+/// Lines of one batch at most.
+const MOST_LINES: usize = 10_000;
+
+/// The calls of this folder; the routes are in `routes.rs`.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(
+    post_resolve,
+    post_resolve_batch,
+    get_reviews,
+    post_review,
+    post_reviews,
+    post_merge,
+    post_undo
+))]
+pub struct Calls;
+
+/// Who is looked for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ResolveInput {
+    /// What is known of somebody, as in a record.
+    #[schema(value_type = Object)]
+    guest: Map<String, Value>,
+}
+
+/// Which guest somebody is: candidates with probability and explanation. Nothing is written.
+#[utoipa::path(
+    post, path = "/v1/resolve", tag = "identity", params(ErrandHeaders), request_body = ResolveInput,
+    responses((status = 200, body = ResolveAnswer), Refusals)
+)]
+pub(crate) async fn post_resolve(
+    vault: Data<Vault>,
+    errand: Errand,
+    body: StrictJson<ResolveInput>,
+) -> Result<impl Responder, Problem> {
+    Ok(web::Json(vault.resolve(&errand, &body.0.guest).await?))
+}
+
+/// One question of a batch.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchLine {
+    #[serde(default)]
+    id: Option<String>,
+    guest: Map<String, Value>,
+}
+
+/// Many questions, one a line: `{"id"?, "guest"}` in, `{"line", "id"?, "candidates", …}` or `{"line", "problem"}` out,
+/// in the same order, as they are answered.
+#[utoipa::path(
+    post, path = "/v1/resolve/batch", tag = "identity", params(ErrandHeaders),
+    request_body(content = String, content_type = "application/x-ndjson"),
+    responses((status = 200, body = String, content_type = "application/x-ndjson"), Refusals)
+)]
+pub(crate) async fn post_resolve_batch(
+    vault: Data<Vault>,
+    errand: Errand,
+    body: Bytes,
+) -> Result<HttpResponse, Problem> {
+    let text = std::str::from_utf8(&body).map_err(|_| {
+        Problem::new(Kind::InvalidRequest).field("body", "must be UTF-8, one JSON object a line")
+    })?;
+    let lines: Vec<(usize, String)> = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(at, line)| (at + 1, line.to_owned()))
+        .collect();
+    if lines.is_empty() || lines.len() > MOST_LINES {
+        return Err(Problem::new(Kind::InvalidRequest).field("body", "must have 1 to 10000 lines"));
+    }
+    let answers = stream::iter(lines).then(move |(at, line)| {
+        let (vault, errand) = (vault.clone(), errand.clone());
+        async move {
+            let mut answer = answer_line(&vault, &errand, at, &line).await.to_string();
+            answer.push('\n');
+            Ok::<_, actix_web::Error>(Bytes::from(answer))
+        }
+    });
+    Ok(HttpResponse::Ok()
+        .content_type("application/x-ndjson")
+        .streaming(Box::pin(answers)))
+}
+
+async fn answer_line(vault: &Vault, errand: &Errand, at: usize, line: &str) -> Value {
+    let Ok(question) = serde_json::from_str::<BatchLine>(line) else {
+        return json!({"line": at, "problem": {"kind": "invalid-request"}});
+    };
+    let mut answer = match vault.resolve(errand, &question.guest).await {
+        Ok(answer) => serde_json::to_value(answer).unwrap_or_default(),
+        Err(error) => json!({"problem": {"kind": kind(&error)}}),
+    };
+    if let Some(members) = answer.as_object_mut() {
+        members.insert("line".to_owned(), json!(at));
+        if let Some(id) = question.id.filter(|id| id.len() <= 200) {
+            members.insert("id".to_owned(), json!(id));
+        }
+    }
+    answer
+}
+
+const fn kind(error: &GuestError) -> &'static str {
+    match error {
+        GuestError::Forbidden => "forbidden",
+        GuestError::BadQuestion { .. } => "invalid-request",
+        GuestError::Budget(_) => "budget-exceeded",
+        _ => "unavailable",
+    }
+}
+
+/// Which page.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReviewOptions {
+    /// Items per page, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u16>,
+    /// Where the page begins.
+    #[param(max_length = 200)]
+    cursor: Option<String>,
+}
+
+/// The questions that wait for a steward, the surest first; those about guests that this caller may not know of are
+/// left out.
+#[utoipa::path(
+    get, path = "/v1/reviews", tag = "identity", params(ReviewOptions, ErrandHeaders),
+    responses((status = 200, body = Listing<Review>), Refusals)
+)]
+pub(crate) async fn get_reviews(
+    vault: Data<Vault>,
+    errand: Errand,
+    options: StrictQuery<ReviewOptions>,
+) -> Result<impl Responder, Problem> {
+    let page = Page::new(options.0.limit, options.0.cursor)?;
+    let after = page.after()?.unwrap_or(review::FIRST);
+    let (items, next) = vault.reviews(&errand, after, i64::from(page.limit())).await?;
+    let next = next.and_then(|place| serde_json::to_vec(&place).ok());
+    Ok(web::Json(Listing {
+        items,
+        next_cursor: next.map(|place| BASE64URL_NOPAD.encode(&place)),
+    }))
+}
+
+/// A steward's answer.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReviewInput {
+    /// The answer.
+    decision: Answer,
+}
+
+/// Answers a question: `same` merges the two, `different` is remembered, `later` lowers its priority.
+#[utoipa::path(
+    post, path = "/v1/reviews/{id}", tag = "identity",
+    params(("id" = String, Path, description = "The review's id"), ErrandHeaders), request_body = ReviewInput,
+    responses((status = 200, body = ReviewAnswer), Refusals)
+)]
+pub(crate) async fn post_review(
+    vault: Data<Vault>,
+    errand: Errand,
+    id: PathId<Uuid>,
+    body: StrictJson<ReviewInput>,
+) -> Result<impl Responder, Problem> {
+    Ok(web::Json(
+        vault.answer_review(&errand, id.0, body.0.decision).await?,
+    ))
+}
+
+/// Answers of a steward to many questions.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReviewsInput {
+    /// The questions, 1 to 200.
+    #[schema(value_type = Vec<String>, min_items = 1, max_items = 200)]
+    review_ids: Vec<Uuid>,
+    /// The answer to all of them.
+    decision: Answer,
+}
+
+/// What became of many answers.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReviewsDone {
+    /// Those that were answered.
+    answered: Vec<ReviewAnswer>,
+    /// Those that were not: answered before, not this caller's to answer, or something speaks against it.
+    #[schema(value_type = Vec<String>)]
+    left: Vec<Uuid>,
+}
+
+/// Gives many questions the same answer, one after the other; each stands for itself.
+#[utoipa::path(
+    post, path = "/v1/reviews", tag = "identity", params(ErrandHeaders), request_body = ReviewsInput,
+    responses((status = 200, body = ReviewsDone), Refusals)
+)]
+pub(crate) async fn post_reviews(
+    vault: Data<Vault>,
+    errand: Errand,
+    body: StrictJson<ReviewsInput>,
+) -> Result<impl Responder, Problem> {
+    if body.0.review_ids.is_empty() || body.0.review_ids.len() > 200 {
+        return Err(Problem::new(Kind::InvalidRequest).field("review_ids", "name 1 to 200 questions"));
+    }
+    let mut done = ReviewsDone {
+        answered: Vec::new(),
+        left: Vec::new(),
+    };
+    for review in body.0.review_ids {
+        match vault.answer_review(&errand, review, body.0.decision).await {
+            Ok(answer) => done.answered.push(answer),
+            Err(GuestError::NotFound | GuestError::Blocked(_) | GuestError::Moved(_) | GuestError::Gone) => {
+                done.left.push(review);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(web::Json(done))
+}
+
+/// Who is taken in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MergeInput {
+    /// The guest that is taken in; its id answers 308 from then on.
+    absorb: GuestId,
+}
+
+/// How to merge.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct MergeQuery {
+    /// Only tell what it would do.
+    #[serde(default)]
+    dry_run: bool,
+    /// Although a steward said that they are two, or both have a number for life.
+    #[serde(default)]
+    force: bool,
+}
+
+/// Takes another guest into this one; consents: the strictest wins. With `dry_run` it only tells what it would do.
+#[utoipa::path(
+    post, path = "/v1/guests/{id}/merges", tag = "identity",
+    params(
+        ("id" = GuestId, Path), MergeQuery,
+        ("Idempotency-Key" = Option<String>, Header, max_length = 255), ErrandHeaders
+    ),
+    request_body = MergeInput,
+    responses((status = 200, description = "The preview", body = MergeAnswer), (status = 201, body = MergeAnswer), Refusals)
+)]
+pub(crate) async fn post_merge(
+    vault: Data<Vault>,
+    errand: Errand,
+    id: PathId<GuestId>,
+    options: StrictQuery<MergeQuery>,
+    body: JsonBytes,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let input: MergeInput = body.parse()?;
+    let options = MergeOptions {
+        dry_run: options.0.dry_run,
+        force: options.0.force,
+    };
+    let both = (id.0, input.absorb);
+    if options.dry_run {
+        return Ok(HttpResponse::Ok().json(vault.merge(&errand, both, options).await?));
+    }
+    let run = async {
+        let answer = vault.merge(&errand, both, options).await?;
+        Ok((
+            StatusCode::CREATED,
+            serde_json::to_vec(&answer).unwrap_or_default(),
+        ))
+    };
+    Box::pin(idempotency::once(
+        &vault,
+        &errand.caller,
+        &request,
+        body.as_bytes(),
+        run,
+    ))
+    .await
+}
+
+/// Parts two guests that a merge made one: every record goes back where it was, with what its source has said since.
+#[utoipa::path(
+    post, path = "/v1/merges/{id}/undo", tag = "identity",
+    params(("id" = String, Path, description = "The merge's id"), ErrandHeaders),
+    responses((status = 200, body = UndoAnswer), Refusals)
+)]
+pub(crate) async fn post_undo(
+    vault: Data<Vault>,
+    errand: Errand,
+    id: PathId<Uuid>,
+) -> Result<impl Responder, Problem> {
+    Ok(web::Json(vault.undo_merge(&errand, id.0).await?))
+}

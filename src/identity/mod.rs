@@ -1,0 +1,16 @@
+//! Floor 6: which guest is this? Asking without writing ([`resolve`]), taking two guests for one and parting them again
+//! ([`merge`], [`undo`]), and the questions that stewards answer ([`review`]).
+//!
+//! Comparing and deciding about a record that comes in lie in `guest` (`resembling`), because they are part of storing
+//! it; the pure rules lie in `matching`.
+
+mod apart;
+pub mod api;
+pub mod merge;
+pub mod resolve;
+pub mod review;
+pub mod sql;
+pub mod undo;
+
+/// Records of one guest that are compared with those of another for a word of a steward.
+const MOST_PAIRS: usize = 400;
