@@ -1,6 +1,7 @@
 //! Floor 8: the whole route table.
 
 use actix_web::{
+    Resource, Scope,
     middleware::from_fn,
     web::{self, Data, ServiceConfig, delete, get, patch, post, put},
 };
@@ -35,98 +36,11 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let cases = Data::new(app.requests());
     let events = Data::new(app.event_desk());
     move |config| {
-        // One resource a path: a wrong method is then told the right ones.
-        let at = web::resource::<&str>;
-        let v1 = web::scope("/v1")
-            .wrap(from_fn(authenticate))
-            .service(at("/records/{source_system}/{source_id}").route(put().to(guest::put_record)))
-            .service(
-                at("/guests/{id}")
-                    .route(get().to(guest::get_guest))
-                    .route(patch().to(guest::patch_guest)),
-            )
-            .service(at("/guests/{id}/reveal").route(post().to(guest::reveal)))
-            .service(at("/guests/{id}/records").route(get().to(guest::get_records)))
-            .service(at("/guests/{id}/stays/{reservation}").route(put().to(guest::put_stay)))
-            .service(
-                at("/guests/{id}/consents")
-                    .route(post().to(guest::post_consent))
-                    .route(get().to(guest::get_consents)),
-            )
-            .service(at("/guests/{id}/access-report").route(get().to(report_api::get_access_report)))
-            .service(
-                at("/notices")
-                    .route(post().to(consent::post_notice))
-                    .route(get().to(consent::get_notices)),
-            )
-            .service(at("/notices/{id}").route(get().to(consent::get_notice)))
-            .service(at("/notices/{id}/text").route(get().to(consent::get_notice_text)))
-            .service(at("/consents/check").route(post().to(consent::post_check)))
-            .service(at("/consents/record-key").route(get().to(consent::get_record_key)))
-            .service(at("/consents/{id}/record").route(get().to(consent::get_record)))
-            .service(at("/disclosures").route(get().to(consent::get_disclosures)))
-            .service(at("/disclosures/export").route(get().to(consent::export_disclosures)))
-            .service(at("/suppressions").route(post().to(consent::post_suppression)))
-            .service(at("/guests/{id}/observations").route(post().to(guest::post_observation)))
-            .service(
-                at("/guests/{id}/observations/{observation_id}").route(post().to(guest::decide_observation)),
-            )
-            .service(at("/observations").route(get().to(guest::get_observations)))
-            .service(at("/occasions").route(post().to(guest::post_occasions)))
-            .service(at("/guests/{id}/merges").route(post().to(identity::post_merge)))
-            .service(at("/merges/{id}/undo").route(post().to(identity::post_undo)))
-            .service(at("/resolve").route(post().to(identity::post_resolve)))
-            .service(at("/resolve/batch").route(post().to(identity::post_resolve_batch)))
-            .service(
-                at("/reviews")
-                    .route(get().to(identity::get_reviews))
-                    .route(post().to(identity::post_reviews)),
-            )
-            .service(at("/reviews/{id}").route(post().to(identity::post_review)))
-            .service(at("/lookups").route(post().to(guest::post_lookup)))
-            .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
-            .service(at("/audit/entries").route(get().to(guest::get_entries)))
-            .service(at("/audit/entries/{id}").route(get().to(guest::get_entry)))
-            .service(at("/audit/exposure").route(post().to(report_api::post_exposure)))
-            .service(at("/policy/replay").route(post().to(crate::policy::replay_api::replay)))
-            .service(at("/audit/export").route(get().to(report_api::get_export)))
-            .service(at("/audit/log/checkpoint").route(get().to(log_api::get_checkpoint)))
-            .service(at("/audit/log/cosigned").route(get().to(log_api::get_cosigned)))
-            .service(at("/audit/log/minimum").route(get().to(log_api::get_minimum)))
-            .service(at("/audit/log/tile/{path:.*}").route(get().to(log_api::get_tile)))
-            .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
-            .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))
-            .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
-            .service(at("/imports").route(post().to(connect::post_import)))
-            .service(at("/imports/{id}").route(get().to(connect::get_import)))
-            .service(at("/imports/{id}/end").route(post().to(connect::end_import)))
-            .service(at("/imports/{id}/rollback").route(post().to(connect::roll_back_import)))
-            .service(
-                at("/guests/{id}/holds")
-                    .route(get().to(retention::get_holds))
-                    .route(post().to(retention::post_hold)),
-            )
-            .service(at("/guests/{id}/holds/{hold_id}").route(delete().to(retention::delete_hold)))
-            .service(at("/guests/{id}/holds/{hold_id}/approval").route(post().to(retention::approve_hold)))
-            .service(at("/guests/{id}/register").route(get().to(requests::get_register)))
-            .service(
-                at("/requests")
-                    .route(post().to(requests::post_request))
-                    .route(get().to(requests::get_requests)),
-            )
-            .service(at("/requests/{id}").route(get().to(requests::get_request)))
-            .service(at("/requests/{id}/verify").route(post().to(requests::verify_request)))
-            .service(at("/requests/{id}/preview").route(get().to(requests::preview_request)))
-            .service(at("/requests/{id}/certificate").route(get().to(requests::get_certificate)))
-            .service(at("/requests/{id}/package").route(get().to(requests::get_package)))
-            .service(at("/requests/{id}/decision").route(post().to(requests::decide_request)))
-            .service(at("/retention/plan").route(get().to(retention::get_plan)))
-            .service(at("/events").route(get().to(jobs::get_events)))
-            .service(at("/webhooks").route(get().to(jobs::get_webhooks)))
-            .service(at("/webhooks/{name}/dead-letters").route(get().to(jobs::get_dead_letters)))
-            .service(at("/webhooks/{name}/redeliveries").route(post().to(jobs::post_redeliveries)))
-            .service(at("/policy").route(get().to(policy::get_policy)))
-            .service(at("/policy/explain").route(post().to(consent::explain)));
+        let parts = [guests, consents, persons, log, rights, systems];
+        let v1 = parts
+            .into_iter()
+            .fold(web::scope("/v1"), |v1, part| part(v1))
+            .wrap(from_fn(authenticate));
         config
             .app_data(vault.clone())
             .app_data(access.clone())
@@ -141,6 +55,121 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             )
             .service(v1);
     }
+}
+
+/// One resource a path: a wrong method is then told the right ones.
+fn at(path: &str) -> Resource {
+    web::resource(path)
+}
+
+/// Guests: said, shown, corrected, looked for.
+fn guests(v1: Scope) -> Scope {
+    v1.service(at("/records/{source_system}/{source_id}").route(put().to(guest::put_record)))
+        .service(
+            at("/guests/{id}")
+                .route(get().to(guest::get_guest))
+                .route(patch().to(guest::patch_guest)),
+        )
+        .service(at("/guests/{id}/reveal").route(post().to(guest::reveal)))
+        .service(at("/guests/{id}/records").route(get().to(guest::get_records)))
+        .service(at("/guests/{id}/stays/{reservation}").route(put().to(guest::put_stay)))
+        .service(at("/guests/{id}/observations").route(post().to(guest::post_observation)))
+        .service(at("/guests/{id}/observations/{observation_id}").route(post().to(guest::decide_observation)))
+        .service(at("/observations").route(get().to(guest::get_observations)))
+        .service(at("/occasions").route(post().to(guest::post_occasions)))
+        .service(at("/lookups").route(post().to(guest::post_lookup)))
+        .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
+}
+
+/// What guests were told and agreed to, and who got what.
+fn consents(v1: Scope) -> Scope {
+    v1.service(
+        at("/guests/{id}/consents")
+            .route(post().to(guest::post_consent))
+            .route(get().to(guest::get_consents)),
+    )
+    .service(
+        at("/notices")
+            .route(post().to(consent::post_notice))
+            .route(get().to(consent::get_notices)),
+    )
+    .service(at("/notices/{id}").route(get().to(consent::get_notice)))
+    .service(at("/notices/{id}/text").route(get().to(consent::get_notice_text)))
+    .service(at("/consents/check").route(post().to(consent::post_check)))
+    .service(at("/consents/record-key").route(get().to(consent::get_record_key)))
+    .service(at("/consents/{id}/record").route(get().to(consent::get_record)))
+    .service(at("/disclosures").route(get().to(consent::get_disclosures)))
+    .service(at("/disclosures/export").route(get().to(consent::export_disclosures)))
+    .service(at("/suppressions").route(post().to(consent::post_suppression)))
+}
+
+/// Who is whom.
+fn persons(v1: Scope) -> Scope {
+    v1.service(at("/guests/{id}/merges").route(post().to(identity::post_merge)))
+        .service(at("/merges/{id}/undo").route(post().to(identity::post_undo)))
+        .service(at("/resolve").route(post().to(identity::post_resolve)))
+        .service(at("/resolve/batch").route(post().to(identity::post_resolve_batch)))
+        .service(
+            at("/reviews")
+                .route(get().to(identity::get_reviews))
+                .route(post().to(identity::post_reviews)),
+        )
+        .service(at("/reviews/{id}").route(post().to(identity::post_review)))
+}
+
+/// What was done, and what the policy allows.
+fn log(v1: Scope) -> Scope {
+    v1.service(at("/guests/{id}/access-report").route(get().to(report_api::get_access_report)))
+        .service(at("/audit/entries").route(get().to(guest::get_entries)))
+        .service(at("/audit/entries/{id}").route(get().to(guest::get_entry)))
+        .service(at("/audit/exposure").route(post().to(report_api::post_exposure)))
+        .service(at("/policy/replay").route(post().to(crate::policy::replay_api::replay)))
+        .service(at("/audit/export").route(get().to(report_api::get_export)))
+        .service(at("/audit/log/checkpoint").route(get().to(log_api::get_checkpoint)))
+        .service(at("/audit/log/cosigned").route(get().to(log_api::get_cosigned)))
+        .service(at("/audit/log/minimum").route(get().to(log_api::get_minimum)))
+        .service(at("/audit/log/tile/{path:.*}").route(get().to(log_api::get_tile)))
+        .service(at("/audit/proofs/inclusion").route(get().to(log_api::get_inclusion)))
+        .service(at("/audit/proofs/receipt").route(get().to(log_api::get_receipt)))
+        .service(at("/audit/proofs/consistency").route(get().to(log_api::get_consistency)))
+        .service(at("/policy").route(get().to(policy::get_policy)))
+        .service(at("/policy/explain").route(post().to(consent::explain)))
+}
+
+/// What guests ask for, and what the law asks for.
+fn rights(v1: Scope) -> Scope {
+    v1.service(
+        at("/guests/{id}/holds")
+            .route(get().to(retention::get_holds))
+            .route(post().to(retention::post_hold)),
+    )
+    .service(at("/guests/{id}/holds/{hold_id}").route(delete().to(retention::delete_hold)))
+    .service(at("/guests/{id}/holds/{hold_id}/approval").route(post().to(retention::approve_hold)))
+    .service(at("/guests/{id}/register").route(get().to(requests::get_register)))
+    .service(
+        at("/requests")
+            .route(post().to(requests::post_request))
+            .route(get().to(requests::get_requests)),
+    )
+    .service(at("/requests/{id}").route(get().to(requests::get_request)))
+    .service(at("/requests/{id}/verify").route(post().to(requests::verify_request)))
+    .service(at("/requests/{id}/preview").route(get().to(requests::preview_request)))
+    .service(at("/requests/{id}/certificate").route(get().to(requests::get_certificate)))
+    .service(at("/requests/{id}/package").route(get().to(requests::get_package)))
+    .service(at("/requests/{id}/decision").route(post().to(requests::decide_request)))
+    .service(at("/retention/plan").route(get().to(retention::get_plan)))
+}
+
+/// Other systems: what they bring, and what they are told.
+fn systems(v1: Scope) -> Scope {
+    v1.service(at("/imports").route(post().to(connect::post_import)))
+        .service(at("/imports/{id}").route(get().to(connect::get_import)))
+        .service(at("/imports/{id}/end").route(post().to(connect::end_import)))
+        .service(at("/imports/{id}/rollback").route(post().to(connect::roll_back_import)))
+        .service(at("/events").route(get().to(jobs::get_events)))
+        .service(at("/webhooks").route(get().to(jobs::get_webhooks)))
+        .service(at("/webhooks/{name}/dead-letters").route(get().to(jobs::get_dead_letters)))
+        .service(at("/webhooks/{name}/redeliveries").route(post().to(jobs::post_redeliveries)))
 }
 
 /// The contract of all calls, as OpenAPI 3.1.

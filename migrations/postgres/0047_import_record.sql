@@ -6,5 +6,5 @@ CREATE TABLE import_record (
     source_token BYTEA NOT NULL,
     version BIGINT NOT NULL,
     made BOOLEAN NOT NULL,
-    PRIMARY KEY (import_id, guest_id, record_id)
+    PRIMARY KEY (guest_id, record_id, import_id)
 );

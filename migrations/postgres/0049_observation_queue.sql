@@ -3,5 +3,5 @@ CREATE TABLE observation_queue (
     property TEXT NOT NULL,
     observation_id UUID NOT NULL,
     guest_id UUID NOT NULL,
-    PRIMARY KEY (property, observation_id)
+    PRIMARY KEY (guest_id, observation_id)
 );

@@ -6,5 +6,5 @@ CREATE TABLE import_record (
     source_token BLOB NOT NULL,
     version INTEGER NOT NULL,
     made INTEGER NOT NULL,
-    PRIMARY KEY (import_id, guest_id, record_id)
+    PRIMARY KEY (guest_id, record_id, import_id)
 ) STRICT, WITHOUT ROWID;

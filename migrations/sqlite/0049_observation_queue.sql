@@ -3,5 +3,5 @@ CREATE TABLE observation_queue (
     property TEXT NOT NULL,
     observation_id BLOB NOT NULL,
     guest_id BLOB NOT NULL,
-    PRIMARY KEY (property, observation_id)
+    PRIMARY KEY (guest_id, observation_id)
 ) STRICT, WITHOUT ROWID;

@@ -348,6 +348,7 @@ pub(super) async fn remove_drawers(
         tx.remove_field(guest, PAIRS).await?;
     }
     for category in doomed {
+        tx.delete_observations(guest, category.as_str()).await?;
         match category {
             Category::Identity => tx.forget_source_ids(guest).await?,
             Category::Stay => {

@@ -105,8 +105,7 @@ fn migrations_use_only_what_every_database_has() {
 }
 
 /// On a sharded table no other uniqueness exists, and a guest's rows lie together; what leads to a guest is found by
-/// its token, and lies where that says. Lists that are worked off (what an import wrote, notes that wait at a property)
-/// lie with their list.
+/// its token, and lies where that says.
 #[test]
 fn keys_of_a_guests_tables_begin_with_the_guest_or_a_token() {
     let mut seen = 0;
@@ -124,9 +123,8 @@ fn keys_of_a_guests_tables_begin_with_the_guest_or_a_token() {
             for key in keys.filter(|_| of_a_guest) {
                 seen += 1;
                 let first = key.split([',', ')']).next().unwrap_or_default().trim();
-                let list = name.ends_with("_import_record.sql") || name.ends_with("_observation_queue.sql");
                 assert!(
-                    ["guest_id", "token"].contains(&first) || list,
+                    ["guest_id", "token"].contains(&first),
                     "{folder}/{name}: a key begins with {first}"
                 );
             }

@@ -21,8 +21,8 @@ statements! {
     DELETE = "DELETE FROM observation WHERE guest_id = $1 AND observation_id = $2";
     QUEUE_DELETE = "DELETE FROM observation_queue WHERE property = $1 AND observation_id = $2";
     GUESTS_QUEUE_DELETE = "DELETE FROM observation_queue WHERE guest_id = $1 AND observation_id IN (
-                               SELECT observation_id FROM observation WHERE guest_id = $1)";
-    GUESTS_DELETE = "DELETE FROM observation WHERE guest_id = $1";
+                               SELECT observation_id FROM observation WHERE guest_id = $1 AND drawer = $2)";
+    GUESTS_DELETE = "DELETE FROM observation WHERE guest_id = $1 AND drawer = $2";
 }
 
 /// A stored observation.
@@ -85,13 +85,13 @@ impl Tx {
         Ok(deleted == 1)
     }
 
-    /// Forgets all that was noted about a guest.
+    /// Forgets what was noted about a guest and lies in one drawer.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn delete_observations(&mut self, guest: GuestId) -> Result<(), StoreError> {
+    pub async fn delete_observations(&mut self, guest: GuestId, drawer: &str) -> Result<(), StoreError> {
         for statement in [GUESTS_QUEUE_DELETE, GUESTS_DELETE] {
-            on!(self, c => { sqlx::query(statement).bind(guest.0).execute(c).await?; });
+            on!(self, c => { sqlx::query(statement).bind(guest.0).bind(drawer).execute(c).await?; });
         }
         Ok(())
     }

@@ -291,7 +291,7 @@ fn marks_upsert(count: usize) -> String {
         "INSERT INTO import_record (import_id, guest_id, record_id, source_token, version, made) VALUES ",
     );
     numbered(&mut sql, count, 6);
-    sql.push_str(" ON CONFLICT (import_id, guest_id, record_id) DO UPDATE SET version = excluded.version");
+    sql.push_str(" ON CONFLICT (guest_id, record_id, import_id) DO UPDATE SET version = excluded.version");
     sql
 }
 
