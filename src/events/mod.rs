@@ -20,6 +20,7 @@ use crate::base::{ConsentId, FieldPath, GuestId, PrincipalId, PropertyCode, Purp
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = EventKind)]
 pub enum Kind {
     /// A guest was made.
     #[serde(rename = "guest.created")]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     audit::{Act, Event},
-    base::{Errand, GuestId, RecordId, SourceSystem},
+    base::{Errand, FieldSet, GuestId, RecordId, SourceSystem},
 };
 
 use super::{
@@ -28,6 +28,18 @@ impl Vault {
         patch: Map<String, Value>,
         expected: impl Fn(i64) -> bool,
     ) -> Result<RecordAnswer, GuestError> {
+        self.correct_within(errand, guest, patch, expected, None).await
+    }
+
+    /// The same; `writable` says which fields, where something other than a rule lets the caller write.
+    pub(super) async fn correct_within(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        patch: Map<String, Value>,
+        expected: impl Fn(i64) -> bool,
+        writable: Option<FieldSet>,
+    ) -> Result<RecordAnswer, GuestError> {
         let policy = self.policies.current();
         let mut event = Event::of(errand, Act::Correct, self.clock.now());
         event.policy_version = Some(policy.version().to_owned());
@@ -40,7 +52,12 @@ impl Vault {
             consents: Vec::new(),
             stays: Vec::new(),
         };
-        let mut prepared = match self.prepare(errand, &policy, (&source, &guest.to_string()), input) {
+        let id = guest.to_string();
+        let checked = match writable {
+            Some(writable) => Ok(self.prepare_within(errand, &policy, (&source, &id), input, writable)),
+            None => self.prepare(errand, &policy, (&source, &id), input),
+        };
+        let mut prepared = match checked {
             Ok(prepared) if prepared.rejected.is_empty() => prepared,
             Ok(prepared) => return self.refuse(event, GuestError::Rejected(prepared.rejected)).await,
             Err(error) => return self.refuse(event, error).await,

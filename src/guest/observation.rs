@@ -9,9 +9,12 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Event},
-    base::{Category, Errand, GuestId, PrincipalId, PropertyCode, SourceSystem, View, from_micros, micros},
+    base::{
+        Category, Errand, Field, FieldSet, GuestId, PrincipalId, PropertyCode, SourceSystem, View,
+        from_micros, micros,
+    },
     crypto::Aad,
-    policy::Right,
+    policy::{Right, Snapshot},
 };
 
 use super::{
@@ -85,6 +88,19 @@ pub enum ObservationDecision {
     Note,
     /// It is forgotten.
     Drop,
+}
+
+/// What the right to review observations lets a steward write: what staff may notice of a guest.
+fn for_stewards(policy: &Snapshot) -> FieldSet {
+    let noticed = |field: &Field| {
+        let path = field.path.as_str();
+        path == "notes" || path.starts_with("preferences.")
+    };
+    let fields = policy.catalogue().iter();
+    fields
+        .filter(|(_, field)| noticed(field))
+        .map(|(at, _)| at)
+        .collect()
 }
 
 impl Vault {
@@ -252,7 +268,9 @@ impl Vault {
         };
         event.outcome = Some(match decision {
             ObservationDecision::Accept { guest: patch } => {
-                self.correct(errand, guest, patch, |_| true).await?;
+                let fields = for_stewards(&self.policies.current());
+                self.correct_within(errand, guest, patch, |_| true, Some(fields))
+                    .await?;
                 "accepted"
             }
             ObservationDecision::Note => {
@@ -296,7 +314,8 @@ impl Vault {
         };
         let source: SourceSystem = SOURCE.parse().map_err(|_| GuestError::NotFound)?;
         let id = row.observation_id.to_string();
-        let prepared = self.prepare(errand, &policy, (&source, &id), input)?;
+        let fields = for_stewards(&policy);
+        let prepared = self.prepare_within(errand, &policy, (&source, &id), input, fields);
         if !prepared.rejected.is_empty() {
             return self.refuse(event, GuestError::Rejected(prepared.rejected)).await;
         }

@@ -115,9 +115,7 @@ impl Vault {
         (source, source_id): (&SourceSystem, &str),
         input: RecordInput,
     ) -> Result<Prepared, GuestError> {
-        let catalogue = policy.catalogue();
-        let now = self.clock.now();
-        let everything: FieldSet = catalogue.iter().map(|(at, _)| at).collect();
+        let everything: FieldSet = policy.catalogue().iter().map(|(at, _)| at).collect();
         let caller = &errand.caller;
         let writable = policy
             .decide(
@@ -129,6 +127,20 @@ impl Vault {
             )
             .ok_or(GuestError::Forbidden)?
             .columns();
+        Ok(self.prepare_within(errand, policy, (source, source_id), input, writable))
+    }
+
+    /// The same for whom something other than a rule lets write these fields.
+    pub(super) fn prepare_within(
+        &self,
+        errand: &Errand,
+        policy: &Snapshot,
+        (source, source_id): (&SourceSystem, &str),
+        input: RecordInput,
+        writable: FieldSet,
+    ) -> Prepared {
+        let catalogue = policy.catalogue();
+        let now = self.clock.now();
         let node = self.properties.get(&errand.property);
         let context = kinds::Context {
             region: node.and_then(|n| n.region.as_deref()),
@@ -175,7 +187,7 @@ impl Vault {
         let index = self.keys.index_key();
         let source_token = index.token("source", format!("{source}\u{1f}{source_id}").as_bytes());
         let content_mac = self.content_mac(errand, &input);
-        Ok(Prepared {
+        Prepared {
             source: source.clone(),
             source_id: source_id.to_owned(),
             source_token,
@@ -192,7 +204,7 @@ impl Vault {
             import: None,
             probe,
             input,
-        })
+        }
     }
 
     fn ready(&self, policy: &Snapshot, accepted: Accepted) -> Option<Ready> {

@@ -82,6 +82,7 @@ impl Readiness {
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CheckState)]
 pub enum State {
     /// In order.
     Ok,

@@ -163,11 +163,9 @@ async fn changes(app: &TestApp, roles: &Roles, c: &mut Canaries, said: &mut Said
             zone,
         )
         .await;
-    assert_eq!(
-        (answer.status, &answer.body["rejected"]),
-        (201, &json!([])),
-        "the zone is read"
-    );
+    // Whether the traveller is somebody known is not the question here.
+    assert!([200, 201].contains(&answer.status), "{}", answer.status);
+    assert_eq!(answer.body["rejected"], json!([]), "the zone is read");
     said.hear_all(&answer);
 }
 

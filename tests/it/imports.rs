@@ -14,7 +14,7 @@ use crate::support::{
 
 fn record(id: u32) -> Value {
     json!({"source_system": "old", "source_id": id.to_string(),
-           "guest": {"name": {"surname": format!("Guest{id}")}, "emails": [{"address": format!("g{id}@guests.example")}]},
+           "guest": {"name": {"surname": format!("Guest{id}"), "given": "Ana"}, "birth_date": format!("198{id}-02-1{id}"), "emails": [{"address": format!("g{id}@guests.example")}]},
            "stays": [{"reservation": format!("R{id}"), "arrival": "2026-03-04", "departure": "2026-03-07", "status": "confirmed"}]})
 }
 
@@ -127,7 +127,7 @@ both!(
         let old = app
             .guest(
                 "web/1",
-                json!({"guest": {"name": {"surname": "Guest2"}, "emails": [{"address": "g2@guests.example"}]}}),
+                json!({"guest": {"name": {"surname": "Guest2", "given": "Ana"}, "birth_date": "1982-02-12", "emails": [{"address": "g2@guests.example"}]}}),
             )
             .await;
         let body: Vec<String> = (1..=5).map(|id| record(id).to_string()).collect();

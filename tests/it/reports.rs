@@ -14,11 +14,17 @@ use crate::support::{
     database::{Database, both},
 };
 
+/// No two of them sound alike: these are to stay different people.
+const SURNAMES: [&str; 12] = [
+    "Almeida", "Brandt", "Chukwu", "Dubois", "Eriksen", "Fontana", "Gupta", "Horvat", "Ivanov", "Jansen",
+    "Kowalski", "Lopez",
+];
+
 pub(crate) fn record(n: usize) -> Value {
     json!({
         "observed_at": "2026-03-01T10:00:00Z", "provenance": "declared",
-        "guest": {"name": {"surname": format!("Surname{n}"), "given": "Given"},
-                  "phones": [{"number": format!("+86 138 1234 {n:04}"), "kind": "mobile"}]},
+        "guest": {"name": {"surname": SURNAMES[n % SURNAMES.len()], "given": "Given"},
+                  "phones": [{"number": format!("+86 138 {:04} {:04}", 1234 + 617 * n, 8765 - 401 * n), "kind": "mobile"}]},
         "stays": [{"reservation": format!("R-{n}"), "property": "LIS01", "arrival": "2026-03-04",
                    "departure": "2026-03-07", "status": "checked_in", "channel": "web"}]
     })

@@ -240,7 +240,7 @@ both!(
     an_older_version_and_another_records_value_do_not_open,
     async |database| {
         let app = TestApp::start(database).await;
-        let said = |surname: &str| json!({"guest": {"name": {"surname": surname, "given": "Ana"}, "phones": [{"number": "+351912000111"}]}});
+        let said = |surname: &str| json!({"guest": {"name": {"surname": surname, "given": "Ana"}, "birth_date": "1980-02-29", "phones": [{"number": "+351912000111"}], "emails": [{"address": "ana@guests.example"}]}});
         let mut canaries = Canaries::default();
         let (old, new) = (canaries.word("old"), canaries.word("new"));
         let guest = app.guest("pms/1", said(&old)).await;

@@ -257,8 +257,9 @@ async fn walk(database: &Database, steps: &[Step]) -> Vec<Map<String, Value>> {
     };
     let guest = app.guest("desk/1", json!({"provenance": "inferred"})).await;
     let path = format!("/v1/guests/{guest}");
-    let document = json!({"external_ids": [{"system": "walk", "value": "W-20260305"}], "memberships": [{"program": "CLUB", "number": "W-20260305"}]});
-    // Two shared identifiers tie the records of all sources to this one guest.
+    let document = json!({"external_ids": [{"system": "walk", "value": "W-20260305"}], "memberships": [{"program": "CLUB", "number": "W-20260305"}],
+        "birth_date": "1980-02-29", "emails": [{"address": "walk@guests.example"}]});
+    // Shared identifiers tie the records of all sources to this one guest.
     app.guest("desk/1", json!({"provenance": "inferred", "guest": document}))
         .await;
     model.version += 1;

@@ -83,7 +83,7 @@ impl Cosigner {
 pub fn with_lines(note: &str, lines: &[String]) -> String {
     let mut all = note.to_owned();
     for line in lines {
-        if !note.lines().any(|there| there == line) {
+        if !all.lines().any(|there| there == line) {
             all.push_str(line);
             all.push('\n');
         }
