@@ -299,6 +299,23 @@ both!(
         let other = app
             .guest("pms/other", lin("R-1", "2026-01-10", "2026-01-12", "checked_out"))
             .await;
+        let system_id = source.strip_prefix("pms/").unwrap();
+        let brought =
+            json!({"source_system": "pms", "source_id": system_id, "guest": {"gender": 2}}).to_string();
+        let pms = app.errand("integration", "loyalty").await;
+        let request = TestApp::request(&pms, Method::POST, "/v1/imports")
+            .insert_header(("content-type", "application/x-ndjson"))
+            .set_payload(brought);
+        let imported = app.send(request).await;
+        assert_eq!(imported.status, 200, "{imported:?}");
+        let noticed = app
+            .post(
+                &app.role("housekeeping").await,
+                &format!("/v1/guests/{guest}/observations"),
+                json!({"text": "likes two feather pillows"}),
+            )
+            .await;
+        assert_eq!(noticed.status, 201, "{noticed:?}");
         let before = rows_of(&app, &guest).await;
         assert!(
             before.iter().all(|(_, count)| *count > 0),

@@ -61,7 +61,11 @@ both!(every_line_is_answered_and_the_job_counted, async |database| {
     ]
     .join("\n");
     let dry = lines(&send(&app, &pms, "?dry_run=true", body.clone()).await);
-    assert_eq!(dry[0]["fields"], json!(["name.surname", "emails"]), "{dry:?}");
+    assert_eq!(
+        dry[0]["fields"],
+        json!(["name.surname", "name.given", "birth_date", "emails"]),
+        "{dry:?}"
+    );
     assert!(dry.last().unwrap().get("import_id").is_none());
     let all = lines(&send(&app, &pms, "", body).await);
     let told: Vec<(u64, &str)> = all[..all.len() - 1]
