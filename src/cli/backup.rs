@@ -32,7 +32,7 @@ use crate::{
 pub struct Backup {
     /// The file of the data; the key store's is the same with `.keys` behind it
     pub out: PathBuf,
-    /// Who can open it: an age recipient; may be given several times [default: `recipients` of [backup]]
+    /// Who can open it: an age recipient; may be given several times [default: `backup.recipients`]
     #[arg(long, value_name = "AGE1…")]
     pub recipient: Vec<String>,
     /// Prints one line of JSON.

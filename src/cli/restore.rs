@@ -37,7 +37,7 @@ pub struct Restore {
     /// A file with age identities, one of which opens the backup
     #[arg(long, value_name = "FILE", required_unless_present = "in_place")]
     pub identity: Option<PathBuf>,
-    /// The folder that the log is mirrored to: it knows what was erased since [default: `mirror` of [audit]]
+    /// The folder that the log is mirrored to: it knows what was erased since [default: `audit.mirror`]
     #[arg(long, value_name = "DIR")]
     pub log: Option<PathBuf>,
     /// Only tries: restores into a scratch place, reports, and throws it away
