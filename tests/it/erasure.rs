@@ -424,7 +424,7 @@ both!(
         // Somebody else's tool, with nothing but the file and the log's key.
         let file = database.dir().join("certificate.json");
         std::fs::write(&file, &text).unwrap();
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/certificate.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rights/certificate.py");
         let check = |file: &std::path::Path| {
             let ran = std::process::Command::new("python3")
                 .arg(script)
