@@ -426,7 +426,7 @@ both!(
         std::fs::write(&file, &text).unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rights/certificate.py");
         let check = |file: &std::path::Path| {
-            let ran = std::process::Command::new("python3")
+            let ran = std::process::Command::new("/usr/bin/python3")
                 .arg(script)
                 .arg(file)
                 .arg(verifier.vkey())
@@ -448,7 +448,7 @@ both!(
 
 /// Whether there is a Python here that has what the script needs.
 fn has_python() -> bool {
-    let asked = std::process::Command::new("python3")
+    let asked = std::process::Command::new("/usr/bin/python3")
         .args(["-c", "import cryptography"])
         .output();
     asked.is_ok_and(|ran| ran.status.success())
