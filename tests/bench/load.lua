@@ -14,23 +14,31 @@ function init(args)
     else
         run = args[2]
     end
-    math.randomseed(number + 1)
+    math.randomseed(number + 1 + 1000 * (tonumber(run) or 0))
     if pause == 0 then delay = nil end
 end
 
 -- A connection that waits between requests offers a given load instead of all it can.
 function delay() return math.floor(pause + math.random()) end
 
+-- People who are nobody's namesakes: what resembles each other would become one guest.
+local function word()
+    local letters = {}
+    for at = 1, 9 do letters[at] = string.char(97 + math.random(0, 25)) end
+    return table.concat(letters)
+end
+
 local made = 0
 function request()
     made = made + 1
     if mode == "paths" then return wrk.format("GET", paths[made % #paths + 1]) end
     local id = string.format("%s%d%05d", run, number, made)
-    local body = BODY:gsub("@ID@", id)
+    local day = string.format("19%02d-%02d-%02d", math.random(30, 99), math.random(1, 12), math.random(1, 28))
+    local body = BODY:gsub("@ID@", id):gsub("@SURNAME@", word()):gsub("@GIVEN@", word()):gsub("@DAY@", day)
     return wrk.format("PUT", "/v1/records/bench/" .. id, nil, body)
 end
 
-BODY = [[{"guest":{"name":{"surname":"Benchfield","given":"Mark","prefix":"MR"},"gender":1,"birth_date":"1980-02-29",
+BODY = [[{"guest":{"name":{"surname":"@SURNAME@","given":"@GIVEN@","prefix":"MR"},"gender":1,"birth_date":"@DAY@",
 "nationality":"PT","preferred_language":"pt","phones":[{"number":"+35191@ID@"}],
 "emails":[{"address":"b@ID@@guests.example"}],"postal_addresses":[{"lines":["Rua @ID@"],"city":"Lisboa","country":"PT"}],
 "memberships":[{"program":"CLUB","number":"CL@ID@7"}],"id_documents":[{"type":"social","issuing_country":"PT","number":"B@ID@"}]}}]]

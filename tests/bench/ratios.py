@@ -6,10 +6,12 @@ import json
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import signal
 import statistics
+import string
 import subprocess
 import sys
 import tempfile
@@ -123,7 +125,11 @@ class Vault:
     def put(self, n):
         today = datetime.date.today()
         body = re.search(r"BODY = \[\[(.*?)\]\]", (HERE / "load.lua").read_text(), re.S).group(1)
-        record = json.loads(body.replace("@ID@", f"0{n:06}"))
+        word = lambda: "".join(random.choices(string.ascii_lowercase, k=9))
+        day = datetime.date(1930, 1, 1) + datetime.timedelta(random.randrange(25_000))
+        for mark, value in {"@ID@": f"0{n:06}", "@SURNAME@": word(), "@GIVEN@": word(), "@DAY@": str(day)}.items():
+            body = body.replace(mark, value)
+        record = json.loads(body)
         record["stays"] = [{
             "reservation": f"B{n}", "arrival": str(today - datetime.timedelta(1)),
             "departure": str(today + datetime.timedelta(2)), "status": "checked_in",
