@@ -24,7 +24,7 @@ use crate::{
     policy::api as policy,
     requests::api as requests,
     retention::api as retention,
-    web::Calls as operation,
+    web::{Calls as operation, join_objects},
 };
 
 /// Mounts the vault's calls; the server and the tests both use this.
@@ -220,5 +220,6 @@ pub fn contract() -> OpenApi {
     ] {
         api.merge(calls);
     }
+    join_objects(&mut api);
     api
 }
