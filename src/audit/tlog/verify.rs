@@ -287,6 +287,58 @@ impl Lines {
     }
 }
 
+/// The tree as it grows from its entries.
+#[derive(Default)]
+struct Walk {
+    edge: Edge,
+    lines: Lines,
+    /// Tiles above the bottom that became full.
+    upper: Vec<(Tile, Vec<Hash>)>,
+    /// Sizes whose root is asked for, and those roots.
+    asked: [Option<u64>; 2],
+    found: [Option<Hash>; 2],
+}
+
+impl Walk {
+    fn join(&mut self, bottom: &Bottom, report: &mut Report) {
+        let Bottom { tile, hashes, .. } = bottom;
+        for (index, what) in &bottom.wrong {
+            report.broken(Some(*index), what);
+        }
+        for ((at, hash), read) in (tile.first_entry()..).zip(hashes).zip(&bottom.entries) {
+            self.lines.follow(at, read.as_ref(), *hash, report);
+        }
+        let upper = &mut self.upper;
+        let mut filled = |tile, hashes: &[Hash]| upper.push((tile, hashes.to_vec()));
+        let within = self.asked.iter().flatten().any(|size| tile.holds(*size));
+        if let Some(root) = bottom.root
+            && !within
+            && self.edge.push_tile(hashes, root, &mut filled)
+        {
+            return;
+        }
+        for hash in hashes {
+            for (asked, found) in self.asked.iter().zip(&mut self.found) {
+                if *asked == Some(self.edge.size()) {
+                    *found = Some(self.edge.root());
+                }
+            }
+            self.edge.push(*hash, &mut filled);
+        }
+    }
+
+    /// The roots at the sizes that were asked for, also at the last one.
+    fn roots(&self) -> [Option<Hash>; 2] {
+        let [mut first, mut second] = self.found;
+        for (asked, found) in self.asked.iter().zip([&mut first, &mut second]) {
+            if *asked == Some(self.edge.size()) {
+                *found = Some(self.edge.root());
+            }
+        }
+        [first, second]
+    }
+}
+
 /// The newest checkpoint with the word of witnesses.
 struct Cosigned {
     checkpoint: Checkpoint,
@@ -354,43 +406,23 @@ pub async fn verify(
         first_bad_index: None,
         findings: Vec::new(),
     };
-    let (mut edge, mut lines) = (Edge::default(), Lines::default());
-    let mut upper = Vec::new();
-    let (mut then, mut witnessed) = (None, None);
     let cosigned_size = cosigned.as_ref().map(|c| c.checkpoint.size);
+    let mut walk = Walk {
+        asked: [since.map(|old| old.size), cosigned_size],
+        ..Walk::default()
+    };
     let mut ahead = pin!(bottom::ahead(source, signed.size, report.begins_at));
     while let Some(run) = ahead.next().await {
-        for bottom in run {
-            let Bottom { tile, hashes, .. } = &bottom;
-            for (index, what) in &bottom.wrong {
-                report.broken(Some(*index), what);
-            }
-            for ((at, hash), read) in (tile.first_entry()..).zip(hashes).zip(&bottom.entries) {
-                lines.follow(at, read.as_ref(), *hash, &mut report);
-            }
-            let mut filled = |tile, hashes: &[Hash]| upper.push((tile, hashes.to_vec()));
-            let asked = [since.map(|old| old.size), cosigned_size];
-            if let Some(root) = bottom.root
-                && !asked.into_iter().flatten().any(|size| tile.holds(size))
-                && edge.push_tile(hashes, root, &mut filled)
-            {
-                continue;
-            }
-            for (at, hash) in (tile.first_entry()..).zip(hashes) {
-                if asked[0] == Some(at) {
-                    then = Some(edge.root());
-                }
-                if asked[1] == Some(at) {
-                    witnessed = Some(edge.root());
-                }
-                edge.push(*hash, &mut filled);
-            }
+        for bottom in &run {
+            walk.join(bottom, &mut report);
         }
-        for (tile, hashes) in upper.drain(..) {
+        for (tile, hashes) in walk.upper.drain(..) {
             compare(source, tile, &hashes, &mut report).await;
         }
-        progress(edge.size(), signed.size);
+        progress(walk.edge.size(), signed.size);
     }
+    let [then, witnessed] = walk.roots();
+    let edge = walk.edge;
     for (tile, hashes) in edge.partial() {
         compare(source, tile, hashes, &mut report).await;
     }
@@ -398,9 +430,6 @@ pub async fn verify(
         report.broken(None, "the tree is not the signed one");
     }
     if let Some(cosigned) = cosigned {
-        if cosigned.checkpoint.size == edge.size() {
-            witnessed = Some(edge.root());
-        }
         if witnessed == Some(cosigned.checkpoint.root) {
             report.witnessed = Some(cosigned.by.len() >= witnesses.1 && report.intact);
             report.witnesses = cosigned.by;
@@ -418,9 +447,6 @@ pub async fn verify(
         report.find(None, what);
     }
     if let Some(old) = since {
-        if old.size == edge.size() {
-            then = Some(edge.root());
-        }
         report.consistent = Some(then == Some(old.root) && report.intact);
         if old.size > signed.size {
             let what = format!(
