@@ -7,6 +7,7 @@ mod attestations;
 mod audit;
 mod backup;
 mod budgets;
+mod consent;
 mod database;
 mod error;
 mod events;
@@ -31,6 +32,7 @@ pub use attestations::AttestationsConfig;
 pub use audit::{AuditConfig, WitnessConfig};
 pub use backup::BackupConfig;
 pub use budgets::{Budget, BudgetsConfig};
+pub use consent::ConsentConfig;
 pub use database::DatabaseConfig;
 pub use error::ConfigError;
 pub use events::EventsConfig;
@@ -92,6 +94,9 @@ pub struct Config {
     /// What holders of roles must have current.
     #[serde(default)]
     pub attestations: AttestationsConfig,
+    /// What a yes must be able to show.
+    #[serde(default)]
+    pub consent: ConsentConfig,
 }
 
 fn data_dir() -> PathBuf {

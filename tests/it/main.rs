@@ -8,6 +8,7 @@ mod support;
 mod access;
 mod attestations;
 mod backup;
+mod bases;
 mod canaries;
 mod connectors;
 mod consent;

@@ -20,8 +20,8 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, RequestId},
     config::{
-        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig,
-        EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
+        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, ConsentConfig,
+        DatabaseConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
     },
 };
 
@@ -144,6 +144,8 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         attestations: AttestationsConfig::default(),
         budgets: BudgetsConfig::default(),
         audit: AuditConfig::default(),
+        // Invented guests agreed long before this vault could publish a notice.
+        consent: ConsentConfig { bare_yes: true },
     }
 }
 
