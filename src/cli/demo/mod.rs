@@ -21,7 +21,7 @@ use crate::{
     base::{Clock, InvalidName, RequestId},
     config::{
         AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig,
-        EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
+        EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, RetentionConfig, ServerConfig,
     },
 };
 
@@ -135,6 +135,7 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
             ..PoliciesConfig::default()
         },
         log: LogConfig::default(),
+        retention: RetentionConfig::default(),
         events: EventsConfig::default(),
         backup: BackupConfig::default(),
         identity: IdentityConfig::default(),
