@@ -18,6 +18,7 @@ mod keys;
 mod layers;
 mod log;
 mod policies;
+mod retention;
 mod server;
 mod values;
 mod webhook;
@@ -42,6 +43,7 @@ pub use issuer::{IssuerConfig, JwksSource, SigningAlgorithm};
 pub use keys::{KeysConfig, ProviderKind};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use policies::PoliciesConfig;
+pub use retention::RetentionConfig;
 pub use server::ServerConfig;
 pub use webhook::WebhookConfig;
 
@@ -73,6 +75,9 @@ pub struct Config {
     /// Copies for the day after.
     #[serde(default)]
     pub backup: BackupConfig,
+    /// How what has had its time is let go.
+    #[serde(default)]
+    pub retention: RetentionConfig,
     /// The feed of events.
     #[serde(default)]
     pub events: EventsConfig,
@@ -112,6 +117,7 @@ fn one_hotel() -> Vec<PropertyNode> {
             parent: parent.and_then(|p| p.parse().ok()),
             name: String::new(),
             region: None,
+            province: None,
             timezone: chrono_tz::Tz::UTC,
         })
     };
@@ -154,6 +160,7 @@ impl Config {
         for issuer in &self.issuers {
             issuer.check(&mut wrong);
         }
+        self.retention.check(&mut wrong);
         self.events.check(&mut wrong);
         self.identity.check(&mut wrong);
         webhook::check(&self.webhooks, &mut wrong);

@@ -11,8 +11,8 @@ use crate::{
     access::Exceeded,
     audit::{Act, Event, Receipt},
     base::{
-        Action, Catalogue, Category, Class, Errand, Field, FieldIndex, FieldPath, FieldSet, GuestId,
-        StayState, View, micros,
+        Action, Anchors, Catalogue, Category, Class, Errand, Field, FieldIndex, FieldPath, FieldSet, GuestId,
+        StayState, View, from_micros, micros, term_ends,
     },
     consent,
     crypto::{Aad, sha256},
@@ -291,6 +291,11 @@ impl Vault {
         if status == "restricted" && !lawful {
             return Ok(refused(event, GuestError::Restricted));
         }
+        let lines = if lawful {
+            lines
+        } else {
+            self.in_time(catalogue, lines, &stays)
+        };
         let here = |stay: &Stay| self.properties.within(&stay.property, &errand.property);
         let stays = stays.into_iter().filter(here).collect();
         Ok(Looked::Seen(Box::new(Fetched {
@@ -305,6 +310,26 @@ impl Vault {
             handles: Handles::new(self, errand, guest),
             at: self.clock.now(),
         })))
+    }
+
+    /// What has had its time by the house's own terms is not shown, though no sweep may have come by yet.
+    fn in_time(&self, catalogue: &Catalogue, lines: Arc<Vec<Line>>, stays: &[Stay]) -> Arc<Vec<Line>> {
+        let today = self.clock.now().date_naive();
+        let anchors = Anchors {
+            last_stay: stays.iter().map(|stay| stay.input.departure).max(),
+            ..Anchors::default()
+        };
+        let over = |line: &Line| {
+            let field = catalogue.find(&line.word).filter(|_| line.part() == Part::Field);
+            let term = field.map_or("", |(_, field)| field.retention.as_str());
+            let ends = term_ends(term, anchors, from_micros(line.at).date_naive());
+            ends.is_some_and(|day| day <= today)
+        };
+        if lines.iter().any(over) {
+            Arc::new(lines.iter().filter(|line| !over(line)).cloned().collect())
+        } else {
+            lines
+        }
     }
 
     /// Counts the look against the caller's access budget.

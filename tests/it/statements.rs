@@ -19,6 +19,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("audit", Which::Data, audit::sql::STATEMENTS),
     ("consent", Which::Data, consent::sql::STATEMENTS),
     ("erasure", Which::Data, erasure::sql::STATEMENTS),
+    ("erasure", Which::Data, erasure::sql::runs::STATEMENTS),
     ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::import::STATEMENTS),

@@ -21,7 +21,8 @@ use crate::{
     base::{Clock, InvalidName, RequestId},
     config::{
         AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, ConsentConfig,
-        DatabaseConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
+        DatabaseConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, RetentionConfig,
+        ServerConfig,
     },
 };
 
@@ -135,6 +136,7 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
             ..PoliciesConfig::default()
         },
         log: LogConfig::default(),
+        retention: RetentionConfig::default(),
         events: EventsConfig::default(),
         backup: BackupConfig::default(),
         identity: IdentityConfig::default(),
