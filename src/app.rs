@@ -248,7 +248,7 @@ impl App {
             properties,
             rules: Arc::new(Rules::load(config.policies.dir.as_deref())?),
             budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
-            matcher: Arc::new(Matcher::new(thresholds(config))),
+            matcher: Arc::new(Matcher::new(thresholds(config), config.identity.merge_bridged)),
         });
         let server = &config.server;
         let rates = RateLimits::new(server.calls_per_second_principal, server.calls_per_second_address);
