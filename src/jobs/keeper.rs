@@ -1,11 +1,14 @@
 //! What goes on by itself about guests: erasures that a crash or a stay put off, keys that belong to nobody, register
 //! entries whose time is over.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 
-use crate::requests::Requests;
+use crate::{base::micros, requests::Requests};
 
 use super::Lease;
 
@@ -23,6 +26,8 @@ const AT_A_LOOK: u32 = 2_000;
 pub struct Keeper {
     requests: Requests,
     lease: Lease,
+    /// Up to when questions about guests that may be one were looked at, in microseconds.
+    bridged: AtomicI64,
 }
 
 impl Keeper {
@@ -31,7 +36,11 @@ impl Keeper {
     pub fn new(requests: Requests) -> Self {
         let vault = &requests.eraser.vault;
         let lease = Lease::new(vault.store.clone(), vault.clock.clone(), "keeper", LASTS);
-        Self { requests, lease }
+        Self {
+            requests,
+            lease,
+            bridged: AtomicI64::new(0),
+        }
     }
 
     /// Works until dropped; begins at once, so that what a crash cut off is finished at the next start.
@@ -63,6 +72,14 @@ impl Keeper {
         }
         if let Err(error) = self.requests.eraser.work(AT_A_LOOK).await {
             tracing::error!(%error, "a retention run waits");
+        }
+        let vault = &self.requests.eraser.vault;
+        if vault.matcher.merges {
+            let now = micros(vault.clock.now());
+            match vault.merge_bridged(self.bridged.load(Ordering::Relaxed)).await {
+                Ok(_) => self.bridged.store(now, Ordering::Relaxed),
+                Err(error) => tracing::error!(%error, "guests that are one wait to be merged"),
+            }
         }
         if !slow {
             return;
