@@ -7,6 +7,7 @@ mod attestations;
 mod audit;
 mod backup;
 mod budgets;
+mod console;
 mod database;
 mod error;
 mod events;
@@ -31,6 +32,7 @@ pub use attestations::AttestationsConfig;
 pub use audit::{AuditConfig, WitnessConfig};
 pub use backup::BackupConfig;
 pub use budgets::{Budget, BudgetsConfig};
+pub use console::{ConsoleConfig, SignInConfig};
 pub use database::DatabaseConfig;
 pub use error::ConfigError;
 pub use events::EventsConfig;
@@ -92,6 +94,9 @@ pub struct Config {
     /// What holders of roles must have current.
     #[serde(default)]
     pub attestations: AttestationsConfig,
+    /// Who may sign in to the compliance console.
+    #[serde(default)]
+    pub console: ConsoleConfig,
 }
 
 fn data_dir() -> PathBuf {
@@ -146,6 +151,7 @@ impl Config {
         self.database.check(&mut wrong);
         self.keys.check(&mut wrong);
         self.attestations.check(&mut wrong);
+        self.console.check(&mut wrong);
         for issuer in &self.issuers {
             issuer.check(&mut wrong);
         }

@@ -20,7 +20,7 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, RequestId},
     config::{
-        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig,
+        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, ConsoleConfig, DatabaseConfig,
         EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
     },
 };
@@ -144,6 +144,10 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         attestations: AttestationsConfig::default(),
         budgets: BudgetsConfig::default(),
         audit: AuditConfig::default(),
+        console: ConsoleConfig {
+            anybody: true,
+            ..ConsoleConfig::default()
+        },
     }
 }
 
