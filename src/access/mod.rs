@@ -13,6 +13,7 @@ mod jwks;
 mod jwt;
 mod lookup;
 mod principals;
+mod session;
 mod signature;
 pub mod sql;
 mod staff_id;
@@ -30,6 +31,7 @@ pub use errand::{ErrandError, Known, errand};
 pub use jwks::JwksError;
 pub use jwt::{Issuers, IssuersError};
 pub use principals::{Principals, operator};
+pub use session::{Lifetime, Session, Sessions, SignedIn};
 pub use staff_id::{InvalidStaffId, StaffId};
 pub use token::TokenError;
 
