@@ -14,6 +14,7 @@ mod jwt;
 mod lookup;
 mod openid;
 mod principals;
+mod session;
 mod signature;
 pub mod sql;
 mod staff_id;
@@ -32,6 +33,7 @@ pub use jwks::JwksError;
 pub use jwt::{Issuers, IssuersError};
 pub use openid::{Answer, Begun, OpenId, OpenIdError};
 pub use principals::{Principals, operator};
+pub use session::{Lifetime, Session, Sessions, SignedIn};
 pub use staff_id::{InvalidStaffId, StaffId};
 pub use token::TokenError;
 
