@@ -1,6 +1,7 @@
 //! The browser of a request: its language, its secret, what it was told last.
 
 use std::{
+    fmt::Write as _,
     future::{Ready, ready},
     net::IpAddr,
 };
@@ -161,7 +162,8 @@ impl Browser {
             text.push_str("; Secure");
         }
         if let Some(age) = age {
-            text.push_str(&format!("; Max-Age={age}"));
+            // Writing to a string cannot fail.
+            let _ = write!(text, "; Max-Age={age}");
         }
         (SET_COOKIE, text)
     }
