@@ -59,7 +59,7 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 /// Name and text of every payload.
-fn samples() -> Vec<(String, String)> {
+pub(super) fn samples() -> Vec<(String, String)> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/samples"));
     let Ok(entries) = fs::read_dir(&folder) else {
         eprintln!("skipped: {} is not there", folder.display());

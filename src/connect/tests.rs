@@ -49,7 +49,7 @@ pub(super) fn input(text: &str) -> Input {
     ))
 }
 
-fn stored(catalogue: &Catalogue, line: RecordLine) -> Stored {
+pub(super) fn stored(catalogue: &Catalogue, line: RecordLine) -> Stored {
     let context = Context {
         region: Some("PT"),
         today: "2026-03-05".parse().unwrap(),
