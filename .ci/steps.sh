@@ -143,12 +143,19 @@ webhooks() {
     "$PYTHON" tests/e2e/webhooks.py --binary target/debug/guest-vault
 }
 
+# Somebody else's tool asks every call as every kind of caller: no 5xx, each answer as the contract describes it.
+schema() {
+    python_tools schemathesis==4.32.5
+    cargo build --locked
+    "$PYTHON" tests/schema/run.py --binary target/debug/guest-vault
+}
+
 bench() {
     cargo build --locked --release
     bash tests/bench/run.sh
 }
 
-ALL=(format lint house doc deny sqlite postgres vectors consent siem policy webhooks e2e)
+ALL=(format lint house doc deny sqlite postgres vectors consent siem policy webhooks schema e2e)
 
 run() {
     local name=$1 function=$1 start=$SECONDS

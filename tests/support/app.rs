@@ -109,6 +109,7 @@ pub(crate) fn tree() -> Vec<PropertyNode> {
         parent: parent.map(|p| p.parse().unwrap()),
         name: String::new(),
         region: Some(region.to_owned()),
+        province: None,
         timezone,
     };
     vec![

@@ -21,7 +21,8 @@ use crate::{
     base::{Clock, InvalidName, RequestId},
     config::{
         AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, ConsentConfig,
-        DatabaseConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
+        ConsoleConfig, DatabaseConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig,
+        RetentionConfig, ServerConfig,
     },
 };
 
@@ -135,6 +136,7 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
             ..PoliciesConfig::default()
         },
         log: LogConfig::default(),
+        retention: RetentionConfig::default(),
         events: EventsConfig::default(),
         backup: BackupConfig::default(),
         identity: IdentityConfig::default(),
@@ -146,6 +148,10 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         audit: AuditConfig::default(),
         // Invented guests agreed long before this vault could publish a notice.
         consent: ConsentConfig { bare_yes: true },
+        console: ConsoleConfig {
+            anybody: true,
+            ..ConsoleConfig::default()
+        },
     }
 }
 

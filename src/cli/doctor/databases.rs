@@ -208,7 +208,7 @@ async fn hold(
             properties: Arc::new(properties),
             rules: Arc::new(rules),
             budgets: Arc::new(Budgets::new(BudgetsConfig::default(), clock.clone())),
-            matcher: Arc::new(Matcher::new(thresholds(config))),
+            matcher: Arc::new(Matcher::new(thresholds(config), config.identity.merge_bridged)),
             bare_yes: config.consent.bare_yes,
         });
         values(&vault, findings).await;
