@@ -24,6 +24,9 @@ use crate::{
 /// How often the mirror is brought up to date, and held against the database.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// A step of the patrol that is quicker than this finds the machine at rest.
+const AT_REST: Duration = Duration::from_millis(80);
+
 /// How often what is too old is removed.
 const AGE: Duration = Duration::from_hours(1);
 
@@ -113,15 +116,26 @@ async fn patrol(app: App) {
     let log = Stored::new(app.vault.store.clone());
     let mut patrol = Patrol::new(log, app.sequencer.signer().verifier().clone());
     let (mut told, mut pause) = (None, LOOK);
+    let mut round = Instant::now();
     loop {
         tokio::time::sleep(pause).await;
         let begun = Instant::now();
         let found = patrol.step().await;
-        // A log that is looked at as a whole has its rest; a long one takes a tenth of the time there is.
+        if patrol.is_round() {
+            tracing::debug!(
+                seconds = round.elapsed().as_secs(),
+                "the whole log in the database was looked at"
+            );
+            round = Instant::now();
+        }
+        // A log that is looked at as a whole has its rest; a long one takes a quarter of the time there is, and a tenth
+        // while the machine has other work, which makes a step long.
+        let took = begun.elapsed();
+        let rest = if took < AT_REST { 3 } else { 9 };
         pause = if patrol.is_round() || found.is_err() {
             LOOK
         } else {
-            begun.elapsed().saturating_mul(9).min(LOOK)
+            took.saturating_mul(rest).min(LOOK)
         };
         // Damage stays damage until somebody has looked, though the walk may be elsewhere by now.
         let Ok(Some(found)) = found else {

@@ -10,11 +10,13 @@ import random
 import re
 import shutil
 import signal
+import sqlite3
 import statistics
 import string
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -60,7 +62,7 @@ class Postgres:
             if self.process.poll() is not None:
                 sys.exit((self.dir / "log").read_text())
             time.sleep(0.05)
-        for name in ("plain", "vault", "keys"):
+        for name in ("plain", "vault", "vault_keys", "quiet", "quiet_keys"):
             run("createdb", "-h", self.dir, "-U", "bench", name)
         run("pgbench", "-q", "-i", "-s", "10", "-h", self.dir, "-U", "bench", "plain")
         run("psql", "-h", self.dir, "-U", "bench", "plain", "-c", "CREATE TABLE bench_row (id uuid PRIMARY KEY, body bytea)")
@@ -85,7 +87,9 @@ class Postgres:
 class Vault:
     """A demo of the release binary, with guests of twelve fields who are in the house."""
 
-    def __init__(self, binary, folder, name, *more):
+    def __init__(self, binary, folder, name, postgres=None):
+        self.postgres, self.database = postgres, name
+        more = ["--database-url", postgres.url(name), "--keys-url", postgres.url(name + "_keys")] if postgres else []
         self.dir = pathlib.Path(folder, name)
         self.dir.mkdir()
         begun = time.monotonic()
@@ -167,6 +171,44 @@ class Vault:
         """As fast as it goes; or about `rate` a second, by pausing between the requests of a connection."""
         return self.wrk("paths", self.paths, 1000 * CONNECTIONS / rate if rate else 0)
 
+    def lag(self):
+        """How far the signed checkpoint is behind the entries while reads come as fast as they can: seconds, p99."""
+        seen, done = [], threading.Event()
+
+        def look():
+            while not done.is_set():
+                request = urllib.request.Request(self.url + "/v1/audit/log/checkpoint", headers=self.headers("auditor", "internal_audit"))
+                with urllib.request.urlopen(request) as answer:
+                    seen.append((int(answer.read().split(b"\n")[1]), time.time()))
+                done.wait(0.05)
+
+        looker = threading.Thread(target=look)
+        looker.start()
+        reads = self.read()["rate"]
+        time.sleep(3)
+        done.set()
+        looker.join()
+        first = seen[0][0]
+        times = self.entries_since(first)
+        lags, upto = [], 0
+        for at, index in enumerate(range(first, first + len(times))):
+            while upto < len(seen) and seen[upto][0] <= index:
+                upto += 1
+            if upto < len(seen):
+                lags.append(seen[upto][1] - times[at] / 1e6)
+        lags.sort()
+        return {"rate": reads, "lag": lags[len(lags) * 99 // 100], "entries": len(lags)}
+
+    def entries_since(self, first):
+        """When each entry from an index on was made, in microseconds, in the order of the log."""
+        sql = ("SELECT e.at FROM log_entry l JOIN audit_event e ON e.entry_id = l.entry_id "
+               f"WHERE l.log_index >= {first} ORDER BY l.log_index")
+        if self.postgres:
+            out = run("psql", "-qAtX", "-h", self.postgres.dir, "-U", "bench", self.database, "-c", sql)
+            return [int(line) for line in out.split()]
+        with sqlite3.connect(self.dir / "data" / "vault.db") as database:
+            return [at for at, in database.execute(sql)]
+
     def write(self, run_number):
         return self.wrk("records", 1 + run_number % 9, 0, role="integration", purpose="booking")
 
@@ -189,11 +231,16 @@ def main():
         parts.append(pg)
         vaults = {"SQLite": Vault(binary, folder, "sqlite")}
         parts.append(vaults["SQLite"])
-        vaults["PostgreSQL"] = Vault(
-            binary, folder, "postgres", "--database-url", pg.url("vault"), "--keys-url", pg.url("keys")
-        )
+        vaults["PostgreSQL"] = Vault(binary, folder, "vault", pg)
         parts.append(vaults["PostgreSQL"])
-        measure(pg, vaults)
+        unrecorded = {}
+        if os.environ.get("UNRECORDED"):
+            other = pathlib.Path(os.environ["UNRECORDED"]).resolve()
+            unrecorded = {"SQLite": Vault(other, folder, "sqlite-quiet")}
+            parts.append(unrecorded["SQLite"])
+            unrecorded["PostgreSQL"] = Vault(other, folder, "quiet", pg)
+            parts.append(unrecorded["PostgreSQL"])
+        measure(pg, vaults, unrecorded)
     finally:
         for part in reversed(parts):
             if part.process.poll() is None:
@@ -201,7 +248,7 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def measure(pg, vaults):
+def measure(pg, vaults, unrecorded):
     found = {}
 
     def note(name, result):
@@ -214,9 +261,12 @@ def measure(pg, vaults):
         for name, vault in vaults.items():
             note(f"read of 12 fields, {name}", vault.read())
             note(f"write of a record, {name}", vault.write(turn))
+            if name in unrecorded:
+                note(f"read without its record, {name}", unrecorded[name].read())
     for name, vault in vaults.items():
         half = median(found[f"read of 12 fields, {name}"]) / 2
         note(f"read at half that load, {name}", vault.read(half))
+    lags = {name: vault.lag() for name, vault in vaults.items()}
 
     print(f"\nmedians of {ROUNDS} rounds of {EACH} s, {CONNECTIONS} connections, {os.cpu_count()} cores\n")
     print(f"{'':34}{'a second':>12}{'p99 ms':>10}")
@@ -235,6 +285,12 @@ def measure(pg, vaults):
         ("MB at rest, SQLite", vaults["SQLite"].rest_mb, 60, 30, True),
         ("MB under load, SQLite", memory, 150, 80, True),
     ]
+    for name, lag in lags.items():
+        rows.append((f"checkpoint behind, s, p99, {name}", lag["lag"], 2, 1, True))
+        rows.append((f"records a second, {name}", lag["rate"], 5000, 20000, False))
+    for name in unrecorded:
+        ratio = rate(f"read of 12 fields, {name}") / rate(f"read without its record, {name}")
+        rows.append((f"recorded ÷ unrecorded, {name}", ratio, 0.70, 0.85, False))
     print(f"\n{'':34}{'measured':>12}{'to reach':>10}{'aim':>8}")
     for name, value, floor, aim, smaller in rows:
         reached = value <= floor if smaller else value >= floor

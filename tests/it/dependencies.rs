@@ -201,3 +201,18 @@ fn every_dependency_comes_from_the_registry() {
         .collect();
     assert_eq!(elsewhere, Vec::<String>::new());
 }
+
+#[test]
+fn only_a_bench_is_built_without_a_record() {
+    let manifest = include_str!("../../Cargo.toml");
+    let features = manifest.split("[features]\n").nth(1).unwrap();
+    let features: Vec<&str> = features
+        .lines()
+        .take_while(|line| !line.starts_with('['))
+        .filter(|line| line.contains('='))
+        .collect();
+    assert_eq!(features, ["bench-unrecorded = []"], "and none is on by itself");
+    for steps in [include_str!("../../.ci/steps.sh"), include_str!("../../.ci/run")] {
+        assert!(!steps.contains("bench-unrecorded"), "what CI builds records");
+    }
+}

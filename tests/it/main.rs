@@ -48,6 +48,7 @@ mod statements;
 mod tamper;
 mod tlog;
 mod tools;
+mod unrecorded;
 mod vectors;
 mod verify;
 mod walk;

@@ -150,6 +150,11 @@ impl Cluster {
         execute(&mut self.admin().await, "CHECKPOINT".into()).await;
     }
 
+    /// What only an administrator of the cluster may do.
+    pub(crate) async fn run(&self, sql: String) {
+        execute(&mut self.admin().await, sql).await;
+    }
+
     async fn admin(&self) -> PgConnection {
         PgConnection::connect(&self.url("postgres"))
             .await

@@ -95,6 +95,11 @@ impl Process {
         });
     }
 
+    /// Its id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to stop (SIGTERM) and waits.
     pub(crate) fn terminate(mut self) -> ExitStatus {
         self.signal("TERM");

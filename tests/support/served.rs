@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use super::{
@@ -49,6 +50,11 @@ impl Served {
             options,
             keys,
         }
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// Ends it in the middle of whatever it does.
@@ -118,7 +124,15 @@ fn serve_with(dir: &Path, options: &[String], env: &[(&str, &str)]) -> (Process,
     let shown = port.to_string();
     let mut args = vec!["serve", "--port", &shown];
     args.extend(options.iter().map(String::as_str));
-    let mut process = Process::start(dir, &args, env);
+    // A file that may grow no further is told as an error instead of a signal: as a full disk is.
+    let mut command = Command::new("/bin/sh");
+    command.args([
+        "-c",
+        r#"trap "" XFSZ; exec "$0" "$@""#,
+        env!("CARGO_BIN_EXE_guest-vault"),
+    ]);
+    command.args(&args).env_clear().envs(env.iter().copied());
+    let mut process = Process::of(dir, command);
     let address = format!("127.0.0.1:{port}");
     process.ready(&address);
     (process, address)

@@ -83,14 +83,15 @@ impl Patrol {
             .max(full.saturating_sub(NEWEST))..full.saturating_add(1);
         let begin = if self.next < full { self.next } else { 0 };
         let end = begin.saturating_add(TILES).min(full);
+        // Also past what is found: one damaged row must not hide another.
+        self.seen = full;
+        self.next = if end < full { end } else { 0 };
         let minimum = self.log.minimum().await?;
         for run in [newest, begin..end] {
             if let Some(found) = self.run(run, (size, minimum)).await? {
                 return Ok(Some(found));
             }
         }
-        self.seen = full;
-        self.next = if end < full { end } else { 0 };
         Ok(None)
     }
 
