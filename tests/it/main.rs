@@ -38,6 +38,7 @@ mod pooler;
 mod replay;
 mod reports;
 mod resolution;
+mod resolving;
 mod rights;
 mod serve;
 mod siem;
