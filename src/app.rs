@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use crate::{
     access::{
         Access, Attestations, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey, operator,
@@ -17,12 +19,13 @@ use crate::{
     config::{Config, ProviderKind, WitnessConfig},
     consent::{Rules, RulesError},
     crypto::MacKey,
-    erasure::Eraser,
+    erasure::{Eraser, Pace},
     guest::{GuestError, Matcher, Parts, Thresholds, Vault, kinds},
     jobs::{Courier, CourierError, EventDesk},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Desk, Policies, PolicyError, PolicySource},
     requests::Requests,
+    retention,
     store::{Store, StoreError, StoreUrl, Which},
     web::RateLimits,
 };
@@ -42,6 +45,10 @@ pub struct App {
     pub sequencer: Arc<Sequencer>,
     /// Who cosigns the log; `serve` asks them.
     pub witnesses: Arc<[Witness]>,
+    /// How long what is kept.
+    pub retention: Arc<retention::Rules>,
+    /// How retention runs are done.
+    pub pace: Pace,
     /// For how many days a backup of the key store is kept.
     pub backup_days: u32,
 }
@@ -67,6 +74,9 @@ pub enum AppError {
     /// What differs from country to country when guests are asked.
     #[error(transparent)]
     Rules(#[from] RulesError),
+    /// How long what is kept.
+    #[error(transparent)]
+    Retention(#[from] retention::RulesError),
     /// The issuers of tokens.
     #[error(transparent)]
     Issuers(#[from] IssuersError),
@@ -249,6 +259,7 @@ impl App {
             rules: Arc::new(Rules::load(config.policies.dir.as_deref())?),
             budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
             matcher: Arc::new(Matcher::new(thresholds(config), config.identity.merge_bridged)),
+            bare_yes: config.consent.bare_yes,
         });
         if let Err(error) = vault.load_weights().await {
             tracing::warn!(%error, "the learnt weights cannot be read; the shipped ones decide");
@@ -279,6 +290,12 @@ impl App {
             courier: Arc::new(courier),
             sequencer,
             witnesses,
+            retention: Arc::new(retention::Rules::load(config.policies.dir.as_deref())?),
+            pace: Pace {
+                approve_above: config.retention.approve_above.into(),
+                every: TimeDelta::hours(config.retention.every_hours.into()),
+                guests_per_second: config.retention.guests_per_second,
+            },
             backup_days: config.backup.keep_days,
         })
     }
@@ -359,6 +376,8 @@ impl App {
             eraser: Eraser {
                 vault: self.vault.clone(),
                 sequencer: Arc::clone(&self.sequencer),
+                rules: Arc::clone(&self.retention),
+                pace: self.pace,
                 backup_days: self.backup_days,
             },
         }

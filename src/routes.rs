@@ -1,5 +1,7 @@
 //! Floor 8: the whole route table.
 
+use std::sync::Arc;
+
 use actix_web::{
     Resource, Scope,
     middleware::from_fn,
@@ -18,13 +20,14 @@ use crate::{
     access::authenticate,
     app::App,
     connect::api as connect,
+    erasure::api as erasure,
     guest::{api as guest, consent_api as consent, log_api, report_api},
     identity::api as identity,
     jobs::api as jobs,
     policy::api as policy,
     requests::api as requests,
     retention::api as retention,
-    web::Calls as operation,
+    web::{Calls as operation, join_objects, pages::asset},
 };
 
 /// Mounts the vault's calls; the server and the tests both use this.
@@ -35,6 +38,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let desk = Data::new(app.desk());
     let cases = Data::new(app.requests());
     let events = Data::new(app.event_desk());
+    let eraser = Data::new(app.requests().eraser);
+    let rules = Data::from(Arc::clone(&app.retention));
     move |config| {
         let parts = [guests, consents, persons, log, rights, systems];
         let v1 = parts
@@ -42,12 +47,15 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .fold(web::scope("/v1"), |v1, part| part(v1))
             .wrap(from_fn(authenticate));
         config
+            .service(at("/assets/{name}").route(get().to(asset)))
             .app_data(vault.clone())
             .app_data(access.clone())
             .app_data(known.clone())
             .app_data(desk.clone())
             .app_data(cases.clone())
             .app_data(events.clone())
+            .app_data(rules.clone())
+            .app_data(eraser.clone())
             .service(
                 at("/u/{token}")
                     .route(get().to(consent::get_unsubscribe))
@@ -159,6 +167,13 @@ fn rights(v1: Scope) -> Scope {
     .service(at("/requests/{id}/certificate").route(get().to(requests::get_certificate)))
     .service(at("/requests/{id}/package").route(get().to(requests::get_package)))
     .service(at("/requests/{id}/decision").route(post().to(requests::decide_request)))
+    .service(
+        at("/retention/runs")
+            .route(post().to(erasure::post_run))
+            .route(get().to(erasure::get_runs)),
+    )
+    .service(at("/retention/runs/{id}").route(get().to(erasure::get_run)))
+    .service(at("/retention/runs/{id}/decision").route(post().to(erasure::decide_run)))
     .service(at("/retention/plan").route(get().to(retention::get_plan)))
 }
 
@@ -216,11 +231,13 @@ pub fn contract() -> OpenApi {
         policy::Calls::openapi(),
         retention::Calls::openapi(),
         requests::Calls::openapi(),
+        erasure::Calls::openapi(),
         jobs::Calls::openapi(),
         connect::Calls::openapi(),
         operation::openapi(),
     ] {
         api.merge(calls);
     }
+    join_objects(&mut api);
     api
 }

@@ -9,7 +9,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use super::{
-    audit, backup, demo, doctor, identity, import, keys, logging, policy, principal, restore, serve,
+    audit, backup, demo, doctor, identity, import, keys, logging, policy, principal, restore, rotate, serve,
 };
 use crate::{
     app::{App, open_stores, root_key},
@@ -218,10 +218,24 @@ fn policy(command: &policy::Command, config: &Config) -> Result<(), Failure> {
 }
 
 async fn keys(command: &keys::Command, config: &Config) -> Result<(), Failure> {
+    let out = &mut io::stdout().lock();
+    let status = match command {
+        keys::Command::Status(status) => status,
+        keys::Command::Rotate(arguments) => {
+            return rotate::rotate(arguments, config, out)
+                .await
+                .map_err(Failure::failed);
+        }
+        keys::Command::Rewrap(arguments) => {
+            return rotate::rewrap(arguments, config, out)
+                .await
+                .map_err(Failure::failed);
+        }
+    };
     let (data, key_store) = open_stores(config).await.map_err(Failure::failed)?;
     data.close().await;
     key_store.migrate(Which::Keys).await.map_err(Failure::failed)?;
-    let ended = keys::run(command, &root_key(config), &key_store, &mut io::stdout().lock()).await;
+    let ended = keys::run(status, &root_key(config), &key_store, out).await;
     key_store.close().await;
     ended.map_err(Failure::failed)
 }

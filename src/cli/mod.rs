@@ -15,6 +15,7 @@ pub mod logging;
 pub mod policy;
 pub mod principal;
 pub mod restore;
+pub mod rotate;
 pub mod serve;
 pub mod server;
 

@@ -7,6 +7,8 @@ mod attestations;
 mod audit;
 mod backup;
 mod budgets;
+mod consent;
+mod console;
 mod database;
 mod error;
 mod events;
@@ -17,6 +19,7 @@ mod keys;
 mod layers;
 mod log;
 mod policies;
+mod retention;
 mod server;
 mod values;
 mod webhook;
@@ -31,6 +34,8 @@ pub use attestations::AttestationsConfig;
 pub use audit::{AuditConfig, WitnessConfig};
 pub use backup::BackupConfig;
 pub use budgets::{Budget, BudgetsConfig};
+pub use consent::ConsentConfig;
+pub use console::{ConsoleConfig, SignInConfig};
 pub use database::DatabaseConfig;
 pub use error::ConfigError;
 pub use events::EventsConfig;
@@ -40,6 +45,7 @@ pub use issuer::{IssuerConfig, JwksSource, SigningAlgorithm};
 pub use keys::{KeysConfig, ProviderKind};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use policies::PoliciesConfig;
+pub use retention::RetentionConfig;
 pub use server::ServerConfig;
 pub use webhook::WebhookConfig;
 
@@ -71,6 +77,9 @@ pub struct Config {
     /// Copies for the day after.
     #[serde(default)]
     pub backup: BackupConfig,
+    /// How what has had its time is let go.
+    #[serde(default)]
+    pub retention: RetentionConfig,
     /// The feed of events.
     #[serde(default)]
     pub events: EventsConfig,
@@ -92,6 +101,12 @@ pub struct Config {
     /// What holders of roles must have current.
     #[serde(default)]
     pub attestations: AttestationsConfig,
+    /// What a yes must be able to show.
+    #[serde(default)]
+    pub consent: ConsentConfig,
+    /// Who may sign in to the compliance console.
+    #[serde(default)]
+    pub console: ConsoleConfig,
 }
 
 fn data_dir() -> PathBuf {
@@ -107,6 +122,7 @@ fn one_hotel() -> Vec<PropertyNode> {
             parent: parent.and_then(|p| p.parse().ok()),
             name: String::new(),
             region: None,
+            province: None,
             timezone: chrono_tz::Tz::UTC,
         })
     };
@@ -146,9 +162,11 @@ impl Config {
         self.database.check(&mut wrong);
         self.keys.check(&mut wrong);
         self.attestations.check(&mut wrong);
+        self.console.check(&mut wrong);
         for issuer in &self.issuers {
             issuer.check(&mut wrong);
         }
+        self.retention.check(&mut wrong);
         self.events.check(&mut wrong);
         self.identity.check(&mut wrong);
         webhook::check(&self.webhooks, &mut wrong);

@@ -147,6 +147,7 @@ impl Vault {
             region: node.and_then(|n| n.region.as_deref()),
             today: now.date_naive(),
             source,
+            departure: input.stays.iter().map(|stay| stay.departure).max(),
         };
         let document = kinds::read_document(catalogue, &input.guest, &context);
         let mut rejected: Vec<Rejected> = document

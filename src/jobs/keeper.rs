@@ -19,6 +19,9 @@ const LASTS: TimeDelta = TimeDelta::minutes(2);
 /// Every so many looks the slow ones are done too.
 const SLOW: u32 = 120;
 
+/// Guests that a retention run looks at in one look, so that the lease is kept.
+const AT_A_LOOK: u32 = 2_000;
+
 /// Keeps promises made to guests.
 pub struct Keeper {
     requests: Requests,
@@ -42,6 +45,9 @@ impl Keeper {
 
     /// Works until dropped; begins at once, so that what a crash cut off is finished at the next start.
     pub async fn run(&self) {
+        // Whoever was cut off may hold the lease for a while yet; its promises are taken up all the same, each step of
+        // which can be repeated.
+        self.look(false).await;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut looks: u32 = 0;
@@ -62,8 +68,14 @@ impl Keeper {
 
     /// One look; `slow` includes what need not be looked at often.
     pub async fn look(&self, slow: bool) {
+        if let Err(error) = self.requests.eraser.vault.keys.refresh().await {
+            tracing::error!(%error, "epochs of keys could not be looked for");
+        }
         if let Err(error) = self.requests.go_on().await {
             tracing::error!(%error, "approved erasures wait");
+        }
+        if let Err(error) = self.requests.eraser.work(AT_A_LOOK).await {
+            tracing::error!(%error, "a retention run waits");
         }
         let vault = &self.requests.eraser.vault;
         if vault.matcher.merges {

@@ -20,8 +20,9 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, RequestId},
     config::{
-        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig,
-        EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, ServerConfig,
+        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, ConsentConfig,
+        ConsoleConfig, DatabaseConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig,
+        RetentionConfig, ServerConfig,
     },
 };
 
@@ -135,6 +136,7 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
             ..PoliciesConfig::default()
         },
         log: LogConfig::default(),
+        retention: RetentionConfig::default(),
         events: EventsConfig::default(),
         backup: BackupConfig::default(),
         identity: IdentityConfig::default(),
@@ -144,6 +146,12 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         attestations: AttestationsConfig::default(),
         budgets: BudgetsConfig::default(),
         audit: AuditConfig::default(),
+        // Invented guests agreed long before this vault could publish a notice.
+        consent: ConsentConfig { bare_yes: true },
+        console: ConsoleConfig {
+            anybody: true,
+            ..ConsoleConfig::default()
+        },
     }
 }
 
