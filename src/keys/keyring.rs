@@ -175,11 +175,9 @@ impl Keyring {
     /// `None` without that key.
     #[must_use]
     pub fn handle(&self, keys: &GuestKeys, consumer: PrincipalId) -> Option<[u8; 16]> {
-        let own = self
-            .keys
-            .mac(MacPurpose::Token)
-            .mac_of(&[b"handle", &[0x1f], consumer.0.as_bytes()]);
-        let own = MacKey::new(KeyMaterial::from_slice(&own)?);
+        let parts: [&[u8]; 3] = [b"handle", &[0x1f], consumer.0.as_bytes()];
+        let own = Zeroizing::new(self.mac(MacPurpose::Token).mac_of(&parts));
+        let own = MacKey::new(KeyMaterial::from_slice(&*own)?);
         own.mac(&keys.handle_seed()?).first_chunk().copied()
     }
 
