@@ -298,7 +298,7 @@ pub enum Right {
 
 impl Right {
     /// All rights, in the order of [`Right::index`].
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::ReadAudit,
         Self::ReadOwnActions,
         Self::ReadAccessReport,
