@@ -34,9 +34,9 @@ statements! {
     REVIEWS_ALL = "SELECT review_id, kind, one_id AS guest_id, record_id, other_id, bits, reasons, weights, property, priority, state,
                        created_at
                    FROM review WHERE review_id > $1 ORDER BY review_id LIMIT $2";
-    WEIGHTS_NEWEST = "SELECT version, shifts FROM identity_weights ORDER BY version DESC LIMIT 1";
-    WEIGHTS_OF = "SELECT version, shifts FROM identity_weights WHERE version = $1";
-    WEIGHTS_INSERT = "INSERT INTO identity_weights (version, shifts, answers, seed, made_by, made_at)
+    WEIGHTS_NEWEST = "SELECT version, shifts FROM learnt_weights ORDER BY version DESC LIMIT 1";
+    WEIGHTS_OF = "SELECT version, shifts FROM learnt_weights WHERE version = $1";
+    WEIGHTS_INSERT = "INSERT INTO learnt_weights (version, shifts, answers, seed, made_by, made_at)
                       VALUES ($1, $2, $3, $4, $5, $6)";
     MERGE_INSERT = "INSERT INTO guest_merge (merge_id, survivor, absorbed, state, bits, weights, manager_moved, done_by,
                         done_at, undone_by, undone_at)

@@ -23,37 +23,6 @@ async fn resolve(app: &TestApp, errand: &Errand, guest: Value) -> Answer {
     app.post(errand, "/v1/resolve", json!({ "guest": guest })).await
 }
 
-both!(who_is_known_elsewhere_is_told_by_policy_only, async |database| {
-    let app = TestApp::start(database).await;
-    app.guest("web/1", record("Silva", "Ana", 1_234_567)).await;
-    let desk = app
-        .role_in("front_desk", &["SHA01"])
-        .await
-        .at("SHA01")
-        .about("check_in");
-    let told = resolve(&app, &desk, asked("Silva", "Ana", 1_234_567)).await;
-    assert_eq!(told.status, 200, "{told:?}");
-    assert_eq!(
-        (&told.body["candidates"], &told.body["known_elsewhere"]),
-        (&json!([]), &json!(1)),
-        "{told:?}"
-    );
-    let text = told.body.to_string();
-    assert!(!text.contains("Silva") && !text.contains("guest_id"), "{text}");
-    // Nobody of that kind anywhere: the same answer but for the number.
-    let nobody = resolve(&app, &desk, asked("Unbekannt", "Xaver", 7_000_007)).await;
-    assert_eq!(
-        (&nobody.body["candidates"], &nobody.body["known_elsewhere"]),
-        (&json!([]), &Value::Null)
-    );
-    // Where it is known it is a candidate.
-    let here = app.errand("front_desk", "check_in").await;
-    let found = resolve(&app, &here, asked("Silva", "Ana", 1_234_567)).await;
-    assert_eq!(found.body["candidates"].as_array().unwrap().len(), 1, "{found:?}");
-    assert_eq!(found.body["known_elsewhere"], Value::Null);
-    app.finish().await;
-});
-
 both!(
     reasons_add_up_and_hide_what_the_caller_may_not_see,
     async |database| {

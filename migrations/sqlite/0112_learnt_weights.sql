@@ -1,6 +1,6 @@
 -- What stewards' answers have taught: how far each weight lies from the shipped one, in thousandths of a bit. The newest
 -- version counts.
-CREATE TABLE identity_weights (
+CREATE TABLE learnt_weights (
     version INTEGER NOT NULL,
     shifts TEXT NOT NULL,
     answers INTEGER NOT NULL,
