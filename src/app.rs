@@ -261,6 +261,9 @@ impl App {
             matcher: Arc::new(Matcher::new(thresholds(config), config.identity.merge_bridged)),
             bare_yes: config.consent.bare_yes,
         });
+        if let Err(error) = vault.load_weights().await {
+            tracing::warn!(%error, "the learnt weights cannot be read; the shipped ones decide");
+        }
         let server = &config.server;
         let rates = RateLimits::new(server.calls_per_second_principal, server.calls_per_second_address);
         // Tokens that say themselves until when their holder is attested are not asked about again.

@@ -115,6 +115,8 @@ fn consents(v1: Scope) -> Scope {
 fn persons(v1: Scope) -> Scope {
     v1.service(at("/guests/{id}/merges").route(post().to(identity::post_merge)))
         .service(at("/merges/{id}/undo").route(post().to(identity::post_undo)))
+        .service(at("/guests/{id}/pseudonyms").route(post().to(identity::post_pseudonym)))
+        .service(at("/pseudonyms/resolve").route(post().to(identity::post_pseudonym_owner)))
         .service(at("/resolve").route(post().to(identity::post_resolve)))
         .service(at("/resolve/batch").route(post().to(identity::post_resolve_batch)))
         .service(

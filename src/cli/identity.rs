@@ -29,6 +29,22 @@ const STEP: i64 = 64;
 pub enum Command {
     /// Finds guests that are one, and merges them or asks stewards. Goes on where it was cut off.
     Dedupe(Dedupe),
+    /// Re-estimates the weights from stewards' answers, and lists which earlier decisions would be others.
+    Learn(Learn),
+}
+
+/// `identity learn`.
+#[derive(Debug, Args)]
+pub struct Learn {
+    /// Only tells what it would do.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Draws the answers that are kept aside to tell whether it helps.
+    #[arg(long, default_value_t = 1)]
+    pub seed: i64,
+    /// Puts the shipped weights in force again.
+    #[arg(long)]
+    pub reset: bool,
 }
 
 /// `identity dedupe`.
@@ -114,8 +130,25 @@ impl Summary {
 /// # Errors
 /// When the vault does not open, or anything of the run fails; what was done stays, and the next run goes on.
 pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Result<(), IdentityError> {
-    let Command::Dedupe(arguments) = command;
     let app = App::open(config, Clock::system()).await?;
+    let arguments = match command {
+        Command::Dedupe(arguments) => arguments,
+        Command::Learn(arguments) => {
+            let lesson = match errand(&app.vault) {
+                Ok(errand) => {
+                    let (apply, reset) = (!arguments.dry_run, arguments.reset);
+                    app.vault
+                        .learn(&errand, arguments.seed, (apply, reset))
+                        .await
+                        .map_err(IdentityError::from)
+                }
+                Err(error) => Err(error),
+            };
+            app.close().await;
+            serde_json::to_writer_pretty(&mut *out, &lesson?).map_err(io::Error::from)?;
+            return Ok(writeln!(out)?);
+        }
+    };
     let work = Work::beside(config.data_dir.join("identity-dedupe.work"));
     let outcome = dedupe(&app.vault, arguments, &work).await;
     app.close().await;

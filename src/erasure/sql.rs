@@ -63,6 +63,7 @@ pub const WITH_THE_GUEST: &[&str] = &[
     "likeness_token",
     "observation",
     "observation_queue",
+    "pseudonym",
     "record",
     "source_record",
     "stay",

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
-    base::{Errand, GuestId},
+    base::{Errand, GuestId, PrincipalId},
     guest::{
         GuestError, Vault,
         api::{ErrandHeaders, Refusals},
@@ -24,6 +24,7 @@ use crate::{
 
 use super::{
     merge::{MergeAnswer, MergeOptions},
+    pseudonyms::{PseudonymAnswer, PseudonymOwner},
     resolve::ResolveAnswer,
     review::{self, Answer, Review, ReviewAnswer},
     undo::UndoAnswer,
@@ -41,7 +42,9 @@ const MOST_LINES: usize = 10_000;
     post_review,
     post_reviews,
     post_merge,
-    post_undo
+    post_undo,
+    post_pseudonym,
+    post_pseudonym_owner
 ))]
 pub struct Calls;
 
@@ -325,4 +328,51 @@ pub(crate) async fn post_undo(
     id: PathId<Uuid>,
 ) -> Result<impl Responder, Problem> {
     Ok(web::Json(vault.undo_merge(&errand, id.0).await?))
+}
+
+/// For whom a handle is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PseudonymInput {
+    /// The principal that will know the guest by it.
+    consumer: PrincipalId,
+}
+
+/// The handle by which one consumer knows this guest: the same every time, different for each consumer, gone with the
+/// guest.
+#[utoipa::path(
+    post, path = "/v1/guests/{id}/pseudonyms", tag = "identity", params(("id" = GuestId, Path), ErrandHeaders),
+    request_body = PseudonymInput, responses((status = 200, body = PseudonymAnswer), Refusals)
+)]
+pub(crate) async fn post_pseudonym(
+    vault: Data<Vault>,
+    errand: Errand,
+    id: PathId<GuestId>,
+    body: StrictJson<PseudonymInput>,
+) -> Result<impl Responder, Problem> {
+    Ok(web::Json(vault.pseudonym(&errand, id.0, body.0.consumer).await?))
+}
+
+/// Whose handle is asked for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PseudonymQuestion {
+    /// The handle.
+    #[schema(min_length = 1, max_length = 40)]
+    pseudonym: String,
+}
+
+/// Whose handle it is, for who may know.
+#[utoipa::path(
+    post, path = "/v1/pseudonyms/resolve", tag = "identity", params(ErrandHeaders),
+    request_body = PseudonymQuestion, responses((status = 200, body = PseudonymOwner), Refusals)
+)]
+pub(crate) async fn post_pseudonym_owner(
+    vault: Data<Vault>,
+    errand: Errand,
+    body: StrictJson<PseudonymQuestion>,
+) -> Result<impl Responder, Problem> {
+    Ok(web::Json(
+        vault.pseudonym_owner(&errand, &body.0.pseudonym).await?,
+    ))
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 use crate::{
+    audit::{Act, Event},
     base::{Errand, GuestId, RecordId, micros},
     guest::{
         GuestError, Vault,
@@ -228,6 +229,9 @@ impl<'v> Clusters<'v> {
         let review = self.review((other, RecordId(record)), one, &score, property);
         let mut change = self.vault.log.begin(&self.vault.store).await?;
         change.tx.insert_review(&review).await?;
+        let mut event = Event::of(self.errand, Act::ReviewIdentity, self.vault.clock.now());
+        event.outcome = Some("asked");
+        change.record(event);
         Ok(change.commit().await?)
     }
 

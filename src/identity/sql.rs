@@ -28,6 +28,16 @@ statements! {
                         AND EXISTS (SELECT 1 FROM guest o WHERE o.guest_id = $2 AND o.manager_token IS NOT NULL)";
     DROP_MANAGER = "UPDATE guest SET manager_token = NULL
                     WHERE guest_id = $1 AND manager_token = (SELECT o.manager_token FROM guest o WHERE o.guest_id = $2)";
+    PSEUDONYM_INSERT = "INSERT INTO pseudonym (token, guest_id, principal_id, made_at) VALUES ($1, $2, $3, $4)
+                        ON CONFLICT (token) DO NOTHING";
+    PSEUDONYM = "SELECT guest_id, principal_id FROM pseudonym WHERE token = $1";
+    REVIEWS_ALL = "SELECT review_id, kind, one_id AS guest_id, record_id, other_id, bits, reasons, weights, property, priority, state,
+                       created_at
+                   FROM review WHERE review_id > $1 ORDER BY review_id LIMIT $2";
+    WEIGHTS_NEWEST = "SELECT version, shifts FROM learnt_weights ORDER BY version DESC LIMIT 1";
+    WEIGHTS_OF = "SELECT version, shifts FROM learnt_weights WHERE version = $1";
+    WEIGHTS_INSERT = "INSERT INTO learnt_weights (version, shifts, answers, seed, made_by, made_at)
+                      VALUES ($1, $2, $3, $4, $5, $6)";
     MERGE_INSERT = "INSERT INTO guest_merge (merge_id, survivor, absorbed, state, bits, weights, manager_moved, done_by,
                         done_at, undone_by, undone_at)
                     VALUES ($1, $2, $3, 'done', $4, $5, $6, $7, $8, NULL, NULL)";
@@ -183,6 +193,35 @@ impl Conn {
         let guests: Vec<Uuid> =
             on!(self, c => sqlx::query_scalar(GUESTS_ACTIVE).bind(after).bind(most).fetch_all(c).await?);
         Ok(guests.into_iter().map(GuestId).collect())
+    }
+
+    /// Whose handle a token is, and for whom.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn pseudonym(&mut self, token: &[u8]) -> Result<Option<(Uuid, Uuid)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(PSEUDONYM).bind(token).fetch_optional(c).await?))
+    }
+
+    /// Questions in every state, by id, after one.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn all_reviews(&mut self, after: Uuid, most: i64) -> Result<Vec<ReviewRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(REVIEWS_ALL).bind(after).bind(most).fetch_all(c).await?))
+    }
+
+    /// Learnt weights: of a version, or the newest.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn learnt(&mut self, version: Option<i64>) -> Result<Option<(i64, String)>, StoreError> {
+        Ok(match version {
+            Some(version) => {
+                on!(self, c => sqlx::query_as(WEIGHTS_OF).bind(version).fetch_optional(c).await?)
+            }
+            None => on!(self, c => sqlx::query_as(WEIGHTS_NEWEST).fetch_optional(c).await?),
+        })
     }
 
     /// A question.
@@ -363,6 +402,36 @@ impl Tx {
         now: i64,
     ) -> Result<(), StoreError> {
         run!(self, REVIEW_PARTED, one.0, other.0, by, now);
+        Ok(())
+    }
+
+    /// Keeps a handle; the same again changes nothing.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn insert_pseudonym(
+        &mut self,
+        token: [u8; 16],
+        guest: GuestId,
+        consumer: Uuid,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        run!(self, PSEUDONYM_INSERT, token.to_vec(), guest.0, consumer, now);
+        Ok(())
+    }
+
+    /// Keeps learnt weights.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn insert_weights(
+        &mut self,
+        (version, shifts): (i64, &str),
+        (answers, seed): (i64, i64),
+        by: Uuid,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        run!(self, WEIGHTS_INSERT, version, shifts, answers, seed, by, now);
         Ok(())
     }
 }

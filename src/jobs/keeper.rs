@@ -53,6 +53,10 @@ impl Keeper {
         let mut looks: u32 = 0;
         loop {
             tick.tick().await;
+            // Every instance compares with the same weights, not only the one that keeps the promises.
+            if let Err(error) = self.requests.eraser.vault.load_weights().await {
+                tracing::warn!(%error, "the learnt weights cannot be read");
+            }
             match self.lease.take().await {
                 Ok(true) => self.look(looks.is_multiple_of(SLOW)).await,
                 Ok(false) => continue,

@@ -250,6 +250,13 @@ impl GuestKeys {
         hash.first_chunk().copied()
     }
 
+    pub(super) fn handle_seed(&self) -> Option<[u8; 32]> {
+        let Some(Held::Open { key, .. }) = self.held(Category::Audit) else {
+            return None;
+        };
+        Some(key.derive_mac("handle").mac(&[]))
+    }
+
     fn held(&self, category: Category) -> Option<&Held> {
         self.asked
             .has(category)

@@ -5,8 +5,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{Category, Clock, GuestId, micros},
-    crypto::{Aad, IndexKey, MacKey, Sealed},
+    base::{Category, Clock, GuestId, PrincipalId, micros},
+    crypto::{Aad, IndexKey, KeyMaterial, MacKey, Sealed},
     store::Store,
 };
 
@@ -168,6 +168,17 @@ impl Keyring {
     #[must_use]
     pub fn pseudonym(&self, keys: &GuestKeys, year: i32) -> Option<[u8; 16]> {
         keys.pseudonym(year)
+    }
+
+    /// The guest's handle for one consumer: under a key of that consumer, of what only the guest's own key gives. It
+    /// cannot be joined with another consumer's, nor made again once the key of [`Category::Audit`] is destroyed.
+    /// `None` without that key.
+    #[must_use]
+    pub fn handle(&self, keys: &GuestKeys, consumer: PrincipalId) -> Option<[u8; 16]> {
+        let parts: [&[u8]; 3] = [b"handle", &[0x1f], consumer.0.as_bytes()];
+        let own = Zeroizing::new(self.mac(MacPurpose::Token).mac_of(&parts));
+        let own = MacKey::new(KeyMaterial::from_slice(&*own)?);
+        own.mac(&keys.handle_seed()?).first_chunk().copied()
     }
 
     /// Where the keys are and in which state.

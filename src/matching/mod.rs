@@ -10,6 +10,7 @@ pub mod blocking;
 mod contacts;
 mod han;
 mod kana;
+pub mod learn;
 mod names;
 mod nicknames;
 mod papers;

@@ -167,6 +167,9 @@ impl Compared<'_> {
             let chance = (holders() / self.counted).max(exact.floor);
             bits.stranger = (exact.same / chance).log2();
         }
+        let shift = self.weights.shift(cell);
+        bits.stranger += shift;
+        bits.household += shift;
         Part { cell, bits }
     }
 
@@ -221,10 +224,10 @@ impl Compared<'_> {
             Some(births::compare(*one, *other))
         })?;
         // There is no index of birth dates to count in.
-        Some(Part {
-            cell,
-            bits: self.weights.of(cell),
-        })
+        let (mut bits, shift) = (self.weights.of(cell), self.weights.shift(cell));
+        bits.stranger += shift;
+        bits.household += shift;
+        Some(Part { cell, bits })
     }
 
     fn email(&self, a: &Person, b: &Person) -> Option<Part> {

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::learn::Shifts;
+
 /// The evidence of one level, in bits (log2 of a likelihood ratio).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bits {
@@ -176,6 +178,8 @@ pub struct Weights {
     /// Which table this is; stored with every decision.
     pub version: String,
     cells: BTreeMap<Cell, Bits>,
+    /// What stewards' answers have taught; see [`learn`](super::learn).
+    shifts: Shifts,
     /// log2 of same person against same household, before anything is compared.
     pub household_prior: f64,
     /// The size of the population is never taken to be smaller than this.
@@ -187,6 +191,7 @@ impl Default for Weights {
         Self {
             version: SHIPPED.to_owned(),
             cells: Cell::ALL.iter().map(|cell| (*cell, cell.shipped())).collect(),
+            shifts: Shifts::new(),
             household_prior: 1.3,
             least_guests: 50_000.0,
         }
@@ -198,6 +203,22 @@ impl Weights {
     #[must_use]
     pub fn of(&self, cell: Cell) -> Bits {
         self.cells.get(&cell).copied().unwrap_or(cell.shipped())
+    }
+
+    /// The shipped weights, shifted.
+    #[must_use]
+    pub fn shifted(version: String, shifts: Shifts) -> Self {
+        Self {
+            version,
+            shifts,
+            ..Self::default()
+        }
+    }
+
+    /// By how much a level is shifted, in bits.
+    #[must_use]
+    pub fn shift(&self, cell: Cell) -> f64 {
+        self.shifts.get(&cell).copied().unwrap_or_default()
     }
 
     /// Sets the weights of a level.

@@ -290,11 +290,15 @@ pub enum Right {
     KnownElsewhere,
     /// Take two guests for one, part them again, and answer the questions about that.
     MergeGuests,
+    /// Give a consumer its own handle of a guest.
+    IssuePseudonyms,
+    /// Learn whose handle it is.
+    ResolvePseudonyms,
 }
 
 impl Right {
     /// All rights, in the order of [`Right::index`].
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::ReadAudit,
         Self::ReadOwnActions,
         Self::ReadAccessReport,
@@ -325,6 +329,8 @@ impl Right {
         Self::ResolveIdentity,
         Self::KnownElsewhere,
         Self::MergeGuests,
+        Self::IssuePseudonyms,
+        Self::ResolvePseudonyms,
     ];
 
     /// Position in [`Right::ALL`].
@@ -370,6 +376,8 @@ impl Right {
             Self::ResolveIdentity => "resolve_identity",
             Self::KnownElsewhere => "known_elsewhere",
             Self::MergeGuests => "merge_guests",
+            Self::IssuePseudonyms => "issue_pseudonyms",
+            Self::ResolvePseudonyms => "resolve_pseudonyms",
         }
     }
 }

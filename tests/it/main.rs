@@ -40,6 +40,7 @@ mod pooler;
 mod replay;
 mod reports;
 mod resolution;
+mod resolving;
 mod retention;
 mod rights;
 mod serve;

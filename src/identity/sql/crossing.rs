@@ -66,9 +66,9 @@ statements! {
     MOVE_HOLD = "UPDATE hold SET guest_id = $2 WHERE guest_id = $1 AND hold_id = $3";
     /// What was put while two were one was put for both.
     SHARE_HOLDS = "INSERT INTO hold (guest_id, hold_id, matter, ground, categories, review_on, author, author_actor, approver,
-                       approver_actor, created_at, lifted_at, lifted_by)
+                       approver_actor, created_at, lifted_at, lifted_by, stays_from, stays_to)
                    SELECT $2, hold_id, matter, ground, categories, review_on, author, author_actor, approver,
-                       approver_actor, created_at, lifted_at, lifted_by
+                       approver_actor, created_at, lifted_at, lifted_by, stays_from, stays_to
                    FROM hold WHERE guest_id = $1 AND lifted_at IS NULL AND created_at > $3
                        AND hold_id NOT IN (SELECT p.part_id FROM merge_part p WHERE p.kind = 'hold')
                        AND hold_id NOT IN (SELECT o.hold_id FROM hold o WHERE o.guest_id = $2)";

@@ -1,0 +1,1 @@
+CREATE INDEX pseudonym_by_guest ON pseudonym (guest_id);

@@ -1,0 +1,253 @@
+//! Asking who somebody is: one by one and line by line, as far as the caller may know; handles of guests for consumers;
+//! weights that follow the stewards.
+
+use guest_vault::{
+    access::operator,
+    base::{Errand as Order, RequestId},
+    guest::GuestError,
+};
+use serde_json::{Value, json};
+
+use super::merging::{merge, record, steward, undo};
+use crate::support::{
+    app::{Answer, Errand, TestApp},
+    database::both,
+};
+
+fn asked(surname: &str, given: &str, number: u32) -> Value {
+    json!({"name": {"surname": surname, "given": given}, "phones": [{"number": format!("+351 91 {number:07}")}],
+           "emails": [{"address": format!("{given}{number}@guests.example")}]})
+}
+
+async fn resolve(app: &TestApp, errand: &Errand, guest: Value) -> Answer {
+    app.post(errand, "/v1/resolve", json!({ "guest": guest })).await
+}
+
+both!(
+    reasons_add_up_and_hide_what_the_caller_may_not_see,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let mut whole = record("Silva", "Ana", 1_234_567);
+        whole["guest"]["id_documents"] =
+            json!([{"type": "passport", "issuing_country": "PT", "number": "CA123456"}]);
+        whole["guest"]["birth_date"] = json!("1980-05-06");
+        app.guest("web/1", whole.clone()).await;
+        for role in [
+            "reservation_agent",
+            "call_centre",
+            "front_desk",
+            "duty_manager",
+            "crm",
+            "integration",
+        ] {
+            let errand = app
+                .errand(role, if role == "crm" { "loyalty" } else { "booking" })
+                .await;
+            let told = resolve(&app, &errand, whole["guest"].clone()).await;
+            if told.status != 200 {
+                assert_eq!(told.status, 403, "{role} {told:?}");
+                continue;
+            }
+            for candidate in told.body["candidates"].as_array().unwrap() {
+                let reasons = candidate["reasons"].as_array().unwrap();
+                let sum: f64 = reasons.iter().map(|r| r["weight"].as_f64().unwrap()).sum();
+                assert!(
+                    (sum - candidate["bits"].as_f64().unwrap()).abs() < 1e-6,
+                    "{role} {candidate}"
+                );
+                assert!(!candidate.to_string().contains("CA123456"), "{role}");
+            }
+        }
+        app.finish().await;
+    }
+);
+
+both!(a_batch_is_answered_line_by_line, async |database| {
+    let app = TestApp::start(database).await;
+    let one = app.guest("web/1", record("Silva", "Ana", 1_234_567)).await;
+    let desk = app.errand("front_desk", "check_in").await;
+    let lines = [
+        json!({"id": "a", "guest": asked("Silva", "Ana", 1_234_567)}).to_string(),
+        "{not json".to_owned(),
+        String::new(),
+        json!({"guest": {"gender": 1}}).to_string(),
+        json!({"id": "d", "guest": asked("Unbekannt", "Xaver", 7_000_007)}).to_string(),
+    ];
+    let request = TestApp::request(&desk, actix_web::http::Method::POST, "/v1/resolve/batch")
+        .insert_header(("content-type", "application/x-ndjson"))
+        .set_payload(lines.join("\n"));
+    let answer = app.send(request).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let text = String::from_utf8(answer.bytes).unwrap();
+    let told: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let numbers: Vec<u64> = told.iter().map(|line| line["line"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [1, 2, 4, 5]);
+    assert_eq!(
+        (&told[0]["id"], &told[0]["candidates"][0]["guest_id"]),
+        (&json!("a"), &json!(one))
+    );
+    assert_eq!(told[1]["problem"]["kind"], "invalid-request");
+    assert_eq!(told[2]["problem"]["kind"], "invalid-request");
+    assert_eq!(
+        (&told[3]["id"], &told[3]["candidates"]),
+        (&json!("d"), &json!([]))
+    );
+    let empty = TestApp::request(&desk, actix_web::http::Method::POST, "/v1/resolve/batch")
+        .insert_header(("content-type", "application/x-ndjson"))
+        .set_payload("\n\n");
+    assert_eq!(app.send(empty).await.status, 400);
+    app.finish().await;
+});
+
+async fn handle(app: &TestApp, guest: &str, consumer: &str) -> Answer {
+    let path = format!("/v1/guests/{guest}/pseudonyms");
+    app.post(&steward(app).await, &path, json!({ "consumer": consumer }))
+        .await
+}
+
+async fn owner(app: &TestApp, errand: &Errand, pseudonym: &Value) -> Answer {
+    app.post(
+        errand,
+        "/v1/pseudonyms/resolve",
+        json!({ "pseudonym": pseudonym }),
+    )
+    .await
+}
+
+both!(each_consumer_has_its_own_handle_of_a_guest, async |database| {
+    let app = TestApp::start(database).await;
+    let one = app.guest("web/1", record("Silva", "Ana", 1_234_567)).await;
+    let other = app.guest("pms/2", record("Rocha", "Rui", 7_654_321)).await;
+    let (survey, doors) = (
+        "01890000-0000-7000-8000-000000000001",
+        "01890000-0000-7000-8000-000000000002",
+    );
+    let first = handle(&app, &one, survey).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    let first = first.body["pseudonym"].clone();
+    assert!(first.as_str().unwrap().starts_with("gp_"));
+    // Stable for one consumer; different for each consumer, and for each guest.
+    assert_eq!(handle(&app, &one, survey).await.body["pseudonym"], first);
+    let at_doors = handle(&app, &one, doors).await.body["pseudonym"].clone();
+    let others = handle(&app, &other, survey).await.body["pseudonym"].clone();
+    assert!(at_doors != first && others != first && others != at_doors);
+    let manager = steward(&app).await;
+    let back = owner(&app, &manager, &first).await;
+    assert_eq!(
+        (back.status, &back.body["guest_id"]),
+        (200, &json!(one)),
+        "{back:?}"
+    );
+    assert_eq!(back.body["consumer"], survey);
+    // Who may not, and what is none.
+    let desk = app.errand("front_desk", "check_in").await;
+    assert_eq!(owner(&app, &desk, &first).await.status, 403);
+    for wrong in ["gp_AAAAAAAAAAAAAAAAAAAAAAAAAA", "gp_", "x", "gp_%%%"] {
+        assert_eq!(owner(&app, &manager, &json!(wrong)).await.status, 404, "{wrong}");
+    }
+    let keeping = app.role("housekeeping").await;
+    let path = format!("/v1/guests/{one}/pseudonyms");
+    assert_eq!(
+        app.post(&keeping, &path, json!({ "consumer": survey }))
+            .await
+            .status,
+        403
+    );
+    // A handle leads on through a merge, and back.
+    let merged = merge(&app, &one, &other, "").await;
+    assert_eq!(owner(&app, &manager, &others).await.body["guest_id"], json!(one));
+    assert_eq!(undo(&app, &merged).await.status, 200);
+    assert_eq!(
+        owner(&app, &manager, &others).await.body["guest_id"],
+        json!(other)
+    );
+    assert_eq!(handle(&app, &other, survey).await.body["pseudonym"], others);
+    app.finish().await;
+});
+
+both!(what_stewards_answer_is_learnt_and_versioned, async |database| {
+    let app = TestApp::start(database).await;
+    let vault = &app.app.vault;
+    let order = Order {
+        caller: operator().unwrap(),
+        property: "GROUP".parse().unwrap(),
+        purpose: "administration".parse().unwrap(),
+        reason: None,
+        request: RequestId::random(),
+    };
+    let guest = app.guest("web/1", record("Silva", "Ana", 1_234_567)).await;
+    let few = vault.learn(&order, 1, (true, false)).await;
+    assert!(matches!(few, Err(GuestError::Blocked(_))), "{few:?}");
+    // Stewards say of three pairs in four that share a phone that they are two; the table states one in sixteen.
+    answers(&app, &guest, 240).await;
+    let lesson = vault.learn(&order, 1, (false, false)).await.unwrap();
+    assert_eq!((lesson.answers, lesson.applied), (240, false));
+    assert!(lesson.shifts["phones.exact"] < -1.0, "{lesson:?}");
+    assert!(lesson.held_out.1 < lesson.held_out.0, "{lesson:?}");
+    assert!(lesson.flips.iter().all(|flip| flip.before != flip.after) && !lesson.flips.is_empty());
+    assert_eq!(
+        vault.matcher.weights().version,
+        "shipped-2",
+        "a dry run changes nothing"
+    );
+    let again = vault.learn(&order, 1, (false, false)).await.unwrap();
+    assert_eq!(again.shifts, lesson.shifts);
+
+    let applied = vault.learn(&order, 1, (true, false)).await.unwrap();
+    assert_eq!((applied.version.as_str(), applied.applied), ("learnt-1", true));
+    assert_eq!(vault.matcher.weights().version, "learnt-1");
+    let desk = app.errand("front_desk", "check_in").await;
+    let told = resolve(&app, &desk, asked("Silva", "Ana", 1_234_567)).await;
+    assert_eq!(told.body["weights"], "learnt-1");
+    // The explanation adds up with the learnt weights too.
+    let best = &told.body["candidates"][0];
+    let sum: f64 = best["reasons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["weight"].as_f64().unwrap())
+        .sum();
+    assert!((sum - best["bits"].as_f64().unwrap()).abs() < 1e-6, "{told:?}");
+    let back = vault.learn(&order, 1, (true, true)).await.unwrap();
+    assert_eq!((back.version.as_str(), back.shifts.len()), ("learnt-2", 0));
+    app.finish().await;
+});
+
+/// Answered questions, as stewards leave them.
+async fn answers(app: &TestApp, guest: &str, count: usize) {
+    use guest_vault::{
+        base::{GuestId, RecordId},
+        guest::sql::NewReview,
+    };
+    let guest: GuestId = guest.parse().unwrap();
+    let mut tx = app.app.vault.store.begin().await.unwrap();
+    for n in 0..count {
+        let review = NewReview {
+            review: uuid::Uuid::now_v7(),
+            kind: "record",
+            guest,
+            record: RecordId::random(),
+            other: GuestId::random(),
+            bits: 4_000,
+            reasons: json!([
+                ["name", "exact", 8_000],
+                ["phones", "exact", 6_000],
+                ["prior", "prior", -10_000]
+            ])
+            .to_string(),
+            weights: "shipped-2".to_owned(),
+            property: "LIS01".to_owned(),
+            priority: 4_000,
+            now: 0,
+        };
+        tx.insert_review(&review).await.unwrap();
+        let state = if n % 4 == 0 { "answered" } else { "different" };
+        tx.answer_review(review.review, state, (uuid::Uuid::nil(), 0), 0)
+            .await
+            .unwrap();
+    }
+    tx.commit().await.unwrap();
+}
