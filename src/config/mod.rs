@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod budgets;
 mod database;
+mod drp;
 mod error;
 mod events;
 mod flags;
@@ -33,6 +34,7 @@ pub use audit::{AuditConfig, WitnessConfig};
 pub use backup::BackupConfig;
 pub use budgets::{Budget, BudgetsConfig};
 pub use database::DatabaseConfig;
+pub use drp::{AgentConfig, DrpConfig};
 pub use error::ConfigError;
 pub use events::EventsConfig;
 pub use flags::{ConfigFlags, DatabaseFlags, KeysFlags, LogFlags, PoliciesFlags, ServerFlags};
@@ -76,6 +78,9 @@ pub struct Config {
     /// How what has had its time is let go.
     #[serde(default)]
     pub retention: RetentionConfig,
+    /// Agents that bring requests of guests.
+    #[serde(default)]
+    pub drp: DrpConfig,
     /// The feed of events.
     #[serde(default)]
     pub events: EventsConfig,
@@ -156,6 +161,7 @@ impl Config {
             issuer.check(&mut wrong);
         }
         self.retention.check(&mut wrong);
+        self.drp.check(&mut wrong);
         self.events.check(&mut wrong);
         self.identity.check(&mut wrong);
         webhook::check(&self.webhooks, &mut wrong);

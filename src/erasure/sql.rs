@@ -1,5 +1,6 @@
 //! Statements of erasures: what goes, and how far it has come.
 
+pub mod notices;
 pub mod runs;
 
 use sqlx::AssertSqlSafe;
@@ -62,6 +63,7 @@ pub const WITH_THE_GUEST: &[&str] = &[
     "likeness_token",
     "observation",
     "observation_queue",
+    "quality_finding",
     "record",
     "source_record",
     "stay",
@@ -72,6 +74,7 @@ pub const WITH_THE_GUEST: &[&str] = &[
 pub const STAY_BEHIND: &[&str] = &[
     "audit_event",
     "erasure",
+    "erasure_notice",
     "event_feed",
     "event_outbox",
     "guest",

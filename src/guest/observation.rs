@@ -383,7 +383,8 @@ const fn stands_for(drawer: Category) -> &'static str {
     }
 }
 
-fn place(guest: GuestId, observation: Uuid) -> Aad<'static> {
+/// Where a note is sealed to.
+pub(super) fn place(guest: GuestId, observation: Uuid) -> Aad<'static> {
     Aad {
         guest,
         record: observation,

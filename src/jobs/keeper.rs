@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::requests::Requests;
+use crate::{requests::Requests, retention::quality::Quality};
 
 use super::Lease;
 
@@ -18,6 +18,9 @@ const SLOW: u32 = 120;
 
 /// Guests that a retention run looks at in one look, so that the lease is kept.
 const AT_A_LOOK: u32 = 2_000;
+
+/// Pages of guests that a review of data quality looks at in one look.
+const QUALITY_PAGES: u32 = 10;
 
 /// Keeps promises made to guests.
 pub struct Keeper {
@@ -63,6 +66,9 @@ impl Keeper {
         }
         if let Err(error) = self.requests.eraser.work(AT_A_LOOK).await {
             tracing::error!(%error, "a retention run waits");
+        }
+        if let Err(error) = Quality(&self.requests.eraser.vault).work(QUALITY_PAGES).await {
+            tracing::error!(%error, "a review of data quality waits");
         }
         if !slow {
             return;

@@ -20,7 +20,7 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, RequestId},
     config::{
-        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig,
+        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, DrpConfig,
         EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, RetentionConfig, ServerConfig,
     },
 };
@@ -136,6 +136,7 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         },
         log: LogConfig::default(),
         retention: RetentionConfig::default(),
+        drp: DrpConfig::default(),
         events: EventsConfig::default(),
         backup: BackupConfig::default(),
         identity: IdentityConfig::default(),
