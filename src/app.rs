@@ -292,7 +292,8 @@ impl App {
             properties,
             rules: Arc::new(Rules::load(config.policies.dir.as_deref())?),
             budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
-            matcher: Arc::new(Matcher::new(thresholds(config))),
+            matcher: Arc::new(Matcher::new(thresholds(config), config.identity.merge_bridged)),
+            bare_yes: config.consent.bare_yes,
         });
         let server = &config.server;
         let rates = RateLimits::new(server.calls_per_second_principal, server.calls_per_second_address);

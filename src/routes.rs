@@ -27,7 +27,7 @@ use crate::{
     policy::api as policy,
     requests::{agents_api, api as requests},
     retention::{api as retention, quality_api},
-    web::Calls as operation,
+    web::{Calls as operation, join_objects},
 };
 
 /// Mounts the vault's calls; the server and the tests both use this.
@@ -269,5 +269,6 @@ pub fn contract() -> OpenApi {
     ] {
         api.merge(calls);
     }
+    join_objects(&mut api);
     api
 }

@@ -19,7 +19,7 @@ const MOST_PROPERTIES: usize = 64;
 const LONGEST_NAME: usize = 255;
 
 /// Why a token is refused. For the log: none of these repeats anything that the token says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Longer than any token that is looked at.
     #[error("the token is too large")]
@@ -68,7 +68,7 @@ pub enum TokenError {
     TooLong,
     /// Its holder's confidentiality agreement or training has lapsed.
     #[error("its holder is not attested (any more)")]
-    NotAttested,
+    NotAttested(Box<Caller>),
     /// No staff id where the configuration looks for one.
     #[error("the actor claim holds no staff id")]
     Actor,
@@ -123,13 +123,7 @@ pub(super) fn caller(claims: &Value, issuer: &IssuerConfig, now: DateTime<Utc>) 
     if text(claims, "iss")? != issuer.issuer || !all_texts(claims.get("aud")).any(|a| a == issuer.audience) {
         return Err(TokenError::Addressee);
     }
-    let until = lifetime(claims, issuer, now.timestamp())?;
-    if let Some(place) = &issuer.attested_claim {
-        let attested = claim(claims, place).and_then(Value::as_i64);
-        if attested.is_none_or(|attested| attested <= now.timestamp()) {
-            return Err(TokenError::NotAttested);
-        }
-    }
+    let mut until = lifetime(claims, issuer, now.timestamp())?;
     let (client, subject) = (text(claims, "client_id")?, text(claims, "sub")?);
     let actor: StaffId = claim(claims, &issuer.actor_claim)
         .and_then(Value::as_str)
@@ -142,6 +136,14 @@ pub(super) fn caller(claims: &Value, issuer: &IssuerConfig, now: DateTime<Utc>) 
         scope: scope(claim(claims, &issuer.property_claim), &issuer.properties)?,
         actor: Some(actor.into()),
     };
+    if let Some(place) = &issuer.attested_claim {
+        let attested = claim(claims, place).and_then(Value::as_i64);
+        let Some(attested) = attested.filter(|attested| now.timestamp() < *attested) else {
+            return Err(TokenError::NotAttested(Box::new(caller)));
+        };
+        // A token that is remembered must not outlive what it says of its holder.
+        until = until.min(attested);
+    }
     Ok(Told { caller, until })
 }
 

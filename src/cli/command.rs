@@ -8,7 +8,9 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use super::{audit, backup, demo, doctor, import, keys, logging, policy, principal, restore, rotate, serve};
+use super::{
+    audit, backup, demo, doctor, identity, import, keys, logging, policy, principal, restore, rotate, serve,
+};
 use crate::{
     app::{App, open_stores, root_key},
     base::Clock,
@@ -44,6 +46,9 @@ enum Command {
     /// Looks after the vault's keys.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Looks after who is whom.
+    #[command(subcommand)]
+    Identity(identity::Command),
     /// Verifies and copies the log of looks.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -135,6 +140,10 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Principal(command) => principal(&command, &quiet(&flags)?).await,
         Command::Policy(command) => policy(&command, &quiet(&flags)?),
         Command::Keys(command) => keys(&command, &quiet(&flags)?).await,
+        Command::Identity(command) => {
+            let ended = identity::run(&command, &quiet(&flags)?, &mut io::stdout().lock()).await;
+            ended.map_err(Failure::failed)
+        }
     }
 }
 

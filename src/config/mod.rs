@@ -7,6 +7,7 @@ mod attestations;
 mod audit;
 mod backup;
 mod budgets;
+mod consent;
 mod database;
 mod drp;
 mod error;
@@ -33,6 +34,7 @@ pub use attestations::AttestationsConfig;
 pub use audit::{AuditConfig, WitnessConfig};
 pub use backup::BackupConfig;
 pub use budgets::{Budget, BudgetsConfig};
+pub use consent::ConsentConfig;
 pub use database::DatabaseConfig;
 pub use drp::{AgentConfig, DrpConfig};
 pub use error::ConfigError;
@@ -102,6 +104,9 @@ pub struct Config {
     /// What holders of roles must have current.
     #[serde(default)]
     pub attestations: AttestationsConfig,
+    /// What a yes must be able to show.
+    #[serde(default)]
+    pub consent: ConsentConfig,
 }
 
 fn data_dir() -> PathBuf {

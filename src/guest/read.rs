@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use data_encoding::BASE32_NOPAD;
 use serde_json::Value;
 use uuid::Uuid;
@@ -44,6 +45,8 @@ pub(crate) struct Fetched {
     /// What the grant was narrowed to.
     pub(super) facts: Facts,
     pub(super) handles: Handles,
+    /// When it was fetched.
+    pub(super) at: DateTime<Utc>,
 }
 
 /// A guest fetched, or refused with the event that says so, not yet recorded.
@@ -305,6 +308,7 @@ impl Vault {
             grant,
             facts,
             handles: Handles::new(self, errand, guest),
+            at: self.clock.now(),
         })))
     }
 
@@ -509,7 +513,7 @@ pub(super) fn handle(handles: &Handles, field: &Field) -> FieldAnswer {
     }
 }
 
-/// Opens one value against the receipt.
+/// Opens one value against the receipt, without what was lent to the guest and is not to be shown any more.
 pub(super) fn open(
     fetched: &Fetched,
     receipt: &Receipt<Grant>,
@@ -525,7 +529,10 @@ pub(super) fn open(
     };
     let sealed = line.sealed.as_deref().unwrap_or_default();
     let plain = fetched.keys.open(receipt, at, field.category, sealed, &aad)?;
-    serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)
+    let mut value = serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?;
+    // A channel lends an address for its booking. The guest's own consent to be written to does not cover it.
+    kinds::drop_lent(&mut value, fetched.at, fetched.grant.needs_consent());
+    Ok(value)
 }
 
 /// One field's answer under a view.

@@ -1,11 +1,14 @@
 //! What goes on by itself about guests: erasures that a crash or a stay put off, keys that belong to nobody, register
 //! entries whose time is over.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 
-use crate::{requests::Requests, retention::quality::Quality};
+use crate::{base::micros, requests::Requests, retention::quality::Quality};
 
 use super::Lease;
 
@@ -26,6 +29,8 @@ const QUALITY_PAGES: u32 = 10;
 pub struct Keeper {
     requests: Requests,
     lease: Lease,
+    /// Up to when questions about guests that may be one were looked at, in microseconds.
+    bridged: AtomicI64,
 }
 
 impl Keeper {
@@ -34,14 +39,20 @@ impl Keeper {
     pub fn new(requests: Requests) -> Self {
         let vault = &requests.eraser.vault;
         let lease = Lease::new(vault.store.clone(), vault.clock.clone(), "keeper", LASTS);
-        Self { requests, lease }
+        Self {
+            requests,
+            lease,
+            bridged: AtomicI64::new(0),
+        }
     }
 
     /// Works until dropped; begins at once, so that what a crash cut off is finished at the next start.
     pub async fn run(&self) {
         // Whoever was cut off may hold the lease for a while yet; its promises are taken up all the same, each step of
         // which can be repeated.
-        self.look(false).await;
+        if let Err(error) = self.requests.go_on().await {
+            tracing::error!(%error, "approved erasures wait");
+        }
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut looks: u32 = 0;
@@ -69,6 +80,14 @@ impl Keeper {
         }
         if let Err(error) = Quality(&self.requests.eraser.vault).work(QUALITY_PAGES).await {
             tracing::error!(%error, "a review of data quality waits");
+        }
+        let vault = &self.requests.eraser.vault;
+        if vault.matcher.merges {
+            let now = micros(vault.clock.now());
+            match vault.merge_bridged(self.bridged.load(Ordering::Relaxed)).await {
+                Ok(_) => self.bridged.store(now, Ordering::Relaxed),
+                Err(error) => tracing::error!(%error, "guests that are one wait to be merged"),
+            }
         }
         if !slow {
             return;

@@ -27,6 +27,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("guest", Which::Data, guest::sql::observation::STATEMENTS),
     ("guest", Which::Data, guest::sql::occasion::STATEMENTS),
     ("identity", Which::Data, identity::sql::STATEMENTS),
+    ("identity", Which::Data, identity::sql::crossing::STATEMENTS),
     ("jobs", Which::Data, jobs::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
     ("requests", Which::Data, requests::sql::STATEMENTS),

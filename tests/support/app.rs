@@ -145,6 +145,8 @@ impl TestApp {
         };
         let mut config = Config::load(&flags).expect("the configuration loads");
         config.property = tree();
+        // Most tests are about something else than what a yes has to show.
+        config.consent.bare_yes = true;
         std::fs::create_dir_all(database.dir().join("vault")).unwrap();
         let clock = Clock::fixed(NOW.parse().unwrap());
         let policies = policies(&config.properties().unwrap());

@@ -20,8 +20,9 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, RequestId},
     config::{
-        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig, DrpConfig,
-        EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, RetentionConfig, ServerConfig,
+        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, ConsentConfig,
+        DatabaseConfig, DrpConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, RetentionConfig,
+        ServerConfig,
     },
 };
 
@@ -146,6 +147,8 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         attestations: AttestationsConfig::default(),
         budgets: BudgetsConfig::default(),
         audit: AuditConfig::default(),
+        // Invented guests agreed long before this vault could publish a notice.
+        consent: ConsentConfig { bare_yes: true },
     }
 }
 
