@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     access::operator,
     audit::{Act, Event},
-    base::{Errand, GuestId, PropertyCode, RequestId, from_micros, micros},
+    base::{Errand, PropertyCode, RequestId, from_micros, micros},
     crypto::{same, sha256, verify_signature},
     guest::{By, GuestError},
     keys::MacPurpose,
