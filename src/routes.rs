@@ -27,7 +27,7 @@ use crate::{
     policy::api as policy,
     requests::{agents_api, api as requests},
     retention::{api as retention, quality_api},
-    web::{Calls as operation, join_objects},
+    web::{Calls as operation, join_objects, pages::asset},
 };
 
 /// Mounts the vault's calls; the server and the tests both use this.
@@ -48,6 +48,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .fold(web::scope("/v1"), |v1, part| part(v1))
             .wrap(from_fn(authenticate));
         config
+            .service(at("/assets/{name}").route(get().to(asset)))
             .app_data(vault.clone())
             .app_data(access.clone())
             .app_data(known.clone())

@@ -86,7 +86,7 @@ impl Attestations {
     ///
     /// # Errors
     /// [`AccessError::NotAttested`], recorded; [`AccessError::Unavailable`].
-    pub(super) async fn check(
+    pub async fn check(
         &self,
         caller: &Caller,
         headers: &HeaderMap,

@@ -1,5 +1,7 @@
 //! Statements about principals.
 
+pub mod session;
+
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 

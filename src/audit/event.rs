@@ -350,6 +350,7 @@ impl Event {
                 Credential::Jwt => "jwt",
                 Credential::Operator => "operator",
                 Credential::Link => "link",
+                Credential::Session => "session",
             },
             decision: self.decision.as_str(),
             detail: self.detail.as_ref().map(|d| HEXLOWER.encode(&d.commitment)),

@@ -13,6 +13,8 @@ pub enum Credential {
     Operator,
     /// A signed link that lets its holder do one thing.
     Link,
+    /// A browser that is signed in.
+    Session,
 }
 
 /// An authenticated caller.

@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod budgets;
 mod consent;
+mod console;
 mod database;
 mod drp;
 mod error;
@@ -35,6 +36,7 @@ pub use audit::{AuditConfig, WitnessConfig};
 pub use backup::BackupConfig;
 pub use budgets::{Budget, BudgetsConfig};
 pub use consent::ConsentConfig;
+pub use console::{ConsoleConfig, SignInConfig};
 pub use database::DatabaseConfig;
 pub use drp::{AgentConfig, DrpConfig};
 pub use error::ConfigError;
@@ -107,6 +109,9 @@ pub struct Config {
     /// What a yes must be able to show.
     #[serde(default)]
     pub consent: ConsentConfig,
+    /// Who may sign in to the compliance console.
+    #[serde(default)]
+    pub console: ConsoleConfig,
 }
 
 fn data_dir() -> PathBuf {
@@ -162,6 +167,7 @@ impl Config {
         self.database.check(&mut wrong);
         self.keys.check(&mut wrong);
         self.attestations.check(&mut wrong);
+        self.console.check(&mut wrong);
         for issuer in &self.issuers {
             issuer.check(&mut wrong);
         }

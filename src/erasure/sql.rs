@@ -57,6 +57,7 @@ statements! {
 /// The tables whose rows go with the guest. A test holds this list against the schema.
 pub const WITH_THE_GUEST: &[&str] = &[
     "blind_index",
+    "browser_session",
     "consent",
     "field_value",
     "import_record",

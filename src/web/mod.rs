@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod openapi;
 mod operation;
 pub mod page;
+pub mod pages;
 pub mod peer;
 mod problem;
 pub mod query;

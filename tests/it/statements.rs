@@ -16,6 +16,7 @@ type Statements = &'static [(&'static str, &'static str)];
 /// The statements of each folder, and the store they are for.
 const ALL: &[(&str, Which, Statements)] = &[
     ("access", Which::Data, access::sql::STATEMENTS),
+    ("access", Which::Data, access::sql::session::STATEMENTS),
     ("audit", Which::Data, audit::sql::STATEMENTS),
     ("consent", Which::Data, consent::sql::STATEMENTS),
     ("erasure", Which::Data, erasure::sql::STATEMENTS),

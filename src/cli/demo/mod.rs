@@ -21,8 +21,8 @@ use crate::{
     base::{Clock, InvalidName, RequestId},
     config::{
         AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, ConsentConfig,
-        DatabaseConfig, DrpConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, RetentionConfig,
-        ServerConfig,
+        ConsoleConfig, DatabaseConfig, DrpConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig,
+        RetentionConfig, ServerConfig,
     },
 };
 
@@ -149,6 +149,10 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         audit: AuditConfig::default(),
         // Invented guests agreed long before this vault could publish a notice.
         consent: ConsentConfig { bare_yes: true },
+        console: ConsoleConfig {
+            anybody: true,
+            ..ConsoleConfig::default()
+        },
     }
 }
 
