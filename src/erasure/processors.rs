@@ -156,7 +156,7 @@ impl Eraser {
         answer: &Acknowledgement,
     ) -> Result<(), AnswerError> {
         let vault = &self.vault;
-        let notices = vault.store.read().await?.notices(erasure).await?;
+        let notices = vault.store.read().await?.told_of(erasure).await?;
         let told = notices.into_iter().find(|row| row.processor == answer.processor);
         let known = self.processors.iter().find(|one| one.name == answer.processor);
         let (Some(row), Some(processor)) = (told, known) else {
@@ -190,7 +190,7 @@ impl Eraser {
         let now = micros(self.vault.clock.now());
         let mut all = Vec::new();
         for erasure in erasures {
-            let rows = self.vault.store.read().await?.notices(*erasure).await?;
+            let rows = self.vault.store.read().await?.told_of(*erasure).await?;
             all.extend(rows.into_iter().map(|row| state(row, now)));
         }
         Ok(all)

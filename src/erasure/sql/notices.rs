@@ -49,7 +49,7 @@ impl Conn {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn notices(&mut self, erasure: Uuid) -> Result<Vec<NoticeRow>, StoreError> {
+    pub async fn told_of(&mut self, erasure: Uuid) -> Result<Vec<NoticeRow>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(NOTICES).bind(erasure).fetch_all(c).await?))
     }
 }
