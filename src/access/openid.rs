@@ -154,7 +154,10 @@ impl OpenId {
             .append_pair("scope", &scope)
             .append_pair("state", &begun.state)
             .append_pair("nonce", &begun.nonce)
-            .append_pair("code_challenge", &BASE64URL_NOPAD.encode(&sha256(begun.verifier.as_bytes())))
+            .append_pair(
+                "code_challenge",
+                &BASE64URL_NOPAD.encode(&sha256(begun.verifier.as_bytes())),
+            )
             .append_pair("code_challenge_method", "S256");
         Ok((address.into(), begun))
     }
@@ -216,7 +219,11 @@ impl OpenId {
             let query = url.as_ref().and_then(|url| url.query()).unwrap_or_default();
             query.trim_start_matches('=').to_owned()
         };
-        let both = format!("{}:{}", encoded(&self.config.client_id), encoded(secret.expose_secret()));
+        let both = format!(
+            "{}:{}",
+            encoded(&self.config.client_id),
+            encoded(secret.expose_secret())
+        );
         format!("Basic {}", BASE64.encode(both.as_bytes()))
     }
 
@@ -265,12 +272,22 @@ fn refused(error: &reqwest::Error) -> OpenIdError {
 }
 
 async fn read<T: serde::de::DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, OpenIdError> {
-    let mut answer = request.send().await.map_err(|error| refused(&error.without_url()))?;
+    let mut answer = request
+        .send()
+        .await
+        .map_err(|error| refused(&error.without_url()))?;
     if !answer.status().is_success() {
-        return Err(OpenIdError::Provider(format!("status {}", answer.status().as_u16())));
+        return Err(OpenIdError::Provider(format!(
+            "status {}",
+            answer.status().as_u16()
+        )));
     }
     let mut text = Vec::new();
-    while let Some(part) = answer.chunk().await.map_err(|error| refused(&error.without_url()))? {
+    while let Some(part) = answer
+        .chunk()
+        .await
+        .map_err(|error| refused(&error.without_url()))?
+    {
         if text.len() + part.len() > LARGEST {
             return Err(OpenIdError::Provider("a too long answer".to_owned()));
         }

@@ -157,7 +157,9 @@ both!(
             (&json!(1), &json!(1))
         );
         let holds = async |guest: &str, category: &str| {
-            let plan = app.get(&one, &format!("/v1/retention/plan?guest_id={guest}")).await;
+            let plan = app
+                .get(&one, &format!("/v1/retention/plan?guest_id={guest}"))
+                .await;
             let all = plan.body["categories"].as_array().unwrap();
             all.iter().any(|plan| plan["category"] == category)
         };
