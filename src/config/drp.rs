@@ -43,7 +43,10 @@ impl DrpConfig {
         for agent in &self.agents {
             let word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
             if agent.key().is_none() {
-                wrong.push(format!("[[drp.agents]] {}: key must be 32 bytes in base64", agent.id));
+                wrong.push(format!(
+                    "[[drp.agents]] {}: key must be 32 bytes in base64",
+                    agent.id
+                ));
             }
             if !(1..=50).contains(&agent.id.len()) || !agent.id.chars().all(word) {
                 wrong.push("[[drp.agents]]: id must be 1 to 50 of a-z, A-Z, 0-9, ., _ and -".into());

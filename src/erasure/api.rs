@@ -56,8 +56,10 @@ impl From<AnswerError> for Problem {
         match error {
             AnswerError::Erasure(error) => error.into(),
             AnswerError::Absent => Self::new(Kind::NotFound),
-            AnswerError::Unproven => Self::new(Kind::InvalidRequest)
-                .field("signature", "is not the processor's over this answer; see docs/events.md"),
+            AnswerError::Unproven => Self::new(Kind::InvalidRequest).field(
+                "signature",
+                "is not the processor's over this answer; see docs/events.md",
+            ),
             AnswerError::Answered => Self::new(Kind::Conflict).detail("The processor has answered already."),
         }
     }

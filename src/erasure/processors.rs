@@ -70,7 +70,12 @@ pub struct Acknowledgement {
 
 impl Acknowledgement {
     fn message(&self, erasure: Uuid) -> String {
-        let Self { processor, result, ground, .. } = self;
+        let Self {
+            processor,
+            result,
+            ground,
+            ..
+        } = self;
         format!("{KIND}\n{erasure}\n{processor}\n{}\n{ground}\n", result.as_str())
     }
 }
@@ -163,16 +168,31 @@ impl Eraser {
             return Err(AnswerError::Absent);
         };
         let signature = BASE64.decode(answer.signature.as_bytes()).unwrap_or_default();
-        let word = answer.ground.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let word = answer
+            .ground
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         let proven = word
             && answer.ground.len() <= 40
             && verify_signature(&processor.key, answer.message(erasure).as_bytes(), &signature);
         let now = vault.clock.now();
         let mut event = Event::by(caller, Act::HandleRequest, request, now);
-        event.outcome = Some(if proven { "acknowledged" } else { "not_acknowledged" });
+        event.outcome = Some(if proven {
+            "acknowledged"
+        } else {
+            "not_acknowledged"
+        });
         let mut change = vault.log.begin(&vault.store).await?;
         let taken = if proven {
-            change.tx.answer_notice(&row, (answer.result.as_str(), &answer.ground), &answer.signature, micros(now)).await?
+            change
+                .tx
+                .answer_notice(
+                    &row,
+                    (answer.result.as_str(), &answer.ground),
+                    &answer.signature,
+                    micros(now),
+                )
+                .await?
         } else {
             change.tx.doubt_notice(&row).await?;
             true
@@ -182,11 +202,18 @@ impl Eraser {
         }
         change.record(if proven { event } else { event.denied("signature") });
         change.commit().await?;
-        if proven { Ok(()) } else { Err(AnswerError::Unproven) }
+        if proven {
+            Ok(())
+        } else {
+            Err(AnswerError::Unproven)
+        }
     }
 
     /// What is known today of those who were told of some erasures.
-    pub(super) async fn processor_states(&self, erasures: &[Uuid]) -> Result<Vec<ProcessorState>, ErasureError> {
+    pub(super) async fn processor_states(
+        &self,
+        erasures: &[Uuid],
+    ) -> Result<Vec<ProcessorState>, ErasureError> {
         let now = micros(self.vault.clock.now());
         let mut all = Vec::new();
         for erasure in erasures {

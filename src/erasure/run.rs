@@ -320,7 +320,11 @@ impl Eraser {
             change.tx.remove_guest(guest, now).await?;
             change
                 .tx
-                .announce(&Announcement::guest_erased(vault.clock.now(), guest, Some(row.erasure_id)))
+                .announce(&Announcement::guest_erased(
+                    vault.clock.now(),
+                    guest,
+                    Some(row.erasure_id),
+                ))
                 .await?;
             for processor in &*self.processors {
                 let due = micros(vault.clock.now() + processor.within);

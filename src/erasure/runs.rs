@@ -397,7 +397,9 @@ impl Eraser {
         let as_of: NaiveDate = row.as_of.parse().map_err(|_| GuestError::Damaged)?;
         for guest in guests.iter().copied().map(GuestId) {
             let looked = if running {
-                self.let_go(id, guest, as_of).await.map(|gone| row.gone = row.gone.saturating_add(gone.into()))
+                self.let_go(id, guest, as_of)
+                    .await
+                    .map(|gone| row.gone = row.gone.saturating_add(gone.into()))
             } else {
                 self.count(guest, tried.as_ref(), (&mut row, &mut counted)).await
             };

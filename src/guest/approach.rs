@@ -244,7 +244,12 @@ impl Vault {
     }
 
     /// The keyed hashes by which an address is on a do-not-contact list; none, when it is no address of the channel.
-    pub(crate) fn suppression_tokens(&self, errand: &Errand, channel: Channel, address: &str) -> Vec<[u8; 16]> {
+    pub(crate) fn suppression_tokens(
+        &self,
+        errand: &Errand,
+        channel: Channel,
+        address: &str,
+    ) -> Vec<[u8; 16]> {
         let policy = self.policies.current();
         let by = match channel {
             Channel::Email => json!({ "email": address }),

@@ -165,8 +165,14 @@ impl AgentDesk {
 
     /// A message, in the protocol's order: signature, agent, business, not before, not after.
     fn read(&self, agent: &Agent, body: &[u8]) -> Result<(Asked, [u8; 32]), AgentError> {
-        let text: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        let bytes = BASE64.decode(&text).map_err(|_| AgentError::Bad("the body is not base64"))?;
+        let text: Vec<u8> = body
+            .iter()
+            .copied()
+            .filter(|byte| !byte.is_ascii_whitespace())
+            .collect();
+        let bytes = BASE64
+            .decode(&text)
+            .map_err(|_| AgentError::Bad("the body is not base64"))?;
         let Some((signature, message)) = bytes.split_at_checked(SIGNATURE) else {
             return Err(AgentError::Bad("the body is too short to be signed"));
         };
@@ -258,7 +264,9 @@ impl AgentDesk {
         State::Revoked.as_str().clone_into(&mut row.state);
         let mut event = Event::of(&errand, Act::HandleRequest, self.requests.vault().clock.now());
         event.outcome = Some("revoked");
-        self.requests.store(&errand, &row, ("revoked", None), event).await?;
+        self.requests
+            .store(&errand, &row, ("revoked", None), event)
+            .await?;
         self.status(&row).await
     }
 
@@ -287,7 +295,9 @@ impl AgentDesk {
     async fn once(&self, digest: &[u8; 32], until: DateTime<Utc>) -> Result<(), AgentError> {
         let vault = self.requests.vault();
         let mut tx = vault.store.begin().await?;
-        let new = tx.take_message(digest, micros(until), micros(vault.clock.now())).await?;
+        let new = tx
+            .take_message(digest, micros(until), micros(vault.clock.now()))
+            .await?;
         tx.commit().await?;
         if new { Ok(()) } else { Err(AgentError::Replayed) }
     }
@@ -303,19 +313,33 @@ impl AgentDesk {
             State::Revoked => ("revoked", None),
             State::Denied => ("denied", Some(self.why(row).await?)),
         };
-        let due = row.due_on.as_deref().and_then(|day| day.parse::<chrono::NaiveDate>().ok());
+        let due = row
+            .due_on
+            .as_deref()
+            .and_then(|day| day.parse::<chrono::NaiveDate>().ok());
         Ok(AgentStatus {
             request_id: Some(row.request_id),
             received_at: from_micros(row.received_at),
-            expected_by: due.and_then(|day| day.and_hms_opt(23, 59, 59)).map(|time| time.and_utc()),
+            expected_by: due
+                .and_then(|day| day.and_hms_opt(23, 59, 59))
+                .map(|time| time.and_utc()),
             status,
             reason,
-            processing_details: row.extended.then_some("the answer was put off, as the law allows"),
+            processing_details: row
+                .extended
+                .then_some("the answer was put off, as the law allows"),
         })
     }
 
     async fn why(&self, row: &RequestRow) -> Result<&'static str, AgentError> {
-        let steps = self.requests.vault().store.read().await?.request_steps(row.request_id).await?;
+        let steps = self
+            .requests
+            .vault()
+            .store
+            .read()
+            .await?
+            .request_steps(row.request_id)
+            .await?;
         let ground = steps.iter().rev().find_map(|(_, step, ground, ..)| {
             let ground = ground.as_deref().filter(|_| step == "denied")?;
             Ground::from_word(ground)

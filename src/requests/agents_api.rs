@@ -45,8 +45,13 @@ pub(crate) struct AgentToken {
 }
 
 fn token(request: &HttpRequest) -> &str {
-    let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    header.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()
+    let header = request
+        .headers()
+        .get("authorization")
+        .and_then(|value| value.to_str().ok());
+    header
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .unwrap_or_default()
 }
 
 /// An agent proves by a signed message who it is, and gets the token of its later calls.
@@ -109,7 +114,9 @@ pub(crate) async fn get_data_rights(
     request: HttpRequest,
 ) -> Result<impl Responder, Problem> {
     let id: Uuid = path_id(&id)?;
-    Ok(web::Json(desk.look(request_id(&request), token(&request), id).await?))
+    Ok(web::Json(
+        desk.look(request_id(&request), token(&request), id).await?,
+    ))
 }
 
 /// Takes a request back that this agent brought.
@@ -123,5 +130,7 @@ pub(crate) async fn delete_data_rights(
     request: HttpRequest,
 ) -> Result<impl Responder, Problem> {
     let id: Uuid = path_id(&id)?;
-    Ok(web::Json(desk.revoke(request_id(&request), token(&request), id).await?))
+    Ok(web::Json(
+        desk.revoke(request_id(&request), token(&request), id).await?,
+    ))
 }

@@ -22,7 +22,8 @@ use crate::{
 };
 
 use super::{
-    Case, Check, LiftInput, Lock, Opened, RequestError, RequestInput, Requests, State, decide::DecisionInput, sql::Filter,
+    Case, Check, LiftInput, Lock, Opened, RequestError, RequestInput, Requests, State, decide::DecisionInput,
+    sql::Filter,
 };
 
 /// The calls of this folder; the routes are in `routes.rs`.
@@ -281,12 +282,19 @@ pub(crate) async fn post_package(
 ) -> Result<HttpResponse, Problem> {
     let passphrase = zeroize::Zeroizing::new(body.0.passphrase);
     if !(12..=200).contains(&passphrase.chars().count()) {
-        return Err(Problem::new(ProblemKind::InvalidRequest).field("passphrase", "must be 12 to 200 characters"));
+        return Err(
+            Problem::new(ProblemKind::InvalidRequest).field("passphrase", "must be 12 to 200 characters")
+        );
     }
     handed_over(&desk, &errand, id.0, &Lock::Passphrase(passphrase)).await
 }
 
-async fn handed_over(desk: &Requests, errand: &Errand, id: Uuid, lock: &Lock) -> Result<HttpResponse, Problem> {
+async fn handed_over(
+    desk: &Requests,
+    errand: &Errand,
+    id: Uuid,
+    lock: &Lock,
+) -> Result<HttpResponse, Problem> {
     let bytes = Box::pin(desk.package(errand, id, lock)).await?;
     let (kind, name) = match lock {
         Lock::Open => ("application/zip", "package.zip"),

@@ -37,9 +37,11 @@ impl Lock {
         let mut sealed = Vec::new();
         let closed = match self {
             Self::Open => return Ok(packed),
-            Self::For(recipient) => {
-                age::encrypt(std::slice::from_ref(recipient), &mut packed.as_slice(), &mut sealed)
-            }
+            Self::For(recipient) => age::encrypt(
+                std::slice::from_ref(recipient),
+                &mut packed.as_slice(),
+                &mut sealed,
+            ),
             Self::Passphrase(words) => age::encrypt_for(words, &mut packed.as_slice(), &mut sealed),
         };
         closed.map_err(|_| GuestError::Damaged)?;
@@ -81,12 +83,7 @@ impl Requests {
     /// # Errors
     /// [`RequestError::State`] when it is not ready; [`GuestError::Damaged`] when a value does not open: nothing is
     /// left out silently.
-    pub async fn package(
-        &self,
-        errand: &Errand,
-        id: Uuid,
-        lock: &Lock,
-    ) -> Result<Vec<u8>, RequestError> {
+    pub async fn package(&self, errand: &Errand, id: Uuid, lock: &Lock) -> Result<Vec<u8>, RequestError> {
         let event = self
             .allowed(errand, (Act::HandOver, "package"), &[Right::ManageRequests])
             .await?;

@@ -71,7 +71,11 @@ pub(super) fn files(all: &Everything) -> Vec<(&'static str, Vec<u8>)> {
 
 /// Of all looks those by which others outside the house received something.
 fn disclosures(access: &Value) -> Value {
-    let all = access.get("accesses").and_then(Value::as_array).into_iter().flatten();
+    let all = access
+        .get("accesses")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     let outside = |entry: &&Value| {
         let purpose = entry.get("purpose").and_then(Value::as_str);
         purpose.is_some_and(|purpose| purpose.starts_with("third_party"))

@@ -40,7 +40,8 @@ impl Requests {
         let keys = vault.keys.fresh_guest_keys(guest, &[Category::Contact]).await?;
         let mut tokens = Vec::new();
         for value in &values {
-            let Some((path, member, channels)) = ADDRESSES.iter().find(|(path, ..)| *path == value.field) else {
+            let Some((path, member, channels)) = ADDRESSES.iter().find(|(path, ..)| *path == value.field)
+            else {
                 continue;
             };
             let aad = Aad {
@@ -92,7 +93,9 @@ impl Requests {
         }
         let now = self.vault().clock.now();
         if input.guest_told_on > now.date_naive() {
-            return Err(RequestError::State("The guest is told before the restriction ends."));
+            return Err(RequestError::State(
+                "The guest is told before the restriction ends.",
+            ));
         }
         let mut conn = self.vault().store.read().await?;
         let status = conn.guest_head(guest).await?.map(|(_, status, _)| status);
@@ -109,7 +112,10 @@ impl Requests {
         change.tx.set_fate(guest, "active", micros(now)).await?;
         let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
         change.tx.add_step(id, micros(now), ("lifted", None), by).await?;
-        change.tx.announce(&Announcement::guest_updated(now, guest, Vec::new())).await?;
+        change
+            .tx
+            .announce(&Announcement::guest_updated(now, guest, Vec::new()))
+            .await?;
         change.record(event);
         change.commit().await?;
         self.case(&row, Vec::new())

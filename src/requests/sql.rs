@@ -212,7 +212,12 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn take_message(&mut self, digest: &[u8; 32], until: i64, now: i64) -> Result<bool, StoreError> {
+    pub async fn take_message(
+        &mut self,
+        digest: &[u8; 32],
+        until: i64,
+        now: i64,
+    ) -> Result<bool, StoreError> {
         on!(self, c => { sqlx::query(MESSAGES_DROP).bind(now).execute(c).await?; });
         let rows = on!(self, c => {
             sqlx::query(MESSAGE_TAKE).bind(&digest[..]).bind(until).execute(c).await?.rows_affected()

@@ -158,9 +158,20 @@ impl Quality<'_> {
     ///
     /// # Errors
     /// [`GuestError::Forbidden`].
-    pub async fn queue(&self, errand: &Errand, after: Option<Uuid>, most: i64) -> Result<Vec<Finding>, GuestError> {
+    pub async fn queue(
+        &self,
+        errand: &Errand,
+        after: Option<Uuid>,
+        most: i64,
+    ) -> Result<Vec<Finding>, GuestError> {
         let mut event = self.allowed(errand, "quality_queue").await?;
-        let rows = self.0.store.read().await?.findings(after.unwrap_or(Uuid::nil()), most).await?;
+        let rows = self
+            .0
+            .store
+            .read()
+            .await?
+            .findings(after.unwrap_or(Uuid::nil()), most)
+            .await?;
         event.count = u64::try_from(rows.len()).ok();
         self.0.log.record(event, ()).await?;
         let finding = |row: FindingRow| Finding {
@@ -188,7 +199,11 @@ impl Quality<'_> {
         event.subject = Some(self.0.subject(guest, Some(&keys)));
         let mut change = self.0.log.begin(&self.0.store).await?;
         let now = micros(self.0.clock.now());
-        if !change.tx.settle_findings(guest, field.as_str(), (how.as_str(), now)).await? {
+        if !change
+            .tx
+            .settle_findings(guest, field.as_str(), (how.as_str(), now))
+            .await?
+        {
             return Err(GuestError::NotFound);
         }
         change.record(event);
@@ -252,7 +267,9 @@ impl Quality<'_> {
                 *count = count.saturating_add(1);
             }
         }
-        row.looked_at = row.looked_at.saturating_add(i64::try_from(guests.len()).unwrap_or(0));
+        row.looked_at = row
+            .looked_at
+            .saturating_add(i64::try_from(guests.len()).unwrap_or(0));
         match guests.last() {
             Some(last) => row.reached = *last,
             None => row.ended_at = Some(micros(self.0.clock.now())),
@@ -287,7 +304,8 @@ impl Quality<'_> {
         }
         if !new.is_empty() {
             new.dedup();
-            tx.announce(&Announcement::guest_reverify(now, guest, new)).await?;
+            tx.announce(&Announcement::guest_reverify(now, guest, new))
+                .await?;
         }
         tx.commit().await?;
         Ok(faults)
@@ -298,11 +316,18 @@ impl Quality<'_> {
         guest: GuestId,
         values: &[StoredValue],
     ) -> Result<BTreeSet<(String, Fault)>, GuestError> {
-        let keys = self.0.keys.guest_keys(guest, &[Category::Contact, Category::Document]).await?;
+        let keys = self
+            .0
+            .keys
+            .guest_keys(guest, &[Category::Contact, Category::Document])
+            .await?;
         let policy = self.0.policies.current();
         let today = self.0.clock.now().date_naive();
         let mut faults = BTreeSet::new();
-        for value in values.iter().filter(|value| FIELDS.contains(&value.field.as_str())) {
+        for value in values
+            .iter()
+            .filter(|value| FIELDS.contains(&value.field.as_str()))
+        {
             let Some((_, field)) = policy.catalogue().find(&value.field) else {
                 continue;
             };
@@ -318,7 +343,9 @@ impl Quality<'_> {
             };
             let items: Vec<Value> = serde_json::from_slice(&plain).unwrap_or_default();
             let observed = from_micros(value.observed_at).date_naive();
-            let found = items.iter().filter_map(|item| fault(&value.field, item, observed, today));
+            let found = items
+                .iter()
+                .filter_map(|item| fault(&value.field, item, observed, today));
             faults.extend(found.map(|fault| (value.field.clone(), fault)));
         }
         Ok(faults)
@@ -339,15 +366,23 @@ impl Quality<'_> {
 /// What is wrong with an item of a field, if anything is.
 fn fault(field: &str, item: &Value, observed: NaiveDate, today: NaiveDate) -> Option<Fault> {
     let day = |name: &str| item.get(name)?.as_str()?.get(..10)?.parse::<NaiveDate>().ok();
-    if item.get("bounce").and_then(Value::as_str).is_some_and(|word| word != "none") {
+    if item
+        .get("bounce")
+        .and_then(Value::as_str)
+        .is_some_and(|word| word != "none")
+    {
         return Some(Fault::Bounced);
     }
     if field == "id_documents" {
-        let ends = day("expires_on").or_else(|| day("expires_at")).or_else(|| day("expiry"));
+        let ends = day("expires_on")
+            .or_else(|| day("expires_at"))
+            .or_else(|| day("expiry"));
         return ends.filter(|ends| *ends < today).map(|_| Fault::Invalid);
     }
     let confirmed = day("verified_at").map_or(observed, |verified| verified.max(observed));
-    let stale = confirmed.checked_add_months(STALE).is_some_and(|from| from <= today);
+    let stale = confirmed
+        .checked_add_months(STALE)
+        .is_some_and(|from| from <= today);
     stale.then_some(Fault::Stale)
 }
 

@@ -69,7 +69,9 @@ pub(crate) async fn get_findings(
     let page = Page::new(options.0.limit, options.0.cursor)?;
     let after: Option<Uuid> = page.after()?;
     let found = Quality(&vault).queue(&errand, after, page.rows()).await?;
-    Ok(web::Json(Listing::page(&page, found, |finding| finding.guest_id.0)))
+    Ok(web::Json(Listing::page(&page, found, |finding| {
+        finding.guest_id.0
+    })))
 }
 
 /// How a finding is settled.
@@ -94,7 +96,12 @@ pub(crate) async fn settle_finding(
     body: StrictJson<SettleInput>,
 ) -> Result<HttpResponse, Problem> {
     let guest: GuestId = path_id(&path.0)?;
-    let field: FieldPath = path.1.parse().map_err(|_| Problem::new(crate::web::Kind::NotFound))?;
-    Quality(&vault).settle(&errand, guest, &field, body.0.result).await?;
+    let field: FieldPath = path
+        .1
+        .parse()
+        .map_err(|_| Problem::new(crate::web::Kind::NotFound))?;
+    Quality(&vault)
+        .settle(&errand, guest, &field, body.0.result)
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -76,7 +76,8 @@ both!(
         let token = token(&app, "CR_AA", 1).await;
         let whose = send(&app, Method::GET, "/drp/v1/agent/CR_AA", &token, "").await;
         assert_eq!(whose.status, 200);
-        let ask = async |said: &Value| send(&app, Method::POST, REQUESTS, &token, &message(&key(1), said)).await;
+        let ask =
+            async |said: &Value| send(&app, Method::POST, REQUESTS, &token, &message(&key(1), said)).await;
         let known = ask(&asked("CR_AA", "deletion", "2026-03-05T09:59:01Z")).await;
         let again = ask(&asked("CR_AA", "deletion", "2026-03-05T09:59:02Z")).await;
         let mut stranger = asked("CR_AA", "deletion", "2026-03-05T09:59:03Z");
@@ -88,11 +89,18 @@ both!(
             (answer.status, body)
         };
         assert_eq!(known.body["status"], "open", "{known:?}");
-        assert!(known.body["expected_by"].as_str().unwrap().starts_with("2026-04-"), "{known:?}");
+        assert!(
+            known.body["expected_by"]
+                .as_str()
+                .unwrap()
+                .starts_with("2026-04-"),
+            "{known:?}"
+        );
         assert_eq!((told(&again), told(&unknown)), (told(&known), told(&known)));
 
         let path = |answer: &Answer| format!("{REQUESTS}/{}", answer.body["request_id"].as_str().unwrap());
-        let officer_path = |answer: &Answer| format!("/v1/requests/{}", answer.body["request_id"].as_str().unwrap());
+        let officer_path =
+            |answer: &Answer| format!("/v1/requests/{}", answer.body["request_id"].as_str().unwrap());
         let one = officer(&app, "o-1").await;
         let denied = app
             .post(
@@ -133,7 +141,8 @@ both!(
         let (first, second) = (token(&app, "CR_AA", 1).await, token(&app, "OTHER", 2).await);
         let said = asked("CR_AA", "access", "2026-03-05T09:59:01Z");
         let good = message(&key(1), &said);
-        let ask = async |token: &str, body: &str| send(&app, Method::POST, REQUESTS, token, body).await.status;
+        let ask =
+            async |token: &str, body: &str| send(&app, Method::POST, REQUESTS, token, body).await.status;
         let with = |name: &str, value: &str| {
             let mut other = said.clone();
             other[name] = json!(value);
@@ -142,11 +151,18 @@ both!(
         assert_eq!(ask("", &good).await, 401, "no token");
         assert_eq!(ask("0000", &good).await, 401, "nobody's token");
         assert_eq!(ask(&second, &good).await, 403, "another agent's token");
-        assert_eq!(ask(&first, &message(&key(2), &said)).await, 403, "signed by another");
+        assert_eq!(
+            ask(&first, &message(&key(2), &said)).await,
+            403,
+            "signed by another"
+        );
         assert_eq!(ask(&first, &with("agent-id", "OTHER")).await, 403);
         assert_eq!(ask(&first, &with("business-id", "PACIFIC")).await, 403);
         assert_eq!(ask(&first, &with("issued-at", "2026-03-05T10:05:00Z")).await, 400);
-        assert_eq!(ask(&first, &with("expires-at", "2026-03-05T09:59:59Z")).await, 400);
+        assert_eq!(
+            ask(&first, &with("expires-at", "2026-03-05T09:59:59Z")).await,
+            400
+        );
         assert_eq!(ask(&first, "not base64!").await, 400);
         assert_eq!(ask(&first, &BASE64.encode(b"short")).await, 400);
         assert_eq!(ask(&first, &good).await, 200);

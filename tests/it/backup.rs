@@ -221,7 +221,10 @@ fn a_dump_of_postgresql_brings_nobody_back() {
             guests.push(person(&app, number).await);
         }
         let dump = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-        let stores = [(database.data_url(), dump("data.dump")), (database.keys_url(), dump("keys.dump"))];
+        let stores = [
+            (database.data_url(), dump("data.dump")),
+            (database.keys_url(), dump("keys.dump")),
+        ];
         for (url, file) in &stores {
             tool("pg_dump", &["--format=custom", "--file", file, url]);
         }
@@ -232,7 +235,17 @@ fn a_dump_of_postgresql_brings_nobody_back() {
         app.app.close().await;
 
         for (url, file) in &stores {
-            tool("pg_restore", &["--clean", "--if-exists", "--single-transaction", "--dbname", url, file]);
+            tool(
+                "pg_restore",
+                &[
+                    "--clean",
+                    "--if-exists",
+                    "--single-transaction",
+                    "--dbname",
+                    url,
+                    file,
+                ],
+            );
         }
         // Without the log nobody knows what was erased since.
         let mut arguments = restore::Restore {

@@ -65,7 +65,11 @@ async fn files(app: &TestApp, database: &Database) -> Vec<u8> {
         let mut todo = vec![database.dir().to_owned()];
         while let Some(path) = todo.pop() {
             if path.is_dir() {
-                todo.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+                todo.extend(
+                    std::fs::read_dir(&path)
+                        .unwrap()
+                        .map(|entry| entry.unwrap().path()),
+                );
             } else {
                 bytes.extend(std::fs::read(&path).unwrap());
             }
@@ -119,7 +123,11 @@ both!(
                 "consents": [guests::consent(&mut own, "loyalty")]});
             all.push(app.guest(&format!("pms/c-{number}"), record).await);
         }
-        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), ALL, "nobody was taken for another");
+        assert_eq!(
+            all.iter().collect::<BTreeSet<_>>().len(),
+            ALL,
+            "nobody was taken for another"
+        );
         let (gone, rest) = all.split_at(ERASED);
         let (part, stay) = rest.split_at(IN_PART);
         let (store, key_store) = (app.app.vault.store.clone(), app.app.key_store.clone());
@@ -136,7 +144,11 @@ both!(
             let hold = json!({"matter": "C-1/26", "ground": "legal_claim", "categories": ["contact"],
                               "review_on": "2026-09-01"});
             let put = app
-                .post(&officer(&app, "o-1").await, &format!("/v1/guests/{guest}/holds"), hold)
+                .post(
+                    &officer(&app, "o-1").await,
+                    &format!("/v1/guests/{guest}/holds"),
+                    hold,
+                )
                 .await;
             assert_eq!(put.status, 201);
             assert_eq!(asked(&app, guest).await.1.body["state"], "waiting");
@@ -152,7 +164,11 @@ both!(
                 .await
                 .unwrap();
             assert_eq!(keys.has(Category::Contact), number >= ERASED, "guest {number}");
-            assert_eq!(keys.has(Category::Identity), number >= ERASED + IN_PART, "guest {number}");
+            assert_eq!(
+                keys.has(Category::Identity),
+                number >= ERASED + IN_PART,
+                "guest {number}"
+            );
         }
         let inspected = app.app.vault.inspect().await.unwrap();
         assert_eq!(inspected.damaged, 0, "{:?}", inspected.places);
@@ -160,7 +176,10 @@ both!(
         for guest in stay.iter().take(20) {
             let read = app.get(&crm, &format!("/v1/guests/{guest}")).await;
             assert_eq!(read.status, 200);
-            assert!(!own.found_in(&read.bytes).is_empty(), "the guest's own words are read");
+            assert!(
+                !own.found_in(&read.bytes).is_empty(),
+                "the guest's own words are read"
+            );
         }
         for guest in gone {
             let read = app.get(&crm, &format!("/v1/guests/{guest}")).await;

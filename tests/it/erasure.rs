@@ -318,7 +318,11 @@ both!(
         assert_eq!(noticed.status, 201, "{noticed:?}");
         let mut tx = app.app.vault.store.begin().await.unwrap();
         let found = ("emails", "bounced");
-        assert!(tx.add_finding(guest.parse().unwrap(), found, (1, 0)).await.unwrap());
+        assert!(
+            tx.add_finding(guest.parse().unwrap(), found, (1, 0))
+                .await
+                .unwrap()
+        );
         tx.commit().await.unwrap();
         let before = rows_of(&app, &guest).await;
         assert!(
@@ -531,7 +535,12 @@ both!(
             .post(&one, &format!("{case}/package"), json!({ "passphrase": words }))
             .await;
         let mut plain = Vec::new();
-        age::decrypt(&age::Opener::Passphrase(words), &mut closed.bytes.as_slice(), &mut plain).unwrap();
+        age::decrypt(
+            &age::Opener::Passphrase(words),
+            &mut closed.bytes.as_slice(),
+            &mut plain,
+        )
+        .unwrap();
         assert!(own.missing_in(&plain).is_empty());
         let short = app
             .post(&one, &format!("{case}/package"), json!({"passphrase": "short"}))

@@ -82,9 +82,13 @@ both!(
         let states = |certificate: &Value| -> Vec<(String, String)> {
             let text = |value: &Value| value.as_str().unwrap().to_owned();
             let all = certificate["processors"].as_array().unwrap().iter();
-            all.map(|one| (text(&one["processor"]), text(&one["state"]))).collect()
+            all.map(|one| (text(&one["processor"]), text(&one["state"])))
+                .collect()
         };
-        assert!(states(&told).iter().all(|(_, state)| state == "waiting"), "{told}");
+        assert!(
+            states(&told).iter().all(|(_, state)| state == "waiting"),
+            "{told}"
+        );
         let erasure = told["processors"][0]["erasure_id"].as_str().unwrap().to_owned();
         let path = format!("/v1/erasures/{erasure}/acknowledgements");
         let say = async |body: Value| -> Answer { app.post(&system, &path, body).await };
@@ -97,12 +101,21 @@ both!(
             signed(&key(3), "01a20000-0000-7000-8000-000000000000", "liar", done),
         ] {
             let answer = say(lie).await;
-            assert_eq!((answer.status, answer.problem()), (400, "invalid-request"), "{answer:?}");
+            assert_eq!(
+                (answer.status, answer.problem()),
+                (400, "invalid-request"),
+                "{answer:?}"
+            );
         }
         assert_eq!(
-            say(signed(&key(4), &erasure, "unwilling", ("refused", "legal_obligation")))
-                .await
-                .status,
+            say(signed(
+                &key(4),
+                &erasure,
+                "unwilling",
+                ("refused", "legal_obligation")
+            ))
+            .await
+            .status,
             204
         );
         assert_eq!(say(signed(&key(1), &erasure, "nobody", done)).await.status, 404);
@@ -159,7 +172,11 @@ both!(
         };
         assert_eq!(may(Value::Null).await, 1);
         assert_eq!(
-            (may(json!("email")).await, may(json!("sms")).await, may(json!("phone")).await),
+            (
+                may(json!("email")).await,
+                may(json!("sms")).await,
+                may(json!("phone")).await
+            ),
             (0, 0, 0)
         );
         app.app.close().await;
@@ -182,7 +199,11 @@ both!(
         app.post(&one, &format!("{case}/verify"), json!({"result": "passed"}))
             .await;
         let decided = app
-            .post(&other, &format!("{case}/decision"), json!({"decision": "approve"}))
+            .post(
+                &other,
+                &format!("{case}/decision"),
+                json!({"decision": "approve"}),
+            )
             .await;
         assert_eq!(decided.body["state"], "done", "{decided:?}");
         let read = async || {
@@ -193,11 +214,23 @@ both!(
         assert_eq!(read().await, 403);
         let lift = format!("{case}/lift");
         let told = |day: &str| json!({ "guest_told_on": day });
-        assert_eq!(app.post(&one, &lift, told("2026-03-04")).await.status, 409, "the same person");
-        assert_eq!(app.post(&other, &lift, told("2026-03-09")).await.status, 409, "not told yet");
+        assert_eq!(
+            app.post(&one, &lift, told("2026-03-04")).await.status,
+            409,
+            "the same person"
+        );
+        assert_eq!(
+            app.post(&other, &lift, told("2026-03-09")).await.status,
+            409,
+            "not told yet"
+        );
         assert_eq!(app.post(&other, &lift, told("2026-03-04")).await.status, 200);
         assert_eq!(read().await, 200);
-        assert_eq!(app.post(&other, &lift, told("2026-03-04")).await.status, 409, "it is lifted");
+        assert_eq!(
+            app.post(&other, &lift, told("2026-03-04")).await.status,
+            409,
+            "it is lifted"
+        );
         app.finish().await;
     }
 );

@@ -41,17 +41,31 @@ both!(
         let mut sealed = Vec::new();
         for _ in 0..700 {
             let guest = GuestId::random();
-            let keys = running.ensure_guest_keys(guest, &[Category::Contact]).await.unwrap();
-            sealed.push((guest, keys.seal(Category::Contact, &place(guest), b"secret").unwrap().into_bytes()));
+            let keys = running
+                .ensure_guest_keys(guest, &[Category::Contact])
+                .await
+                .unwrap();
+            sealed.push((
+                guest,
+                keys.seal(Category::Contact, &place(guest), b"secret")
+                    .unwrap()
+                    .into_bytes(),
+            ));
         }
         let erased = sealed.pop().unwrap();
         running.destroy(erased.0, None).await.unwrap();
         assert_eq!(rotating.new_epoch().await.unwrap(), 2);
         // Those who do not know of it yet go on in the old epoch; those who do in the new.
         let late = GuestId::random();
-        running.ensure_guest_keys(late, &[Category::Contact]).await.unwrap();
+        running
+            .ensure_guest_keys(late, &[Category::Contact])
+            .await
+            .unwrap();
         let early = GuestId::random();
-        rotating.ensure_guest_keys(early, &[Category::Contact]).await.unwrap();
+        rotating
+            .ensure_guest_keys(early, &[Category::Contact])
+            .await
+            .unwrap();
         assert!(
             running
                 .fresh_guest_keys(early, &[Category::Contact])
@@ -65,20 +79,38 @@ both!(
         let horizon = TimeDelta::days(35);
         let done = rotating.rewrap(horizon, |_| calls += 1).await.unwrap();
         assert_eq!((done.epoch, done.rewrapped, done.damaged), (2, 700, 0));
-        assert!(calls > 1 && done.dropped.is_empty(), "the old epoch's key waits for its backups");
+        assert!(
+            calls > 1 && done.dropped.is_empty(),
+            "the old epoch's key waits for its backups"
+        );
         for (guest, bytes) in &sealed {
-            let keys = running.fresh_guest_keys(*guest, &[Category::Contact]).await.unwrap();
-            let plain = keys.open_internal(Category::Contact, bytes, &place(*guest)).unwrap();
+            let keys = running
+                .fresh_guest_keys(*guest, &[Category::Contact])
+                .await
+                .unwrap();
+            let plain = keys
+                .open_internal(Category::Contact, bytes, &place(*guest))
+                .unwrap();
             assert_eq!(&plain[..], b"secret");
         }
-        let gone = running.fresh_guest_keys(erased.0, &[Category::Contact]).await.unwrap();
-        assert!(!gone.has(Category::Contact), "what was destroyed does not come back");
+        let gone = running
+            .fresh_guest_keys(erased.0, &[Category::Contact])
+            .await
+            .unwrap();
+        assert!(
+            !gone.has(Category::Contact),
+            "what was destroyed does not come back"
+        );
         let again = rotating.rewrap(horizon, |_| {}).await.unwrap();
         assert_eq!((again.rewrapped, again.dropped), (0, Vec::new()));
         clock.set("2026-04-10T10:00:00Z".parse().unwrap());
         assert_eq!(rotating.rewrap(horizon, |_| {}).await.unwrap().dropped, [1]);
         let status = open(&store, &root, &clock).await.unwrap().status().await.unwrap();
-        let epochs: Vec<(i64, i64)> = status.epochs.iter().map(|one| (one.epoch, one.data_keys)).collect();
+        let epochs: Vec<(i64, i64)> = status
+            .epochs
+            .iter()
+            .map(|one| (one.epoch, one.data_keys))
+            .collect();
         assert_eq!(epochs, [(2, 701)]);
         let versions: Vec<i64> = status
             .vault_keys
@@ -101,15 +133,31 @@ both!(
         let ring = open(&store, &old, &clock).await.unwrap();
         let guest = GuestId::random();
         let keys = ring.ensure_guest_keys(guest, &[Category::Contact]).await.unwrap();
-        let bytes = keys.seal(Category::Contact, &place(guest), b"secret").unwrap().into_bytes();
+        let bytes = keys
+            .seal(Category::Contact, &place(guest), b"secret")
+            .unwrap()
+            .into_bytes();
         let moved = ring.move_root(&*new.open(true).unwrap()).await.unwrap();
         assert_eq!(moved, 8);
         // Who runs goes on; who starts with the old key is told so.
-        assert!(ring.fresh_guest_keys(guest, &[Category::Contact]).await.unwrap().has(Category::Contact));
-        assert!(matches!(open(&store, &old, &clock).await, Err(KeysError::WrongKey { .. })));
+        assert!(
+            ring.fresh_guest_keys(guest, &[Category::Contact])
+                .await
+                .unwrap()
+                .has(Category::Contact)
+        );
+        assert!(matches!(
+            open(&store, &old, &clock).await,
+            Err(KeysError::WrongKey { .. })
+        ));
         let ring = open(&store, &new, &clock).await.unwrap();
         let keys = ring.guest_keys(guest, &[Category::Contact]).await.unwrap();
-        assert_eq!(&keys.open_internal(Category::Contact, &bytes, &place(guest)).unwrap()[..], b"secret");
+        assert_eq!(
+            &keys
+                .open_internal(Category::Contact, &bytes, &place(guest))
+                .unwrap()[..],
+            b"secret"
+        );
         store.close().await;
     }
 );
@@ -123,7 +171,9 @@ both!(
             "stays": [{"reservation": "R-1", "arrival": "2026-03-01", "departure": "2036-03-09", "status": "confirmed"}]});
         let put = |number: usize| {
             let path = format!("/v1/records/pms/rot-{number}");
-            let reply = served.call(("PUT", &path), &writer, record.to_string().as_bytes()).unwrap();
+            let reply = served
+                .call(("PUT", &path), &writer, record.to_string().as_bytes())
+                .unwrap();
             assert!(reply.status < 300, "{}", reply.status);
             reply.json()["guest_id"].as_str().unwrap().to_owned()
         };
@@ -134,7 +184,11 @@ both!(
             let options: Vec<&str> = served.options().iter().map(String::as_str).collect();
             args.extend(options);
             let output = Process::run(served.dir(), &args, &[]);
-            assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "{words:?}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
             serde_json::from_slice(&output.stdout).expect("JSON")
         };
         let rotated = run(&["keys", "rotate"]);
@@ -152,7 +206,13 @@ both!(
         run(&["keys", "rewrap"]);
         let status = run(&["keys", "status"]);
         let left = status["epochs"].as_array().unwrap();
-        assert_eq!(left.iter().map(|one| one["epoch"].as_i64().unwrap()).collect::<Vec<_>>(), [2], "{status}");
+        assert_eq!(
+            left.iter()
+                .map(|one| one["epoch"].as_i64().unwrap())
+                .collect::<Vec<_>>(),
+            [2],
+            "{status}"
+        );
         assert!(served.terminate());
     }
 );

@@ -21,8 +21,8 @@ use crate::{
     base::{Clock, InvalidName, RequestId},
     config::{
         AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, ConsentConfig,
-        ConsoleConfig, DatabaseConfig, DrpConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig,
-        RetentionConfig, ServerConfig,
+        ConsoleConfig, DatabaseConfig, DrpConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig,
+        PoliciesConfig, RetentionConfig, ServerConfig,
     },
 };
 
