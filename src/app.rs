@@ -16,15 +16,18 @@ use crate::{
         },
     },
     base::{Clock, PropertyTreeError, RequestId},
-    config::{Config, ProviderKind, WitnessConfig},
+    config::{AgentConfig, Config, ProviderKind, WebhookConfig, WitnessConfig},
     consent::{Rules, RulesError},
     crypto::MacKey,
-    erasure::{Eraser, Pace},
+    erasure::{Eraser, Pace, Processor},
     guest::{GuestError, Matcher, Parts, Thresholds, Vault, kinds},
     jobs::{Courier, CourierError, EventDesk},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Desk, Policies, PolicyError, PolicySource},
-    requests::Requests,
+    requests::{
+        Requests,
+        agents::{Agent, AgentDesk, House},
+    },
     retention,
     store::{Store, StoreError, StoreUrl, Which},
     web::RateLimits,
@@ -47,6 +50,10 @@ pub struct App {
     pub witnesses: Arc<[Witness]>,
     /// How long what is kept.
     pub retention: Arc<retention::Rules>,
+    /// Who has to answer when a guest is erased.
+    pub processors: Arc<[Processor]>,
+    /// Whom agents speak to that bring requests.
+    pub agents: Option<Arc<House>>,
     /// How retention runs are done.
     pub pace: Pace,
     /// For how many days a backup of the key store is kept.
@@ -189,6 +196,33 @@ fn witnesses(config: &Config) -> Result<Arc<[Witness]>, AppError> {
     config.audit.witness.iter().map(witness).collect()
 }
 
+/// The webhooks that answer when a guest is erased.
+fn processors(config: &Config) -> Arc<[Processor]> {
+    let one = |hook: &WebhookConfig| {
+        Some(Processor {
+            name: hook.name.clone(),
+            key: hook.key()?,
+            within: TimeDelta::days(hook.acknowledges_within_days.into()),
+        })
+    };
+    config.webhooks.iter().filter_map(one).collect()
+}
+
+/// The agents that bring requests.
+fn agents(config: &Config) -> Option<Arc<House>> {
+    let one = |agent: &AgentConfig| {
+        Some(Agent {
+            id: agent.id.clone(),
+            key: agent.key()?,
+        })
+    };
+    Some(Arc::new(House {
+        business: config.drp.business_id.clone(),
+        property: config.drp.property.clone()?,
+        agents: config.drp.agents.iter().filter_map(one).collect(),
+    }))
+}
+
 /// The key under which secrets of API keys are hashed.
 struct HashKey(Arc<Keyring>);
 
@@ -291,6 +325,8 @@ impl App {
             sequencer,
             witnesses,
             retention: Arc::new(retention::Rules::load(config.policies.dir.as_deref())?),
+            processors: processors(config),
+            agents: agents(config),
             pace: Pace {
                 approve_above: config.retention.approve_above.into(),
                 every: TimeDelta::hours(config.retention.every_hours.into()),
@@ -377,9 +413,19 @@ impl App {
                 vault: self.vault.clone(),
                 sequencer: Arc::clone(&self.sequencer),
                 rules: Arc::clone(&self.retention),
+                processors: Arc::clone(&self.processors),
                 pace: self.pace,
                 backup_days: self.backup_days,
             },
+        }
+    }
+
+    /// The desk of agents that bring requests.
+    #[must_use]
+    pub fn agent_desk(&self) -> AgentDesk {
+        AgentDesk {
+            requests: self.requests(),
+            house: self.agents.clone(),
         }
     }
 

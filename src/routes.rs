@@ -25,8 +25,8 @@ use crate::{
     identity::api as identity,
     jobs::api as jobs,
     policy::api as policy,
-    requests::api as requests,
-    retention::api as retention,
+    requests::{agents_api, api as requests},
+    retention::{api as retention, quality_api},
     web::{Calls as operation, join_objects, pages::asset},
 };
 
@@ -39,6 +39,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let cases = Data::new(app.requests());
     let events = Data::new(app.event_desk());
     let eraser = Data::new(app.requests().eraser);
+    let agents = Data::new(app.agent_desk());
     let rules = Data::from(Arc::clone(&app.retention));
     move |config| {
         let parts = [guests, consents, persons, log, rights, systems];
@@ -56,11 +57,13 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .app_data(events.clone())
             .app_data(rules.clone())
             .app_data(eraser.clone())
+            .app_data(agents.clone())
             .service(
                 at("/u/{token}")
                     .route(get().to(consent::get_unsubscribe))
                     .route(post().to(consent::post_unsubscribe)),
             )
+            .service(drp())
             .service(v1);
     }
 }
@@ -165,16 +168,45 @@ fn rights(v1: Scope) -> Scope {
     .service(at("/requests/{id}/verify").route(post().to(requests::verify_request)))
     .service(at("/requests/{id}/preview").route(get().to(requests::preview_request)))
     .service(at("/requests/{id}/certificate").route(get().to(requests::get_certificate)))
-    .service(at("/requests/{id}/package").route(get().to(requests::get_package)))
+    .service(
+        at("/requests/{id}/package")
+            .route(get().to(requests::get_package))
+            .route(post().to(requests::post_package)),
+    )
     .service(at("/requests/{id}/decision").route(post().to(requests::decide_request)))
     .service(
         at("/retention/runs")
             .route(post().to(erasure::post_run))
             .route(get().to(erasure::get_runs)),
     )
+    .service(at("/erasures/{id}/acknowledgements").route(post().to(erasure::post_acknowledgement)))
+    .service(at("/requests/{id}/lift").route(post().to(requests::lift_restriction)))
     .service(at("/retention/runs/{id}").route(get().to(erasure::get_run)))
     .service(at("/retention/runs/{id}/decision").route(post().to(erasure::decide_run)))
+    .service(
+        at("/quality/reviews")
+            .route(post().to(quality_api::post_review))
+            .route(get().to(quality_api::get_review)),
+    )
+    .service(at("/quality/findings").route(get().to(quality_api::get_findings)))
+    .service(at("/guests/{id}/findings/{field}").route(post().to(quality_api::settle_finding)))
     .service(at("/retention/plan").route(get().to(retention::get_plan)))
+}
+
+/// Agents that bring requests of guests (Data Rights Protocol 1.0); each message is signed.
+fn drp() -> Scope {
+    web::scope("/drp/v1")
+        .service(
+            at("/agent/{id}")
+                .route(post().to(agents_api::post_agent))
+                .route(get().to(agents_api::get_agent)),
+        )
+        .service(at("/data-rights-request").route(post().to(agents_api::post_data_rights)))
+        .service(
+            at("/data-rights-request/{id}")
+                .route(get().to(agents_api::get_data_rights))
+                .route(delete().to(agents_api::delete_data_rights)),
+        )
 }
 
 /// Other systems: what they bring, and what they are told.
@@ -230,7 +262,9 @@ pub fn contract() -> OpenApi {
         crate::policy::replay_api::ReplayCalls::openapi(),
         policy::Calls::openapi(),
         retention::Calls::openapi(),
+        quality_api::QualityCalls::openapi(),
         requests::Calls::openapi(),
+        agents_api::AgentCalls::openapi(),
         erasure::Calls::openapi(),
         jobs::Calls::openapi(),
         connect::Calls::openapi(),

@@ -10,6 +10,7 @@ mod budgets;
 mod consent;
 mod console;
 mod database;
+mod drp;
 mod error;
 mod events;
 mod flags;
@@ -37,6 +38,7 @@ pub use budgets::{Budget, BudgetsConfig};
 pub use consent::ConsentConfig;
 pub use console::{ConsoleConfig, SignInConfig};
 pub use database::DatabaseConfig;
+pub use drp::{AgentConfig, DrpConfig};
 pub use error::ConfigError;
 pub use events::EventsConfig;
 pub use flags::{ConfigFlags, DatabaseFlags, KeysFlags, LogFlags, PoliciesFlags, ServerFlags};
@@ -80,6 +82,9 @@ pub struct Config {
     /// How what has had its time is let go.
     #[serde(default)]
     pub retention: RetentionConfig,
+    /// Agents that bring requests of guests.
+    #[serde(default)]
+    pub drp: DrpConfig,
     /// The feed of events.
     #[serde(default)]
     pub events: EventsConfig,
@@ -167,6 +172,7 @@ impl Config {
             issuer.check(&mut wrong);
         }
         self.retention.check(&mut wrong);
+        self.drp.check(&mut wrong);
         self.events.check(&mut wrong);
         self.identity.check(&mut wrong);
         webhook::check(&self.webhooks, &mut wrong);

@@ -266,6 +266,7 @@ pub(super) async fn decide(
         decision,
         ground,
         preview,
+        do_not_contact: false,
     };
     let errand = officer.errand("subject_request")?;
     console.requests.decide(&errand, id.0, &input).await?;

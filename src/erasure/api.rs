@@ -16,12 +16,13 @@ use crate::{
 
 use super::{
     Eraser, ErasureError,
+    processors::{Acknowledgement, AnswerError},
     runs::{RunAnswer, RunError, RunInput},
 };
 
 /// The calls of this folder; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(post_run, get_runs, get_run, decide_run))]
+#[openapi(paths(post_run, get_runs, get_run, decide_run, post_acknowledgement))]
 pub struct Calls;
 
 impl From<ErasureError> for Problem {
@@ -48,6 +49,36 @@ impl From<RunError> for Problem {
             RunError::Another => Self::new(Kind::Conflict).detail("Another run goes on; see it end first."),
         }
     }
+}
+
+impl From<AnswerError> for Problem {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Erasure(error) => error.into(),
+            AnswerError::Absent => Self::new(Kind::NotFound),
+            AnswerError::Unproven => Self::new(Kind::InvalidRequest).field(
+                "signature",
+                "is not the processor's over this answer; see docs/events.md",
+            ),
+            AnswerError::Answered => Self::new(Kind::Conflict).detail("The processor has answered already."),
+        }
+    }
+}
+
+/// A processor's signed answer to `guest.erased`: that it has erased what it had, or why it does not.
+#[utoipa::path(
+    post, path = "/v1/erasures/{id}/acknowledgements", tag = "requests", params(("id" = Uuid, Path), ErrandHeaders),
+    request_body = Acknowledgement,
+    responses((status = 204, description = "Taken in"), (status = 409, description = "It has answered already"), Refusals)
+)]
+pub(crate) async fn post_acknowledgement(
+    eraser: Data<Eraser>,
+    errand: Errand,
+    id: PathId<Uuid>,
+    body: StrictJson<Acknowledgement>,
+) -> Result<HttpResponse, Problem> {
+    Box::pin(eraser.answered(&errand.caller, errand.request, id.0, &body.0)).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// How to run.

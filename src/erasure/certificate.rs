@@ -17,7 +17,7 @@ use crate::{
     retention::read,
 };
 
-use super::{CategoryFate, Eraser, ErasureError, sql::ErasureRow};
+use super::{CategoryFate, Eraser, ErasureError, processors::ProcessorState, sql::ErasureRow};
 
 /// What the signature says that it is over; no checkpoint reads like this.
 const KIND: &str = "erasure certificate";
@@ -99,6 +99,12 @@ pub struct Certificate {
     pub categories: Vec<CategoryFate>,
     /// What was run.
     pub runs: Vec<Run>,
+    /// Whom the erasure was told to, and what each is known to have done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub processors: Vec<ProcessorState>,
+    /// Whether keyed hashes of the guest's addresses are kept, so that nobody writes to them again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub do_not_contact: bool,
     /// After this day no backup holds a copy of the keys.
     pub backups_until: NaiveDate,
     /// The log that it is proven by.
@@ -150,6 +156,8 @@ pub struct About {
     pub complete: bool,
     /// As approved.
     pub categories: Vec<CategoryFate>,
+    /// Whether the addresses are never to be used again.
+    pub do_not_contact: bool,
 }
 
 impl Eraser {
@@ -174,6 +182,8 @@ impl Eraser {
             runs.push(self.run_of(row, intent, confirmation));
             evidence.extend([said, done]);
         }
+        let erasures: Vec<Uuid> = rows.iter().map(|row| row.erasure_id).collect();
+        let processors = self.processor_states(&erasures).await?;
         let horizon = chrono::TimeDelta::days(self.backup_days.into());
         let signer = self.sequencer.signer();
         let certificate = Certificate {
@@ -186,6 +196,8 @@ impl Eraser {
             complete: about.complete,
             categories: about.categories,
             runs,
+            processors,
+            do_not_contact: about.do_not_contact,
             backups_until: (about.done_at + horizon).date_naive(),
             log: signer.verifier().name().to_owned(),
             statement: STATEMENTS

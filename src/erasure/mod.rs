@@ -17,6 +17,7 @@ mod due;
 pub(crate) mod fault;
 mod orphans;
 mod preview;
+pub mod processors;
 mod register;
 mod registers;
 mod replay;
@@ -37,6 +38,7 @@ use crate::{
     retention::Rules,
 };
 
+pub use processors::Processor;
 pub use register::{RegisterAnswer, RegisterEntry, read_register};
 pub use replay::Replayed;
 pub use run::{Done, Order};
@@ -51,6 +53,8 @@ pub struct Eraser {
     pub sequencer: Arc<Sequencer>,
     /// The retention rules.
     pub rules: Arc<Rules>,
+    /// Who has to answer when a guest is erased.
+    pub processors: Arc<[Processor]>,
     /// How retention runs are done.
     pub pace: Pace,
     /// For how many days a backup of the key store is kept; the certificate names the day after.
@@ -102,6 +106,9 @@ pub struct Preview {
     pub open_stay: bool,
     /// How many other guests were merged into this one, and go with it.
     pub merged: u64,
+    /// Whether keyed hashes of the guest's addresses outlive it, so that nobody writes to them again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub do_not_contact: bool,
 }
 
 impl Preview {

@@ -41,6 +41,7 @@ pub(super) fn preview(
         whole,
         open_stay: facts.stays.iter().any(|stay| stay.open),
         merged,
+        do_not_contact: false,
     }
 }
 

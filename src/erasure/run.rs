@@ -320,8 +320,17 @@ impl Eraser {
             change.tx.remove_guest(guest, now).await?;
             change
                 .tx
-                .announce(&Announcement::guest_erased(vault.clock.now(), guest))
+                .announce(&Announcement::guest_erased(
+                    vault.clock.now(),
+                    guest,
+                    Some(row.erasure_id),
+                ))
                 .await?;
+            for processor in &*self.processors {
+                let due = micros(vault.clock.now() + processor.within);
+                let of = (guest.0, row.erasure_id);
+                change.tx.add_notice(of, &processor.name, (now, due)).await?;
+            }
         } else {
             remove_drawers(
                 &mut change.tx,

@@ -395,27 +395,17 @@ impl Eraser {
         };
         let mut counted: Counted = serde_json::from_str(&row.counts).map_err(|_| GuestError::Damaged)?;
         let as_of: NaiveDate = row.as_of.parse().map_err(|_| GuestError::Damaged)?;
-        for guest in &guests {
-            let guest = GuestId(*guest);
-            if running {
-                row.gone = row
-                    .gone
-                    .saturating_add(self.let_go(id, guest, as_of).await?.into());
-                continue;
-            }
-            let due = self
-                .due(guest, tried.as_ref().unwrap_or(&self.rules), as_of)
-                .await?;
-            let Some((due, _)) = due else { continue };
-            row.due = row.due.saturating_add((!due.is_empty()).into());
-            row.conflicts = row.conflicts.saturating_add(due.conflict.into());
-            counted.would.add(&due);
-            if tried.is_some() {
-                let today = self.due(guest, &self.rules, as_of).await?;
-                let counts = counted.today.get_or_insert_default();
-                if let Some((due, _)) = today {
-                    counts.add(&due);
-                }
+        for guest in guests.iter().copied().map(GuestId) {
+            let looked = if running {
+                self.let_go(id, guest, as_of)
+                    .await
+                    .map(|gone| row.gone = row.gone.saturating_add(gone.into()))
+            } else {
+                self.count(guest, tried.as_ref(), (&mut row, &mut counted)).await
+            };
+            // One that fails must not keep the others waiting; the next run comes by again.
+            if let Err(error) = looked {
+                tracing::error!(%error, "a retention run left a guest out");
             }
         }
         if !running {
@@ -429,6 +419,28 @@ impl Eraser {
             None => self.next_state(&mut row),
         }
         self.store_page(&row, before).await
+    }
+
+    /// Counts what of a guest is over, by the rules in force or by those that are tried.
+    async fn count(
+        &self,
+        guest: GuestId,
+        tried: Option<&Rules>,
+        (row, counted): (&mut RunRow, &mut Counted),
+    ) -> Result<(), RunError> {
+        let as_of: NaiveDate = row.as_of.parse().map_err(|_| GuestError::Damaged)?;
+        let Some((due, _)) = self.due(guest, tried.unwrap_or(&self.rules), as_of).await? else {
+            return Ok(());
+        };
+        row.due = row.due.saturating_add((!due.is_empty()).into());
+        row.conflicts = row.conflicts.saturating_add(due.conflict.into());
+        counted.would.add(&due);
+        if tried.is_some()
+            && let Some((today, _)) = self.due(guest, &self.rules, as_of).await?
+        {
+            counted.today.get_or_insert_default().add(&today);
+        }
+        Ok(())
     }
 
     /// What comes after the last guest.

@@ -1,5 +1,6 @@
 //! Statements of erasures: what goes, and how far it has come.
 
+pub mod notices;
 pub mod runs;
 
 use sqlx::AssertSqlSafe;
@@ -64,6 +65,7 @@ pub const WITH_THE_GUEST: &[&str] = &[
     "observation",
     "observation_queue",
     "pseudonym",
+    "quality_finding",
     "record",
     "source_record",
     "stay",
@@ -74,6 +76,7 @@ pub const WITH_THE_GUEST: &[&str] = &[
 pub const STAY_BEHIND: &[&str] = &[
     "audit_event",
     "erasure",
+    "erasure_notice",
     "event_feed",
     "event_outbox",
     "guest",

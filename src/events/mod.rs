@@ -46,6 +46,9 @@ pub enum Kind {
     /// A guest's request was closed.
     #[serde(rename = "request.closed")]
     RequestClosed,
+    /// Fields of a guest should be made sure of again.
+    #[serde(rename = "guest.reverify")]
+    GuestReverify,
     /// A retention run waits for a second person.
     #[serde(rename = "retention.waiting")]
     RetentionWaiting,
@@ -59,7 +62,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::GuestCreated,
         Self::GuestUpdated,
         Self::GuestMerged,
@@ -68,6 +71,7 @@ impl Kind {
         Self::ConsentChanged,
         Self::RequestOpened,
         Self::RequestClosed,
+        Self::GuestReverify,
         Self::RetentionWaiting,
         Self::BreakGlass,
         Self::BudgetExceeded,
@@ -85,6 +89,7 @@ impl Kind {
             Self::ConsentChanged => "consent.changed",
             Self::RequestOpened => "request.opened",
             Self::RequestClosed => "request.closed",
+            Self::GuestReverify => "guest.reverify",
             Self::RetentionWaiting => "retention.waiting",
             Self::BreakGlass => "access.break_glass",
             Self::BudgetExceeded => "access.budget_exceeded",
@@ -131,6 +136,9 @@ pub struct Details {
     /// `consent.changed`: the line of the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_id: Option<ConsentId>,
+    /// `guest.erased`: the erasure that a processor acknowledges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erasure_id: Option<Uuid>,
     /// `request.opened`, `request.closed`: the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Uuid>,
@@ -220,8 +228,12 @@ impl Announcement {
 
     /// A guest is gone.
     #[must_use]
-    pub fn guest_erased(at: DateTime<Utc>, guest: GuestId) -> Self {
-        Self::new(at, Kind::GuestErased, Some(guest), Details::default())
+    pub fn guest_erased(at: DateTime<Utc>, guest: GuestId, erasure: Option<Uuid>) -> Self {
+        let details = Details {
+            erasure_id: erasure,
+            ..Details::default()
+        };
+        Self::new(at, Kind::GuestErased, Some(guest), details)
     }
 
     /// The consent ledger of a guest grew by a line about this purpose.
@@ -245,6 +257,16 @@ impl Announcement {
     #[must_use]
     pub fn request_closed(at: DateTime<Utc>, request: Uuid, guest: Option<GuestId>) -> Self {
         Self::new(at, Kind::RequestClosed, guest, Details::of_request(request))
+    }
+
+    /// These fields of a guest should be made sure of again.
+    #[must_use]
+    pub fn guest_reverify(at: DateTime<Utc>, guest: GuestId, fields: Vec<FieldPath>) -> Self {
+        let details = Details {
+            fields,
+            ..Details::default()
+        };
+        Self::new(at, Kind::GuestReverify, Some(guest), details)
     }
 
     /// A retention run waits for a second person.

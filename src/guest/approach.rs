@@ -46,7 +46,9 @@ pub enum Channel {
 }
 
 impl Channel {
-    const fn as_str(self) -> &'static str {
+    /// The word of the contract.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Email => "email",
             Self::Phone => "phone",
@@ -241,6 +243,23 @@ impl Vault {
         }
     }
 
+    /// The keyed hashes by which an address is on a do-not-contact list; none, when it is no address of the channel.
+    pub(crate) fn suppression_tokens(
+        &self,
+        errand: &Errand,
+        channel: Channel,
+        address: &str,
+    ) -> Vec<[u8; 16]> {
+        let policy = self.policies.current();
+        let by = match channel {
+            Channel::Email => json!({ "email": address }),
+            Channel::Phone | Channel::Sms => json!({ "phone": address }),
+        };
+        let by: Option<By> = serde_json::from_value(by).ok();
+        let question = by.and_then(|by| self.question(errand, &policy, &by).ok());
+        question.map_or_else(Vec::new, |question| question.tokens().collect())
+    }
+
     /// Puts an address on a channel's do-not-contact list, or takes it off. What is kept is a keyed hash: it says
     /// nothing by itself, and goes on working after its guest is erased.
     ///
@@ -266,18 +285,12 @@ impl Vault {
         {
             return self.refuse(event, GuestError::Forbidden).await;
         }
-        let by = match asked.channel {
-            Channel::Email => json!({ "email": asked.address }),
-            Channel::Phone | Channel::Sms => json!({ "phone": asked.address }),
-        };
-        let by: Option<By> = serde_json::from_value(by).ok();
-        let question = by.and_then(|by| self.question(errand, &policy, &by).ok());
-        let Some(question) = question else {
+        let tokens = self.suppression_tokens(errand, asked.channel, &asked.address);
+        if tokens.is_empty() {
             return self
                 .refuse(event, bad("address", "is no address of this channel"))
                 .await;
-        };
-        let tokens: Vec<[u8; 16]> = question.tokens().collect();
+        }
         let mut change = self.log.begin(&self.store).await?;
         for token in &tokens {
             let channel = asked.channel.as_str();

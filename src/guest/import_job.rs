@@ -268,7 +268,7 @@ impl Vault {
         change.tx.forget_marks(import, guest).await?;
         let gone = change.tx.delete_if_empty(guest).await?;
         let told = if gone {
-            Announcement::guest_erased(now, guest)
+            Announcement::guest_erased(now, guest, None)
         } else {
             Announcement::guest_updated(now, guest, Vec::new())
         };

@@ -8,7 +8,7 @@ use std::{
 
 use chrono::TimeDelta;
 
-use crate::{base::micros, requests::Requests};
+use crate::{base::micros, requests::Requests, retention::quality::Quality};
 
 use super::Lease;
 
@@ -21,6 +21,9 @@ const SLOW: u32 = 120;
 
 /// Guests that a retention run looks at in one look, so that the lease is kept.
 const AT_A_LOOK: u32 = 2_000;
+
+/// Pages of guests that a review of data quality looks at in one look.
+const QUALITY_PAGES: u32 = 10;
 
 /// Keeps promises made to guests.
 pub struct Keeper {
@@ -47,7 +50,9 @@ impl Keeper {
     pub async fn run(&self) {
         // Whoever was cut off may hold the lease for a while yet; its promises are taken up all the same, each step of
         // which can be repeated.
-        self.look(false).await;
+        if let Err(error) = self.requests.go_on().await {
+            tracing::error!(%error, "approved erasures wait");
+        }
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut looks: u32 = 0;
@@ -76,6 +81,9 @@ impl Keeper {
         }
         if let Err(error) = self.requests.eraser.work(AT_A_LOOK).await {
             tracing::error!(%error, "a retention run waits");
+        }
+        if let Err(error) = Quality(&self.requests.eraser.vault).work(QUALITY_PAGES).await {
+            tracing::error!(%error, "a review of data quality waits");
         }
         let vault = &self.requests.eraser.vault;
         if vault.matcher.merges {

@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use crate::{
     base::{Errand, GuestId},
-    crypto::age::Recipient,
     erasure::{Preview, RegisterAnswer, certificate::Certified, read_register},
     guest::{
         Vault,
@@ -23,7 +22,8 @@ use crate::{
 };
 
 use super::{
-    Case, Check, Opened, RequestError, RequestInput, Requests, State, decide::DecisionInput, sql::Filter,
+    Case, Check, LiftInput, Lock, Opened, RequestError, RequestInput, Requests, State, decide::DecisionInput,
+    sql::Filter,
 };
 
 /// The calls of this folder; the routes are in `routes.rs`.
@@ -35,8 +35,10 @@ use super::{
     verify_request,
     preview_request,
     decide_request,
+    lift_restriction,
     get_certificate,
     get_package,
+    post_package,
     get_register
 ))]
 pub struct Calls;
@@ -197,6 +199,22 @@ pub(crate) async fn decide_request(
     Ok(web::Json(desk.decide(&errand, id.0, &body.0).await?))
 }
 
+/// Ends the restriction that a request asked for, once the guest has been told; by another person than who took the
+/// request in.
+#[utoipa::path(
+    post, path = "/v1/requests/{id}/lift", tag = "requests", params(("id" = Uuid, Path), ErrandHeaders),
+    request_body = LiftInput,
+    responses((status = 200, body = Case), (status = 409, description = "Nothing to lift, or not by this person"), Refusals)
+)]
+pub(crate) async fn lift_restriction(
+    desk: Data<Requests>,
+    errand: Errand,
+    id: PathId<Uuid>,
+    body: StrictJson<LiftInput>,
+) -> Result<impl Responder, Problem> {
+    Ok(web::Json(desk.lift(&errand, id.0, body.0).await?))
+}
+
 /// The certificate of an erasure: signed, with proof that the log holds its entries, and without personal data.
 #[utoipa::path(
     get, path = "/v1/requests/{id}/certificate", tag = "requests", params(("id" = Uuid, Path), ErrandHeaders),
@@ -233,19 +251,54 @@ pub(crate) async fn get_package(
     id: PathId<Uuid>,
     options: StrictQuery<PackageOptions>,
 ) -> Result<HttpResponse, Problem> {
-    let recipient = options
-        .0
-        .recipient
-        .as_deref()
-        .map(str::parse::<Recipient>)
-        .transpose();
-    let recipient = recipient.map_err(|_| {
+    let recipient = options.0.recipient.as_deref();
+    let lock = recipient.map_or(Ok(Lock::Open), |text| text.parse().map(Lock::For));
+    let lock = lock.map_err(|_| {
         Problem::new(ProblemKind::InvalidRequest).field("recipient", "is no age recipient (age1…)")
     })?;
-    let bytes = Box::pin(desk.package(&errand, id.0, recipient.as_ref())).await?;
-    let (kind, name) = match recipient {
-        Some(_) => ("application/octet-stream", "package.zip.age"),
-        None => ("application/zip", "package.zip"),
+    handed_over(&desk, &errand, id.0, &lock).await
+}
+
+/// How a package is closed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PackageInput {
+    /// Told to the guest another way than the package goes.
+    #[schema(min_length = 12, max_length = 200)]
+    passphrase: String,
+}
+
+/// The same package closed with a passphrase (age); a passphrase has no place in an address.
+#[utoipa::path(
+    post, path = "/v1/requests/{id}/package", tag = "requests", params(("id" = Uuid, Path), ErrandHeaders),
+    request_body = PackageInput,
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), Refusals)
+)]
+pub(crate) async fn post_package(
+    desk: Data<Requests>,
+    errand: Errand,
+    id: PathId<Uuid>,
+    body: StrictJson<PackageInput>,
+) -> Result<HttpResponse, Problem> {
+    let passphrase = zeroize::Zeroizing::new(body.0.passphrase);
+    if !(12..=200).contains(&passphrase.chars().count()) {
+        return Err(
+            Problem::new(ProblemKind::InvalidRequest).field("passphrase", "must be 12 to 200 characters")
+        );
+    }
+    handed_over(&desk, &errand, id.0, &Lock::Passphrase(passphrase)).await
+}
+
+async fn handed_over(
+    desk: &Requests,
+    errand: &Errand,
+    id: Uuid,
+    lock: &Lock,
+) -> Result<HttpResponse, Problem> {
+    let bytes = Box::pin(desk.package(errand, id, lock)).await?;
+    let (kind, name) = match lock {
+        Lock::Open => ("application/zip", "package.zip"),
+        _ => ("application/octet-stream", "package.zip.age"),
     };
     Ok(HttpResponse::Ok()
         .content_type(kind)

@@ -44,6 +44,7 @@ impl Requests {
             approved_at: from_micros(approved_at),
             done_at: from_micros(done_at),
             complete: row.state == State::Done.as_str(),
+            do_not_contact: approved.do_not_contact,
             categories: approved.categories,
         };
         Ok(self.eraser.certify(about).await?)

@@ -46,6 +46,10 @@ pub struct DecisionInput {
     #[serde(default)]
     #[schema(max_length = 64)]
     pub preview: Option<String>,
+    /// Of an erasure: keyed hashes of the guest's addresses are kept on the do-not-contact lists, so that nobody writes
+    /// to them again when another source brings them back.
+    #[serde(default)]
+    pub do_not_contact: bool,
 }
 
 impl Requests {
@@ -83,7 +87,7 @@ impl Requests {
             Decision::Approve if state != State::Verified => {
                 Err(RequestError::State("Only a verified request is approved."))
             }
-            Decision::Approve => self.approve(errand, row, input.preview.as_deref(), event).await,
+            Decision::Approve => self.approve(errand, row, input, event).await,
         }
     }
 
@@ -135,12 +139,12 @@ impl Requests {
         &self,
         errand: &Errand,
         mut row: RequestRow,
-        seen: Option<&str>,
+        input: &DecisionInput,
         event: Event,
     ) -> Result<Case, RequestError> {
         let guest = row.guest_id.map(GuestId).ok_or(RequestError::Absent)?;
         let state = match Kind::from_word(&row.kind).ok_or(GuestError::Damaged)? {
-            Kind::Erasure => return self.approve_erasure(errand, row, (guest, seen), event).await,
+            Kind::Erasure => return self.approve_erasure(errand, row, (guest, input), event).await,
             Kind::Access | Kind::Portability => State::Ready,
             Kind::Rectification => State::Done,
             Kind::Objection => {
@@ -176,14 +180,18 @@ impl Requests {
         &self,
         errand: &Errand,
         mut row: RequestRow,
-        (guest, seen): (GuestId, Option<&str>),
+        (guest, input): (GuestId, &DecisionInput),
         event: Event,
     ) -> Result<Case, RequestError> {
-        let Some(preview) = self.eraser.preview(guest).await? else {
+        let Some(mut preview) = self.eraser.preview(guest).await? else {
             return Err(self.refused(event, GuestError::Gone).await);
         };
-        if seen != Some(fingerprint(&preview).as_str()) {
+        if input.preview.as_deref() != Some(fingerprint(&preview).as_str()) {
             return Err(RequestError::Changed);
+        }
+        preview.do_not_contact = input.do_not_contact;
+        if input.do_not_contact {
+            self.silence(errand, guest).await?;
         }
         let plain = serde_json::to_vec(&preview).unwrap_or_default();
         let sealed = self.vault().keys.seal_own("request", row.request_id, &plain)?;

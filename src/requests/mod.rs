@@ -9,6 +9,8 @@
 //!
 //! Whoever takes a request in learns nothing about whether there is such a guest: the answer is the same.
 
+pub mod agents;
+pub mod agents_api;
 pub mod api;
 mod calendar;
 mod certify;
@@ -18,6 +20,7 @@ mod desk;
 mod open;
 mod package;
 mod pages;
+mod silence;
 pub mod sql;
 mod zip;
 
@@ -37,6 +40,8 @@ pub use clock::{Course, Deadlines, Regime, Term, Unit};
 pub use decide::{Decision, DecisionInput};
 pub use desk::{Check, Requests};
 pub use open::{Opened, RequestInput};
+pub use package::Lock;
+pub use silence::LiftInput;
 
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($(#[$one:meta])* $variant:ident = $word:literal,)* })*) => {$(
@@ -92,6 +97,8 @@ words! {
         Done = "done",
         /// Refused, with a ground.
         Denied = "denied",
+        /// Taken back by who brought it.
+        Revoked = "revoked",
         /// There is another open case of the same guest about the same thing.
         Duplicate = "duplicate",
     }
@@ -144,7 +151,7 @@ impl State {
     /// Whether nothing more happens to it.
     #[must_use]
     pub const fn is_closed(self) -> bool {
-        matches!(self, Self::Done | Self::Denied | Self::Duplicate)
+        matches!(self, Self::Done | Self::Denied | Self::Duplicate | Self::Revoked)
     }
 }
 

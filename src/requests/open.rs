@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    audit::Act,
+    audit::{Act, Event},
     base::{Errand, GuestId, from_micros, micros},
     events::Announcement,
     guest::{By, GuestError},
@@ -63,6 +63,16 @@ impl Requests {
         let event = self
             .allowed(errand, (Act::OpenRequest, "opened"), &[Right::OpenRequest])
             .await?;
+        self.take_in(errand, input, event).await
+    }
+
+    /// Opens a case for whoever may.
+    pub(super) async fn take_in(
+        &self,
+        errand: &Errand,
+        input: &RequestInput,
+        event: Event,
+    ) -> Result<Opened, RequestError> {
         let now = self.vault().clock.now();
         let received = input.received_at.unwrap_or(now);
         let wrong = |field: &str, reason: &str| GuestError::BadQuestion {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::{
     audit::{Act, Receipt},
@@ -12,13 +13,41 @@ use crate::{
         Aad,
         age::{self, Recipient},
     },
-    guest::{GuestError, StayInput, evidence_place, seal_version, source_id_place, stay_path},
+    guest::{GuestError, StayInput, evidence_place, places, seal_version, source_id_place, stay_path},
     keys::GuestKeys,
     policy::{Handover, Right},
-    retention::{facts, plan},
+    retention::{facts, plan, read},
 };
 
 use super::{Kind, RequestError, Requests, State, pages, sql::ConsentRow, zip::zip};
+
+/// What a package is closed with where it leaves the house.
+#[derive(Clone)]
+pub enum Lock {
+    /// Nothing: it is handed over in person.
+    Open,
+    /// An age recipient of the guest.
+    For(Recipient),
+    /// A passphrase that the guest is told another way.
+    Passphrase(Zeroizing<String>),
+}
+
+impl Lock {
+    fn close(&self, packed: Vec<u8>) -> Result<Vec<u8>, RequestError> {
+        let mut sealed = Vec::new();
+        let closed = match self {
+            Self::Open => return Ok(packed),
+            Self::For(recipient) => age::encrypt(
+                std::slice::from_ref(recipient),
+                &mut packed.as_slice(),
+                &mut sealed,
+            ),
+            Self::Passphrase(words) => age::encrypt_for(words, &mut packed.as_slice(), &mut sealed),
+        };
+        closed.map_err(|_| GuestError::Damaged)?;
+        Ok(sealed)
+    }
+}
 
 /// One source's words.
 #[derive(Serialize)]
@@ -40,6 +69,8 @@ pub(super) struct Everything {
     pub(super) records: Vec<SourceRecord>,
     pub(super) stays: Vec<Value>,
     pub(super) consents: Vec<Value>,
+    /// Notes of the staff that nobody has decided about yet.
+    pub(super) observations: Vec<Value>,
     pub(super) retention: Value,
     pub(super) access: Value,
     /// The record of this handing over.
@@ -52,12 +83,7 @@ impl Requests {
     /// # Errors
     /// [`RequestError::State`] when it is not ready; [`GuestError::Damaged`] when a value does not open: nothing is
     /// left out silently.
-    pub async fn package(
-        &self,
-        errand: &Errand,
-        id: Uuid,
-        recipient: Option<&Recipient>,
-    ) -> Result<Vec<u8>, RequestError> {
+    pub async fn package(&self, errand: &Errand, id: Uuid, lock: &Lock) -> Result<Vec<u8>, RequestError> {
         let event = self
             .allowed(errand, (Act::HandOver, "package"), &[Right::ManageRequests])
             .await?;
@@ -90,24 +116,15 @@ impl Requests {
             records: self.records(guest, keys, &receipt).await?,
             stays: self.stays(guest, keys, &receipt).await?,
             consents: self.consents(guest, keys, &receipt).await?,
+            observations: self.observations(guest, keys, &receipt).await?,
             retention: json!(plan(&house.facts, &self.eraser.rules)),
             access: without_staff(json!(access)),
             entry_id: receipt.entry(),
         };
-        let packed = zip(&pages::files(&everything));
-        let answer = match recipient {
-            None => packed,
-            Some(recipient) => {
-                let mut sealed = Vec::new();
-                age::encrypt(
-                    std::slice::from_ref(recipient),
-                    &mut packed.as_slice(),
-                    &mut sealed,
-                )
-                .map_err(|_| GuestError::Damaged)?;
-                sealed
-            }
-        };
+        let (packed, lock) = (zip(&pages::files(&everything)), lock.clone());
+        // A passphrase is stretched for a good second: not on a thread that serves others.
+        let closed = tokio::task::spawn_blocking(move || lock.close(packed)).await;
+        let answer = closed.map_err(|_| GuestError::Damaged)??;
         if row.state == State::Ready.as_str() {
             State::Done.as_str().clone_into(&mut row.state);
             let done = self
@@ -194,6 +211,23 @@ impl Requests {
                 serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?;
             stay.property = row.property.parse().ok();
             all.push(json!(stay));
+        }
+        Ok(all)
+    }
+
+    async fn observations(
+        &self,
+        guest: GuestId,
+        keys: &GuestKeys,
+        receipt: &Receipt<Handover>,
+    ) -> Result<Vec<Value>, RequestError> {
+        let rows = self.vault().store.read().await?.notes_about(guest).await?;
+        let mut all = Vec::new();
+        for row in rows {
+            let drawer = read(&row.drawer).first().copied().ok_or(GuestError::Damaged)?;
+            let place = places::observation(guest, row.observation_id);
+            let note = text(keys, receipt, (drawer, &row.sealed), &place)?;
+            all.push(json!({"property": row.property, "at": from_micros(row.at), "text": note}));
         }
         Ok(all)
     }

@@ -56,6 +56,8 @@ pub(super) fn files(all: &Everything) -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("jscontact.json", json(&card(all))),
         ("consents.json", json(&json!(all.consents))),
+        ("observations.json", json(&json!(all.observations))),
+        ("disclosures.json", json(&disclosures(&all.access))),
         ("retention.json", json(&all.retention)),
         ("access.json", json(&all.access)),
     ];
@@ -65,6 +67,20 @@ pub(super) fn files(all: &Everything) -> Vec<(&'static str, Vec<u8>)> {
             .map(|words| (words.file, page(all, words).into_bytes())),
     );
     files
+}
+
+/// Of all looks those by which others outside the house received something.
+fn disclosures(access: &Value) -> Value {
+    let all = access
+        .get("accesses")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let outside = |entry: &&Value| {
+        let purpose = entry.get("purpose").and_then(Value::as_str);
+        purpose.is_some_and(|purpose| purpose.starts_with("third_party"))
+    };
+    all.filter(outside).cloned().collect()
 }
 
 /// The guest as a JSContact card (RFC 9553): what other programs take in.

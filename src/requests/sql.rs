@@ -20,6 +20,8 @@ statements! {
     REQUEST_UPDATE = "UPDATE request SET guest_id = $3, state = $4, due_on = $5, extended = $6, stopped_days = $7,
                           stopped_since = $8, outcome = $9, updated_at = $10, version = version + 1
                       WHERE request_id = $1 AND version = $2";
+    MESSAGES_DROP = "DELETE FROM agent_message WHERE until < $1";
+    MESSAGE_TAKE = "INSERT INTO agent_message (digest, until) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     REQUEST_SAME = "SELECT request_id FROM request
                     WHERE guest_id = $1 AND kind = $2 AND state NOT IN ('done', 'denied', 'duplicate')
                     ORDER BY request_id LIMIT 1";
@@ -28,6 +30,8 @@ statements! {
     CONSENT_ROWS = "SELECT consent_id, purpose, recipient, state, channel, indication, property, scope, notice_id, at,
                         valid_until, evidence, details
                     FROM consent WHERE guest_id = $1 ORDER BY at, consent_id";
+    OBSERVATIONS = "SELECT observation_id, property, drawer, at, sealed FROM observation
+                    WHERE guest_id = $1 ORDER BY at, observation_id";
     STEP_INSERT = "INSERT INTO request_step (request_id, number, at, step, ground, principal, actor)
                    SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6 FROM request_step WHERE request_id = $1";
     STEPS = "SELECT at, step, ground, principal, actor FROM request_step WHERE request_id = $1 ORDER BY number";
@@ -74,6 +78,21 @@ pub struct RequestRow {
 
 /// A step: when, what, ground, by whom, on whose orders.
 pub type StepRow = (i64, String, Option<String>, Uuid, Option<String>);
+
+/// A note about a guest that waits for a steward.
+#[derive(sqlx::FromRow)]
+pub struct NoteRow {
+    /// Its id.
+    pub observation_id: Uuid,
+    /// Made at which property.
+    pub property: String,
+    /// The category that it is sealed under.
+    pub drawer: String,
+    /// When, in microseconds.
+    pub at: i64,
+    /// Sealed.
+    pub sealed: Vec<u8>,
+}
 
 /// A line of the consent ledger with what is sealed beside it.
 #[derive(sqlx::FromRow)]
@@ -148,6 +167,14 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(CONSENT_ROWS).bind(guest.0).fetch_all(c).await?))
     }
 
+    /// The notes about a guest that wait for a steward.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn notes_about(&mut self, guest: GuestId) -> Result<Vec<NoteRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(OBSERVATIONS).bind(guest.0).fetch_all(c).await?))
+    }
+
     /// Cases that wait for something to end, after one of them.
     ///
     /// # Errors
@@ -181,6 +208,23 @@ impl Conn {
 }
 
 impl Tx {
+    /// Takes an agent's message in; `false` when it was taken in before.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn take_message(
+        &mut self,
+        digest: &[u8; 32],
+        until: i64,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        on!(self, c => { sqlx::query(MESSAGES_DROP).bind(now).execute(c).await?; });
+        let rows = on!(self, c => {
+            sqlx::query(MESSAGE_TAKE).bind(&digest[..]).bind(until).execute(c).await?.rows_affected()
+        });
+        Ok(rows == 1)
+    }
+
     /// Takes a case in.
     ///
     /// # Errors

@@ -6,6 +6,8 @@ mod ask;
 mod engine;
 mod facts;
 mod holds;
+pub mod quality;
+pub mod quality_api;
 mod rules;
 pub mod sql;
 

@@ -1,5 +1,7 @@
 //! Statements about holds, and about what is stored of a guest.
 
+pub mod quality;
+
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;

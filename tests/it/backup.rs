@@ -13,7 +13,11 @@ use guest_vault::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::app::{Errand, TestApp};
+use crate::support::{
+    app::{Errand, TestApp},
+    database::on_postgres,
+    pg::path_with_postgres,
+};
 
 const GUESTS: usize = 12;
 const ERASED: usize = 3;
@@ -187,4 +191,89 @@ async fn a_copy_that_was_not_held_against_the_log_serves_nobody() {
     };
     restore::run(&arguments, &config, &mut Vec::new()).await.unwrap();
     open(&config).await.app.close().await;
+}
+
+/// A tool of PostgreSQL, wherever this machine keeps it.
+fn tool(name: &str, arguments: &[&str]) {
+    let ran = std::process::Command::new(name)
+        .args(arguments)
+        .env("PATH", path_with_postgres().expect("PostgreSQL's tools"))
+        .output()
+        .unwrap();
+    assert!(
+        ran.status.success(),
+        "{name}: {}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+}
+
+#[test]
+fn a_dump_of_postgresql_brings_nobody_back() {
+    on_postgres(async |database| {
+        let folder = database.dir();
+        let mut config = config(folder);
+        config.database.url = Some(database.data_url().into());
+        config.keys.url = Some(database.keys_url().into());
+        fs::create_dir_all(folder.join("vault")).unwrap();
+        let app = open(&config).await;
+        let mut guests = Vec::new();
+        for number in 0..GUESTS {
+            guests.push(person(&app, number).await);
+        }
+        let dump = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+        let stores = [
+            (database.data_url(), dump("data.dump")),
+            (database.keys_url(), dump("keys.dump")),
+        ];
+        for (url, file) in &stores {
+            tool("pg_dump", &["--format=custom", "--file", file, url]);
+        }
+        for guest in &guests[..ERASED] {
+            erase(&app, guest).await;
+        }
+        mirrored(&app, &folder.join("log")).await;
+        app.app.close().await;
+
+        for (url, file) in &stores {
+            tool(
+                "pg_restore",
+                &[
+                    "--clean",
+                    "--if-exists",
+                    "--single-transaction",
+                    "--dbname",
+                    url,
+                    file,
+                ],
+            );
+        }
+        // Without the log nobody knows what was erased since.
+        let mut arguments = restore::Restore {
+            from: None,
+            keys: None,
+            identity: None,
+            log: None,
+            drill: false,
+            replace: false,
+            in_place: true,
+            json: true,
+        };
+        let refused = restore::run(&arguments, &config, &mut Vec::new()).await;
+        assert!(matches!(refused, Err(CopyError::NoLog)), "{refused:?}");
+        arguments.log = Some(folder.join("log"));
+        let mut out = Vec::new();
+        restore::run(&arguments, &config, &mut out).await.unwrap();
+        assert_eq!(
+            told(&out)["replayed"],
+            json!({"erasures": ERASED, "guests": ERASED, "left": 0, "others": GUESTS - ERASED})
+        );
+        let app = open(&config).await;
+        let desk = app.errand("crm", "loyalty").await;
+        for (number, guest) in guests.iter().enumerate() {
+            let read = app.get(&desk, &format!("/v1/guests/{guest}")).await;
+            let expected = if number < ERASED { 410 } else { 200 };
+            assert_eq!(read.status, expected, "{read:?}");
+        }
+        app.app.close().await;
+    });
 }

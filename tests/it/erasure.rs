@@ -316,6 +316,14 @@ both!(
             )
             .await;
         assert_eq!(noticed.status, 201, "{noticed:?}");
+        let mut tx = app.app.vault.store.begin().await.unwrap();
+        let found = ("emails", "bounced");
+        assert!(
+            tx.add_finding(guest.parse().unwrap(), found, (1, 0))
+                .await
+                .unwrap()
+        );
+        tx.commit().await.unwrap();
         let before = rows_of(&app, &guest).await;
         assert!(
             before.iter().all(|(_, count)| *count > 0),
@@ -471,6 +479,15 @@ both!(
             record(&mut others),
         )
         .await;
+        let noticed = json!({"text": format!("likes {} in the room", own.word("observation"))});
+        let noted = app
+            .post(
+                &app.role("housekeeping").await,
+                &format!("/v1/guests/{guest}/observations"),
+                noticed,
+            )
+            .await;
+        assert_eq!(noted.status, 201, "{noted:?}");
         let desk = app
             .errand("front_desk", "subject_request")
             .await
@@ -512,6 +529,23 @@ both!(
         )
         .unwrap();
         assert!(plain.starts_with(b"PK\x03\x04") && own.missing_in(&plain).is_empty());
+
+        let words = "correct horse battery";
+        let closed = app
+            .post(&one, &format!("{case}/package"), json!({ "passphrase": words }))
+            .await;
+        let mut plain = Vec::new();
+        age::decrypt(
+            &age::Opener::Passphrase(words),
+            &mut closed.bytes.as_slice(),
+            &mut plain,
+        )
+        .unwrap();
+        assert!(own.missing_in(&plain).is_empty());
+        let short = app
+            .post(&one, &format!("{case}/package"), json!({"passphrase": "short"}))
+            .await;
+        assert_eq!(short.status, 400);
         app.finish().await;
     }
 );

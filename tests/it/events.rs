@@ -292,6 +292,8 @@ fn hook(database: &Database, url: &str) -> WebhookConfig {
         events: Vec::new(),
         property: None,
         allow: vec!["127.0.0.1".parse().unwrap()],
+        acknowledges_with: None,
+        acknowledges_within_days: 30,
     }
 }
 

@@ -257,3 +257,60 @@ both!(guests_whose_time_is_over_go_by_themselves, async |database| {
     assert_eq!((gone.status, gone.problem()), (410, "gone"), "{gone:?}");
     app.app.close().await;
 });
+
+both!(
+    what_came_back_ran_out_or_grew_old_waits_to_be_made_sure_of,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let mut record = lin("R-1", "2026-01-10", "2027-01-12", "confirmed");
+        record["guest"]["emails"] = json!([{"address": "lin.mei@guests.example", "bounce": "hard"}]);
+        let guest = app.guest("pms/l-1", record).await;
+        let one = officer(&app, "o-1").await;
+        let review = app.post(&one, "/v1/quality/reviews", json!({})).await;
+        assert_eq!(review.status, 201, "{review:?}");
+        assert_eq!(
+            (
+                &review.body["bounced"],
+                &review.body["stale"],
+                &review.body["looked_at"]
+            ),
+            (&json!(1), &json!(0), &json!(1)),
+            "{review:?}"
+        );
+        let queue = app.get(&one, "/v1/quality/findings").await;
+        let item = &queue.body["items"][0];
+        assert_eq!(
+            (&item["field"], &item["fault"]),
+            (&json!("emails"), &json!("bounced")),
+            "{queue:?}"
+        );
+        let settle = format!("/v1/guests/{guest}/findings/emails");
+        let settled = app.post(&one, &settle, json!({"result": "confirmed"})).await;
+        assert_eq!(settled.status, 204, "{settled:?}");
+        assert_eq!(
+            app.post(&one, &settle, json!({"result": "confirmed"}))
+                .await
+                .status,
+            404
+        );
+        app.post(&one, "/v1/quality/reviews", json!({})).await;
+        let queue = app.get(&one, "/v1/quality/findings").await;
+        assert_eq!(
+            queue.body["items"],
+            json!([]),
+            "what was settled is left in peace"
+        );
+        app.set_clock("2028-03-06T10:00:00Z");
+        let later = app.post(&one, "/v1/quality/reviews", json!({})).await;
+        assert_eq!(later.body["bounced"], 1, "{later:?}");
+        assert!(
+            later.body["stale"].as_u64().unwrap() >= 1,
+            "the phone is two years old: {later:?}"
+        );
+        let desk = app
+            .get(&app.role("front_desk").await, "/v1/quality/findings")
+            .await;
+        assert_eq!((desk.status, desk.problem()), (403, "forbidden"));
+        app.finish().await;
+    }
+);

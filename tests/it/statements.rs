@@ -20,6 +20,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("audit", Which::Data, audit::sql::STATEMENTS),
     ("consent", Which::Data, consent::sql::STATEMENTS),
     ("erasure", Which::Data, erasure::sql::STATEMENTS),
+    ("erasure", Which::Data, erasure::sql::notices::STATEMENTS),
     ("erasure", Which::Data, erasure::sql::runs::STATEMENTS),
     ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
@@ -32,6 +33,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("keys", Which::Keys, keys::sql::STATEMENTS),
     ("requests", Which::Data, requests::sql::STATEMENTS),
     ("retention", Which::Data, retention::sql::STATEMENTS),
+    ("retention", Which::Data, retention::sql::quality::STATEMENTS),
 ];
 
 both!(statements_for_many_guests_are_prepared, async |database| {

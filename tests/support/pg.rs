@@ -163,7 +163,7 @@ impl Cluster {
 }
 
 /// `PATH` with the newest PostgreSQL's programs: Debian keeps them off it.
-fn path_with_postgres() -> Option<OsString> {
+pub(crate) fn path_with_postgres() -> Option<OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
     let versions = fs::read_dir("/usr/lib/postgresql")
         .into_iter()

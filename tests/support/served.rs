@@ -91,6 +91,16 @@ impl Served {
         [self.dir.join("data"), self.dir.join("stderr.log")]
     }
 
+    /// Its folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The flags that lead commands to its databases.
+    pub(crate) fn options(&self) -> &[String] {
+        &self.options
+    }
+
     /// The headers of a call of this role.
     pub(crate) fn headers(&self, role: &str, purpose: &str) -> Vec<(String, String)> {
         [

@@ -21,8 +21,8 @@ use crate::{
     base::{Clock, InvalidName, RequestId},
     config::{
         AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, ConsentConfig,
-        ConsoleConfig, DatabaseConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig,
-        RetentionConfig, ServerConfig,
+        ConsoleConfig, DatabaseConfig, DrpConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig,
+        PoliciesConfig, RetentionConfig, ServerConfig,
     },
 };
 
@@ -137,6 +137,7 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         },
         log: LogConfig::default(),
         retention: RetentionConfig::default(),
+        drp: DrpConfig::default(),
         events: EventsConfig::default(),
         backup: BackupConfig::default(),
         identity: IdentityConfig::default(),

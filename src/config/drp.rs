@@ -1,0 +1,56 @@
+//! `[drp]`: agents that bring requests of guests by the Data Rights Protocol.
+
+use data_encoding::BASE64;
+use serde::Deserialize;
+
+use crate::base::PropertyCode;
+
+/// The section `[drp]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DrpConfig {
+    /// What agents call this house.
+    pub business_id: String,
+    /// At which node of the tree their requests are taken in.
+    pub property: Option<PropertyCode>,
+    /// The agents: `[[drp.agents]]`.
+    pub agents: Vec<AgentConfig>,
+}
+
+/// One agent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentConfig {
+    /// Its id in the directory of agents.
+    pub id: String,
+    /// Its Ed25519 key, base64.
+    pub key: String,
+}
+
+impl AgentConfig {
+    /// Its key; `None` when that cannot be read.
+    #[must_use]
+    pub fn key(&self) -> Option<[u8; 32]> {
+        BASE64.decode(self.key.as_bytes()).ok()?.try_into().ok()
+    }
+}
+
+impl DrpConfig {
+    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+        if !self.agents.is_empty() && (self.business_id.is_empty() || self.property.is_none()) {
+            wrong.push("drp.business_id and drp.property are needed where there are [[drp.agents]]".into());
+        }
+        for agent in &self.agents {
+            let word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+            if agent.key().is_none() {
+                wrong.push(format!(
+                    "[[drp.agents]] {}: key must be 32 bytes in base64",
+                    agent.id
+                ));
+            }
+            if !(1..=50).contains(&agent.id.len()) || !agent.id.chars().all(word) {
+                wrong.push("[[drp.agents]]: id must be 1 to 50 of a-z, A-Z, 0-9, ., _ and -".into());
+            }
+        }
+    }
+}

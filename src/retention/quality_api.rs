@@ -1,0 +1,107 @@
+//! The calls about data quality.
+
+use actix_web::{
+    HttpResponse, Responder,
+    web::{self, Data},
+};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::{
+    base::{Errand, FieldPath, GuestId},
+    guest::{
+        Vault,
+        api::{ErrandHeaders, Refusals},
+    },
+    web::{Listing, Page, Problem, StrictJson, StrictQuery, path_id},
+};
+
+use super::quality::{Finding, Quality, ReviewAnswer, Settled};
+
+/// The calls; the routes are in `routes.rs`.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(post_review, get_review, get_findings, settle_finding))]
+pub struct QualityCalls;
+
+/// Reviews what is stored of all guests; a large vault is done in the background.
+#[utoipa::path(
+    post, path = "/v1/quality/reviews", tag = "retention", params(ErrandHeaders),
+    responses((status = 201, body = ReviewAnswer), Refusals)
+)]
+pub(crate) async fn post_review(vault: Data<Vault>, errand: Errand) -> Result<HttpResponse, Problem> {
+    let answer = Box::pin(Quality(&vault).begin(&errand)).await?;
+    Ok(HttpResponse::Created().json(answer))
+}
+
+/// The last review of what is stored.
+#[utoipa::path(
+    get, path = "/v1/quality/reviews", tag = "retention", params(ErrandHeaders),
+    responses((status = 200, body = ReviewAnswer), Refusals)
+)]
+pub(crate) async fn get_review(vault: Data<Vault>, errand: Errand) -> Result<impl Responder, Problem> {
+    Ok(web::Json(Quality(&vault).report(&errand).await?))
+}
+
+/// Which page.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FindingsOptions {
+    /// Items per page, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u16>,
+    /// Where the page begins.
+    #[param(max_length = 200)]
+    cursor: Option<String>,
+}
+
+/// Fields that should be made sure of again, guest by guest.
+#[utoipa::path(
+    get, path = "/v1/quality/findings", tag = "retention", params(FindingsOptions, ErrandHeaders),
+    responses((status = 200, body = Listing<Finding>), Refusals)
+)]
+pub(crate) async fn get_findings(
+    vault: Data<Vault>,
+    errand: Errand,
+    options: StrictQuery<FindingsOptions>,
+) -> Result<impl Responder, Problem> {
+    let page = Page::new(options.0.limit, options.0.cursor)?;
+    let after: Option<Uuid> = page.after()?;
+    let found = Quality(&vault).queue(&errand, after, page.rows()).await?;
+    Ok(web::Json(Listing::page(&page, found, |finding| {
+        finding.guest_id.0
+    })))
+}
+
+/// How a finding is settled.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SettleInput {
+    /// What came of it.
+    result: Settled,
+}
+
+/// Settles what was found about a field of a guest.
+#[utoipa::path(
+    post, path = "/v1/guests/{id}/findings/{field}", tag = "retention",
+    params(("id" = GuestId, Path), ("field" = String, Path, max_length = 80), ErrandHeaders),
+    request_body = SettleInput,
+    responses((status = 204, description = "Settled"), Refusals)
+)]
+pub(crate) async fn settle_finding(
+    vault: Data<Vault>,
+    errand: Errand,
+    path: web::Path<(String, String)>,
+    body: StrictJson<SettleInput>,
+) -> Result<HttpResponse, Problem> {
+    let guest: GuestId = path_id(&path.0)?;
+    let field: FieldPath = path
+        .1
+        .parse()
+        .map_err(|_| Problem::new(crate::web::Kind::NotFound))?;
+    Quality(&vault)
+        .settle(&errand, guest, &field, body.0.result)
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
