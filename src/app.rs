@@ -22,6 +22,7 @@ use crate::{
     jobs::{Courier, CourierError, EventDesk},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Desk, Policies, PolicyError, PolicySource},
+    portal::{DeliveryError, Portal},
     requests::Requests,
     store::{Store, StoreError, StoreUrl, Which},
     web::RateLimits,
@@ -44,6 +45,17 @@ pub struct App {
     pub witnesses: Arc<[Witness]>,
     /// For how many days a backup of the key store is kept.
     pub backup_days: u32,
+    /// How guests and staff reach the pages.
+    pub pages: Pages,
+    /// The guests' pages, unless they are off.
+    pub portal: Option<Portal>,
+}
+
+/// What pages need of the configuration.
+#[derive(Clone)]
+pub struct Pages {
+    /// Whether browsers come by TLS, ended here or by a proxy.
+    pub secure: bool,
 }
 
 /// Could not start, because …
@@ -85,6 +97,9 @@ pub enum AppError {
          `guest-vault restore --in-place --log DIR` with the mirror of the log"
     )]
     Quarantine,
+    /// The guests' pages.
+    #[error(transparent)]
+    Portal(#[from] DeliveryError),
     /// What an open vault answers.
     #[error(transparent)]
     Guest(#[from] GuestError),
@@ -269,6 +284,16 @@ impl App {
         };
         // Loading the numbering plans of all countries takes a tenth of a second: now, not in the first request.
         kinds::warm_up();
+        let eraser = Eraser {
+            vault: vault.clone(),
+            sequencer: Arc::clone(&sequencer),
+            backup_days: config.backup.keep_days,
+        };
+        let portal = if config.portal.enabled {
+            Some(Portal::open(Requests { eraser }, &config.portal)?)
+        } else {
+            None
+        };
         Ok(Self {
             vault,
             access,
@@ -277,6 +302,10 @@ impl App {
             sequencer,
             witnesses,
             backup_days: config.backup.keep_days,
+            pages: Pages {
+                secure: config.server.tls() || config.server.behind_proxy,
+            },
+            portal,
         })
     }
 

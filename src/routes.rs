@@ -22,6 +22,7 @@ use crate::{
     identity::api as identity,
     jobs::api as jobs,
     policy::api as policy,
+    portal,
     requests::api as requests,
     retention::api as retention,
     web::{Calls as operation, pages::asset},
@@ -35,6 +36,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let desk = Data::new(app.desk());
     let cases = Data::new(app.requests());
     let events = Data::new(app.event_desk());
+    let portal = app.portal.clone().map(Data::new);
+    let secure = app.pages.secure;
     move |config| {
         let parts = [guests, consents, persons, log, rights, systems];
         let v1 = parts
@@ -55,6 +58,10 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
                     .route(post().to(consent::post_unsubscribe)),
             )
             .service(v1);
+        if let Some(portal) = &portal {
+            config.app_data(portal.clone());
+            portal::pages(config, portal.clone(), portal::area(portal, secure));
+        }
     }
 }
 
@@ -72,6 +79,7 @@ fn guests(v1: Scope) -> Scope {
                 .route(patch().to(guest::patch_guest)),
         )
         .service(at("/guests/{id}/reveal").route(post().to(guest::reveal)))
+        .service(at("/guests/{id}/portal-sessions").route(post().to(portal::api::post_portal_session)))
         .service(at("/guests/{id}/records").route(get().to(guest::get_records)))
         .service(at("/guests/{id}/stays/{reservation}").route(put().to(guest::put_stay)))
         .service(at("/guests/{id}/observations").route(post().to(guest::post_observation)))
@@ -217,6 +225,7 @@ pub fn contract() -> OpenApi {
         requests::Calls::openapi(),
         jobs::Calls::openapi(),
         connect::Calls::openapi(),
+        portal::api::Calls::openapi(),
         operation::openapi(),
     ] {
         api.merge(calls);

@@ -60,6 +60,7 @@ pub const WITH_THE_GUEST: &[&str] = &[
     "likeness_token",
     "observation",
     "observation_queue",
+    "portal_ticket",
     "record",
     "source_record",
     "stay",

@@ -16,6 +16,7 @@ mod clock;
 mod decide;
 mod desk;
 mod open;
+mod own;
 mod package;
 mod pages;
 pub mod sql;

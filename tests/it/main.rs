@@ -33,6 +33,7 @@ mod mirror;
 mod noticing;
 mod order;
 mod pooler;
+mod portal;
 mod replay;
 mod reports;
 mod resolution;
