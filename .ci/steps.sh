@@ -24,14 +24,17 @@ python:ensurepip  python3-venv
 node          nodejs
 npm           npm
 chromium      chromium
+openssl       openssl
+/usr/sbin/rsyslogd  rsyslog
+/usr/lib/*/rsyslog/lmnsd_gtls.so  rsyslog-gnutls
 TABLE
 }
 
-# A program, a file, or a module of the system's Python.
+# A program, a file (by a pattern), or a module of the system's Python.
 present() {
     case $1 in
         python:*) /usr/bin/python3 -c "import ${1#python:}" 2>/dev/null ;;
-        *) [ -e "$1" ] || command -v "$1" >/dev/null ;;
+        *) compgen -G "$1" >/dev/null || command -v "$1" >/dev/null ;;
     esac
 }
 
@@ -106,6 +109,14 @@ consent() {
     cargo build --locked
     "$PYTHON" tests/consent/notices.py --binary target/debug/guest-vault
     "$PYTHON" tests/consent/interleave.py --binary target/debug/guest-vault --seconds 10
+    "$PYTHON" tests/consent/many.py --binary target/debug/guest-vault --guests 2000
+}
+
+# The log as systems that watch many logs take it in: other people's parsers, OCSF's released schema, rsyslog over TLS.
+siem() {
+    python_tools pycef==1.11 syslog-rfc5424-parser==0.3.2 ocsf-json-schema==1.2.0 jsonschema==4.26.0
+    cargo build --locked
+    "$PYTHON" tests/siem/check.py target/debug/guest-vault
 }
 
 # The policies that are built in pass their own table.
@@ -142,12 +153,19 @@ pages() {
     node tests/e2e/pages/run.mjs --binary target/debug/guest-vault
 }
 
+# Somebody else's tool asks every call as every kind of caller: no 5xx, each answer as the contract describes it.
+schema() {
+    python_tools schemathesis==4.32.5
+    cargo build --locked
+    "$PYTHON" tests/schema/run.py --binary target/debug/guest-vault
+}
+
 bench() {
     cargo build --locked --release
     bash tests/bench/run.sh
 }
 
-ALL=(format lint house doc deny sqlite postgres vectors consent policy webhooks pages e2e)
+ALL=(format lint house doc deny sqlite postgres vectors consent siem policy webhooks schema pages e2e)
 
 run() {
     local name=$1 function=$1 start=$SECONDS

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use crate::{
     access::{
         Access, Attestations, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey, operator,
@@ -17,13 +19,14 @@ use crate::{
     config::{Config, ProviderKind, WitnessConfig},
     consent::{Rules, RulesError},
     crypto::MacKey,
-    erasure::Eraser,
+    erasure::{Eraser, Pace},
     guest::{GuestError, Matcher, Parts, Thresholds, Vault, kinds},
     jobs::{Courier, CourierError, EventDesk},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Desk, Policies, PolicyError, PolicySource},
     portal::{DeliveryError, Portal},
     requests::Requests,
+    retention,
     store::{Store, StoreError, StoreUrl, Which},
     web::RateLimits,
 };
@@ -43,6 +46,10 @@ pub struct App {
     pub sequencer: Arc<Sequencer>,
     /// Who cosigns the log; `serve` asks them.
     pub witnesses: Arc<[Witness]>,
+    /// How long what is kept.
+    pub retention: Arc<retention::Rules>,
+    /// How retention runs are done.
+    pub pace: Pace,
     /// For how many days a backup of the key store is kept.
     pub backup_days: u32,
     /// How guests and staff reach the pages.
@@ -79,6 +86,9 @@ pub enum AppError {
     /// What differs from country to country when guests are asked.
     #[error(transparent)]
     Rules(#[from] RulesError),
+    /// How long what is kept.
+    #[error(transparent)]
+    Retention(#[from] retention::RulesError),
     /// The issuers of tokens.
     #[error(transparent)]
     Issuers(#[from] IssuersError),
@@ -263,7 +273,8 @@ impl App {
             properties,
             rules: Arc::new(Rules::load(config.policies.dir.as_deref())?),
             budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
-            matcher: Arc::new(Matcher::new(thresholds(config))),
+            matcher: Arc::new(Matcher::new(thresholds(config), config.identity.merge_bridged)),
+            bare_yes: config.consent.bare_yes,
         });
         let server = &config.server;
         let rates = RateLimits::new(server.calls_per_second_principal, server.calls_per_second_address);
@@ -284,29 +295,29 @@ impl App {
         };
         // Loading the numbering plans of all countries takes a tenth of a second: now, not in the first request.
         kinds::warm_up();
-        let eraser = Eraser {
-            vault: vault.clone(),
-            sequencer: Arc::clone(&sequencer),
-            backup_days: config.backup.keep_days,
-        };
-        let portal = if config.portal.enabled {
-            Some(Portal::open(Requests { eraser }, &config.portal)?)
-        } else {
-            None
-        };
-        Ok(Self {
+        let mut app = Self {
             vault,
             access,
             key_store,
             courier: Arc::new(courier),
             sequencer,
             witnesses,
+            retention: Arc::new(retention::Rules::load(config.policies.dir.as_deref())?),
+            pace: Pace {
+                approve_above: config.retention.approve_above.into(),
+                every: TimeDelta::hours(config.retention.every_hours.into()),
+                guests_per_second: config.retention.guests_per_second,
+            },
             backup_days: config.backup.keep_days,
             pages: Pages {
                 secure: config.server.tls() || config.server.behind_proxy,
             },
-            portal,
-        })
+            portal: None,
+        };
+        if config.portal.enabled {
+            app.portal = Some(Portal::open(app.requests(), &config.portal)?);
+        }
+        Ok(app)
     }
 
     /// What errands are checked against.
@@ -385,6 +396,8 @@ impl App {
             eraser: Eraser {
                 vault: self.vault.clone(),
                 sequencer: Arc::clone(&self.sequencer),
+                rules: Arc::clone(&self.retention),
+                pace: self.pace,
                 backup_days: self.backup_days,
             },
         }

@@ -1,5 +1,7 @@
 //! Floor 8: the whole route table.
 
+use std::sync::Arc;
+
 use actix_web::{
     Resource, Scope,
     middleware::from_fn,
@@ -18,6 +20,7 @@ use crate::{
     access::authenticate,
     app::App,
     connect::api as connect,
+    erasure::api as erasure,
     guest::{api as guest, consent_api as consent, log_api, report_api},
     identity::api as identity,
     jobs::api as jobs,
@@ -25,7 +28,7 @@ use crate::{
     portal,
     requests::api as requests,
     retention::api as retention,
-    web::{Calls as operation, pages::asset},
+    web::{Calls as operation, join_objects, pages::asset},
 };
 
 /// Mounts the vault's calls; the server and the tests both use this.
@@ -38,6 +41,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let events = Data::new(app.event_desk());
     let portal = app.portal.clone().map(Data::new);
     let secure = app.pages.secure;
+    let eraser = Data::new(app.requests().eraser);
+    let rules = Data::from(Arc::clone(&app.retention));
     move |config| {
         let parts = [guests, consents, persons, log, rights, systems];
         let v1 = parts
@@ -52,6 +57,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .app_data(desk.clone())
             .app_data(cases.clone())
             .app_data(events.clone())
+            .app_data(rules.clone())
+            .app_data(eraser.clone())
             .service(
                 at("/u/{token}")
                     .route(get().to(consent::get_unsubscribe))
@@ -166,6 +173,13 @@ fn rights(v1: Scope) -> Scope {
     .service(at("/requests/{id}/certificate").route(get().to(requests::get_certificate)))
     .service(at("/requests/{id}/package").route(get().to(requests::get_package)))
     .service(at("/requests/{id}/decision").route(post().to(requests::decide_request)))
+    .service(
+        at("/retention/runs")
+            .route(post().to(erasure::post_run))
+            .route(get().to(erasure::get_runs)),
+    )
+    .service(at("/retention/runs/{id}").route(get().to(erasure::get_run)))
+    .service(at("/retention/runs/{id}/decision").route(post().to(erasure::decide_run)))
     .service(at("/retention/plan").route(get().to(retention::get_plan)))
 }
 
@@ -223,6 +237,7 @@ pub fn contract() -> OpenApi {
         policy::Calls::openapi(),
         retention::Calls::openapi(),
         requests::Calls::openapi(),
+        erasure::Calls::openapi(),
         jobs::Calls::openapi(),
         connect::Calls::openapi(),
         portal::api::Calls::openapi(),
@@ -230,5 +245,6 @@ pub fn contract() -> OpenApi {
     ] {
         api.merge(calls);
     }
+    join_objects(&mut api);
     api
 }

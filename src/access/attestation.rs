@@ -86,7 +86,7 @@ impl Attestations {
     ///
     /// # Errors
     /// [`AccessError::NotAttested`], recorded; [`AccessError::Unavailable`].
-    pub(super) async fn check(
+    pub async fn check(
         &self,
         caller: &Caller,
         headers: &HeaderMap,
@@ -134,13 +134,21 @@ impl Attestations {
         let Some(lapsed) = kinds.iter().find(|kind| !current(kind)) else {
             return Ok(());
         };
-        let mut event = Event::by(caller, Act::Call, request, now).denied("attestation");
+        self.refuse(caller, lapsed.clone(), request).await
+    }
+
+    /// Records that an attestation of this kind has lapsed, and says so.
+    pub(super) async fn refuse<T>(
+        &self,
+        caller: &Caller,
+        lapsed: String,
+        request: RequestId,
+    ) -> Result<T, AccessError> {
+        let mut event = Event::by(caller, Act::Call, request, self.clock.now()).denied("attestation");
         event.basis = Some(format!("attestation:{lapsed}"));
-        self.log
-            .record(event, ())
-            .await
-            .map_err(|_| AccessError::Unavailable)?;
-        Err(AccessError::NotAttested(lapsed.clone()))
+        let recorded = self.log.record(event, ()).await;
+        recorded.map_err(|_| AccessError::Unavailable)?;
+        Err(AccessError::NotAttested(lapsed))
     }
 
     /// Writes that a holder's attestation is good until then; a moment that has passed ends it.

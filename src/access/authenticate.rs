@@ -29,15 +29,15 @@ pub async fn authenticate<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let id = request.extensions().get::<RequestId>().copied();
+    let id = id.unwrap_or_else(RequestId::random);
     let caller = match bearer(request.headers()) {
-        Some(bearer) => access.caller(bearer).await,
+        Some(bearer) => access.caller(bearer, id).await,
         None => Err(AccessError::Unauthenticated),
     };
     match caller {
         Ok(caller) => {
             let within = access.rates.principal(caller.principal);
-            let id = request.extensions().get::<RequestId>().copied();
-            let id = id.unwrap_or_else(RequestId::random);
             let attested = match &within {
                 Ok(()) => access.attestations.check(&caller, request.headers(), id).await,
                 Err(_) => Ok(()),

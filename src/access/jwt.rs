@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use jsonwebtoken::{
     Algorithm, DecodingKey, Header, Validation, dangerous::insecure_decode_claims, decode, decode_header,
 };
@@ -15,7 +16,7 @@ use serde_json::Value;
 use super::{
     jwks::{JwksError, Keys},
     signature,
-    token::{self, TokenError, Told},
+    token::{self, TokenError, Told, Use},
 };
 use crate::{
     base::{Caller, Clock},
@@ -50,7 +51,7 @@ pub enum IssuersError {
     },
 }
 
-struct Issuer {
+pub(super) struct Issuer {
     config: IssuerConfig,
     keys: Arc<Keys>,
 }
@@ -104,12 +105,12 @@ impl Issuers {
         }
         let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
         let (at, issuer) = self.issuer_of(token)?;
-        let id = token::check_header(&header, &issuer.config)?;
+        let id = token::check_header(&header, &issuer.config, Use::Access)?;
         // Read before the key: if the set changes in between, the token is only verified once more.
         let generation = issuer.keys.generation();
         let key = issuer.key(id, header.alg).await?;
         let claims = signed(token, &key, &header, &issuer.config)?;
-        let Told { caller, until } = token::caller(&claims, &issuer.config, self.clock.now())?;
+        let Told { caller, until } = token::caller(&claims, &issuer.config, self.clock.now(), Use::Access)?;
         let verified = Verified {
             issuer: at,
             generation,
@@ -148,7 +149,7 @@ impl Issuers {
 }
 
 impl Issuer {
-    async fn open(config: &IssuerConfig, clock: Clock) -> Result<Self, IssuersError> {
+    pub(super) async fn open(config: &IssuerConfig, clock: Clock) -> Result<Self, IssuersError> {
         let failed = |cause| IssuersError::Keys {
             issuer: config.issuer.clone(),
             cause,
@@ -163,6 +164,27 @@ impl Issuer {
             config: config.clone(),
             keys: Arc::new(keys),
         })
+    }
+
+    /// Who an ID token says has signed in, for the sign-in that this nonce was made for.
+    pub(super) async fn signed_in(
+        &self,
+        id_token: &str,
+        nonce: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Caller, TokenError> {
+        if id_token.len() > LONGEST {
+            return Err(TokenError::TooLarge);
+        }
+        let header = decode_header(id_token).map_err(|_| TokenError::Malformed)?;
+        let id = token::check_header(&header, &self.config, Use::Id)?;
+        let key = self.key(id, header.alg).await?;
+        let claims = signed(id_token, &key, &header, &self.config)?;
+        let said = claims.get("nonce").and_then(Value::as_str).unwrap_or_default();
+        if !crypto::same(said.as_bytes(), nonce.as_bytes()) {
+            return Err(TokenError::Nonce);
+        }
+        token::caller(&claims, &self.config, now, Use::Id).map(|told| told.caller)
     }
 
     async fn key(&self, id: &str, algorithm: Algorithm) -> Result<DecodingKey, TokenError> {

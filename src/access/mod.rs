@@ -12,6 +12,7 @@ mod errand;
 mod jwks;
 mod jwt;
 mod lookup;
+mod openid;
 mod principals;
 mod session;
 mod signature;
@@ -30,6 +31,7 @@ pub use budget::{Budgets, Exceeded};
 pub use errand::{ErrandError, Known, errand};
 pub use jwks::JwksError;
 pub use jwt::{Issuers, IssuersError};
+pub use openid::{Answer, Begun, OpenId, OpenIdError};
 pub use principals::{Principals, operator};
 pub use session::{Lifetime, Session, Sessions, SignedIn};
 pub use staff_id::{InvalidStaffId, StaffId};
@@ -37,7 +39,7 @@ pub use token::TokenError;
 
 use crate::{
     audit::{CommitError, Log},
-    base::{Caller, Clock, PrincipalId, PropertyCode, Role},
+    base::{Caller, Clock, PrincipalId, PropertyCode, RequestId, Role},
     store::StoreError,
     web::RateLimits,
 };
@@ -63,20 +65,27 @@ impl Access {
     /// The caller of a bearer credential (RFC 6750): an API key when it begins with `gv_`, else an access token.
     ///
     /// # Errors
-    /// [`AccessError::Unauthenticated`] when it proves nothing now; the others when it cannot be checked now.
-    pub async fn caller(&self, bearer: &str) -> Result<Caller, AccessError> {
+    /// [`AccessError::Unauthenticated`] when it proves nothing now; [`AccessError::NotAttested`], recorded; the others
+    /// when it cannot be checked now.
+    pub async fn caller(&self, bearer: &str, request: RequestId) -> Result<Caller, AccessError> {
         if bearer.starts_with(ApiKey::PREFIX) {
             let key = ApiKey::parse(bearer).ok_or(AccessError::Unauthenticated)?;
             return self.principals.authenticate(&key).await;
         }
-        self.issuers.verify(bearer).await.map_err(|error| {
-            tracing::info!(reason = %error, "an access token was refused");
-            match error {
-                TokenError::NoKeys => AccessError::Unavailable,
-                TokenError::NotAttested => AccessError::NotAttested("token".to_owned()),
-                _ => AccessError::Unauthenticated,
+        let error = match self.issuers.verify(bearer).await {
+            Ok(caller) => return Ok(caller),
+            Err(error) => error,
+        };
+        tracing::info!(reason = %error, "an access token was refused");
+        match error {
+            TokenError::NoKeys => Err(AccessError::Unavailable),
+            TokenError::NotAttested(caller) => {
+                self.attestations
+                    .refuse(&caller, "token".to_owned(), request)
+                    .await
             }
-        })
+            _ => Err(AccessError::Unauthenticated),
+        }
     }
 }
 

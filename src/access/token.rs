@@ -19,7 +19,7 @@ const MOST_PROPERTIES: usize = 64;
 const LONGEST_NAME: usize = 255;
 
 /// Why a token is refused. For the log: none of these repeats anything that the token says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Longer than any token that is looked at.
     #[error("the token is too large")]
@@ -27,8 +27,8 @@ pub enum TokenError {
     /// Not a signed JWT, or with an algorithm nobody knows, `none` among them.
     #[error("it is not a signed JWT")]
     Malformed,
-    /// Not an access token.
-    #[error("its typ is not at+jwt")]
+    /// Not the kind of token that is wanted.
+    #[error("its typ is not the wanted one")]
     Kind,
     /// It brings or names a key of its own.
     #[error("its header names a key (jku, jwk, x5u or x5c)")]
@@ -54,6 +54,9 @@ pub enum TokenError {
     /// A required claim is missing or of the wrong type.
     #[error("a claim is missing or of the wrong type")]
     Claims,
+    /// Of another sign-in.
+    #[error("its nonce is not that of this sign-in")]
+    Nonce,
     /// Of another issuer or for another audience.
     #[error("it is of an issuer that is not configured, or for another audience")]
     Addressee,
@@ -68,7 +71,7 @@ pub enum TokenError {
     TooLong,
     /// Its holder's confidentiality agreement or training has lapsed.
     #[error("its holder is not attested (any more)")]
-    NotAttested,
+    NotAttested(Box<Caller>),
     /// No staff id where the configuration looks for one.
     #[error("the actor claim holds no staff id")]
     Actor,
@@ -88,11 +91,33 @@ pub(super) struct Told {
     pub(super) until: i64,
 }
 
+/// What a token is for. Others of the same issuer are signed with the same key (RFC 8725 §3.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// An access token (RFC 9068).
+    Access,
+    /// An ID token (OpenID Connect Core 1.0 §2).
+    Id,
+}
+
+impl Use {
+    fn is(self, kind: &str) -> bool {
+        match self {
+            Self::Access => {
+                kind.eq_ignore_ascii_case("at+jwt") || kind.eq_ignore_ascii_case("application/at+jwt")
+            }
+            Self::Id => kind.is_empty() || kind.eq_ignore_ascii_case("jwt"),
+        }
+    }
+}
+
 /// Refuses headers that could lead verification astray; gives the key id.
-pub(super) fn check_header<'h>(header: &'h Header, issuer: &IssuerConfig) -> Result<&'h str, TokenError> {
-    let kind = header.typ.as_deref().unwrap_or_default();
-    if !kind.eq_ignore_ascii_case("at+jwt") && !kind.eq_ignore_ascii_case("application/at+jwt") {
-        // An ID token or a logout token of the same issuer is signed with the same key (RFC 8725 §3.11).
+pub(super) fn check_header<'h>(
+    header: &'h Header,
+    issuer: &IssuerConfig,
+    wanted: Use,
+) -> Result<&'h str, TokenError> {
+    if !wanted.is(header.typ.as_deref().unwrap_or_default()) {
         return Err(TokenError::Kind);
     }
     if header.jku.is_some() || header.jwk.is_some() || header.x5u.is_some() || header.x5c.is_some() {
@@ -119,18 +144,29 @@ const fn algorithm(of: SigningAlgorithm) -> Algorithm {
 }
 
 /// The caller of a token whose signature was checked.
-pub(super) fn caller(claims: &Value, issuer: &IssuerConfig, now: DateTime<Utc>) -> Result<Told, TokenError> {
+pub(super) fn caller(
+    claims: &Value,
+    issuer: &IssuerConfig,
+    now: DateTime<Utc>,
+    wanted: Use,
+) -> Result<Told, TokenError> {
     if text(claims, "iss")? != issuer.issuer || !all_texts(claims.get("aud")).any(|a| a == issuer.audience) {
         return Err(TokenError::Addressee);
     }
-    let until = lifetime(claims, issuer, now.timestamp())?;
-    if let Some(place) = &issuer.attested_claim {
-        let attested = claim(claims, place).and_then(Value::as_i64);
-        if attested.is_none_or(|attested| attested <= now.timestamp()) {
-            return Err(TokenError::NotAttested);
+    let mut until = lifetime(claims, issuer, now.timestamp())?;
+    let client = match wanted {
+        Use::Access => text(claims, "client_id")?,
+        Use::Id => {
+            // OpenID Connect Core 1.0 §3.1.3.7: for several audiences the token says to whom it was given.
+            let several = all_texts(claims.get("aud")).nth(1).is_some();
+            let given = claims.get("azp").and_then(Value::as_str);
+            if given.map_or(several, |given| given != issuer.audience) {
+                return Err(TokenError::Addressee);
+            }
+            issuer.audience.as_str()
         }
-    }
-    let (client, subject) = (text(claims, "client_id")?, text(claims, "sub")?);
+    };
+    let subject = text(claims, "sub")?;
     let actor: StaffId = claim(claims, &issuer.actor_claim)
         .and_then(Value::as_str)
         .and_then(|name| name.parse().ok())
@@ -142,6 +178,14 @@ pub(super) fn caller(claims: &Value, issuer: &IssuerConfig, now: DateTime<Utc>) 
         scope: scope(claim(claims, &issuer.property_claim), &issuer.properties)?,
         actor: Some(actor.into()),
     };
+    if let Some(place) = &issuer.attested_claim {
+        let attested = claim(claims, place).and_then(Value::as_i64);
+        let Some(attested) = attested.filter(|attested| now.timestamp() < *attested) else {
+            return Err(TokenError::NotAttested(Box::new(caller)));
+        };
+        // A token that is remembered must not outlive what it says of its holder.
+        until = until.min(attested);
+    }
     Ok(Told { caller, until })
 }
 

@@ -37,6 +37,8 @@ statements! {
     HEAD_COSIGN = "UPDATE log_head SET checkpoint = $1 WHERE log = 'main' AND size = $2 AND checkpoint = $3";
     MINIMUM = "SELECT first_index FROM log_head WHERE log = 'main'";
     MINIMUM_SET = "UPDATE log_head SET first_index = $1 WHERE log = 'main' AND first_index < $1";
+    FIRST_DISCLOSURE = "SELECT min(at) FROM audit_event
+                        WHERE purpose LIKE 'third_party:%' AND decision = 'permitted' AND at >= $1";
     FIRST_SINCE = "SELECT min(l.log_index) FROM audit_event e JOIN log_entry l ON l.entry_id = e.entry_id WHERE e.at >= $1";
     PRUNE_EVENTS = "DELETE FROM audit_event WHERE entry_id IN
                         (SELECT entry_id FROM log_entry WHERE log_index >= $1 AND log_index < $2)";
@@ -58,6 +60,7 @@ statements! {
     WRITER_SET = "INSERT INTO log_writer (writer, next_seq) VALUES ($1, $2)
                   ON CONFLICT (writer) DO UPDATE SET next_seq = excluded.next_seq";
     TILE = "SELECT hashes FROM log_tile WHERE level = $1 AND tile = $2";
+    TILES = "SELECT tile, hashes FROM log_tile WHERE level = 0 AND tile >= $1 AND tile < $2 ORDER BY tile";
     TILE_SET = "INSERT INTO log_tile (level, tile, hashes) VALUES ($1, $2, $3)
                 ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes";
     ENTRIES = "SELECT l.log_index, l.subject_seq, l.previous, e.writer, e.writer_seq, e.leaf, e.at, e.principal,

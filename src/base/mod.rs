@@ -9,6 +9,7 @@ mod ids;
 mod names;
 mod property;
 mod stay;
+mod term;
 mod view;
 
 pub use address::{AddressRange, InvalidRange};
@@ -21,4 +22,5 @@ pub use ids::{ConsentId, EntryId, GuestId, ImportId, NoticeId, PrincipalId, Reco
 pub use names::{FieldPath, InvalidName, PropertyCode, Purpose, Role, SourceSystem};
 pub use property::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError};
 pub use stay::{StayState, StayStatus};
+pub use term::{Anchors, term_ends};
 pub use view::{Action, View, Withheld};

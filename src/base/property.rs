@@ -35,6 +35,9 @@ pub struct PropertyNode {
     /// ISO 3166-1 alpha-2 of where it stands: the default region of phone numbers written without a country code.
     #[serde(default)]
     pub region: Option<String>,
+    /// ISO 3166-2 code, such as `US-MA`, where rules of provinces are to hold.
+    #[serde(default)]
+    pub province: Option<String>,
     /// IANA time zone: a stay's days are the property's days.
     #[serde(default)]
     pub timezone: chrono_tz::Tz,

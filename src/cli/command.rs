@@ -8,7 +8,9 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use super::{audit, backup, demo, doctor, import, keys, logging, policy, principal, restore, serve};
+use super::{
+    audit, backup, demo, doctor, identity, import, keys, logging, policy, principal, restore, rotate, serve,
+};
 use crate::{
     app::{App, open_stores, root_key},
     base::Clock,
@@ -44,6 +46,9 @@ enum Command {
     /// Looks after the vault's keys.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Looks after who is whom.
+    #[command(subcommand)]
+    Identity(identity::Command),
     /// Verifies and copies the log of looks.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -135,6 +140,10 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Principal(command) => principal(&command, &quiet(&flags)?).await,
         Command::Policy(command) => policy(&command, &quiet(&flags)?),
         Command::Keys(command) => keys(&command, &quiet(&flags)?).await,
+        Command::Identity(command) => {
+            let ended = identity::run(&command, &quiet(&flags)?, &mut io::stdout().lock()).await;
+            ended.map_err(Failure::failed)
+        }
     }
 }
 
@@ -209,10 +218,24 @@ fn policy(command: &policy::Command, config: &Config) -> Result<(), Failure> {
 }
 
 async fn keys(command: &keys::Command, config: &Config) -> Result<(), Failure> {
+    let out = &mut io::stdout().lock();
+    let status = match command {
+        keys::Command::Status(status) => status,
+        keys::Command::Rotate(arguments) => {
+            return rotate::rotate(arguments, config, out)
+                .await
+                .map_err(Failure::failed);
+        }
+        keys::Command::Rewrap(arguments) => {
+            return rotate::rewrap(arguments, config, out)
+                .await
+                .map_err(Failure::failed);
+        }
+    };
     let (data, key_store) = open_stores(config).await.map_err(Failure::failed)?;
     data.close().await;
     key_store.migrate(Which::Keys).await.map_err(Failure::failed)?;
-    let ended = keys::run(command, &root_key(config), &key_store, &mut io::stdout().lock()).await;
+    let ended = keys::run(status, &root_key(config), &key_store, out).await;
     key_store.close().await;
     ended.map_err(Failure::failed)
 }

@@ -1,9 +1,10 @@
-//! `guest-vault keys status`: where the keys are and in which state. Shows no key and no guest.
+//! `guest-vault keys`: making them anew is in `rotate`; `keys status`: where the keys are and in which state. Shows no key and no guest.
 
 use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 
+use super::rotate::{Rewrap, Rotate};
 use crate::{
     keys::{KeyStatus, KeysError, RootKeySource, status},
     store::Store,
@@ -14,6 +15,10 @@ use crate::{
 pub enum Command {
     /// Tells where the keys are and whether they open; changes nothing.
     Status(Status),
+    /// Begins a new epoch and wraps every data key anew, or takes another root key; the vault may run.
+    Rotate(Rotate),
+    /// Goes on with a rotation that was cut off.
+    Rewrap(Rewrap),
 }
 
 /// `keys status`.
@@ -43,12 +48,11 @@ pub enum KeysCommandError {
 /// # Errors
 /// When the key store cannot be read, the answer cannot be written, or (after the answer) when the keys do not open.
 pub async fn run(
-    command: &Command,
+    arguments: &Status,
     root: &RootKeySource,
     key_store: &Store,
     out: &mut dyn Write,
 ) -> Result<(), KeysCommandError> {
-    let Command::Status(arguments) = command;
     let status = status(root, key_store).await?;
     if arguments.json {
         serde_json::to_writer(&mut *out, &status).map_err(io::Error::from)?;
@@ -113,7 +117,7 @@ mod tests {
 
     async fn answer(json: bool, root: &RootKeySource, store: &Store) -> (String, bool) {
         let mut out = Vec::new();
-        let outcome = run(&Command::Status(Status { json }), root, store, &mut out).await;
+        let outcome = run(&Status { json }, root, store, &mut out).await;
         (String::from_utf8(out).unwrap(), outcome.is_ok())
     }
 

@@ -1,8 +1,12 @@
 //! Beside the server: grows the log, copies it to the mirror, and raises the alarm when the two disagree.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use chrono::TimeDelta;
+use chrono::{Months, TimeDelta};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
@@ -14,6 +18,7 @@ use crate::{
         witness,
     },
     config::AuditConfig,
+    guest::KEPT_YEARS,
 };
 
 /// How often the mirror is brought up to date, and held against the database.
@@ -107,13 +112,19 @@ async fn follow(mirror: Arc<Mirror>, log: Stored, alarm: watch::Sender<Option<St
 async fn patrol(app: App) {
     let log = Stored::new(app.vault.store.clone());
     let mut patrol = Patrol::new(log, app.sequencer.signer().verifier().clone());
-    let mut told = None;
-    let mut tick = tokio::time::interval(LOOK);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut told, mut pause) = (None, LOOK);
     loop {
-        tick.tick().await;
+        tokio::time::sleep(pause).await;
+        let begun = Instant::now();
+        let found = patrol.step().await;
+        // A log that is looked at as a whole has its rest; a long one takes a tenth of the time there is.
+        pause = if patrol.is_round() || found.is_err() {
+            LOOK
+        } else {
+            begun.elapsed().saturating_mul(9).min(LOOK)
+        };
         // Damage stays damage until somebody has looked, though the walk may be elsewhere by now.
-        let Ok(Some(found)) = patrol.step().await else {
+        let Ok(Some(found)) = found else {
             continue;
         };
         tracing::error!(index = found.index, what = %found.what, "the log in the database was changed by hand; run `guest-vault audit verify`");
@@ -130,8 +141,9 @@ async fn age(app: App, days: u32) {
     let mut tick = tokio::time::interval(AGE);
     loop {
         tick.tick().await;
-        let before = app.vault.clock.now() - TimeDelta::days(days.into());
-        match log.prune(before).await {
+        let now = app.vault.clock.now();
+        let disclosed = now - Months::new(12 * KEPT_YEARS);
+        match log.prune(now - TimeDelta::days(days.into()), disclosed).await {
             Ok(0) => {}
             Ok(first) => tracing::info!(first, "the log begins at this entry"),
             Err(error) => tracing::error!(%error, "the log was not pruned"),

@@ -7,6 +7,7 @@ mod command;
 pub mod copies;
 pub mod demo;
 pub mod doctor;
+pub mod identity;
 pub mod import;
 pub mod keys;
 mod log_keeper;
@@ -14,6 +15,7 @@ pub mod logging;
 pub mod policy;
 pub mod principal;
 pub mod restore;
+pub mod rotate;
 pub mod serve;
 pub mod server;
 

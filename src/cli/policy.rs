@@ -280,6 +280,7 @@ mod tests {
             parent: None,
             name: String::new(),
             region: None,
+            province: None,
             timezone: chrono_tz::UTC,
         }])
         .unwrap()

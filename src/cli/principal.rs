@@ -383,6 +383,7 @@ mod tests {
                 parent: None,
                 name: String::new(),
                 region: None,
+                province: None,
                 timezone: chrono_tz::UTC,
             };
             let properties = PropertyTree::new(vec![node]).unwrap();

@@ -65,6 +65,11 @@ pub enum ServeError {
     /// The same, found while serving.
     #[error("{0}")]
     Alarm(String),
+    /// Made for a bench: it records no read, so it keeps nobody's data.
+    #[error(
+        "this program was built with the feature `bench-unrecorded` and records no read: it runs `demo` only"
+    )]
+    Unrecorded,
     /// The contract cannot be written down.
     #[error("the contract cannot be written as JSON: {0}")]
     Contract(#[from] serde_json::Error),
@@ -75,6 +80,9 @@ pub enum ServeError {
 /// # Errors
 /// With what to do about it.
 pub async fn run(arguments: &Serve, config: &Config) -> Result<(), ServeError> {
+    if cfg!(feature = "bench-unrecorded") {
+        return Err(ServeError::Unrecorded);
+    }
     let app = App::open(config, Clock::system()).await?;
     let outcome = first_and_serve(arguments, config, &app).await;
     app.close().await;

@@ -27,6 +27,9 @@ pub struct IdentityConfig {
     /// From so many bits on a steward is asked.
     #[serde(deserialize_with = "lenient")]
     pub ask_bits: f64,
+    /// Whether two guests whom a record shows to be one, and who are as alike by themselves, are merged without asking.
+    #[serde(deserialize_with = "lenient")]
+    pub merge_bridged: bool,
 }
 
 impl Default for IdentityConfig {
@@ -35,6 +38,7 @@ impl Default for IdentityConfig {
             preset: Preset::Cautious,
             link_bits: None,
             ask_bits: 0.0,
+            merge_bridged: true,
         }
     }
 }

@@ -95,29 +95,29 @@ impl IssuerConfig {
     }
 }
 
-fn is_loopback(url: &str) -> bool {
+pub(super) fn is_loopback(url: &str) -> bool {
     ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"]
         .iter()
         .any(|start| url.starts_with(start))
 }
 
-fn role_claim() -> String {
+pub(super) fn role_claim() -> String {
     "role".to_owned()
 }
 
-fn property_claim() -> String {
+pub(super) fn property_claim() -> String {
     "properties".to_owned()
 }
 
-fn actor_claim() -> String {
+pub(super) fn actor_claim() -> String {
     "sub".to_owned()
 }
 
-const fn leeway_seconds() -> u16 {
+pub(super) const fn leeway_seconds() -> u16 {
     30
 }
 
-const fn longest_seconds() -> u32 {
+pub(super) const fn longest_seconds() -> u32 {
     86_400
 }
 

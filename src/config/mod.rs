@@ -7,6 +7,8 @@ mod attestations;
 mod audit;
 mod backup;
 mod budgets;
+mod consent;
+mod console;
 mod database;
 mod error;
 mod events;
@@ -18,6 +20,7 @@ mod layers;
 mod log;
 mod policies;
 mod portal;
+mod retention;
 mod server;
 mod values;
 mod webhook;
@@ -32,6 +35,8 @@ pub use attestations::AttestationsConfig;
 pub use audit::{AuditConfig, WitnessConfig};
 pub use backup::BackupConfig;
 pub use budgets::{Budget, BudgetsConfig};
+pub use consent::ConsentConfig;
+pub use console::{ConsoleConfig, SignInConfig};
 pub use database::DatabaseConfig;
 pub use error::ConfigError;
 pub use events::EventsConfig;
@@ -42,6 +47,7 @@ pub use keys::{KeysConfig, ProviderKind};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use policies::PoliciesConfig;
 pub use portal::{PortalConfig, SmsConfig};
+pub use retention::RetentionConfig;
 pub use server::ServerConfig;
 pub use webhook::WebhookConfig;
 
@@ -73,6 +79,9 @@ pub struct Config {
     /// Copies for the day after.
     #[serde(default)]
     pub backup: BackupConfig,
+    /// How what has had its time is let go.
+    #[serde(default)]
+    pub retention: RetentionConfig,
     /// The feed of events.
     #[serde(default)]
     pub events: EventsConfig,
@@ -97,6 +106,12 @@ pub struct Config {
     /// What holders of roles must have current.
     #[serde(default)]
     pub attestations: AttestationsConfig,
+    /// What a yes must be able to show.
+    #[serde(default)]
+    pub consent: ConsentConfig,
+    /// Who may sign in to the compliance console.
+    #[serde(default)]
+    pub console: ConsoleConfig,
 }
 
 fn data_dir() -> PathBuf {
@@ -112,6 +127,7 @@ fn one_hotel() -> Vec<PropertyNode> {
             parent: parent.and_then(|p| p.parse().ok()),
             name: String::new(),
             region: None,
+            province: None,
             timezone: chrono_tz::Tz::UTC,
         })
     };
@@ -151,9 +167,11 @@ impl Config {
         self.database.check(&mut wrong);
         self.keys.check(&mut wrong);
         self.attestations.check(&mut wrong);
+        self.console.check(&mut wrong);
         for issuer in &self.issuers {
             issuer.check(&mut wrong);
         }
+        self.retention.check(&mut wrong);
         self.events.check(&mut wrong);
         self.identity.check(&mut wrong);
         self.portal.check(&mut wrong);

@@ -51,6 +51,7 @@ fn stored(catalogue: &Catalogue, line: RecordLine) -> Stored {
         region: Some("PT"),
         today: "2026-03-05".parse().unwrap(),
         source: &line.source_system,
+        departure: None,
     };
     let document = kinds::read_document(catalogue, &line.guest, &context);
     let path = |at| catalogue.get(at).unwrap().path.to_string();

@@ -29,18 +29,43 @@ pub fn strictest(histories: &[&[Line]], tree: &PropertyTree, now: DateTime<Utc>)
     let mut again: BTreeMap<(ConsentId, Matter, String), Line> = BTreeMap::new();
     for matter in &matters {
         let table = Table::new(histories, matter, (&places, tree), now);
-        for (place, history, no) in table.overruled() {
-            let whole = table.says_no_wherever(history, no, tree);
-            let scope = if whole {
-                no.scope.clone()
-            } else {
-                place.to_string()
-            };
-            let line = said_again(no, matter, scope.clone(), now);
-            again.entry((no.id, matter.clone(), scope)).or_insert(line);
+        for overruled in table.overruled() {
+            for (place, no) in overruled
+                .iter()
+                .filter(|(place, _)| stands_for(place, &overruled, tree))
+            {
+                let scope = place.to_string();
+                let line = said_again(no, matter, scope.clone(), now);
+                again.entry((no.id, matter.clone(), scope)).or_insert(line);
+            }
         }
     }
     again.into_values().collect()
+}
+
+/// The places where a no of one history meets a yes of another, with that no.
+type Overruled<'h> = BTreeMap<&'h PropertyCode, &'h Line>;
+
+/// Whether a no is said again for this very place: for the uppermost one beneath which every place takes part; and
+/// where nothing beneath takes part. A no touches what lies above it anyway.
+fn stands_for(place: &PropertyCode, overruled: &Overruled<'_>, tree: &PropertyTree) -> bool {
+    let beneath = |above: &PropertyCode| {
+        let mut all = tree.iter().map(|node| &node.code);
+        let part = |code: &&PropertyCode| *code != above && tree.within(code, above);
+        let taking: Vec<bool> = all
+            .by_ref()
+            .filter(part)
+            .map(|code| overruled.contains_key(code))
+            .collect();
+        (taking.iter().all(|takes| *takes), taking.contains(&true))
+    };
+    let (whole, some) = beneath(place);
+    let covered = || {
+        let above = tree.ancestors(place);
+        let mut above = above.iter().filter(|above| *above != place);
+        above.any(|above| overruled.contains_key(above) && beneath(above).0)
+    };
+    if whole { !covered() } else { !some }
 }
 
 /// What each history says about a matter at each place.
@@ -79,38 +104,21 @@ impl<'h> Table<'h> {
         }
     }
 
-    /// Where one history says no and another yes: the place, the history, and the line that says no.
-    fn overruled(&self) -> impl Iterator<Item = (&'h PropertyCode, usize, &'h Line)> + '_ {
-        self.places.iter().enumerate().flat_map(move |(at, place)| {
-            let here = |standing: &Vec<Standing>| standing.get(at).copied().unwrap_or(Standing::Unknown);
-            let yes = self
-                .said
-                .iter()
-                .any(|(_, standing)| here(standing).given().is_some());
-            let noes = self
-                .said
-                .iter()
-                .enumerate()
-                .filter_map(move |(history, (lines, standing))| {
-                    let id = said_no(here(standing)).filter(|_| yes)?;
-                    Some((history, lines.iter().find(|line| line.id == id)?))
-                });
-            noes.map(|(history, line)| (*place, history, line))
-                .collect::<Vec<_>>()
-        })
-    }
-
-    /// Whether the history says no at every place that the line touches: then it can be said again as it was.
-    fn says_no_wherever(&self, history: usize, no: &Line, tree: &PropertyTree) -> bool {
-        let Some((_, standing)) = self.said.get(history) else {
-            return false;
+    /// For each history, where it says no and another yes, and the line that says no.
+    fn overruled(&self) -> Vec<Overruled<'h>> {
+        let at = |standing: &[Standing], place: usize| standing.get(place).copied();
+        let agreed = |place| {
+            let mut said = self.said.iter().filter_map(|(_, standing)| at(standing, place));
+            said.any(|standing| standing.given().is_some())
         };
-        let touched = |place: &PropertyCode| {
-            let scope = no.scope.parse().ok();
-            scope.is_none_or(|scope| tree.within(place, &scope) || tree.within(&scope, place))
+        let of = |(lines, standing): &(&'h [Line], Vec<Standing>)| {
+            let refused = |(index, place): (usize, &&'h PropertyCode)| {
+                let id = at(standing, index).and_then(said_no).filter(|_| agreed(index))?;
+                Some((*place, lines.iter().find(|line| line.id == id)?))
+            };
+            self.places.iter().enumerate().filter_map(refused).collect()
         };
-        let mut pairs = self.places.iter().zip(standing);
-        pairs.all(|(place, standing)| !touched(place) || said_no(*standing).is_some())
+        self.said.iter().map(of).collect()
     }
 }
 

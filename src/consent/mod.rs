@@ -307,7 +307,7 @@ pub enum Refusal {
     /// The scope is no property, brand or group of the tree, or not the caller's.
     #[error("unknown_scope")]
     UnknownScope,
-    /// The purpose has a notice, and a yes names none.
+    /// A yes names no notice, though its purpose has one, or rests on consent.
     #[error("notice_required")]
     NoticeRequired,
     /// There is no such notice.

@@ -43,6 +43,7 @@ fn tree() -> PropertyTree {
         parent: parent.map(|p| p.parse().unwrap()),
         name: String::new(),
         region: None,
+        province: None,
         timezone: chrono_tz::UTC,
     };
     PropertyTree::new(vec![
@@ -67,14 +68,20 @@ fn set(place: &str) -> BTreeSet<&'static str> {
 struct Said {
     line: Line,
     terms: usize,
+    /// A no for its place and what holds it, but not for what lies beneath.
+    alone: bool,
 }
 
 /// When the terms of the purpose's notice changed: terms 1 from the first moment, and so on.
 type Notices = Vec<i64>;
 
 fn say(dice: &mut Dice, notices: &Notices) -> Said {
-    let state = dice.of(&State::ALL);
     let at = i64::try_from(dice.below(20)).unwrap();
+    say_at(dice, notices, at)
+}
+
+fn say_at(dice: &mut Dice, notices: &Notices, at: i64) -> Said {
+    let state = dice.of(&State::ALL);
     let terms = usize::try_from(dice.below(3)).unwrap();
     let until = (dice.below(3) == 0).then(|| at + 1 + i64::try_from(dice.below(15)).unwrap());
     let line = Line {
@@ -98,7 +105,11 @@ fn say(dice: &mut Dice, notices: &Notices) -> Said {
         at: from_micros(at),
         entry: None,
     };
-    Said { line, terms }
+    Said {
+        line,
+        terms,
+        alone: false,
+    }
 }
 
 /// Terms change at most twice.
@@ -136,7 +147,7 @@ fn model(
         (s.line.at, rank, s.line.id)
     });
     let (mut word, mut asked_for) = ("unknown", false);
-    for Said { line, terms } in in_order {
+    for Said { line, terms, alone } in in_order {
         let scope = set(&line.scope);
         let to_them = line.recipient == recipient;
         let of_kind = line.separate == kind;
@@ -157,7 +168,12 @@ fn model(
             no => {
                 let to_them = to_them || line.recipient.is_empty();
                 let of_kind = of_kind || line.separate.is_none();
-                if to_them && of_kind && !scope.is_disjoint(&asked) {
+                let touches = if *alone {
+                    asked.is_superset(&scope)
+                } else {
+                    !scope.is_disjoint(&asked)
+                };
+                if to_them && of_kind && touches {
                     word = no.as_str();
                 }
             }
@@ -168,6 +184,47 @@ fn model(
     } else {
         word
     }
+}
+
+/// The model of a merge: what both guests said; and wherever one of them said no and the other yes, that no once more,
+/// for that place alone, or for all of it where nothing beneath is in dispute.
+fn joined(histories: [&[Said]; 2], notices: &Notices, now: i64) -> Vec<Said> {
+    let all: Vec<Said> = histories.concat();
+    let mut again = Vec::new();
+    let matters: BTreeSet<(&str, Option<Separate>)> = all
+        .iter()
+        .map(|s| (s.line.recipient.as_str(), s.line.separate))
+        .collect();
+    for (recipient, kind) in matters {
+        let say = |h: &[Said], place: &str| model(h, notices, place, recipient, kind, now);
+        for (own, other) in [(0, 1), (1, 0)] {
+            let no = |place: &str| {
+                let word = say(histories[own], place);
+                (no(word) && say(histories[other], place) == "given").then_some(word)
+            };
+            for (place, parts) in PLACES {
+                let beneath = parts.iter().any(|part| *part != place && no(part).is_some());
+                let Some(word) = no(place) else { continue };
+                let mut line = all[0].line.clone();
+                line.id = ConsentId::random();
+                line.recipient = recipient.to_owned();
+                line.separate = kind;
+                line.scope = place.to_owned();
+                line.state = State::from_word(word).unwrap();
+                line.at = from_micros(now);
+                again.push(Said {
+                    line,
+                    terms: 0,
+                    alone: beneath,
+                });
+            }
+        }
+    }
+    [all, again].concat()
+}
+
+fn no(word: &str) -> bool {
+    matches!(word, "refused" | "withdrawn" | "objected")
 }
 
 fn lines(said: &[Said]) -> Vec<Line> {
@@ -216,9 +273,52 @@ fn a_hundred_thousand_histories_are_answered_as_the_model_does() {
 }
 
 #[test]
+fn a_hundred_thousand_merged_histories_are_answered_as_the_model_does() {
+    let (tree, mut dice) = (tree(), Dice(0x2545_F491_4F6C_DD1D));
+    let (mut yes, mut repeated) = (0, 0);
+    for case in 0..100_000 {
+        let notices = notices(&mut dice);
+        let mut history = || -> Vec<Said> { (0..dice.below(6)).map(|_| say(&mut dice, &notices)).collect() };
+        let (one, other) = (history(), history());
+        let merged = 20 + i64::try_from(dice.below(3)).unwrap();
+        let (a, b) = (lines(&one), lines(&other));
+        let appended = strictest(&[&a, &b], &tree, from_micros(merged));
+        repeated += appended.len();
+        let mut said = joined([&one, &other], &notices, merged);
+        let mut ledger = [a, b, appended].concat();
+        // What the guest says afterwards holds as always.
+        for _ in 0..dice.below(3) {
+            let at = merged + 1 + i64::try_from(dice.below(9)).unwrap();
+            let later = say_at(&mut dice, &notices, at);
+            ledger.push(later.line.clone());
+            said.push(later);
+        }
+        let now = merged + i64::try_from(dice.below(20)).unwrap();
+        let (code, _) = dice.of(&PLACES);
+        let place: PropertyCode = code.parse().unwrap();
+        let (recipient, kind) = dice.of(&[
+            ("", None),
+            ("", None),
+            ("spa", None),
+            ("", Some(Separate::Sensitive)),
+        ]);
+        let question = ask(&tree, &place, recipient, kind.as_slice(), now);
+        let found = decide(ledger.iter().map(Line::spoken), &question)
+            .given()
+            .is_some();
+        let expected = model(&said, &notices, code, recipient, kind, now) == "given";
+        assert_eq!(
+            found, expected,
+            "case {case} at {code} for {recipient:?} {kind:?} now {now}: {ledger:#?}"
+        );
+        yes += usize::from(found);
+    }
+    assert!(yes > 50 && repeated > 1_000, "{yes} {repeated}");
+}
+
+#[test]
 fn a_merge_never_lets_a_yes_overrule_a_no() {
     let (tree, mut dice) = (tree(), Dice(0xD1B5_4A32_D192_ED03));
-    let no = |word: &str| matches!(word, "refused" | "withdrawn" | "objected");
     let (mut refused, mut kept) = (0, 0);
     for case in 0..10_000 {
         let notices = notices(&mut dice);

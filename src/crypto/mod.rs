@@ -22,7 +22,7 @@ pub use hook::{HookKey, InvalidHookKey};
 pub use kdf::KeyDerivationKey;
 pub use mac::{IndexKey, MacKey};
 pub use material::KeyMaterial;
-pub use random::{random, same, sha256};
+pub use random::{random, same, sha256, sha256_of};
 pub use sealed::{Aad, Algorithm, OpenError, SealError, Sealed};
 pub use sign::{SigningKey, verify_signature};
 pub use wrap::{KeyEncryptionKey, WRAPPED_LENGTH};

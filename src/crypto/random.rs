@@ -1,6 +1,9 @@
 //! Randomness, digests, and comparison in constant time.
 
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::{
+    digest::{Context, SHA256},
+    rand::{SecureRandom, SystemRandom},
+};
 use subtle::ConstantTimeEq;
 
 /// `N` bytes of the operating system's generator, for nonces, salts and identifiers that must not be guessed.
@@ -22,14 +25,18 @@ pub(super) fn fill(bytes: &mut [u8]) {
 /// SHA-256 (FIPS 180-4).
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    for (to, from) in out
-        .iter_mut()
-        .zip(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
-    {
-        *to = *from;
+    sha256_of(&[bytes])
+}
+
+/// SHA-256 of several pieces one after the other.
+#[must_use]
+pub fn sha256_of(pieces: &[&[u8]]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for piece in pieces {
+        context.update(piece);
     }
-    out
+    // What SHA-256 gives is 32 bytes.
+    context.finish().as_ref().try_into().unwrap_or_default()
 }
 
 /// Whether two byte strings are equal, in a time that depends on their lengths only.

@@ -11,13 +11,17 @@
 //!
 //! Every step can be repeated; what a crash left half done is finished at the next start.
 
+pub mod api;
 pub mod certificate;
+mod due;
+pub(crate) mod fault;
 mod orphans;
 mod preview;
 mod register;
 mod registers;
 mod replay;
 mod run;
+pub mod runs;
 pub mod sql;
 
 use std::sync::Arc;
@@ -30,11 +34,13 @@ use crate::{
     audit::tlog::{LogError, Sequencer},
     base::Category,
     guest::{GuestError, Vault},
+    retention::Rules,
 };
 
 pub use register::{RegisterAnswer, RegisterEntry, read_register};
 pub use replay::Replayed;
 pub use run::{Done, Order};
+pub use runs::Pace;
 
 /// Erases guests.
 #[derive(Clone)]
@@ -43,6 +49,10 @@ pub struct Eraser {
     pub vault: Vault,
     /// What gives the intent its place in the log before anything is destroyed.
     pub sequencer: Arc<Sequencer>,
+    /// The retention rules.
+    pub rules: Arc<Rules>,
+    /// How retention runs are done.
+    pub pace: Pace,
     /// For how many days a backup of the key store is kept; the certificate names the day after.
     pub backup_days: u32,
 }

@@ -20,7 +20,8 @@ pub(super) fn preview(
     (audit, merged): (bool, u64),
     today: NaiveDate,
 ) -> Preview {
-    let mut categories: Vec<CategoryFate> = plans.iter().map(|plan| fate(plan, holds, today)).collect();
+    let holds: Vec<&HoldRow> = holds.iter().filter(|hold| hold.is_about(&facts.stays)).collect();
+    let mut categories: Vec<CategoryFate> = plans.iter().map(|plan| fate(plan, &holds, today)).collect();
     let register = |fate: &CategoryFate| fate.category == Category::Statutory && fate.fate == Fate::Restrict;
     let whole = categories
         .iter()
@@ -43,7 +44,7 @@ pub(super) fn preview(
     }
 }
 
-fn fate(plan: &CategoryPlan, holds: &[HoldRow], today: NaiveDate) -> CategoryFate {
+fn fate(plan: &CategoryPlan, holds: &[&HoldRow], today: NaiveDate) -> CategoryFate {
     let told = |fate, ground: Option<&str>, source: Option<String>, until| CategoryFate {
         category: plan.category,
         values: plan.values,
@@ -53,7 +54,7 @@ fn fate(plan: &CategoryPlan, holds: &[HoldRow], today: NaiveDate) -> CategoryFat
         until,
     };
     let holds_it =
-        |hold: &&HoldRow| hold.categories.is_empty() || read(&hold.categories).contains(&plan.category);
+        |hold: &&&HoldRow| hold.categories.is_empty() || read(&hold.categories).contains(&plan.category);
     if let Some(hold) = holds.iter().find(holds_it) {
         let source = Some(format!("hold {}", hold.hold_id));
         return told(
@@ -103,6 +104,7 @@ mod tests {
             stays: vec![StayFact {
                 country: "DE".to_owned(),
                 province: None,
+                acknowledged: None,
                 arrival: day("2026-03-01"),
                 departure: day("2026-03-07"),
                 came: true,

@@ -62,6 +62,18 @@ pub struct RegisterAnswer {
     pub entry_id: EntryId,
 }
 
+impl RegisterEntry {
+    /// Which stay it is a copy of.
+    pub(super) fn stay(&self) -> (String, NaiveDate, NaiveDate) {
+        (self.country.clone(), self.arrival, self.departure)
+    }
+
+    /// Whether it must be gone by now.
+    fn is_over(&self, today: NaiveDate) -> bool {
+        self.gone_by.is_some_and(|day| day <= today)
+    }
+}
+
 fn place(guest: GuestId, entry: Uuid) -> Aad<'static> {
     Aad {
         guest,
@@ -73,7 +85,7 @@ fn place(guest: GuestId, entry: Uuid) -> Aad<'static> {
 
 /// The entries that the rules ask for on this day, not yet sealed.
 pub(super) fn entries(
-    house: &House,
+    (house, rules): (&House, &Rules),
     catalogue: &crate::base::Catalogue,
     guest: GuestId,
     values: &[StoredValue],
@@ -84,7 +96,7 @@ pub(super) fn entries(
     let mut all = Vec::new();
     for stay in &facts.stays {
         let mut entry: Option<RegisterEntry> = None;
-        let register = Rules::shipped()
+        let register = rules
             .iter()
             .filter(|rule| rule.compartment == Compartment::Register);
         for rule in register {
@@ -196,13 +208,16 @@ pub async fn read_register(
     if rows.is_empty() {
         return vault.refuse(event, GuestError::NotFound).await;
     }
+    let today = vault.clock.now().date_naive();
     let keys = vault.keys.guest_keys(guest, &[Category::Statutory]).await?;
     event.count = u64::try_from(rows.len()).ok();
     let receipt: Receipt<Handover> = vault.log.record(event, Handover::of(guest)).await?;
     let mut entries = Vec::new();
     for (id, sealed) in rows {
         let plain = keys.open_handed(&receipt, Category::Statutory, &sealed, &place(guest, id))?;
-        entries.push(serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?);
+        let entry: RegisterEntry = serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?;
+        // What the next sweep removes is not shown any more.
+        entries.extend((!entry.is_over(today)).then_some(entry));
     }
     Ok(RegisterAnswer {
         guest_id: guest,

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     access::operator,
+    audit::{Act, Event},
     base::{Category, GuestId, RequestId},
     guest::GuestError,
 };
@@ -38,19 +39,41 @@ impl Eraser {
             for guest in guests.into_iter().map(GuestId) {
                 let rows = vault.store.read().await?.register(guest).await?;
                 let keys = vault.keys.guest_keys(guest, &[Category::Statutory]).await?;
-                let over = rows.iter().all(|(id, sealed)| {
+                let over = |(id, sealed): &&(Uuid, Vec<u8>)| {
                     register::open(&keys, guest, *id, sealed).is_ok_and(|entry| entry.keep_until <= today)
-                });
-                if over {
+                };
+                let gone: Vec<Uuid> = rows.iter().filter(over).map(|(id, _)| *id).collect();
+                if gone.is_empty() {
+                    continue;
+                }
+                if gone.len() < rows.len() {
+                    self.remove_entries(guest, &gone).await?;
+                } else {
                     let order = Order {
                         caller: caller.clone(),
                         request: RequestId::random(),
                         case: Uuid::now_v7(),
                     };
-                    self.erase_drawers(&order, guest, &[Category::Statutory]).await?;
+                    self.erase_drawers(&order, guest, &[Category::Statutory], false)
+                        .await?;
                     swept += 1;
                 }
             }
         }
+    }
+
+    /// Removes entries of a register that keeps others.
+    async fn remove_entries(&self, guest: GuestId, gone: &[Uuid]) -> Result<(), ErasureError> {
+        let vault = &self.vault;
+        let caller = operator().map_err(|_| GuestError::Forbidden)?;
+        let mut event = Event::by(&caller, Act::Retention, RequestId::random(), vault.clock.now());
+        event.outcome = Some("register_entries_removed");
+        event.count = u64::try_from(gone.len()).ok();
+        let mut change = vault.log.begin(&vault.store).await?;
+        for entry in gone {
+            change.tx.remove_register_entry(guest, *entry).await?;
+        }
+        change.record(event);
+        Ok(change.commit().await?)
     }
 }

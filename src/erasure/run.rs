@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use data_encoding::HEXLOWER;
 use uuid::Uuid;
 
@@ -10,14 +11,14 @@ use crate::{
         Act, Erasure, Event,
         tlog::{LogError, Step, Stored},
     },
-    base::{Caller, Category, EntryId, GuestId, RequestId, micros},
+    base::{Caller, Category, EntryId, FieldPath, GuestId, RequestId, View, micros},
     events::Announcement,
     guest::GuestError,
     keys::MacPurpose,
-    retention::{Rules, plan, read, spelt, sql as retention},
+    retention::{plan, read, spelt, sql as retention},
 };
 
-use super::{Eraser, ErasureError, Preview, preview::preview, register, sql::ErasureRow};
+use super::{Eraser, ErasureError, Preview, fault::point, preview::preview, register, sql::ErasureRow};
 
 /// How often the log is looked at for the intent's place, and how long between.
 const LOOKS: u32 = 100;
@@ -64,7 +65,7 @@ impl Eraser {
         let holds = retention::holds(&mut conn, guest).await?;
         let merged = u64::try_from(conn.absorbed(guest).await?.len()).unwrap_or(0);
         drop(conn);
-        let plans = plan(&house.facts, Rules::shipped());
+        let plans = plan(&house.facts, &self.rules);
         let today = vault.clock.now().date_naive();
         let audit = house.keys.has(Category::Audit);
         Ok(Some(preview(
@@ -114,9 +115,51 @@ impl Eraser {
         order: &Order,
         guest: GuestId,
         doomed: &[Category],
+        register: bool,
     ) -> Result<u64, ErasureError> {
-        let row = self.intend(order, guest, (false, doomed), false).await?;
+        let row = self.intend(order, guest, (false, doomed), register).await?;
         self.go_on(&row).await
+    }
+
+    /// Removes single fields that have had their time, of a drawer that stays. After a restore the next run does so
+    /// again: it is the date that decides.
+    ///
+    /// # Errors
+    /// What database and key store say; then nothing was removed.
+    pub async fn remove_fields(
+        &self,
+        order: &Order,
+        guest: GuestId,
+        fields: &[FieldPath],
+        register: bool,
+    ) -> Result<(), ErasureError> {
+        let vault = &self.vault;
+        let now = vault.clock.now();
+        let copies = if register {
+            self.copies(guest).await?
+        } else {
+            Vec::new()
+        };
+        let keys = vault.keys.guest_keys(guest, &[Category::Audit]).await?;
+        let mut event = Event::by(&order.caller, Act::Retention, order.request, now);
+        event.subject = Some(vault.subject(guest, Some(&keys)));
+        event.outcome = Some("fields_removed");
+        event.fields = fields.iter().map(|field| (field.clone(), View::None)).collect();
+        let mut change = vault.log.begin(&vault.store).await?;
+        for (id, sealed) in &copies {
+            change
+                .tx
+                .add_register_entry(guest, *id, sealed, micros(now))
+                .await?;
+        }
+        for field in fields {
+            change.tx.remove_field(guest, field.as_str()).await?;
+        }
+        change.tx.bump_guest(guest, micros(now)).await?;
+        let told = Announcement::guest_updated(now, guest, fields.to_vec());
+        change.tx.announce(&told).await?;
+        change.record(event);
+        Ok(change.commit().await?)
     }
 
     /// The intent, durable, with the register's copy made and the guest out of everybody's sight.
@@ -161,6 +204,7 @@ impl Eraser {
             change.tx.bump_guest(guest, micros(now)).await?;
         }
         change.commit().await?;
+        point("intended");
         Ok(row)
     }
 
@@ -170,12 +214,10 @@ impl Eraser {
         let Some((house, values)) = register::stored(vault, guest).await? else {
             return Ok(Vec::new());
         };
-        if !vault.store.read().await?.register(guest).await?.is_empty() {
-            return Ok(Vec::new());
-        }
+        let known = self.registered(guest).await?;
         let today = vault.clock.now().date_naive();
         let entries = register::entries(
-            &house,
+            (&house, &self.rules),
             vault.policies.current().catalogue(),
             guest,
             &values,
@@ -185,11 +227,27 @@ impl Eraser {
             .keys
             .ensure_guest_keys(guest, &[Category::Statutory])
             .await?;
-        let sealed = entries.iter().map(|entry| {
+        let new = entries.iter().filter(|entry| !known.contains(&entry.stay()));
+        let sealed = new.map(|entry| {
             let id = Uuid::now_v7();
             Ok((id, register::seal(&keys, guest, id, entry)?))
         });
         sealed.collect()
+    }
+
+    /// The stays that the register has a copy of.
+    async fn registered(&self, guest: GuestId) -> Result<Vec<(String, NaiveDate, NaiveDate)>, ErasureError> {
+        let rows = self.vault.store.read().await?.register(guest).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = self
+            .vault
+            .keys
+            .fresh_guest_keys(guest, &[Category::Statutory])
+            .await?;
+        let stay = |(id, sealed): &(Uuid, Vec<u8>)| Ok(register::open(&keys, guest, *id, sealed)?.stay());
+        rows.iter().map(stay).collect()
     }
 
     /// From wherever it stands to its end. Returns how many keys this run destroyed.
@@ -202,10 +260,14 @@ impl Eraser {
         let mut destroyed = 0;
         if row.stage == "intended" || row.stage == "shredded" {
             self.in_the_log(EntryId(row.intent)).await?;
+            point("in_the_log");
             // Also when they are gone: a writer of another process may have made one anew before it saw the version.
             destroyed = self.vault.keys.destroy(guest, Some(&doomed)).await?;
+            point("destroyed");
             self.shredded(row, destroyed).await?;
+            point("shredded");
             self.remove(row, guest, &doomed, destroyed).await?;
+            point("removed");
         }
         self.sweep_files(row).await?;
         Ok(destroyed)
@@ -269,6 +331,13 @@ impl Eraser {
             )
             .await?;
             change.tx.bump_guest(guest, now).await?;
+            let of_drawer = |(_, field): (_, &crate::base::Field)| {
+                doomed.contains(&field.category).then(|| field.path.clone())
+            };
+            let policy = vault.policies.current();
+            let fields = policy.catalogue().iter().filter_map(of_drawer).collect();
+            let told = Announcement::guest_updated(vault.clock.now(), guest, fields);
+            change.tx.announce(&told).await?;
         }
         if doomed.contains(&Category::Statutory) {
             change.tx.remove_rows(guest, "register_entry").await?;
@@ -285,11 +354,13 @@ impl Eraser {
     async fn sweep_files(&self, row: &ErasureRow) -> Result<(), ErasureError> {
         let keys_clean = self.vault.keys.scrub().await?;
         let data_clean = self.vault.store.scrub(&[]).await?;
+        point("scrubbed");
         if keys_clean && data_clean {
             let mut tx = self.vault.store.begin().await?;
             tx.erasure_swept(row, micros(self.vault.clock.now())).await?;
             tx.commit().await?;
         }
+        point("swept");
         Ok(())
     }
 

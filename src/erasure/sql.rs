@@ -1,5 +1,7 @@
 //! Statements of erasures: what goes, and how far it has come.
 
+pub mod runs;
+
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -41,6 +43,7 @@ statements! {
     TOKENS_DROP = "DELETE FROM blind_index WHERE guest_id = $1 AND field = $2";
     SOURCE_IDS_DROP = "UPDATE record SET source_id = $2 WHERE guest_id = $1";
     REGISTER_INSERT = "INSERT INTO register_entry (guest_id, entry_id, sealed, created_at) VALUES ($1, $2, $3, $4)";
+    REGISTER_DROP = "DELETE FROM register_entry WHERE guest_id = $1 AND entry_id = $2";
     REGISTER = "SELECT entry_id, sealed FROM register_entry WHERE guest_id = $1 ORDER BY entry_id";
     QUARANTINE = "INSERT INTO quarantine (since, log_size) VALUES ($1, $2)";
     QUARANTINED = "SELECT min(log_size) FROM quarantine";
@@ -336,6 +339,15 @@ impl Tx {
     pub async fn forget_source_ids(&mut self, guest: GuestId) -> Result<(), StoreError> {
         on!(self, c => { sqlx::query(SOURCE_IDS_DROP).bind(guest.0).bind(Vec::<u8>::new()).execute(c).await?; });
         self.remove_rows(guest, "source_record").await
+    }
+
+    /// Removes an entry of the register.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn remove_register_entry(&mut self, guest: GuestId, entry: Uuid) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(REGISTER_DROP).bind(guest.0).bind(entry).execute(c).await?; });
+        Ok(())
     }
 
     /// Adds a sealed entry to the register.

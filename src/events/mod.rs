@@ -46,6 +46,9 @@ pub enum Kind {
     /// A guest's request was closed.
     #[serde(rename = "request.closed")]
     RequestClosed,
+    /// A retention run waits for a second person.
+    #[serde(rename = "retention.waiting")]
+    RetentionWaiting,
     /// Somebody broke the glass.
     #[serde(rename = "access.break_glass")]
     BreakGlass,
@@ -56,7 +59,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::GuestCreated,
         Self::GuestUpdated,
         Self::GuestMerged,
@@ -65,6 +68,7 @@ impl Kind {
         Self::ConsentChanged,
         Self::RequestOpened,
         Self::RequestClosed,
+        Self::RetentionWaiting,
         Self::BreakGlass,
         Self::BudgetExceeded,
     ];
@@ -81,6 +85,7 @@ impl Kind {
             Self::ConsentChanged => "consent.changed",
             Self::RequestOpened => "request.opened",
             Self::RequestClosed => "request.closed",
+            Self::RetentionWaiting => "retention.waiting",
             Self::BreakGlass => "access.break_glass",
             Self::BudgetExceeded => "access.budget_exceeded",
         }
@@ -129,6 +134,9 @@ pub struct Details {
     /// `request.opened`, `request.closed`: the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Uuid>,
+    /// `retention.waiting`: the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<Uuid>,
     /// `access.…`: whose key or token it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<PrincipalId>,
@@ -237,6 +245,16 @@ impl Announcement {
     #[must_use]
     pub fn request_closed(at: DateTime<Utc>, request: Uuid, guest: Option<GuestId>) -> Self {
         Self::new(at, Kind::RequestClosed, guest, Details::of_request(request))
+    }
+
+    /// A retention run waits for a second person.
+    #[must_use]
+    pub fn retention_waiting(at: DateTime<Utc>, run: Uuid) -> Self {
+        let details = Details {
+            run_id: Some(run),
+            ..Details::default()
+        };
+        Self::new(at, Kind::RetentionWaiting, None, details)
     }
 
     /// Somebody saw a guest by breaking the glass.

@@ -84,6 +84,9 @@ pub struct StandingAnswer {
     /// The line that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent_id: Option<ConsentId>,
+    /// The guest agreed before there was a notice to show: nothing but this line proves what they were told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_notice: bool,
     /// The path of the link that takes this consent back with one click (RFC 8058); put the vault's public address
     /// before it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -406,12 +409,14 @@ impl Vault {
             .into_iter()
             .map(|(purpose, recipient, separate)| {
                 let stands = self.standing_of(errand, &ledger, (&purpose, &recipient, separate));
+                let bare = |id: &ConsentId| ledger.iter().any(|l| l.id == *id && l.notice.is_none());
                 StandingAnswer {
                     purpose,
                     recipient,
                     separate,
                     state: stands.as_str(),
                     consent_id: stands.line(),
+                    without_notice: stands.given().as_ref().is_some_and(bare),
                     unsubscribe: stands.given().map(|id| self.unsubscribe_path(id)),
                 }
             })

@@ -51,6 +51,8 @@ pub(crate) struct Keyed {
 pub(crate) struct Probe {
     pub(crate) person: Person,
     pub(crate) keys: Vec<Keyed>,
+    /// Who it is, when others like this guest are looked for: that guest itself is not found.
+    pub(crate) guest: Option<GuestId>,
 }
 
 impl Probe {
@@ -62,7 +64,30 @@ impl Probe {
                 key,
             })
             .collect();
-        Self { person, keys }
+        Self {
+            person,
+            keys,
+            guest: None,
+        }
+    }
+
+    /// A guest of whom others like it are looked for.
+    pub(crate) fn of_guest(index: &IndexKey, guest: GuestId, person: Person) -> Self {
+        Self {
+            guest: Some(guest),
+            ..Self::new(index, person)
+        }
+    }
+
+    /// The tokens that are asked for: of the first tier, or of both.
+    pub(crate) fn asked(&self, second: bool) -> impl Iterator<Item = [u8; 16]> + '_ {
+        let asked = self.keys.iter();
+        let asked = asked.filter(move |keyed| second || !keyed.key.kind.is_second_tier());
+        asked.map(|keyed| keyed.token)
+    }
+
+    pub(crate) fn has_second_tier(&self) -> bool {
+        self.keys.iter().any(|keyed| keyed.key.kind.is_second_tier())
     }
 
     pub(crate) fn tokens(&self) -> impl Iterator<Item = [u8; 16]> + '_ {

@@ -177,12 +177,13 @@ impl Vault {
         let is_yes = statement.state.is_yes();
         let Some(id) = statement.notice_id else {
             let needed = is_yes
-                && self
-                    .store
-                    .read()
-                    .await?
-                    .has_notice(&statement.purpose, micros(at))
-                    .await?;
+                && (!self.bare_yes && self.rests_on(statement)
+                    || self
+                        .store
+                        .read()
+                        .await?
+                        .has_notice(&statement.purpose, micros(at))
+                        .await?);
             return Ok(if needed {
                 Err(Refusal::NoticeRequired)
             } else {
@@ -202,6 +203,29 @@ impl Vault {
         } else {
             Err(Refusal::WrongNotice)
         })
+    }
+
+    /// Whether anything rests on this yes, so that it must be shown what the guest was told (GDPR Art. 7(1)).
+    fn rests_on(&self, statement: &Statement) -> bool {
+        let policy = self.policies.current();
+        let rule = policy.purpose(&statement.purpose);
+        statement.separate.is_some() || rule.is_some_and(|rule| !rule.by_consent.is_empty())
+    }
+
+    /// The purposes that rest on consent and of which no notice tells.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn purposes_without_notice(&self) -> Result<Vec<String>, GuestError> {
+        let (policy, now) = (self.policies.current(), micros(self.clock.now()));
+        let mut conn = self.store.read().await?;
+        let mut bare = Vec::new();
+        for rule in policy.purposes().filter(|rule| !rule.by_consent.is_empty()) {
+            if !conn.has_notice(&rule.code, now).await? {
+                bare.push(rule.code.to_string());
+            }
+        }
+        Ok(bare)
     }
 
     /// Holds a record's consents against their notices; those that do not fit are rejected.

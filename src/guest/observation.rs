@@ -20,6 +20,7 @@ use crate::{
 use super::{
     GuestError, Provenance, RecordInput, Rejected, Vault,
     kinds::Reason,
+    prepare::source_token,
     put::{Decided, Place},
     read::Looked,
     sensitive::{self, Found},
@@ -104,6 +105,11 @@ fn for_stewards(policy: &Snapshot) -> FieldSet {
 }
 
 impl Vault {
+    /// The token of the record that a note becomes when a steward keeps it.
+    pub(crate) fn note_token(&self, observation: Uuid) -> [u8; 16] {
+        source_token(self.keys.index_key(), SOURCE, &observation.to_string())
+    }
+
     /// Takes a note about a guest.
     ///
     /// # Errors
@@ -383,7 +389,8 @@ const fn stands_for(drawer: Category) -> &'static str {
     }
 }
 
-fn place(guest: GuestId, observation: Uuid) -> Aad<'static> {
+/// Where a note is sealed to.
+pub(super) fn place(guest: GuestId, observation: Uuid) -> Aad<'static> {
     Aad {
         guest,
         record: observation,

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{base::GuestId, crypto::Aad};
 
-use super::{consents, prepare::seal_version, put, stay};
+use super::{consents, observation, prepare::seal_version, put, stay};
 
 /// A value of a record.
 pub(crate) fn value(guest: GuestId, record: Uuid, field: &str, version: i64) -> Aad<'_> {
@@ -39,4 +39,9 @@ pub(crate) fn evidence(guest: GuestId, consent: Uuid) -> Aad<'static> {
 /// Who spoke, and for whom.
 pub(crate) fn details(guest: GuestId, consent: Uuid) -> Aad<'static> {
     consents::details_place(guest, consent)
+}
+
+/// What somebody noticed.
+pub(crate) fn observation(guest: GuestId, id: Uuid) -> Aad<'static> {
+    observation::place(guest, id)
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::{
     base::{Action, Category, Errand, FieldIndex, FieldSet, ImportId, SourceSystem, micros},
     consent,
+    crypto::IndexKey,
     policy::Snapshot,
 };
 
@@ -146,6 +147,7 @@ impl Vault {
             region: node.and_then(|n| n.region.as_deref()),
             today: now.date_naive(),
             source,
+            departure: input.stays.iter().map(|stay| stay.departure).max(),
         };
         let document = kinds::read_document(catalogue, &input.guest, &context);
         let mut rejected: Vec<Rejected> = document
@@ -185,12 +187,11 @@ impl Vault {
         let stays = self.checked_stays(errand, &input, &mut rejected);
         let unread = self.checked_consents(errand, policy, &input, &mut rejected);
         let index = self.keys.index_key();
-        let source_token = index.token("source", format!("{source}\u{1f}{source_id}").as_bytes());
         let content_mac = self.content_mac(errand, &input);
         Prepared {
             source: source.clone(),
             source_id: source_id.to_owned(),
-            source_token,
+            source_token: source_token(index, source.as_str(), source_id),
             observed_at: input.observed_at.unwrap_or(now).min(now),
             values: ready,
             cleared,
@@ -312,6 +313,11 @@ impl Vault {
         }
         Ok(prepared)
     }
+}
+
+/// What finds the record of a source and its id.
+pub(super) fn source_token(index: &IndexKey, source: &str, id: &str) -> [u8; 16] {
+    index.token("source", format!("{source}\u{1f}{id}").as_bytes())
 }
 
 /// Whether a yes of the record rests on the same evidence as another of its yeses, and one is a separate consent.

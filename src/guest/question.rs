@@ -147,6 +147,7 @@ impl Vault {
                 .and_then(|n| n.region.as_deref()),
             today: self.clock.now().date_naive(),
             source: &source,
+            departure: None,
         };
         let told = |rejections: Vec<kinds::Rejection>| {
             let reason = rejections.first().map_or(Reason::Invalid, |r| r.reason);

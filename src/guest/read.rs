@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use data_encoding::BASE32_NOPAD;
 use serde_json::Value;
 use uuid::Uuid;
@@ -10,8 +11,8 @@ use crate::{
     access::Exceeded,
     audit::{Act, Event, Receipt},
     base::{
-        Action, Catalogue, Category, Class, Errand, Field, FieldIndex, FieldPath, FieldSet, GuestId,
-        StayState, View, micros,
+        Action, Anchors, Catalogue, Category, Class, Errand, Field, FieldIndex, FieldPath, FieldSet, GuestId,
+        StayState, View, from_micros, micros, term_ends,
     },
     consent,
     crypto::{Aad, sha256},
@@ -44,6 +45,8 @@ pub(crate) struct Fetched {
     /// What the grant was narrowed to.
     pub(super) facts: Facts,
     pub(super) handles: Handles,
+    /// When it was fetched.
+    pub(super) at: DateTime<Utc>,
 }
 
 /// A guest fetched, or refused with the event that says so, not yet recorded.
@@ -288,6 +291,11 @@ impl Vault {
         if status == "restricted" && !lawful {
             return Ok(refused(event, GuestError::Restricted));
         }
+        let lines = if lawful {
+            lines
+        } else {
+            self.in_time(catalogue, lines, &stays)
+        };
         let here = |stay: &Stay| self.properties.within(&stay.property, &errand.property);
         let stays = stays.into_iter().filter(here).collect();
         Ok(Looked::Seen(Box::new(Fetched {
@@ -300,7 +308,28 @@ impl Vault {
             grant,
             facts,
             handles: Handles::new(self, errand, guest),
+            at: self.clock.now(),
         })))
+    }
+
+    /// What has had its time by the house's own terms is not shown, though no sweep may have come by yet.
+    fn in_time(&self, catalogue: &Catalogue, lines: Arc<Vec<Line>>, stays: &[Stay]) -> Arc<Vec<Line>> {
+        let today = self.clock.now().date_naive();
+        let anchors = Anchors {
+            last_stay: stays.iter().map(|stay| stay.input.departure).max(),
+            ..Anchors::default()
+        };
+        let over = |line: &Line| {
+            let field = catalogue.find(&line.word).filter(|_| line.part() == Part::Field);
+            let term = field.map_or("", |(_, field)| field.retention.as_str());
+            let ends = term_ends(term, anchors, from_micros(line.at).date_naive());
+            ends.is_some_and(|day| day <= today)
+        };
+        if lines.iter().any(over) {
+            Arc::new(lines.iter().filter(|line| !over(line)).cloned().collect())
+        } else {
+            lines
+        }
     }
 
     /// Counts the look against the caller's access budget.
@@ -487,7 +516,7 @@ pub(super) fn handle(handles: &Handles, field: &Field) -> FieldAnswer {
     }
 }
 
-/// Opens one value against the receipt.
+/// Opens one value against the receipt, without what was lent to the guest and is not to be shown any more.
 pub(super) fn open(
     fetched: &Fetched,
     receipt: &Receipt<Grant>,
@@ -503,7 +532,10 @@ pub(super) fn open(
     };
     let sealed = line.sealed.as_deref().unwrap_or_default();
     let plain = fetched.keys.open(receipt, at, field.category, sealed, &aad)?;
-    serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)
+    let mut value = serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?;
+    // A channel lends an address for its booking. The guest's own consent to be written to does not cover it.
+    kinds::drop_lent(&mut value, fetched.at, fetched.grant.needs_consent());
+    Ok(value)
 }
 
 /// One field's answer under a view.

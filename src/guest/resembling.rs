@@ -1,7 +1,7 @@
 //! Which guests a record may belong to, and what follows: link, ask a steward, or a new guest.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -45,6 +45,8 @@ pub struct Thresholds {
 pub struct Matcher {
     /// From how many bits on what is done.
     pub thresholds: Thresholds,
+    /// Whether guests that a record shows to be one are merged without asking.
+    pub merges: bool,
     weights: Mutex<Arc<Weights>>,
     guests: AtomicI64,
     counted_at: AtomicI64,
@@ -53,9 +55,10 @@ pub struct Matcher {
 impl Matcher {
     /// A matcher with the shipped weights.
     #[must_use]
-    pub fn new(thresholds: Thresholds) -> Self {
+    pub fn new(thresholds: Thresholds, merges: bool) -> Self {
         Self {
             thresholds,
+            merges,
             weights: Mutex::new(Arc::new(Weights::default())),
             guests: AtomicI64::new(0),
             counted_at: AtomicI64::new(i64::MIN),
@@ -94,6 +97,66 @@ pub(crate) struct Finding {
     pub(crate) found: Vec<Resembling>,
     /// Tokens that so many hold that they find nobody.
     pub(crate) crowded: BTreeSet<[u8; 16]>,
+}
+
+/// Who holds which tokens.
+struct Holders(HashMap<[u8; 16], Vec<GuestId>>);
+
+impl Holders {
+    fn of(postings: Vec<([u8; 16], GuestId)>) -> Self {
+        let mut of: HashMap<[u8; 16], Vec<GuestId>> = HashMap::new();
+        for (token, guest) in postings {
+            of.entry(token).or_default().push(guest);
+        }
+        // A token that two statements asked for came twice.
+        for list in of.values_mut() {
+            list.sort_unstable();
+            list.dedup();
+        }
+        Self(of)
+    }
+
+    fn list(&self, token: &[u8; 16]) -> &[GuestId] {
+        self.0.get(token).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn is_crowded(list: &[GuestId]) -> bool {
+        u32::try_from(list.len()).is_ok_and(|holders| holders > CAP)
+    }
+
+    /// Whom to compare: those that share most keys first, should there be too many.
+    fn candidates(&self, probe: &Probe, second: bool) -> Vec<GuestId> {
+        let mut shared: BTreeMap<GuestId, usize> = BTreeMap::new();
+        for token in probe.asked(second) {
+            let list = self.list(&token);
+            let others = list.iter().filter(|guest| probe.guest != Some(**guest));
+            for guest in others.filter(|_| !Self::is_crowded(list)) {
+                *shared.entry(*guest).or_default() += 1;
+            }
+        }
+        let mut all: Vec<(GuestId, usize)> = shared.into_iter().collect();
+        all.sort_by_key(|(guest, shared)| (std::cmp::Reverse(*shared), *guest));
+        all.into_iter().take(MOST).map(|(guest, _)| guest).collect()
+    }
+
+    /// Tokens of this one that so many hold that they find nobody.
+    fn crowded(&self, probe: &Probe, second: bool) -> BTreeSet<[u8; 16]> {
+        probe
+            .asked(second)
+            .filter(|token| Self::is_crowded(self.list(token)))
+            .collect()
+    }
+
+    /// How many others hold each key: the candidate itself is one of the holders, and so is the guest in question.
+    fn frequencies(&self, probe: &Probe, guests: f64) -> Frequencies {
+        let mut frequencies = Frequencies::new(guests);
+        let both = 1 + usize::from(probe.guest.is_some());
+        for keyed in &probe.keys {
+            let others = self.list(&keyed.token).len().saturating_sub(both);
+            frequencies.note(keyed.key.clone(), u32::try_from(others).unwrap_or(u32::MAX));
+        }
+        frequencies
+    }
 }
 
 /// How a score is told: what each comparison adds.
@@ -151,81 +214,113 @@ impl Vault {
 
     /// Who resembles somebody, best first; nobody below the steward's threshold.
     pub(crate) async fn resembling(&self, probe: &Probe) -> Result<Finding, GuestError> {
-        let first = self.resembling_in(probe, false).await?;
-        let second = probe.keys.iter().any(|keyed| keyed.key.kind.is_second_tier());
-        if first.found.is_empty() && second {
-            return self.resembling_in(probe, true).await;
-        }
-        Ok(first)
+        let mut findings = self.resembling_each(&[probe]).await?;
+        Ok(findings.pop().unwrap_or_default())
     }
 
-    async fn resembling_in(&self, probe: &Probe, second: bool) -> Result<Finding, GuestError> {
-        let asked = probe
-            .keys
-            .iter()
-            .filter(|keyed| second || !keyed.key.kind.is_second_tier());
-        let tokens: Vec<[u8; 16]> = asked.map(|keyed| keyed.token).collect();
+    /// The same of several, who share their statements; a finding for each, in order.
+    pub(crate) async fn resembling_each(&self, probes: &[&Probe]) -> Result<Vec<Finding>, GuestError> {
+        let mut findings = self.resembling_in(probes, false).await?;
+        let unfound = findings.iter().zip(probes).enumerate();
+        let unfound =
+            unfound.filter(|(_, (finding, probe))| finding.found.is_empty() && probe.has_second_tier());
+        let (at, again): (Vec<usize>, Vec<&Probe>) = unfound.map(|(at, (_, probe))| (at, *probe)).unzip();
+        for (at, finding) in at.into_iter().zip(self.resembling_in(&again, true).await?) {
+            if let Some(first) = findings.get_mut(at) {
+                *first = finding;
+            }
+        }
+        Ok(findings)
+    }
+
+    async fn resembling_in(&self, probes: &[&Probe], second: bool) -> Result<Vec<Finding>, GuestError> {
+        let tokens: BTreeSet<[u8; 16]> = probes.iter().flat_map(|probe| probe.asked(second)).collect();
         if tokens.is_empty() {
-            return Ok(Finding::default());
+            return Ok(probes.iter().map(|_| Finding::default()).collect());
         }
+        let tokens: Vec<[u8; 16]> = tokens.into_iter().collect();
         let mut conn = self.store.read().await?;
-        let mut holders: BTreeMap<[u8; 16], BTreeSet<GuestId>> = BTreeMap::new();
-        for (token, guest) in conn.identity_postings(&tokens, i64::from(CAP) + 1).await? {
-            holders.entry(token).or_default().insert(guest);
-        }
-        let cap = usize::try_from(CAP).unwrap_or(usize::MAX);
-        let crowded = |list: &BTreeSet<GuestId>| list.len() > cap;
-        let mut guests: BTreeMap<GuestId, usize> = BTreeMap::new();
-        for guest in holders.values().filter(|list| !crowded(list)).flatten() {
-            *guests.entry(*guest).or_default() += 1;
-        }
-        // Those that share most keys first, should there be too many.
-        let mut guests: Vec<(GuestId, usize)> = guests.into_iter().collect();
-        guests.sort_by_key(|(guest, shared)| (std::cmp::Reverse(*shared), *guest));
-        let guests: Vec<GuestId> = guests.into_iter().take(MOST).map(|(guest, _)| guest).collect();
-        let rows = if guests.is_empty() {
-            Vec::new()
-        } else {
-            conn.likeness_of(&guests, &PARTS).await?
-        };
-        drop(conn);
-        let mut frequencies = Frequencies::new(self.guests_about().await?);
-        for keyed in &probe.keys {
-            // The candidate itself is one of the holders.
-            let others = holders
-                .get(&keyed.token)
-                .map_or(0, |list| list.len().saturating_sub(1));
-            frequencies.note(keyed.key.clone(), u32::try_from(others).unwrap_or(u32::MAX));
-        }
-        let people = self.people(&guests, rows).await?;
-        let weights = self.matcher.weights();
-        let mut found: Vec<Resembling> = people
+        let holders = Holders::of(conn.identity_postings(&tokens, i64::from(CAP) + 1).await?);
+        let candidates: Vec<Vec<GuestId>> = probes
             .iter()
-            .map(|(guest, person)| Resembling {
-                guest: *guest,
-                score: score(&weights, &frequencies, &probe.person, person),
+            .map(|probe| holders.candidates(probe, second))
+            .collect();
+        let guests: BTreeSet<GuestId> = candidates.iter().flatten().copied().collect();
+        let guests: Vec<GuestId> = guests.into_iter().collect();
+        let rows = conn.likeness_of(&guests, &PARTS).await?;
+        drop(conn);
+        let people = self.people(&guests, rows).await?;
+        let count = self.guests_about().await?;
+        let mut findings: Vec<Finding> = probes
+            .iter()
+            .zip(&candidates)
+            .map(|(probe, candidates)| Finding {
+                found: self.scored(probe, &holders.frequencies(probe, count), candidates, &people),
+                crowded: holders.crowded(probe, second),
             })
-            .filter(|one| !one.score.veto && one.score.bits >= self.matcher.thresholds.ask)
             .collect();
         // Who is retired, restricted or erased takes nothing in.
-        let ids: Vec<GuestId> = found.iter().map(|one| one.guest).collect();
-        if !ids.is_empty() {
+        let found: BTreeSet<GuestId> = findings
+            .iter()
+            .flat_map(|f| &f.found)
+            .map(|one| one.guest)
+            .collect();
+        if !found.is_empty() {
+            let ids: Vec<GuestId> = found.into_iter().collect();
             let heads = self.store.read().await?.guest_heads(&ids).await?;
-            found.retain(|one| {
+            let active = |one: &Resembling| {
                 heads
                     .get(&one.guest)
                     .is_some_and(|(_, status, _)| status == "active")
-            });
+            };
+            for finding in &mut findings {
+                finding.found.retain(active);
+            }
         }
-        found.sort_by(|a, b| b.score.bits.total_cmp(&a.score.bits).then(a.guest.cmp(&b.guest)));
-        let crowded = holders
+        Ok(findings)
+    }
+
+    /// How two guests compare, each as all its records describe it, with how rare is what they share.
+    pub(crate) async fn compared(&self, one: GuestId, other: GuestId) -> Result<Score, GuestError> {
+        let guests = [one, other];
+        let rows = self.store.read().await?.likeness_of(&guests, &PARTS).await?;
+        let mut people = self.people(&guests, rows).await?;
+        let mut person = |guest: &GuestId| people.remove(guest).unwrap_or_default();
+        let probe = Probe::of_guest(self.keys.index_key(), one, person(&one));
+        let tokens: Vec<[u8; 16]> = probe.tokens().collect();
+        let mut conn = self.store.read().await?;
+        let holders = Holders::of(conn.identity_postings(&tokens, i64::from(CAP) + 1).await?);
+        drop(conn);
+        let frequencies = holders.frequencies(&probe, self.guests_about().await?);
+        Ok(score(
+            &self.matcher.weights(),
+            &frequencies,
+            &probe.person,
+            &person(&other),
+        ))
+    }
+
+    /// Those of the candidates who are worth a look, best first.
+    fn scored(
+        &self,
+        probe: &Probe,
+        frequencies: &Frequencies,
+        candidates: &[GuestId],
+        people: &BTreeMap<GuestId, Person>,
+    ) -> Vec<Resembling> {
+        let weights = self.matcher.weights();
+        let known = candidates
             .iter()
-            .filter(|(_, list)| crowded(list))
-            .map(|(token, _)| *token);
-        Ok(Finding {
-            found,
-            crowded: crowded.collect(),
-        })
+            .filter_map(|guest| Some((guest, people.get(guest)?)));
+        let mut found: Vec<Resembling> = known
+            .map(|(guest, person)| Resembling {
+                guest: *guest,
+                score: score(&weights, frequencies, &probe.person, person),
+            })
+            .filter(|one| !one.score.veto && one.score.bits >= self.matcher.thresholds.ask)
+            .collect();
+        found.sort_by(|a, b| b.score.bits.total_cmp(&a.score.bits).then(a.guest.cmp(&b.guest)));
+        found
     }
 
     /// Guests as all their records describe them.
@@ -288,19 +383,17 @@ impl Vault {
         })
     }
 
-    /// Where the record of somebody goes.
-    pub(super) async fn decide(&self, errand: &Errand, probe: &Probe) -> Result<Place, GuestError> {
-        let Finding {
-            mut found, crowded, ..
-        } = self.resembling(probe).await?;
+    /// Where the record of somebody goes, of whom comparing found this.
+    pub(super) fn decide(&self, errand: &Errand, finding: Finding) -> Place {
+        let Finding { mut found, crowded } = finding;
         let link = self.matcher.thresholds.link;
         let certain = found.iter().take_while(|one| one.score.bits >= link).count();
         let Some(best) = found.first() else {
-            return Ok(Place::New(Decided {
+            return Place::New(Decided {
                 probability: 1.0,
                 crowded,
                 ..Decided::default()
-            }));
+            });
         };
         let decided = Decided {
             probability: best.score.probability(),
@@ -309,15 +402,15 @@ impl Vault {
             crowded,
         };
         if certain == 0 {
-            return Ok(Place::New(Decided {
+            return Place::New(Decided {
                 doubts: found,
                 ..decided
-            }));
+            });
         }
         // A second guest that is as surely the one: the two may be one themselves.
         let doubts: Vec<Resembling> = found.drain(1..certain).collect();
         let guest = found.first().map_or_else(GuestId::random, |best| best.guest);
-        Ok(Place::Linked(guest, Decided { doubts, ..decided }))
+        Place::Linked(guest, Decided { doubts, ..decided })
     }
 
     /// Asks a steward what the record leaves open; the first question.

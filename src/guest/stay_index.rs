@@ -159,6 +159,7 @@ mod tests {
                 role: StayRole::Primary,
                 purpose: None,
                 party: None,
+                acknowledged_on: None,
             },
         }
     }

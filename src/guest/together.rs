@@ -16,6 +16,7 @@ use crate::{
 
 use super::{
     GuestError, RecordAnswer, Vault,
+    likeness::Probe,
     prepare::Prepared,
     put::{self, Decided, Place},
     sql::Rows,
@@ -37,12 +38,8 @@ impl Waiting {
     /// second sees what the first left.
     pub(super) fn marks(&self) -> BTreeSet<[u8; 16]> {
         let tokens = self.prepared.tokens().map(|t| t.bytes);
-        let likeness = self.prepared.probe.keys.iter();
-        let likeness = likeness
-            .filter(|keyed| !keyed.key.kind.is_second_tier())
-            .map(|keyed| keyed.token);
         tokens
-            .chain(likeness)
+            .chain(self.prepared.probe.asked(false))
             .chain([self.prepared.source_token])
             .collect()
     }
@@ -190,14 +187,16 @@ impl Vault {
         let sources: Vec<[u8; 16]> = batch.iter().map(|one| one.prepared.source_token).collect();
         let known: HashMap<[u8; 16], (GuestId, RecordId)> =
             self.store.read().await?.source_records(&sources).await?;
-        let mut places = Vec::with_capacity(batch.len());
-        for Waiting { errand, prepared } in batch {
-            places.push(match known.get(&prepared.source_token) {
-                Some((guest, record)) => Place::Known(*guest, *record),
-                None => self.decide(errand, &prepared.probe).await?,
-            });
-        }
-        Ok(places)
+        let unknown = batch
+            .iter()
+            .filter(|one| !known.contains_key(&one.prepared.source_token));
+        let probes: Vec<&Probe> = unknown.map(|one| &one.prepared.probe).collect();
+        let mut findings = self.resembling_each(&probes).await?.into_iter();
+        let place = |one: &&Waiting| match known.get(&one.prepared.source_token) {
+            Some((guest, record)) => Place::Known(*guest, *record),
+            None => self.decide(&one.errand, findings.next().unwrap_or_default()),
+        };
+        Ok(batch.iter().map(place).collect())
     }
 
     async fn keys_for(

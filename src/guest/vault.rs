@@ -47,6 +47,8 @@ pub struct Vault {
     pub(super) record_key: Arc<OnceCell<SigningKey>>,
     /// What decides who is whom.
     pub matcher: Arc<Matcher>,
+    /// Whether what rests on consent takes a yes without a notice while its purpose has none.
+    pub bare_yes: bool,
     pub(super) guests: Guests,
     pub(super) puts: Queue,
 }
@@ -74,6 +76,8 @@ pub struct Parts {
     pub rules: Arc<Rules>,
     /// See [`Vault::matcher`].
     pub matcher: Arc<Matcher>,
+    /// See [`Vault::bare_yes`].
+    pub bare_yes: bool,
 }
 
 impl Vault {
@@ -90,6 +94,7 @@ impl Vault {
             budgets,
             rules,
             matcher,
+            bare_yes,
         } = parts;
         let guests = gather::readers(store.clone());
         let puts = Queue::of(&store);
@@ -104,6 +109,7 @@ impl Vault {
             rules,
             record_key: Arc::default(),
             matcher,
+            bare_yes,
             guests,
             puts,
         }

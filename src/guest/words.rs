@@ -136,6 +136,9 @@ pub struct StayInput {
     /// Who comes along: `{"adults":2,"children":1}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub party: Option<Party>,
+    /// The day on which the authority acknowledged the report of the departure: some laws count from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_on: Option<NaiveDate>,
 }
 
 /// A guest's part in a stay.

@@ -2,8 +2,8 @@
 
 use crate::{
     base::GuestId,
-    guest::{GuestError, Vault, likeness::PARTS},
-    matching::{Frequencies, Score, score::score},
+    guest::{GuestError, Vault},
+    matching::Score,
 };
 
 impl Vault {
@@ -17,21 +17,22 @@ impl Vault {
         Ok(conn.are_apart(&ones, &others).await?)
     }
 
-    /// How two guests compare.
+    /// What speaks against taking these two for one.
     ///
     /// # Errors
-    /// When database or keys fail.
-    pub(super) async fn compare(&self, one: GuestId, other: GuestId) -> Result<Score, GuestError> {
-        let guests = [one, other];
-        let rows = self.store.read().await?.likeness_of(&guests, &PARTS).await?;
-        let people = self.people(&guests, rows).await?;
-        let frequencies = Frequencies::new(self.guests_about().await?);
-        let person = |guest: &GuestId| people.get(guest).cloned().unwrap_or_default();
-        Ok(score(
-            &self.matcher.weights(),
-            &frequencies,
-            &person(&one),
-            &person(&other),
-        ))
+    /// When the database fails.
+    pub(super) async fn against(
+        &self,
+        (one, other): (GuestId, GuestId),
+        score: &Score,
+    ) -> Result<Vec<String>, GuestError> {
+        let mut against = Vec::new();
+        if score.veto {
+            against.push("two_lifelong_ids".to_owned());
+        }
+        if self.are_apart(one, other).await? {
+            against.push("kept_apart".to_owned());
+        }
+        Ok(against)
     }
 }

@@ -9,17 +9,19 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Change, Event},
-    base::{Category, Errand, GuestId, RecordId, micros},
+    base::{Errand, GuestId, RecordId, micros},
     consent::{Line, strictest},
-    crypto::Aad,
     events::Announcement,
-    guest::{AuditAnswer, GuestError, LinkReason, Vault, places, resembling::thousandths},
-    keys::GuestKeys,
+    guest::{AuditAnswer, GuestError, LinkReason, Vault, resembling::thousandths},
     matching::Score,
     policy::Right,
+    store::Tx,
 };
 
-use super::sql::{MergeRow, Sealed};
+use super::{
+    crossing::Crossing,
+    sql::{MergeRow, crossing::Moved},
+};
 
 /// What a merge does, or would do.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -62,31 +64,6 @@ pub struct MergeOptions {
     pub force: bool,
 }
 
-/// What is moved: the keys of both, and who they are.
-struct Crossing<'k> {
-    from: GuestId,
-    to: GuestId,
-    from_keys: &'k GuestKeys,
-    to_keys: &'k GuestKeys,
-}
-
-impl Crossing<'_> {
-    fn ends(&self) -> (GuestId, GuestId) {
-        (self.from, self.to)
-    }
-}
-
-/// Opens at one place and seals at another.
-pub(super) fn reseal(
-    (from, to): (&GuestKeys, &GuestKeys),
-    category: Category,
-    (old, new): (&Aad<'_>, &Aad<'_>),
-    sealed: &[u8],
-) -> Result<Vec<u8>, GuestError> {
-    let plain = from.open_internal(category, sealed, old)?;
-    Ok(to.seal(category, new, &plain)?.into_bytes())
-}
-
 impl Vault {
     /// Takes one guest into another, or tells what that would do.
     ///
@@ -116,14 +93,8 @@ impl Vault {
         }
         self.must_know(errand, survivor, Act::Merge).await?;
         self.must_know(errand, absorbed, Act::Merge).await?;
-        let score = self.compare(survivor, absorbed).await?;
-        let mut against = Vec::new();
-        if score.veto {
-            against.push("two_lifelong_ids".to_owned());
-        }
-        if self.are_apart(survivor, absorbed).await? {
-            against.push("kept_apart".to_owned());
-        }
+        let score = self.compared(survivor, absorbed).await?;
+        let against = self.against((survivor, absorbed), &score).await?;
         if let (Some(reason), false, false) = (against.first(), options.force, options.dry_run) {
             let error =
                 GuestError::Blocked(format!("{reason}; repeat it with force=true if you know better"));
@@ -140,16 +111,25 @@ impl Vault {
             });
             return Ok(answer);
         }
+        let (merge, version) = self.merge_found(errand, (survivor, absorbed), &score).await?;
+        answer.merge_id = Some(merge);
+        answer.version = version;
+        Ok(answer)
+    }
+
+    /// Takes one guest into another of whom is known that nothing speaks against it; again when another writer was
+    /// faster. The merge, and the survivor's version.
+    pub(super) async fn merge_found(
+        &self,
+        errand: &Errand,
+        both: (GuestId, GuestId),
+        score: &Score,
+    ) -> Result<(Uuid, i64), GuestError> {
         let mut tries = 0;
         loop {
-            match self.try_merge(errand, (survivor, absorbed), &score).await {
+            match self.try_merge(errand, both, score).await {
                 Err(error) if error.is_transient() && tries < 6 => tries += 1,
-                Err(error) => return Err(error),
-                Ok((merge, version)) => {
-                    answer.merge_id = Some(merge);
-                    answer.version = version;
-                    return Ok(answer);
-                }
+                outcome => return outcome,
             }
         }
     }
@@ -200,18 +180,7 @@ impl Vault {
             self.active_version(survivor).await?,
             self.active_version(absorbed).await?,
         );
-        let from_keys = self.keys.guest_keys(absorbed, &Category::ALL).await?;
-        let present: Vec<Category> = Category::ALL
-            .into_iter()
-            .filter(|category| from_keys.has(*category))
-            .collect();
-        let to_keys = self.keys.ensure_guest_keys(survivor, &present).await?;
-        let crossing = Crossing {
-            from: absorbed,
-            to: survivor,
-            from_keys: &from_keys,
-            to_keys: &to_keys,
-        };
+        let crossing = self.crossing(absorbed, survivor).await?;
         let merge = Uuid::now_v7();
         let now = micros(self.clock.now());
         let by = errand.caller.principal.0;
@@ -221,7 +190,7 @@ impl Vault {
         let mut read = self.store.read().await?;
         let (own, others) = (read.consents(survivor).await?, read.consents(absorbed).await?);
         drop(read);
-        self.carry(&mut change, merge, &crossing).await?;
+        self.take_in(&mut change.tx, merge, &crossing).await?;
         for line in strictest(&[&own, &others], &self.properties, self.clock.now()) {
             self.say_again(&mut change, merge, survivor, &line).await?;
         }
@@ -232,6 +201,7 @@ impl Vault {
             absorbed: absorbed.0,
             state: "done".to_owned(),
             manager_moved,
+            done_at: now,
         };
         let weights = self.matcher.weights();
         change
@@ -241,108 +211,48 @@ impl Vault {
         change.tx.close_reviews(survivor, absorbed, by, now).await?;
         let told = Announcement::guest_merged(self.clock.now(), survivor, absorbed);
         change.tx.announce(&told.at_property(&errand.property)).await?;
-        self.record_both(
-            &mut change,
-            errand,
-            Act::Merge,
-            [(survivor, &to_keys), (absorbed, &from_keys)],
-        );
+        self.record_both(&mut change, errand, Act::Merge, &crossing);
         change.commit().await?;
         Ok((merge, versions.0 + 1))
     }
 
     /// Records an act about two guests, once in the chain of each.
-    pub(super) fn record_both(
-        &self,
-        change: &mut Change,
-        errand: &Errand,
-        act: Act,
-        both: [(GuestId, &GuestKeys); 2],
-    ) {
-        for (guest, keys) in both {
+    pub(super) fn record_both(&self, change: &mut Change, errand: &Errand, act: Act, crossing: &Crossing) {
+        let (from, to) = crossing.keys();
+        for keys in [to, from] {
+            let guest = keys.guest();
             let mut event = self.identity_event(errand, act, guest);
             event.subject = Some(self.subject(guest, Some(keys)));
             change.record(Self::with_reason(event, errand, Some(keys)));
         }
     }
 
-    /// Seals all of the absorbed guest for the survivor, and gives over what it is found by.
-    async fn carry(
-        &self,
-        change: &mut Change,
-        merge: Uuid,
-        crossing: &Crossing<'_>,
-    ) -> Result<(), GuestError> {
+    /// Seals all of the absorbed guest for the survivor, and gives over what it is found by and what concerns it.
+    async fn take_in(&self, tx: &mut Tx, merge: Uuid, crossing: &Crossing) -> Result<(), GuestError> {
         let ends = crossing.ends();
-        let own_stays: BTreeSet<Uuid> = change
-            .tx
-            .sealed_of(crossing.to)
-            .await?
-            .stays
+        let own = tx.sealed_of(ends.1).await?.stays;
+        let own: BTreeSet<Uuid> = own.iter().map(|stay| stay.stay_token).collect();
+        let mut all = tx.sealed_of(ends.0).await?;
+        // A stay that both have is the survivor's as it is there.
+        all.stays.retain(|stay| !own.contains(&stay.stay_token));
+        self.carry(tx, crossing, &all).await?;
+        for head in &all.records {
+            tx.move_tokens(ends, head.record_id).await?;
+        }
+        let stays = all.stays.iter().map(|stay| ("stay", stay.stay_token));
+        let consents = all.consents.iter().map(|line| ("consent", line.consent_id));
+        let noticed = all
+            .observations
             .iter()
-            .map(|stay| stay.stay_token)
-            .collect();
-        let Sealed {
-            records,
-            values,
-            stays,
-            consents,
-        } = change.tx.sealed_of(crossing.from).await?;
-        for head in &records {
-            let record = head.record_id;
-            let place = |guest| places::source_id(guest, record);
-            let sealed = reseal(
-                (crossing.from_keys, crossing.to_keys),
-                Category::Identity,
-                (&place(crossing.from), &place(crossing.to)),
-                &head.source_id,
-            )?;
-            change.tx.copy_record(ends, record, &sealed).await?;
-            change.tx.move_tokens(ends, record).await?;
+            .map(|one| ("observation", one.observation_id));
+        for (kind, part) in stays.chain(consents).chain(noticed) {
+            tx.insert_part(merge, kind, part).await?;
         }
-        for value in &values {
-            let category = self.category_of(&value.field)?;
-            let place = |guest| places::value(guest, value.record_id, &value.field, value.version);
-            let sealed = reseal(
-                (crossing.from_keys, crossing.to_keys),
-                category,
-                (&place(crossing.from), &place(crossing.to)),
-                &value.sealed,
-            )?;
-            change
-                .tx
-                .copy_value(ends, (value.record_id, &value.field), &sealed)
-                .await?;
-        }
-        for stay in stays.iter().filter(|stay| !own_stays.contains(&stay.stay_token)) {
-            let path = places::stay_path(&stay.property);
-            let place = |guest| places::stay(guest, stay.stay_token, &path, stay.version);
-            let sealed = reseal(
-                (crossing.from_keys, crossing.to_keys),
-                Category::Stay,
-                (&place(crossing.from), &place(crossing.to)),
-                &stay.sealed,
-            )?;
-            change.tx.copy_stay(ends, stay.stay_token, &sealed).await?;
-            change.tx.insert_part(merge, "stay", stay.stay_token).await?;
-        }
-        for consent in &consents {
-            let id = consent.consent_id;
-            let again = |sealed: &Option<Vec<u8>>, place: &dyn Fn(GuestId) -> Aad<'static>| {
-                let seal = |sealed: &Vec<u8>| {
-                    reseal(
-                        (crossing.from_keys, crossing.to_keys),
-                        Category::Consent,
-                        (&place(crossing.from), &place(crossing.to)),
-                        sealed,
-                    )
-                };
-                sealed.as_ref().map(seal).transpose()
-            };
-            let evidence = again(&consent.evidence, &|guest| places::evidence(guest, id))?;
-            let details = again(&consent.details, &|guest| places::details(guest, id))?;
-            change.tx.copy_consent(ends, id, (evidence, details)).await?;
-            change.tx.insert_part(merge, "consent", id).await?;
+        for what in Moved::ALL {
+            for id in tx.movable(what, ends).await? {
+                tx.give_over(what, ends, id).await?;
+                tx.insert_part(merge, what.as_str(), id).await?;
+            }
         }
         Ok(())
     }
@@ -361,12 +271,5 @@ impl Vault {
             .await?;
         change.tx.insert_part(merge, "said_again", line.id.0).await?;
         Ok(())
-    }
-
-    /// The drawer of a field.
-    pub(super) fn category_of(&self, field: &str) -> Result<Category, GuestError> {
-        let policy = self.policies.current();
-        let found = policy.catalogue().find(field);
-        found.map(|(_, field)| field.category).ok_or(GuestError::Damaged)
     }
 }

@@ -6,6 +6,9 @@
 
 mod apart;
 pub mod api;
+pub mod bridges;
+mod crossing;
+pub mod dedupe;
 pub mod merge;
 pub mod resolve;
 pub mod review;

@@ -177,6 +177,7 @@ impl Vault {
                 .and_then(|node| node.region.as_deref()),
             today: self.clock.now().date_naive(),
             source: &source,
+            departure: None,
         };
         let document = kinds::read_document(policy.catalogue(), guest, &context);
         let rejected = document.rejected.iter().map(|r| Rejected {

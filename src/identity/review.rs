@@ -273,6 +273,6 @@ impl Vault {
 }
 
 /// Bits as they are told, of stored thousandths.
-fn bits(thousandths: i64) -> f64 {
+pub(super) fn bits(thousandths: i64) -> f64 {
     f64::from(i32::try_from(thousandths).unwrap_or_default()) / 1000.0
 }

@@ -1,25 +1,28 @@
 //! A merge undone: every record goes back where it was, with what its source has said since; whatever was not touched
 //! meanwhile is again what it was, to the byte.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    audit::{Act, Change},
-    base::{Category, Errand, GuestId, micros},
+    audit::Act,
+    base::{Errand, GuestId, micros},
     events::Announcement,
-    guest::{GuestError, Vault, places},
-    keys::GuestKeys,
+    guest::{GuestError, Vault},
     policy::Right,
+    store::Tx,
 };
 
 use super::{
     MOST_PAIRS,
-    merge::reseal,
-    sql::{MergeRow, Sealed},
+    crossing::Crossing,
+    sql::{
+        MergeRow,
+        crossing::{Head, Moved, Sealed, SealedConsent, SealedStay, SealedValue},
+    },
 };
 
 /// A merge that was undone.
@@ -34,11 +37,71 @@ pub struct UndoAnswer {
     pub restored: GuestId,
 }
 
-/// The way back: the survivor and the guest that is there again, with their keys.
-struct Parting<'k> {
-    from: GuestId,
-    to: GuestId,
-    keys: (&'k GuestKeys, &'k GuestKeys),
+/// What goes back: the records of the absorbed guest, and what the merge put beside the survivor's own.
+struct Theirs {
+    records: BTreeSet<Uuid>,
+    parts: Vec<(String, Uuid)>,
+}
+
+impl Theirs {
+    fn parts(&self, wanted: &str) -> BTreeSet<Uuid> {
+        let parts = self.parts.iter().filter(|(kind, _)| kind == wanted);
+        parts.map(|(_, id)| *id).collect()
+    }
+
+    /// Of what lies with the survivor that which goes back.
+    fn among(&self, asleep: &Sealed, awake: Sealed) -> Sealed {
+        let (stays, consents) = (self.parts("stay"), self.parts("consent"));
+        // A stay that both had stays where it is, and is with the other as it was.
+        let both: BTreeSet<Uuid> = asleep.stays.iter().map(|stay| stay.stay_token).collect();
+        let of = |record: Uuid| self.records.contains(&record);
+        let is_theirs = |stay: &SealedStay| {
+            stays.contains(&stay.stay_token) || (of(stay.record_id) && !both.contains(&stay.stay_token))
+        };
+        let is_their =
+            |line: &SealedConsent| consents.contains(&line.consent_id) || line.record_id.is_some_and(of);
+        Sealed {
+            records: kept(awake.records, |head| of(head.record_id)),
+            values: kept(awake.values, |value| of(value.record_id)),
+            stays: kept(awake.stays, is_theirs),
+            consents: kept(awake.consents, is_their),
+            observations: Vec::new(),
+        }
+    }
+}
+
+fn kept<T>(mut list: Vec<T>, keep: impl FnMut(&T) -> bool) -> Vec<T> {
+    list.retain(keep);
+    list
+}
+
+/// Of what goes back that which has changed since; the rest lies there already, as it was.
+fn changed(asleep: &Sealed, theirs: &Sealed) -> Sealed {
+    let heads: BTreeSet<(Uuid, i64, &[u8])> = asleep.records.iter().map(head_mark).collect();
+    let values: BTreeSet<(Uuid, &str, i64)> = asleep.values.iter().map(value_mark).collect();
+    let stays: BTreeSet<(Uuid, i64)> = asleep.stays.iter().map(|s| (s.stay_token, s.version)).collect();
+    let consents: BTreeSet<Uuid> = asleep.consents.iter().map(|line| line.consent_id).collect();
+    Sealed {
+        records: kept(theirs.records.clone(), |head| !heads.contains(&head_mark(head))),
+        values: kept(theirs.values.clone(), |value| {
+            !values.contains(&value_mark(value))
+        }),
+        stays: kept(theirs.stays.clone(), |s| {
+            !stays.contains(&(s.stay_token, s.version))
+        }),
+        consents: kept(theirs.consents.clone(), |line| {
+            !consents.contains(&line.consent_id)
+        }),
+        observations: Vec::new(),
+    }
+}
+
+fn head_mark(head: &Head) -> (Uuid, i64, &[u8]) {
+    (head.record_id, head.received_at, &head.content_mac)
+}
+
+fn value_mark(value: &SealedValue) -> (Uuid, &str, i64) {
+    (value.record_id, &value.field, value.version)
 }
 
 impl Vault {
@@ -93,200 +156,87 @@ impl Vault {
     async fn try_undo(&self, errand: &Errand, row: &MergeRow) -> Result<(), GuestError> {
         let (survivor, restored) = (GuestId(row.survivor), GuestId(row.absorbed));
         let version = self.active_version(survivor).await?;
-        let from_keys = self.keys.guest_keys(survivor, &Category::ALL).await?;
-        let present: Vec<Category> = Category::ALL
-            .into_iter()
-            .filter(|category| from_keys.has(*category))
-            .collect();
-        let to_keys = self.keys.ensure_guest_keys(restored, &present).await?;
-        let parting = Parting {
-            from: survivor,
-            to: restored,
-            keys: (&from_keys, &to_keys),
-        };
+        let crossing = self.crossing(survivor, restored).await?;
         let (by, now) = (errand.caller.principal.0, micros(self.clock.now()));
         let mut change = self.log.begin(&self.store).await?;
         change.tx.merge_undone(row.merge_id, by, now).await?;
         change.tx.touch_guest(survivor, version, now).await?;
         change.tx.mark_active(restored, survivor, now).await?;
-        let asleep = change.tx.sealed_of(restored).await?;
-        let awake = change.tx.sealed_of(survivor).await?;
-        let records: BTreeSet<Uuid> = asleep.records.iter().map(|head| head.record_id).collect();
-        self.part_records(&mut change, &parting, (&asleep, &awake), &records)
-            .await?;
-        let parts = change.tx.merge_parts(row.merge_id).await?;
-        part_stays(&mut change, &parting, (&asleep, &awake), (&parts, &records)).await?;
-        part_consents(&mut change, &parting, &awake, (&parts, &records)).await?;
-        if row.manager_moved == 1 {
-            change.tx.drop_manager(survivor).await?;
-        }
-        let stayed = awake
-            .records
-            .iter()
-            .map(|head| head.record_id)
-            .filter(|record| !records.contains(record));
-        let stayed: Vec<Uuid> = stayed.collect();
-        let pairs = records
-            .iter()
-            .flat_map(|one| stayed.iter().map(move |other| (*one, *other)));
-        for (one, other) in pairs.take(MOST_PAIRS) {
+        change.tx.part_reviews((survivor, restored), by, now).await?;
+        let stayed = self.give_back(&mut change.tx, row, &crossing).await?;
+        for (one, other) in stayed.into_iter().take(MOST_PAIRS) {
             change.tx.keep_apart(one, other, by, now).await?;
         }
         let told = Announcement::guest_unmerged(self.clock.now(), survivor, restored);
         change.tx.announce(&told.at_property(&errand.property)).await?;
-        self.record_both(
-            &mut change,
-            errand,
-            Act::Unmerge,
-            [(survivor, &from_keys), (restored, &to_keys)],
-        );
+        self.record_both(&mut change, errand, Act::Unmerge, &crossing);
         change.commit().await?;
         Ok(())
     }
 
-    /// Gives the records back; what their sources have said since goes with them.
-    async fn part_records(
+    /// Gives everything back; what was said since goes with its record. The pairs of records that are of two people.
+    async fn give_back(
         &self,
-        change: &mut Change,
-        parting: &Parting<'_>,
-        (asleep, awake): (&Sealed, &Sealed),
-        records: &BTreeSet<Uuid>,
-    ) -> Result<(), GuestError> {
-        let ends = (parting.from, parting.to);
-        let before: BTreeMap<(Uuid, &str), i64> = asleep
+        tx: &mut Tx,
+        row: &MergeRow,
+        crossing: &Crossing,
+    ) -> Result<Vec<(Uuid, Uuid)>, GuestError> {
+        let ends = crossing.ends();
+        let (survivor, restored) = ends;
+        let (awake, asleep) = (tx.sealed_of(survivor).await?, tx.sealed_of(restored).await?);
+        let parts = tx.merge_parts(row.merge_id).await?;
+        let mut theirs = Theirs {
+            records: asleep.records.iter().map(|head| head.record_id).collect(),
+            parts,
+        };
+        for observation in theirs.parts("observation") {
+            // What a steward kept as a note is a record since.
+            let note = self.note_token(observation);
+            let note = self.store.read().await?.source_record(&note).await?;
+            theirs.records.extend(
+                note.filter(|(guest, _)| *guest == survivor)
+                    .map(|(_, record)| record.0),
+            );
+            tx.return_observation(ends, observation).await?;
+        }
+        let stayed: Vec<Uuid> = awake.records.iter().map(|head| head.record_id).collect();
+        let stayed = kept(stayed, |record| !theirs.records.contains(record));
+        let going = theirs.among(&asleep, awake);
+        self.carry(tx, crossing, &changed(&asleep, &going)).await?;
+        let still: BTreeSet<(Uuid, &str)> = going
             .values
             .iter()
-            .map(|v| ((v.record_id, v.field.as_str()), v.version))
+            .map(|v| (v.record_id, v.field.as_str()))
             .collect();
-        let mut still = BTreeSet::new();
-        for value in awake
-            .values
-            .iter()
-            .filter(|value| records.contains(&value.record_id))
-        {
-            let at = (value.record_id, value.field.as_str());
-            still.insert(at);
-            if before.get(&at) == Some(&value.version) {
-                continue;
+        for value in &asleep.values {
+            if !still.contains(&(value.record_id, value.field.as_str())) {
+                tx.delete_one_value(restored, value.record_id, &value.field)
+                    .await?;
             }
-            let place = |guest| places::value(guest, value.record_id, &value.field, value.version);
-            let sealed = reseal(
-                parting.keys,
-                self.category_of(&value.field)?,
-                (&place(parting.from), &place(parting.to)),
-                &value.sealed,
-            )?;
-            change
-                .tx
-                .copy_value(ends, (value.record_id, &value.field), &sealed)
-                .await?;
         }
-        for (record, field) in before.keys().filter(|at| !still.contains(*at)) {
-            change.tx.delete_one_value(parting.to, *record, field).await?;
+        for record in &theirs.records {
+            tx.take_record_away(survivor, *record).await?;
+            tx.move_tokens(ends, *record).await?;
         }
-        let heads: BTreeMap<Uuid, _> = asleep.records.iter().map(|head| (head.record_id, head)).collect();
-        for head in awake
-            .records
-            .iter()
-            .filter(|head| records.contains(&head.record_id))
-        {
-            let same = heads.get(&head.record_id).is_some_and(|before| {
-                before.received_at == head.received_at && before.content_mac == head.content_mac
-            });
-            if !same {
-                let place = |guest| places::source_id(guest, head.record_id);
-                let places = (&place(parting.from), &place(parting.to));
-                let sealed = reseal(parting.keys, Category::Identity, places, &head.source_id)?;
-                change.tx.copy_record(ends, head.record_id, &sealed).await?;
+        for stay in &going.stays {
+            tx.delete_stay(survivor, stay.stay_token).await?;
+        }
+        let lines = going.consents.iter().map(|line| line.consent_id);
+        for line in lines.chain(theirs.parts("said_again")) {
+            tx.delete_merged_consent(survivor, line).await?;
+        }
+        for what in Moved::ALL {
+            for id in theirs.parts(what.as_str()) {
+                tx.give_over(what, ends, id).await?;
             }
-            change.tx.take_record_away(parting.from, head.record_id).await?;
         }
-        for record in records {
-            change.tx.move_tokens(ends, *record).await?;
+        tx.share_holds(ends, row.done_at).await?;
+        if row.manager_moved == 1 {
+            tx.drop_manager(survivor, restored).await?;
         }
-        Ok(())
+        let pairs = theirs.records.iter();
+        Ok(pairs
+            .flat_map(|one| stayed.iter().map(move |other| (*one, *other)))
+            .collect())
     }
-}
-
-/// Gives the stays back, those that its sources have told of since as well.
-async fn part_stays(
-    change: &mut Change,
-    parting: &Parting<'_>,
-    (asleep, awake): (&Sealed, &Sealed),
-    (parts, records): (&[(String, Uuid)], &BTreeSet<Uuid>),
-) -> Result<(), GuestError> {
-    let copied: BTreeSet<Uuid> = parts
-        .iter()
-        .filter(|(kind, _)| kind == "stay")
-        .map(|(_, id)| *id)
-        .collect();
-    let before: BTreeMap<Uuid, i64> = asleep
-        .stays
-        .iter()
-        .map(|stay| (stay.stay_token, stay.version))
-        .collect();
-    for stay in &awake.stays {
-        let own = copied.contains(&stay.stay_token);
-        // A stay that both had stays where it is, and is with the other as it was.
-        if !own && (!records.contains(&stay.record_id) || before.contains_key(&stay.stay_token)) {
-            continue;
-        }
-        if before.get(&stay.stay_token) != Some(&stay.version) {
-            let path = places::stay_path(&stay.property);
-            let place = |guest| places::stay(guest, stay.stay_token, &path, stay.version);
-            let places = (&place(parting.from), &place(parting.to));
-            let sealed = reseal(parting.keys, Category::Stay, places, &stay.sealed)?;
-            change
-                .tx
-                .copy_stay((parting.from, parting.to), stay.stay_token, &sealed)
-                .await?;
-        }
-        change.tx.delete_stay(parting.from, stay.stay_token).await?;
-    }
-    Ok(())
-}
-
-/// Gives the consents back, those of its records since as well, and takes away what was said again.
-async fn part_consents(
-    change: &mut Change,
-    parting: &Parting<'_>,
-    awake: &Sealed,
-    (parts, records): (&[(String, Uuid)], &BTreeSet<Uuid>),
-) -> Result<(), GuestError> {
-    let ids = |wanted: &str| -> BTreeSet<Uuid> {
-        parts
-            .iter()
-            .filter(|(kind, _)| kind == wanted)
-            .map(|(_, id)| *id)
-            .collect()
-    };
-    let (copied, again) = (ids("consent"), ids("said_again"));
-    for consent in &awake.consents {
-        let id = consent.consent_id;
-        let since = consent.record_id.is_some_and(|record| records.contains(&record));
-        if !copied.contains(&id) && !again.contains(&id) && !since {
-            continue;
-        }
-        if since && !copied.contains(&id) {
-            let seal = |sealed: &Option<Vec<u8>>, of: &dyn Fn(GuestId) -> crate::crypto::Aad<'static>| {
-                let one = |sealed: &Vec<u8>| {
-                    reseal(
-                        parting.keys,
-                        Category::Consent,
-                        (&of(parting.from), &of(parting.to)),
-                        sealed,
-                    )
-                };
-                sealed.as_ref().map(one).transpose()
-            };
-            let evidence = seal(&consent.evidence, &|guest| places::evidence(guest, id))?;
-            let details = seal(&consent.details, &|guest| places::details(guest, id))?;
-            change
-                .tx
-                .copy_consent((parting.from, parting.to), id, (evidence, details))
-                .await?;
-        }
-        change.tx.delete_merged_consent(parting.from, id).await?;
-    }
-    Ok(())
 }

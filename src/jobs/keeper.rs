@@ -1,11 +1,14 @@
 //! What goes on by itself about guests: erasures that a crash or a stay put off, keys that belong to nobody, register
 //! entries whose time is over.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 
-use crate::requests::Requests;
+use crate::{base::micros, requests::Requests};
 
 use super::Lease;
 
@@ -16,10 +19,15 @@ const LASTS: TimeDelta = TimeDelta::minutes(2);
 /// Every so many looks the slow ones are done too.
 const SLOW: u32 = 120;
 
+/// Guests that a retention run looks at in one look, so that the lease is kept.
+const AT_A_LOOK: u32 = 2_000;
+
 /// Keeps promises made to guests.
 pub struct Keeper {
     requests: Requests,
     lease: Lease,
+    /// Up to when questions about guests that may be one were looked at, in microseconds.
+    bridged: AtomicI64,
 }
 
 impl Keeper {
@@ -28,11 +36,18 @@ impl Keeper {
     pub fn new(requests: Requests) -> Self {
         let vault = &requests.eraser.vault;
         let lease = Lease::new(vault.store.clone(), vault.clock.clone(), "keeper", LASTS);
-        Self { requests, lease }
+        Self {
+            requests,
+            lease,
+            bridged: AtomicI64::new(0),
+        }
     }
 
     /// Works until dropped; begins at once, so that what a crash cut off is finished at the next start.
     pub async fn run(&self) {
+        // Whoever was cut off may hold the lease for a while yet; its promises are taken up all the same, each step of
+        // which can be repeated.
+        self.look(false).await;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut looks: u32 = 0;
@@ -49,8 +64,22 @@ impl Keeper {
 
     /// One look; `slow` includes what need not be looked at often.
     pub async fn look(&self, slow: bool) {
+        if let Err(error) = self.requests.eraser.vault.keys.refresh().await {
+            tracing::error!(%error, "epochs of keys could not be looked for");
+        }
         if let Err(error) = self.requests.go_on().await {
             tracing::error!(%error, "approved erasures wait");
+        }
+        if let Err(error) = self.requests.eraser.work(AT_A_LOOK).await {
+            tracing::error!(%error, "a retention run waits");
+        }
+        let vault = &self.requests.eraser.vault;
+        if vault.matcher.merges {
+            let now = micros(vault.clock.now());
+            match vault.merge_bridged(self.bridged.load(Ordering::Relaxed)).await {
+                Ok(_) => self.bridged.store(now, Ordering::Relaxed),
+                Err(error) => tracing::error!(%error, "guests that are one wait to be merged"),
+            }
         }
         if !slow {
             return;

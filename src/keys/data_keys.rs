@@ -13,6 +13,7 @@ use crate::{
 use super::{
     GuestKeys, Keyring, KeysError,
     guest_keys::{Categories, Entry, Held},
+    hierarchy::Epochs,
     sql::DataKeyRow,
 };
 
@@ -153,6 +154,7 @@ impl Keyring {
     pub async fn damaged_keys(&self, guests: &[GuestId]) -> Result<Vec<(GuestId, Category)>, KeysError> {
         let all = Categories::of(&Category::ALL);
         let rows = self.store.read().await?.data_keys(guests).await?;
+        self.know_epochs(&rows).await?;
         let found = self.open_rows(&rows, &guests.iter().map(|guest| (*guest, all)).collect());
         let mut damaged: Vec<_> = found
             .iter()
@@ -188,6 +190,7 @@ impl Keyring {
             .collect();
         let guests: Vec<GuestId> = wanted.keys().copied().collect();
         let rows = self.store.read().await?.data_keys(&guests).await?;
+        self.know_epochs(&rows).await?;
         let found = self.open_rows(&rows, &wanted);
         for (guest, entry) in &found {
             self.cache.keep(*guest, entry, since);
@@ -224,6 +227,7 @@ impl Keyring {
         tx.add_data_keys(&self.new_rows(missing)?).await?;
         let rows = tx.data_keys(&guests).await?;
         tx.commit().await?;
+        self.know_epochs(&rows).await?;
         let found = self.open_rows(&rows, asked);
         for (guest, entry) in &found {
             self.cache.keep(*guest, entry, since);
@@ -231,12 +235,23 @@ impl Keyring {
         Ok(found)
     }
 
+    /// Another process may have begun an epoch since this one started.
+    async fn know_epochs(&self, rows: &[DataKeyRow]) -> Result<(), KeysError> {
+        let known = self.epochs.load();
+        if rows.iter().all(|row| known.wrapping_is_known(row.epoch)) {
+            return Ok(());
+        }
+        drop(known);
+        Box::pin(self.refresh()).await
+    }
+
     /// New keys, wrapped, in the order of guest and category.
     fn new_rows(&self, missing: &Wanted) -> Result<Vec<DataKeyRow>, KeysError> {
         let now = micros(self.clock.now());
         let mut rows = Vec::new();
+        let epochs = self.epochs.load();
         for (guest, categories) in missing {
-            let (epoch, wrapping) = self.keys.current_wrapping(*guest);
+            let (epoch, wrapping) = epochs.current_wrapping(*guest);
             for category in categories.iter() {
                 let context = context(*guest, category, FIRST);
                 let context = context.each_ref().map(Vec::as_slice);
@@ -259,6 +274,7 @@ impl Keyring {
             .iter()
             .map(|(guest, asked)| (*guest, Entry::new(*asked)))
             .collect();
+        let epochs = self.epochs.load();
         // The rows of a guest mostly come together: its wrapping key is derived once.
         let mut last: Option<(GuestId, i64, Option<KeyEncryptionKey>)> = None;
         for row in rows {
@@ -272,7 +288,7 @@ impl Keyring {
             }
             let (.., wrapping) = match last.take() {
                 Some(last) if (last.0, last.1) == (guest, row.epoch) => last,
-                _ => (guest, row.epoch, self.keys.wrapping(guest, row.epoch)),
+                _ => (guest, row.epoch, epochs.wrapping(guest, row.epoch)),
             };
             let held = wrapping
                 .as_ref()
@@ -300,6 +316,23 @@ fn context(guest: GuestId, category: Category, version: u16) -> [Vec<u8>; 4] {
         vec![category.code()],
         version.to_be_bytes().to_vec(),
     ]
+}
+
+/// A data key wrapped in the present epoch; `None` when it does not open.
+pub(super) fn rewrapped(epochs: &Epochs, row: &DataKeyRow) -> Result<Option<Vec<u8>>, KeysError> {
+    let guest = GuestId(row.guest_id);
+    let category = u8::try_from(row.category).ok().and_then(Category::from_code);
+    let (Some(category), Ok(version)) = (category, u16::try_from(row.version)) else {
+        return Ok(None);
+    };
+    let context = context(guest, category, version);
+    let context = context.each_ref().map(Vec::as_slice);
+    let old = epochs.wrapping(guest, row.epoch);
+    let Some(key) = old.and_then(|old| old.unwrap(&row.wrapped, &context).ok()) else {
+        return Ok(None);
+    };
+    let (_, wrapping) = epochs.current_wrapping(guest);
+    Ok(Some(wrapping.wrap(&key, &context)?))
 }
 
 fn open(wrapping: &KeyEncryptionKey, row: &DataKeyRow, category: Category) -> Held {

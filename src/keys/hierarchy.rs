@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The version of every vault key until rotation makes another.
-const FIRST: i64 = 1;
+pub(super) const FIRST: i64 = 1;
 
 /// What a vault key is bound to besides the root key.
 fn context(purpose: Purpose, version: i64) -> [Vec<u8>; 3] {
@@ -27,7 +27,7 @@ fn context(purpose: Purpose, version: i64) -> [Vec<u8>; 3] {
 pub(super) async fn make(provider: &dyn RootKeyProvider, now: i64) -> Result<Vec<VaultKeyRow>, KeysError> {
     let mut rows = Vec::new();
     for purpose in Purpose::ALL {
-        rows.push(make_one(provider, purpose, now).await?);
+        rows.push(make_one(provider, (purpose, FIRST), now).await?);
     }
     Ok(rows)
 }
@@ -35,15 +35,15 @@ pub(super) async fn make(provider: &dyn RootKeyProvider, now: i64) -> Result<Vec
 /// One new vault key, wrapped.
 pub(super) async fn make_one(
     provider: &dyn RootKeyProvider,
-    purpose: Purpose,
+    (purpose, version): (Purpose, i64),
     now: i64,
 ) -> Result<VaultKeyRow, KeysError> {
-    let parts = context(purpose, FIRST);
+    let parts = context(purpose, version);
     let parts = parts.each_ref().map(Vec::as_slice);
     let Wrapped { bytes, check } = provider.wrap(&KeyMaterial::random(), &parts).await?;
     Ok(VaultKeyRow {
         purpose: purpose.as_str().to_owned(),
-        version: FIRST,
+        version,
         wrapped: bytes,
         key_check: check,
         created_at: now,
@@ -64,57 +64,62 @@ pub(super) async fn newest(
     Ok(Some(unwrap(provider, purpose, row).await?))
 }
 
-/// The opened vault keys.
-pub(super) struct VaultKeys {
+/// A vault key wrapped by another root key.
+pub(super) async fn rewrapped_by(
+    old: &dyn RootKeyProvider,
+    new: &dyn RootKeyProvider,
+    row: &VaultKeyRow,
+) -> Result<VaultKeyRow, KeysError> {
+    let purpose = Purpose::from_word(&row.purpose).ok_or_else(|| KeysError::UnknownPurpose {
+        purpose: row.purpose.clone(),
+    })?;
+    let key = unwrap(old, purpose, row).await?;
+    let parts = context(purpose, row.version);
+    let parts = parts.each_ref().map(Vec::as_slice);
+    let Wrapped { bytes, check } = new.wrap(&key, &parts).await?;
+    Ok(VaultKeyRow {
+        wrapped: bytes,
+        key_check: check,
+        ..row.clone()
+    })
+}
+
+/// One vault key, opened.
+pub(super) async fn unwrap_one(
+    provider: &dyn RootKeyProvider,
+    purpose: Purpose,
+    row: &VaultKeyRow,
+) -> Result<KeyMaterial, KeysError> {
+    Ok(unwrap(provider, purpose, row).await?)
+}
+
+/// The keys that data keys are wrapped under, by epoch.
+pub(super) struct Epochs {
     /// The epoch that new data keys are wrapped in.
     current: (i64, KeyDerivationKey),
     older: BTreeMap<i64, KeyDerivationKey>,
-    pub(super) index: IndexKey,
-    api_key_hash: MacKey,
-    commitment: MacKey,
-    content: MacKey,
-    token: MacKey,
-    pub(super) vault_data: DataKey,
 }
 
-impl VaultKeys {
-    /// Opens all rows of the key store.
-    pub(super) async fn open(
-        provider: &dyn RootKeyProvider,
-        rows: &[VaultKeyRow],
-    ) -> Result<Self, KeysError> {
-        let mut keys = unwrap_all(provider, rows).await?;
-        let mut newest = |purpose: Purpose| {
-            keys.get_mut(&purpose)
-                .and_then(BTreeMap::pop_last)
-                .ok_or_else(|| KeysError::damaged(purpose, FIRST, "is missing"))
-        };
-        let (epoch, current) = newest(Purpose::Epoch)?;
-        let mut opened = Self {
-            current: (epoch, KeyDerivationKey::new(current)),
-            older: BTreeMap::new(),
-            index: IndexKey::new(newest(Purpose::Index)?.1),
-            api_key_hash: MacKey::new(newest(Purpose::ApiKeyHash)?.1),
-            commitment: MacKey::new(newest(Purpose::Commitment)?.1),
-            content: MacKey::new(newest(Purpose::Content)?.1),
-            token: MacKey::new(newest(Purpose::Token)?.1),
-            vault_data: DataKey::new(newest(Purpose::VaultData)?.1),
-        };
-        let older = keys.remove(&Purpose::Epoch).unwrap_or_default();
-        opened.older = older
-            .into_iter()
-            .map(|(epoch, key)| (epoch, KeyDerivationKey::new(key)))
-            .collect();
-        Ok(opened)
+impl Epochs {
+    /// The newest is the present one; `None` without any.
+    pub(super) fn of(mut keys: BTreeMap<i64, KeyDerivationKey>) -> Option<Self> {
+        let current = keys.pop_last()?;
+        Some(Self { current, older: keys })
     }
 
-    pub(super) const fn mac(&self, purpose: MacPurpose) -> &MacKey {
-        match purpose {
-            MacPurpose::ApiKeyHash => &self.api_key_hash,
-            MacPurpose::Commitment => &self.commitment,
-            MacPurpose::Content => &self.content,
-            MacPurpose::Token => &self.token,
-        }
+    /// The present one.
+    pub(super) const fn current(&self) -> i64 {
+        self.current.0
+    }
+
+    /// All of them, in order.
+    pub(super) fn versions(&self) -> Vec<i64> {
+        self.older.keys().copied().chain([self.current.0]).collect()
+    }
+
+    /// Whether the epoch's key is there.
+    pub(super) fn wrapping_is_known(&self, epoch: i64) -> bool {
+        epoch == self.current.0 || self.older.contains_key(&epoch)
     }
 
     /// The key that wraps a guest's data keys in an epoch; `None` when the epoch's key is not there.
@@ -132,6 +137,55 @@ impl VaultKeys {
     pub(super) fn current_wrapping(&self, guest: GuestId) -> (i64, KeyEncryptionKey) {
         let (epoch, key) = &self.current;
         (*epoch, wrapping(key, guest))
+    }
+}
+
+/// The opened vault keys but those of the epochs.
+pub(super) struct VaultKeys {
+    pub(super) index: IndexKey,
+    api_key_hash: MacKey,
+    commitment: MacKey,
+    content: MacKey,
+    token: MacKey,
+    pub(super) vault_data: DataKey,
+}
+
+impl VaultKeys {
+    /// Opens all rows of the key store.
+    pub(super) async fn open(
+        provider: &dyn RootKeyProvider,
+        rows: &[VaultKeyRow],
+    ) -> Result<(Self, Epochs), KeysError> {
+        let mut keys = unwrap_all(provider, rows).await?;
+        let epochs = keys.remove(&Purpose::Epoch).unwrap_or_default();
+        let epochs = epochs
+            .into_iter()
+            .map(|(epoch, key)| (epoch, KeyDerivationKey::new(key)));
+        let epochs = Epochs::of(epochs.collect())
+            .ok_or_else(|| KeysError::damaged(Purpose::Epoch, FIRST, "is missing"))?;
+        let mut newest = |purpose: Purpose| {
+            keys.get_mut(&purpose)
+                .and_then(BTreeMap::pop_last)
+                .ok_or_else(|| KeysError::damaged(purpose, FIRST, "is missing"))
+        };
+        let opened = Self {
+            index: IndexKey::new(newest(Purpose::Index)?.1),
+            api_key_hash: MacKey::new(newest(Purpose::ApiKeyHash)?.1),
+            commitment: MacKey::new(newest(Purpose::Commitment)?.1),
+            content: MacKey::new(newest(Purpose::Content)?.1),
+            token: MacKey::new(newest(Purpose::Token)?.1),
+            vault_data: DataKey::new(newest(Purpose::VaultData)?.1),
+        };
+        Ok((opened, epochs))
+    }
+
+    pub(super) const fn mac(&self, purpose: MacPurpose) -> &MacKey {
+        match purpose {
+            MacPurpose::ApiKeyHash => &self.api_key_hash,
+            MacPurpose::Commitment => &self.commitment,
+            MacPurpose::Content => &self.content,
+            MacPurpose::Token => &self.token,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The opened hierarchy: what the rest of the program asks for keys.
 
+use arc_swap::ArcSwap;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -13,7 +14,7 @@ use super::{
     GuestKeys, KeyStatus, KeysError, MacPurpose, OpenError, RootKeyProvider, RootKeySource,
     cache::KeyCache,
     guest_keys::Categories,
-    hierarchy::{VaultKeys, make},
+    hierarchy::{Epochs, VaultKeys, make},
     status,
 };
 
@@ -28,6 +29,7 @@ pub struct Keyring {
     pub(super) store: Store,
     pub(super) clock: Clock,
     pub(super) keys: VaultKeys,
+    pub(super) epochs: ArcSwap<Epochs>,
     pub(super) cache: KeyCache,
 }
 
@@ -72,12 +74,13 @@ impl Keyring {
         }
         // Read back even after making them: of two first starts at once, one's keys were stored.
         let rows = store.read().await?.vault_keys().await?;
-        let keys = VaultKeys::open(&*provider, &rows).await?;
+        let (keys, epochs) = VaultKeys::open(&*provider, &rows).await?;
         Ok(Self {
             provider,
             store,
             clock,
             keys,
+            epochs: ArcSwap::from_pointee(epochs),
             cache: KeyCache::new(),
         })
     }

@@ -7,7 +7,7 @@ use crate::{
 
 use super::{
     Keyring, KeysError, Purpose,
-    hierarchy::{make_one, newest},
+    hierarchy::{FIRST, make_one, newest},
 };
 
 impl Keyring {
@@ -25,7 +25,12 @@ impl Keyring {
             return Ok(SigningKey::new(seed));
         }
         if unsigned {
-            let row = make_one(&*self.provider, Purpose::LogSigning, micros(self.clock.now())).await?;
+            let row = make_one(
+                &*self.provider,
+                (Purpose::LogSigning, FIRST),
+                micros(self.clock.now()),
+            )
+            .await?;
             let mut tx = self.store.begin().await?;
             tx.add_vault_keys(&[row]).await?;
             tx.commit().await?;

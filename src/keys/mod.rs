@@ -18,6 +18,7 @@ mod hierarchy;
 mod keyring;
 mod log_key;
 mod provider;
+mod rotate;
 pub mod sql;
 mod status;
 
@@ -25,6 +26,7 @@ pub use error::{KeysError, OpenError, ProviderError};
 pub use guest_keys::{GuestKeys, Plain};
 pub use keyring::Keyring;
 pub use provider::{Cost, Description, KeyFile, Passphrase, RootKeyProvider, RootKeySource, Wrapped};
+pub use rotate::Rotated;
 pub use status::{KeyStatus, RootState, VaultKeyStatus, status};
 
 /// What a vault key is for.

@@ -22,6 +22,19 @@ statements! {
     DATA_KEYS_BY_EPOCH = "SELECT epoch, count(*) FROM data_key GROUP BY epoch ORDER BY epoch";
     GUEST_COUNT = "SELECT count(DISTINCT guest_id) FROM data_key";
     GUESTS_AFTER = "SELECT DISTINCT guest_id FROM data_key WHERE guest_id > $1 ORDER BY guest_id LIMIT $2";
+    VAULT_KEYS_RETIRE = "UPDATE vault_key SET retired_at = $3
+                         WHERE purpose = $1 AND version < $2 AND retired_at IS NULL";
+    VAULT_KEY_STORE = "UPDATE vault_key SET wrapped = $3, key_check = $4 WHERE purpose = $1 AND version = $2";
+    VAULT_KEY_DROP = "DELETE FROM vault_key WHERE purpose = $1 AND version = $2";
+    EPOCHS_TO_DROP = "SELECT version FROM vault_key
+                      WHERE purpose = $1 AND retired_at <= $2
+                          AND NOT EXISTS (SELECT 1 FROM data_key WHERE epoch = vault_key.version)
+                      ORDER BY version";
+    DATA_KEYS_OF_OTHERS = "SELECT guest_id, category, version, epoch, wrapped, created_at FROM data_key
+                           WHERE epoch <> $1 AND (guest_id > $2 OR (guest_id = $2 AND category > $3))
+                           ORDER BY guest_id, category LIMIT $4";
+    DATA_KEY_REWRAP = "UPDATE data_key SET epoch = $3, wrapped = $4
+                       WHERE guest_id = $1 AND category = $2 AND epoch = $5";
     DESTROY_GUEST = "DELETE FROM data_key WHERE guest_id = $1";
     DESTROY_CATEGORY = "DELETE FROM data_key WHERE guest_id = $1 AND category = $2";
 }
@@ -142,6 +155,18 @@ impl Conn {
         data_keys_of(self, guests).await
     }
 
+    /// Data keys of other epochs than this one, in the order of guest and category, after one of them.
+    pub(super) async fn data_keys_of_others(
+        &mut self,
+        epoch: i64,
+        (guest, category): (Uuid, i64),
+        most: i64,
+    ) -> Result<Vec<DataKeyRow>, StoreError> {
+        Ok(on!(self, c => {
+            sqlx::query_as(DATA_KEYS_OF_OTHERS).bind(epoch).bind(guest).bind(category).bind(most).fetch_all(c).await?
+        }))
+    }
+
     /// How many data keys each epoch holds.
     pub(super) async fn data_keys_by_epoch(&mut self) -> Result<Vec<(i64, i64)>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(DATA_KEYS_BY_EPOCH).fetch_all(c).await?))
@@ -211,6 +236,63 @@ impl Tx {
     /// The data keys of some guests, in no order, those of this transaction included.
     pub(super) async fn data_keys(&mut self, guests: &[GuestId]) -> Result<Vec<DataKeyRow>, StoreError> {
         data_keys_of(self, guests).await
+    }
+
+    /// Notes that the older keys of a purpose make nothing new.
+    pub(super) async fn retire_vault_keys(
+        &mut self,
+        purpose: &str,
+        before: i64,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(VAULT_KEYS_RETIRE).bind(purpose).bind(before).bind(now).execute(c).await?; });
+        Ok(())
+    }
+
+    /// Writes a vault key that was wrapped anew.
+    pub(super) async fn store_vault_key(&mut self, row: &VaultKeyRow) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(VAULT_KEY_STORE)
+                .bind(&row.purpose)
+                .bind(row.version)
+                .bind(&row.wrapped)
+                .bind(&row.key_check)
+                .execute(c)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Epochs that hold nothing and were retired by then.
+    pub(super) async fn epochs_to_drop(&mut self, purpose: &str, by: i64) -> Result<Vec<i64>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(EPOCHS_TO_DROP).bind(purpose).bind(by).fetch_all(c).await?))
+    }
+
+    /// Destroys a vault key.
+    pub(super) async fn drop_vault_key(&mut self, purpose: &str, version: i64) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(VAULT_KEY_DROP).bind(purpose).bind(version).execute(c).await?; });
+        Ok(())
+    }
+
+    /// Wraps a data key in another epoch; `false` when it is gone, or was already.
+    pub(super) async fn rewrap_data_key(
+        &mut self,
+        row: &DataKeyRow,
+        epoch: i64,
+        wrapped: &[u8],
+    ) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(DATA_KEY_REWRAP)
+                .bind(row.guest_id)
+                .bind(row.category)
+                .bind(epoch)
+                .bind(wrapped)
+                .bind(row.epoch)
+                .execute(c)
+                .await?
+                .rows_affected()
+        });
+        Ok(rows == 1)
     }
 
     /// Removes all data keys of a guest.

@@ -247,9 +247,18 @@ pub(super) fn compare_phones(a: &Phone, b: &Phone) -> Cell {
     }
     if a == b {
         Cell::PhoneExact
+    } else if a.0.len() >= 8 && a.0.len() == b.0.len() && in_a_row(&a.0, &b.0) {
+        Cell::PhoneNeighbour
     } else if a.0.len() >= 8 && distance(&a.0, &b.0, 1) <= 1 {
         Cell::PhoneEdit
     } else {
         Cell::PhoneDiffers
     }
+}
+
+/// Whether two numbers differ in one of their last two digits only.
+fn in_a_row(a: &str, b: &str) -> bool {
+    let head = a.len().saturating_sub(2);
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    a.get(..head) == b.get(..head) && a.iter().zip(b).filter(|(one, other)| one != other).count() == 1
 }

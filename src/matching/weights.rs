@@ -110,7 +110,10 @@ cells! {
     /// What a mask leaves is the same.
     PhoneMasked = "phones", "masked_equal", 11.1, 4.8;
     /// One digit off.
-    PhoneEdit = "phones", "one_edit", 10.9, 4.7;
+    PhoneEdit = "phones", "one_edit", 10.0, 3.7;
+    /// Only one of the last two digits differs: families and offices get their numbers in a row. Set by hand; the
+    /// generator of the labelled sets hands none out like that.
+    PhoneNeighbour = "phones", "neighbour", 6.0, -2.0;
     /// Another number.
     PhoneDiffers = "phones", "differs", -2.5, 0.3;
     /// Same document.
@@ -165,7 +168,7 @@ pub struct Exact {
 }
 
 /// Version of the shipped table.
-pub const SHIPPED: &str = "shipped-1";
+pub const SHIPPED: &str = "shipped-2";
 
 /// A table of weights; deterministic, versioned.
 #[derive(Debug, Clone, PartialEq)]

@@ -32,6 +32,8 @@ pub(super) struct Agreement {
     pub(super) since: Option<chrono::DateTime<chrono::Utc>>,
     pub(super) channel: String,
     pub(super) notice: Option<Notice>,
+    /// Whether there is something that a yes can be said to: without a notice none is taken.
+    pub(super) ready: bool,
 }
 
 impl Portal {
@@ -64,6 +66,9 @@ impl Portal {
             for kind in kinds.into_iter().filter_map(Separate::from_word) {
                 all.extend(agreement(rule, Some(kind), &ledgers, notice.clone()));
             }
+        }
+        for one in &mut all {
+            one.ready = one.on || !one.asks || one.notice.is_some() || self.vault.bare_yes;
         }
         Ok(all)
     }
@@ -185,5 +190,6 @@ fn agreement(
         since: line.map(|line| line.at),
         channel: line.map(|line| line.channel.clone()).unwrap_or_default(),
         notice,
+        ready: true,
     })
 }

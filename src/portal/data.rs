@@ -8,7 +8,7 @@ use crate::{
     base::{Category, Errand, FieldIndex},
     guest::{GuestError, Provenance, RecordAnswer},
     policy::Right,
-    retention::{Limit, Rules, facts, plan},
+    retention::{Limit, facts, plan},
 };
 
 use super::{Me, Portal};
@@ -50,7 +50,7 @@ impl Portal {
         let house = facts(&self.vault, me.guest).await?.ok_or(GuestError::NotFound)?;
         event.subject = Some(self.vault.subject(me.guest, Some(&house.keys)));
         self.vault.log.record(event, ()).await?;
-        let of = plan(&house.facts, Rules::shipped());
+        let of = plan(&house.facts, &self.requests.eraser.rules);
         let filled = of.into_iter().filter(|drawer| drawer.values > 0);
         Ok(filled
             .map(|drawer| Drawer {

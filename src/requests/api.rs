@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     base::{Errand, GuestId},
     crypto::age::Recipient,
-    erasure::{ErasureError, Preview, RegisterAnswer, certificate::Certified, read_register},
+    erasure::{Preview, RegisterAnswer, certificate::Certified, read_register},
     guest::{
         Vault,
         api::{ErrandHeaders, Refusals},
@@ -40,18 +40,6 @@ use super::{
     get_register
 ))]
 pub struct Calls;
-
-impl From<ErasureError> for Problem {
-    fn from(error: ErasureError) -> Self {
-        match error {
-            ErasureError::Guest(error) => error.into(),
-            ErasureError::LogWaits | ErasureError::Log(_) => {
-                tracing::error!(%error, "an erasure waits");
-                Self::new(ProblemKind::Unavailable).retry_after(5)
-            }
-        }
-    }
-}
 
 impl From<RequestError> for Problem {
     fn from(error: RequestError) -> Self {

@@ -8,7 +8,7 @@ use crate::{
     access::operator,
     audit::{Act, Event},
     base::{Caller, Errand, GuestId, PrincipalId, RequestId, micros},
-    erasure::{ErasureError, Order, Preview},
+    erasure::{ErasureError, Order, Preview, fault::point},
     guest::GuestError,
     policy::Right,
     retention::{person, same_person},
@@ -190,6 +190,7 @@ impl Requests {
         row.outcome = Some(sealed.into_bytes());
         State::Waiting.as_str().clone_into(&mut row.state);
         self.store(errand, &row, ("approved", None), event).await?;
+        point("approved");
         let run = self.run(row.request_id, (guest, preview), &errand.caller, errand.request);
         match run.await {
             // Approved and on its way: it goes on by itself.

@@ -15,7 +15,7 @@ use crate::{
     guest::{GuestError, StayInput, evidence_place, seal_version, source_id_place, stay_path},
     keys::GuestKeys,
     policy::{Handover, Right},
-    retention::{Rules, facts, plan},
+    retention::{facts, plan},
 };
 
 use super::{Kind, RequestError, Requests, State, pages, sql::ConsentRow, zip::zip};
@@ -90,7 +90,7 @@ impl Requests {
             records: self.records(guest, keys, &receipt).await?,
             stays: self.stays(guest, keys, &receipt).await?,
             consents: self.consents(guest, keys, &receipt).await?,
-            retention: json!(plan(&house.facts, Rules::shipped())),
+            retention: json!(plan(&house.facts, &self.eraser.rules)),
             access: without_staff(json!(access)),
             entry_id: receipt.entry(),
         };

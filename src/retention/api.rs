@@ -17,7 +17,7 @@ use crate::{
     web::{Kind, PathId, Problem, StrictJson, StrictQuery, path_id},
 };
 
-use super::{CategoryPlan, Hold, HoldAnswer, HoldError, Holds, how_long};
+use super::{CategoryPlan, Hold, HoldAnswer, HoldError, Holds, Rules, how_long};
 
 /// The calls of this folder; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
@@ -132,11 +132,12 @@ pub(crate) struct PlanAnswer {
 )]
 pub(crate) async fn get_plan(
     vault: Data<Vault>,
+    rules: Data<Rules>,
     errand: Errand,
     options: StrictQuery<PlanOptions>,
 ) -> Result<impl Responder, Problem> {
     let guest_id = options.0.guest_id;
-    let (categories, holds) = how_long(&vault, &errand, guest_id).await?;
+    let (categories, holds) = how_long((&vault, &rules), &errand, guest_id).await?;
     Ok(web::Json(PlanAnswer {
         guest_id,
         categories,

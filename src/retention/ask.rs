@@ -16,7 +16,7 @@ use super::{CategoryPlan, Rules, facts, plan, sql};
 /// # Errors
 /// [`GuestError::Forbidden`], [`GuestError::NotFound`], [`GuestError::Moved`], [`GuestError::Gone`].
 pub async fn how_long(
-    vault: &Vault,
+    (vault, rules): (&Vault, &Rules),
     errand: &Errand,
     guest: GuestId,
 ) -> Result<(Vec<CategoryPlan>, Vec<Uuid>), GuestError> {
@@ -38,7 +38,7 @@ pub async fn how_long(
     let holds = sql::holds(&mut vault.store.read().await?, guest).await?;
     vault.log.record(event, ()).await?;
     Ok((
-        plan(&house.facts, Rules::shipped()),
+        plan(&house.facts, rules),
         holds.into_iter().map(|row| row.hold_id).collect(),
     ))
 }

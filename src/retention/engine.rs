@@ -113,12 +113,7 @@ impl Dates {
 
     /// A rule over all stays: each one begins it anew, so its own dates are those of the latest.
     fn rule(&mut self, rule: &Rule, facts: &Facts) {
-        let nationality = facts.nationality.as_deref();
-        let begins = facts
-            .stays
-            .iter()
-            .filter_map(|stay| rule.begins(stay, nationality, facts.born));
-        let Some(begin) = begins.max() else { return };
+        let Some(begin) = rule.begin(facts) else { return };
         let limit = |date: NaiveDate| Limit {
             date,
             rule: rule.id.clone(),
@@ -172,6 +167,7 @@ mod tests {
         StayFact {
             country: country.to_owned(),
             province: None,
+            acknowledged: None,
             arrival: day(arrival),
             departure: day(departure),
             came: true,

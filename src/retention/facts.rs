@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Months, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
 use crate::{
-    base::{Catalogue, Category, GuestId, StayStatus, from_micros},
+    base::{Anchors, Catalogue, Category, GuestId, StayStatus, from_micros, micros, term_ends},
     crypto::Aad,
     guest::{GuestError, StayInput, Vault, seal_version, stay_path},
     keys::GuestKeys,
 };
 
-use super::{Drawer, Facts, StayFact, sql::StoredValue};
+use super::{
+    Drawer, Facts, FieldTerm, StayFact,
+    sql::{Ledger, StoredValue},
+};
 
 /// A guest as it stands, with what decides.
 pub struct House {
@@ -39,10 +42,11 @@ pub async fn facts(vault: &Vault, guest: GuestId) -> Result<Option<House>, Guest
     };
     let values = conn.stored_values(guest).await?;
     let stays = conn.stays(guest).await?;
-    let (consents, entries) = conn.ledger_and_register(guest).await?;
+    let now = vault.clock.now();
+    let ledger = conn.ledger(guest, micros(now)).await?;
+    let entries = conn.register_count(guest).await?;
     drop(conn);
     let keys = vault.keys.fresh_guest_keys(guest, &Category::ALL).await?;
-    let now = vault.clock.now();
     let mut opened = Vec::new();
     for row in &stays {
         let path = stay_path(&row.property);
@@ -57,24 +61,24 @@ pub async fn facts(vault: &Vault, guest: GuestId) -> Result<Option<House>, Guest
         opened.extend(stay(vault, &row.property, &input, now));
     }
     let policy = vault.policies.current();
-    let told = |field: &str| told(policy.catalogue(), guest, &keys, &values, field);
-    let last_activity = values
-        .iter()
-        .map(|value| from_micros(value.observed_at).date_naive())
-        .max();
-    let mut facts = Facts {
-        nationality: told("nationality"),
-        born: told("birth_date").and_then(|day| day.parse().ok()),
-        last_activity,
-        stays: opened,
-        drawers: Vec::new(),
+    let sealed = Sealed {
+        catalogue: policy.catalogue(),
+        guest,
+        keys: &keys,
+        values: &values,
     };
-    let counts = [
-        (Category::Stay, stays.len()),
-        (Category::Consent, usize::try_from(consents).unwrap_or(0)),
-        (Category::Statutory, usize::try_from(entries).unwrap_or(0)),
-    ];
-    facts.drawers = drawers(policy.catalogue(), &facts, &values, &counts);
+    let last_word = values.iter().map(|value| value.observed_at).chain(ledger.last);
+    let mut facts = Facts {
+        nationality: sealed.told("nationality"),
+        born: sealed.told("birth_date").and_then(|day| day.parse().ok()),
+        last_activity: last_word.max().map(|at| from_micros(at).date_naive()),
+        membership_end: sealed.membership_end(now.date_naive()),
+        consent_withdrawn: ledger.withdrawn().map(|at| from_micros(at).date_naive()),
+        stays: opened,
+        ..Facts::default()
+    };
+    let stays_and_entries = (stays.len(), usize::try_from(entries).unwrap_or(0));
+    (facts.drawers, facts.fields) = sealed.drawers(&facts, &ledger, stays_and_entries);
     Ok(Some(House {
         version,
         status,
@@ -91,6 +95,7 @@ fn stay(vault: &Vault, property: &str, input: &StayInput, now: DateTime<Utc>) ->
         .with_timezone(&node.map(|node| node.timezone).unwrap_or_default())
         .date_naive();
     let region = node.and_then(|node| node.region.clone()).unwrap_or_default();
+    let province = node.and_then(|node| node.province.clone());
     let came = match input.status {
         StayStatus::CheckedIn | StayStatus::CheckedOut => true,
         // Nobody said that the guest did not come.
@@ -104,7 +109,8 @@ fn stay(vault: &Vault, property: &str, input: &StayInput, now: DateTime<Utc>) ->
     };
     Some(StayFact {
         country: region,
-        province: None,
+        province,
+        acknowledged: input.acknowledged_on,
         arrival: input.arrival,
         departure: input.departure,
         came,
@@ -112,83 +118,198 @@ fn stay(vault: &Vault, property: &str, input: &StayInput, now: DateTime<Utc>) ->
     })
 }
 
-/// A field's one value, when all sources agree on it: where they do not, nothing is concluded from it.
-fn told(
-    catalogue: &Catalogue,
+/// A guest's values, as they are stored, and what opens them.
+struct Sealed<'s> {
+    catalogue: &'s Catalogue,
     guest: GuestId,
-    keys: &GuestKeys,
-    values: &[StoredValue],
-    field: &str,
-) -> Option<String> {
-    let (_, known) = catalogue.find(field)?;
-    let open = |value: &StoredValue| {
+    keys: &'s GuestKeys,
+    values: &'s [StoredValue],
+}
+
+impl Sealed<'_> {
+    fn open(&self, category: Category, value: &StoredValue) -> Option<Value> {
         let aad = Aad {
-            guest,
+            guest: self.guest,
             record: value.record_id,
             path: &value.field,
             version: seal_version(value.version),
         };
-        let plain = keys.open_internal(known.category, &value.sealed, &aad).ok()?;
-        match serde_json::from_slice(&plain).ok()? {
-            Value::String(text) => Some(text),
+        let plain = self.keys.open_internal(category, &value.sealed, &aad).ok()?;
+        serde_json::from_slice(&plain).ok()
+    }
+
+    fn all<'a>(&'a self, field: &'a str) -> impl Iterator<Item = Option<Value>> + 'a {
+        let known = self.catalogue.find(field).map(|(_, known)| known.category);
+        let of_field = self.values.iter().filter(move |value| value.field == field);
+        of_field.map(move |value| self.open(known?, value))
+    }
+
+    /// A field's one value, when all sources agree on it: where they do not, nothing is concluded from it.
+    fn told(&self, field: &str) -> Option<String> {
+        let mut all = self.all(field);
+        let first = all.next()??;
+        let agreed = all.all(|other| other.as_ref() == Some(&first));
+        match first {
+            Value::String(text) if agreed => Some(text),
             _ => None,
         }
-    };
-    let mut all = values.iter().filter(|value| value.field == field).map(open);
-    let first = all.next()??;
-    all.all(|other| other.as_ref() == Some(&first)).then_some(first)
+    }
+
+    /// When the last membership ended; nothing while one goes on, or where none says when it ends.
+    fn membership_end(&self, today: NaiveDate) -> Option<NaiveDate> {
+        let ends = |item: &Value| {
+            let day = item.get("expires_at").and_then(Value::as_str)?.get(..10)?;
+            day.parse::<NaiveDate>().ok().filter(|day| *day <= today)
+        };
+        let mut last = None;
+        for value in self.all("memberships") {
+            for item in value?.as_array()? {
+                last = last.max(Some(ends(item)?));
+            }
+        }
+        last
+    }
+
+    /// By when a value must be gone by the house's own term.
+    fn ends(
+        &self,
+        term: &str,
+        anchors: Anchors,
+        value: &StoredValue,
+        category: Category,
+    ) -> Option<NaiveDate> {
+        let recorded = from_micros(value.observed_at).date_naive();
+        match term {
+            "until" => {
+                let own = self.open(category, value)?;
+                own.get("until")?.as_str()?.parse().ok()
+            }
+            // As long as the document that it was read from.
+            "document" => {
+                let (_, document) = self.catalogue.find("id_documents")?;
+                term_ends(&document.retention, anchors, recorded)
+            }
+            term => term_ends(term, anchors, recorded),
+        }
+    }
+
+    /// Which drawers and fields hold anything, and by when the house's own terms want it gone.
+    fn drawers(
+        &self,
+        facts: &Facts,
+        ledger: &Ledger,
+        (stays, entries): (usize, usize),
+    ) -> (Vec<Drawer>, Vec<FieldTerm>) {
+        let anchors = facts.anchors();
+        let mut found = Found::default();
+        let mut fields: BTreeMap<&str, FieldTerm> = BTreeMap::new();
+        for value in self.values {
+            let Some((_, field)) = self.catalogue.find(&value.field) else {
+                continue;
+            };
+            if field.retention == "life" {
+                found.for_life(field.category);
+                continue;
+            }
+            let ends = self.ends(&field.retention, anchors, value, field.category);
+            found.add(field.category, 1, ends);
+            let entry = fields.entry(&value.field).or_insert_with(|| FieldTerm {
+                field: field.path.clone(),
+                category: field.category,
+                house: ends,
+            });
+            entry.house = later(entry.house, ends);
+        }
+        let after = |day: Option<NaiveDate>| {
+            term_ends(
+                LONGEST,
+                Anchors {
+                    last_stay: day,
+                    ..anchors
+                },
+                day?,
+            )
+        };
+        found.add(Category::Stay, stays, after(anchors.last_stay));
+        let last_word = ledger.last.map(|at| from_micros(at).date_naive());
+        // What was agreed to is proven for as long as it can be asked, and while it stands.
+        let proof = if ledger.stands {
+            None
+        } else {
+            after(last_word.max(anchors.last_stay))
+        };
+        found.add(
+            Category::Consent,
+            usize::try_from(ledger.lines).unwrap_or(0),
+            proof,
+        );
+        found.add(Category::Statutory, entries, None);
+        (found.drawers(), fields.into_values().collect())
+    }
 }
 
-fn drawers(
-    catalogue: &Catalogue,
-    facts: &Facts,
-    values: &[StoredValue],
-    counts: &[(Category, usize)],
-) -> Vec<Drawer> {
-    let last_stay = facts.stays.iter().map(|stay| stay.departure).max();
-    let mut found: BTreeMap<Category, Drawer> = BTreeMap::new();
-    let mut drawer = |category: Category, count: u64, until: Option<NaiveDate>| {
-        let entry = found.entry(category).or_insert(Drawer {
+/// How long stays, and what was agreed to, are kept by the house's own terms.
+const LONGEST: &str = "LS+36m";
+
+/// The later of two days; a day that never comes is the latest.
+fn later(one: Option<NaiveDate>, other: Option<NaiveDate>) -> Option<NaiveDate> {
+    one.zip(other).map(|(one, other)| one.max(other))
+}
+
+#[derive(Default)]
+struct Found {
+    drawers: BTreeMap<Category, Drawer>,
+    for_life: BTreeMap<Category, u64>,
+}
+
+impl Found {
+    fn add(&mut self, category: Category, count: usize, ends: Option<NaiveDate>) {
+        if count == 0 {
+            return;
+        }
+        let drawer = self.drawers.entry(category).or_insert(Drawer {
             category,
             values: 0,
-            house: None,
+            house: ends,
         });
-        entry.values = entry.values.saturating_add(count);
-        entry.house = entry.house.max(until);
-    };
-    for value in values {
-        let Some((_, field)) = catalogue.find(&value.field) else {
-            continue;
-        };
-        let observed = from_micros(value.observed_at).date_naive();
-        drawer(
-            field.category,
-            1,
-            house_term(&field.retention, last_stay, observed),
-        );
+        drawer.values = drawer
+            .values
+            .saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        drawer.house = later(drawer.house, ends);
     }
-    for (category, count) in counts.iter().filter(|(_, count)| *count > 0) {
-        let term = (*category == Category::Stay).then_some("LS+36m");
-        let until = term.and_then(|term| house_term(term, last_stay, last_stay?));
-        drawer(*category, u64::try_from(*count).unwrap_or(u64::MAX), until);
+
+    fn for_life(&mut self, category: Category) {
+        let count = self.for_life.entry(category).or_default();
+        *count = count.saturating_add(1);
     }
-    found.into_values().collect()
+
+    /// What is kept for the guest's life goes with the last of the rest.
+    fn drawers(mut self) -> Vec<Drawer> {
+        let others = self
+            .drawers
+            .values()
+            .filter(|drawer| drawer.category != Category::Statutory);
+        let life = others.map(|drawer| drawer.house).reduce(later).flatten();
+        for (category, count) in self.for_life {
+            let drawer = self.drawers.entry(category).or_insert(Drawer {
+                category,
+                values: 0,
+                house: life,
+            });
+            drawer.values = drawer.values.saturating_add(count);
+        }
+        self.drawers.into_values().collect()
+    }
 }
 
-/// By when the house's own term wants a value gone: `LS` after the last stay, `CO` after the check-out, `AT` after it
-/// was recorded. A guest without stays is measured from the last word about it. Other terms end with something else.
-fn house_term(term: &str, last_stay: Option<NaiveDate>, observed: NaiveDate) -> Option<NaiveDate> {
-    let (from, rest) = term.split_once('+')?;
-    let begin = match from {
-        "LS" | "CO" => last_stay.unwrap_or(observed),
-        "AT" => observed,
-        _ => return None,
-    };
-    let (count, unit) = rest.split_at_checked(rest.len().checked_sub(1)?)?;
-    match unit {
-        "m" => begin.checked_add_months(Months::new(count.parse().ok()?)),
-        "d" => begin.checked_add_days(chrono::Days::new(count.parse().ok()?)),
-        _ => None,
+impl Facts {
+    /// What the house's own terms count from.
+    fn anchors(&self) -> Anchors {
+        Anchors {
+            last_stay: self.stays.iter().map(|stay| stay.departure).max(),
+            membership_end: self.membership_end,
+            consent_withdrawn: self.consent_withdrawn,
+        }
     }
 }
 
@@ -197,18 +318,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn house_terms_count_from_what_they_name() {
-        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let term = |text| house_term(text, Some(day("2026-01-31")), day("2026-02-10"));
-        assert_eq!(term("LS+1m"), Some(day("2026-02-28")));
-        assert_eq!(term("CO+30d"), Some(day("2026-03-02")));
-        assert_eq!(term("AT+13m"), Some(day("2027-03-10")));
-        for other in ["life", "consent", "ME+12m", "CL+36m", "LS+", "LS+x", "+1m"] {
-            assert_eq!(term(other), None, "{other}");
-        }
-        assert_eq!(
-            house_term("LS+1m", None, day("2026-02-10")),
-            Some(day("2026-03-10"))
+    fn what_is_kept_for_life_goes_with_the_last_of_the_rest() {
+        let day = |text: &str| text.parse::<NaiveDate>().ok();
+        let house = |more: &[(Category, Option<NaiveDate>)]| {
+            let mut found = Found::default();
+            found.for_life(Category::Affiliation);
+            for (category, ends) in more {
+                found.add(*category, 1, *ends);
+            }
+            let all = found.drawers();
+            all.iter()
+                .find(|drawer| drawer.category == Category::Affiliation)
+                .unwrap()
+                .house
+        };
+        let (early, late) = (
+            (Category::Contact, day("2027-01-01")),
+            (Category::Stay, day("2028-01-01")),
         );
+        assert_eq!(house(&[early, late]), day("2028-01-01"));
+        assert_eq!(house(&[early, (Category::Marketing, None)]), None);
+        assert_eq!(house(&[early, (Category::Statutory, None)]), day("2027-01-01"));
+        assert_eq!(house(&[]), None);
     }
 }

@@ -61,6 +61,12 @@ pub struct Hold {
     #[serde(default)]
     #[schema(max_items = 18)]
     pub categories: Vec<Category>,
+    /// Only about stays that end on this day or later.
+    #[serde(default)]
+    pub stays_from: Option<NaiveDate>,
+    /// Only about stays that begin on this day or earlier.
+    #[serde(default)]
+    pub stays_to: Option<NaiveDate>,
     /// The day on which it is looked at again.
     pub review_on: NaiveDate,
 }
@@ -77,6 +83,12 @@ pub struct HoldAnswer {
     pub ground: Ground,
     /// Which drawers; all, when empty.
     pub categories: Vec<Category>,
+    /// Only about stays that end on this day or later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stays_from: Option<NaiveDate>,
+    /// Only about stays that begin on this day or earlier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stays_to: Option<NaiveDate>,
     /// The day on which it is looked at again.
     pub review_on: NaiveDate,
     /// Who put it.
@@ -156,6 +168,15 @@ impl Holds<'_> {
         if hold.review_on <= now.date_naive() {
             return Err(refused(self.0, event, wrong("review_on", "must lie ahead")).await);
         }
+        if hold
+            .stays_from
+            .zip(hold.stays_to)
+            .is_some_and(|(from, to)| from > to)
+        {
+            return Err(refused(self.0, event, wrong("stays_to", "must not lie before stays_from")).await);
+        }
+        let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
+        let (stays_from, stays_to) = (day(hold.stays_from), day(hold.stays_to));
         let id = Uuid::now_v7();
         let matter = self
             .0
@@ -170,6 +191,7 @@ impl Holds<'_> {
             ground: hold.ground.as_str(),
             categories: &spelt(&hold.categories),
             review_on: &hold.review_on.to_string(),
+            stays: (stays_from.as_deref(), stays_to.as_deref()),
             author: errand.caller.principal.0,
             actor: errand.caller.actor.as_deref(),
         };
@@ -182,6 +204,8 @@ impl Holds<'_> {
             ground: hold.ground,
             categories: hold.categories.clone(),
             review_on: hold.review_on,
+            stays_from: hold.stays_from,
+            stays_to: hold.stays_to,
             author: errand.caller.principal,
             approver: None,
             since: now,
@@ -287,6 +311,8 @@ impl Holds<'_> {
                 .ok_or_else(damaged)?,
             categories: read(&row.categories),
             review_on: row.review_on.parse().map_err(|_| damaged())?,
+            stays_from: row.stays().0,
+            stays_to: row.stays().1,
             author: PrincipalId(row.author),
             approver: row.approver.map(PrincipalId),
             since: from_micros(row.created_at),

@@ -13,13 +13,13 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::base::Category;
+use crate::base::{Category, FieldPath};
 
 pub use ask::how_long;
 pub use engine::plan;
 pub use facts::{House, facts};
 pub use holds::{Ground, Hold, HoldAnswer, HoldError, Holds, person, read, same_person, spelt};
-pub use rules::{Rule, Rules, Span};
+pub use rules::{Rule, Rules, RulesError, Span};
 
 /// A stay, as far as duties to keep are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct StayFact {
     pub arrival: NaiveDate,
     /// The day of departure.
     pub departure: NaiveDate,
+    /// The day on which the authority acknowledged the report of the departure.
+    pub acknowledged: Option<NaiveDate>,
     /// Whether the guest came, or is there.
     pub came: bool,
     /// Whether it is still ahead or under way.
@@ -49,8 +51,25 @@ pub struct Facts {
     pub born: Option<NaiveDate>,
     /// The last time anything came in from or about the guest.
     pub last_activity: Option<NaiveDate>,
-    /// Which drawers hold anything, and the longest house term in each, in months after the last stay.
+    /// The day on which the last membership ended; nothing while one goes on.
+    pub membership_end: Option<NaiveDate>,
+    /// The day of the last withdrawal; nothing while any consent stands.
+    pub consent_withdrawn: Option<NaiveDate>,
+    /// Which drawers hold anything.
     pub drawers: Vec<Drawer>,
+    /// Which fields have values, each with the house's own term.
+    pub fields: Vec<FieldTerm>,
+}
+
+/// A field with values in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldTerm {
+    /// Which.
+    pub field: FieldPath,
+    /// In which drawer.
+    pub category: Category,
+    /// By when the last of its values must be gone; `None` when that has no end yet.
+    pub house: Option<NaiveDate>,
 }
 
 /// A drawer with something in it.

@@ -1,5 +1,8 @@
 //! Statements about holds, and about what is stored of a guest.
 
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 use crate::{
@@ -8,12 +11,14 @@ use crate::{
     store::{Conn, Database, StoreError, Tx},
 };
 
+use super::StayFact;
+
 statements! {
     HOLD_INSERT = "INSERT INTO hold (guest_id, hold_id, matter, ground, categories, review_on, author, author_actor,
-                       approver, approver_actor, created_at, lifted_at, lifted_by)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, NULL, $9, NULL, NULL)";
+                       approver, approver_actor, created_at, lifted_at, lifted_by, stays_from, stays_to)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, NULL, $9, NULL, NULL, $10, $11)";
     HOLDS = "SELECT hold_id, matter, ground, categories, review_on, author, author_actor, approver, approver_actor,
-                 created_at
+                 created_at, stays_from, stays_to
              FROM hold WHERE guest_id = $1 AND lifted_at IS NULL ORDER BY hold_id";
     HOLD_APPROVE = "UPDATE hold SET approver = $3, approver_actor = $4
                     WHERE guest_id = $1 AND hold_id = $2 AND lifted_at IS NULL AND approver IS NULL";
@@ -21,7 +26,8 @@ statements! {
                  WHERE guest_id = $1 AND hold_id = $2 AND lifted_at IS NULL";
     VALUES_ALL = "SELECT record_id, field, version, sealed, observed_at FROM field_value
                   WHERE guest_id = $1 ORDER BY record_id, field";
-    CONSENT_COUNT = "SELECT count(*) FROM consent WHERE guest_id = $1";
+    LEDGER = "SELECT purpose, recipient, scope, separate, state, valid_until, at FROM consent
+              WHERE guest_id = $1 ORDER BY at, consent_id";
     REGISTER_COUNT = "SELECT count(*) FROM register_entry WHERE guest_id = $1";
     GUESTS_PAGE = "SELECT guest_id FROM guest WHERE guest_id > $1 AND status <> 'merged' ORDER BY guest_id LIMIT $2";
 }
@@ -49,6 +55,29 @@ pub struct HoldRow {
     pub approver_actor: Option<String>,
     /// Since when, in microseconds.
     pub created_at: i64,
+    /// Only about stays that end on this day or later.
+    pub stays_from: Option<String>,
+    /// Only about stays that begin on this day or earlier.
+    pub stays_to: Option<String>,
+}
+
+impl HoldRow {
+    /// The days that the stays it is about touch.
+    #[must_use]
+    pub fn stays(&self) -> (Option<NaiveDate>, Option<NaiveDate>) {
+        let day = |day: &Option<String>| day.as_ref()?.parse().ok();
+        (day(&self.stays_from), day(&self.stays_to))
+    }
+
+    /// Whether it is about a guest with these stays.
+    #[must_use]
+    pub fn is_about(&self, stays: &[StayFact]) -> bool {
+        let (from, to) = self.stays();
+        let touches = |stay: &StayFact| {
+            from.is_none_or(|from| stay.departure >= from) && to.is_none_or(|to| stay.arrival <= to)
+        };
+        from.is_none() && to.is_none() || stays.iter().any(touches)
+    }
 }
 
 /// A sealed value of a guest.
@@ -64,6 +93,58 @@ pub struct StoredValue {
     pub sealed: Vec<u8>,
     /// When observed, in microseconds.
     pub observed_at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct LedgerLine {
+    purpose: String,
+    recipient: String,
+    scope: String,
+    separate: String,
+    state: String,
+    valid_until: Option<i64>,
+    at: i64,
+}
+
+/// A guest's consent ledger in short.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// How many lines it has.
+    pub lines: u64,
+    /// The last of them, in microseconds.
+    pub last: Option<i64>,
+    /// Whether any consent stands.
+    pub stands: bool,
+    withdrawn: Option<i64>,
+}
+
+impl Ledger {
+    fn of(lines: &[LedgerLine], now: i64) -> Self {
+        let mut standing = BTreeMap::new();
+        let mut ledger = Self {
+            lines: u64::try_from(lines.len()).unwrap_or(u64::MAX),
+            last: lines.iter().map(|line| line.at).max(),
+            ..Self::default()
+        };
+        for line in lines {
+            let matter = (&line.purpose, &line.recipient, &line.scope, &line.separate);
+            let given = ["given", "renewed"].contains(&line.state.as_str());
+            // One that ends by itself is withdrawn on that day.
+            let over = line.valid_until.filter(|until| given && *until <= now);
+            let before = standing.insert(matter, given && over.is_none());
+            if over.is_some() || !given && before == Some(true) {
+                ledger.withdrawn = ledger.withdrawn.max(over.or(Some(line.at)));
+            }
+        }
+        ledger.stands = standing.values().any(|stands| *stands);
+        ledger
+    }
+
+    /// When the last consent that stood was withdrawn; nothing while one stands.
+    #[must_use]
+    pub fn withdrawn(&self) -> Option<i64> {
+        self.withdrawn.filter(|_| !self.stands)
+    }
 }
 
 /// The holds in force on a guest.
@@ -83,14 +164,21 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(VALUES_ALL).bind(guest.0).fetch_all(c).await?))
     }
 
-    /// How many lines of the consent ledger, and how many entries of the register, a guest has.
+    /// What a guest's ledger says that decides how long things are kept.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn ledger_and_register(&mut self, guest: GuestId) -> Result<(i64, i64), StoreError> {
-        let consents = on!(self, c => sqlx::query_scalar(CONSENT_COUNT).bind(guest.0).fetch_one(c).await?);
-        let entries = on!(self, c => sqlx::query_scalar(REGISTER_COUNT).bind(guest.0).fetch_one(c).await?);
-        Ok((consents, entries))
+    pub async fn ledger(&mut self, guest: GuestId, now: i64) -> Result<Ledger, StoreError> {
+        let lines: Vec<LedgerLine> = on!(self, c => sqlx::query_as(LEDGER).bind(guest.0).fetch_all(c).await?);
+        Ok(Ledger::of(&lines, now))
+    }
+
+    /// How many entries of the register a guest has.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn register_count(&mut self, guest: GuestId) -> Result<i64, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(REGISTER_COUNT).bind(guest.0).fetch_one(c).await?))
     }
 
     /// Guests that are no other's past, in the order of their ids, after one of them.
@@ -114,6 +202,8 @@ pub struct NewHold<'h> {
     pub categories: &'h str,
     /// When it is looked at again.
     pub review_on: &'h str,
+    /// The days that the stays it is about touch.
+    pub stays: (Option<&'h str>, Option<&'h str>),
     /// Who puts it.
     pub author: Uuid,
     /// On whose orders.
@@ -137,6 +227,8 @@ impl Tx {
                 .bind(hold.author)
                 .bind(hold.actor)
                 .bind(now)
+                .bind(hold.stays.0)
+                .bind(hold.stays.1)
                 .execute(c)
                 .await?;
         });

@@ -24,7 +24,7 @@ pub use etag::{ETag, IfMatch};
 pub use health::{Check, Readiness};
 pub use json::{JsonBytes, MergePatch, StrictJson};
 pub use limits::Limits;
-pub use openapi::Contract;
+pub use openapi::{Contract, join_objects};
 pub use operation::{Calls, operation, refusals};
 pub use page::{Listing, Page};
 pub use problem::{FieldProblem, Kind, PROBLEM_JSON, Problem, ProblemDocument};

@@ -1,12 +1,17 @@
 //! The contract as the code knows it: `/openapi.json`, and `/docs` for people.
 
+use std::collections::BTreeMap;
+
 use actix_web::{
     HttpResponse,
     http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
     web::{self, Bytes},
 };
 use data_encoding::BASE64;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::{
+    OpenApi, RefOr,
+    schema::{Object, Schema},
+};
 
 use super::reference;
 
@@ -46,6 +51,50 @@ impl Contract {
 /// When it cannot be written as JSON.
 pub fn text(api: &OpenApi) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(api).map(|text| text + "\n")
+}
+
+/// Writes every object that is put together of others (`allOf`) as one. An answer that holds all members of a request
+/// would else have to satisfy the request's own schema too, which knows no further members.
+pub fn join_objects(api: &mut OpenApi) {
+    let Some(components) = &mut api.components else {
+        return;
+    };
+    let whole: Vec<(String, Object)> = components
+        .schemas
+        .iter()
+        .filter_map(|(name, schema)| match schema {
+            RefOr::T(Schema::AllOf(_)) => Some((name.clone(), members(schema, &components.schemas, 0)?)),
+            _ => None,
+        })
+        .collect();
+    for (name, object) in whole {
+        components.schemas.insert(name, RefOr::T(Schema::Object(object)));
+    }
+}
+
+/// How deep schemas may be put together of others.
+const DEEPEST: u8 = 8;
+
+/// An object with all members of a schema and of those it is put together of; none when one of them is no object.
+fn members(schema: &RefOr<Schema>, all: &BTreeMap<String, RefOr<Schema>>, depth: u8) -> Option<Object> {
+    match schema {
+        RefOr::Ref(there) if depth < DEEPEST => {
+            let (_, name) = there.ref_location.rsplit_once('/')?;
+            members(all.get(name)?, all, depth.saturating_add(1))
+        }
+        RefOr::T(Schema::Object(object)) => Some(object.clone()),
+        RefOr::T(Schema::AllOf(parts)) => {
+            let mut whole = Object::default();
+            whole.description.clone_from(&parts.description);
+            for part in &parts.items {
+                let part = members(part, all, depth.saturating_add(1))?;
+                whole.properties.extend(part.properties);
+                whole.required.extend(part.required);
+            }
+            Some(whole)
+        }
+        _ => None,
+    }
 }
 
 /// The first line in which the published document and the code differ, with what to do.
@@ -170,6 +219,38 @@ mod tests {
         let (_, json) = get("/openapi.json").await;
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert!(value["openapi"].as_str().unwrap().starts_with("3.1"));
+    }
+
+    #[derive(utoipa::ToSchema)]
+    #[schema(example = json!({}))]
+    #[expect(dead_code, reason = "only its schema is used")]
+    struct Answer {
+        id: String,
+        #[schema(inline = false)]
+        #[serde(flatten)]
+        said: Said,
+    }
+
+    #[derive(serde::Deserialize, utoipa::ToSchema)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its schema is used")]
+    struct Said {
+        text: String,
+    }
+
+    #[test]
+    fn an_answer_that_holds_a_request_is_one_object() {
+        #[derive(utoipa::OpenApi)]
+        #[openapi(components(schemas(Answer, Said)))]
+        struct Joined;
+        let mut api = Joined::openapi();
+        join_objects(&mut api);
+        let value = serde_json::to_value(&api).unwrap();
+        let answer = &value["components"]["schemas"]["Answer"];
+        assert!(answer["allOf"].is_null(), "{answer}");
+        assert!(answer["properties"]["id"].is_object() && answer["properties"]["text"].is_object());
+        assert!(answer["additionalProperties"].is_null());
+        assert_eq!(answer["required"], serde_json::json!(["text", "id"]));
     }
 
     #[test]

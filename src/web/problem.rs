@@ -148,7 +148,7 @@ pub struct FieldProblem {
     #[schema(max_length = 200)]
     pub field: String,
     /// What is wrong, without the value.
-    #[schema(max_length = 400)]
+    #[schema(max_length = 1000)]
     pub reason: String,
 }
 

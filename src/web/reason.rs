@@ -67,8 +67,15 @@ fn quoted_after<'a>(told: &'a str, prefix: &str) -> Option<&'a str> {
     told.strip_prefix(prefix)?.split('`').next()
 }
 
+/// The longest list of names that is told in full; the contract gives a reason 1,000 characters.
+const LONGEST_LIST: usize = 900;
+
 fn names(list: &str) -> String {
-    list.replace('`', "")
+    let list = list.replace('`', "");
+    match list.get(..LONGEST_LIST).and_then(|start| start.rsplit_once(", ")) {
+        Some((start, _)) => format!("{start} and others; see /docs"),
+        None => list,
+    }
 }
 
 /// A name as the caller wrote it, when it can only be a name: a key may be anything, even a guest's.
@@ -94,6 +101,24 @@ fn join(place: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_long_list_of_names_is_told_by_its_beginning() {
+        let list: Vec<String> = (0..200).map(|n| format!("`name_{n}`")).collect();
+        let told = super::reason(&format!(
+            "unknown variant `x`, expected one of {}",
+            list.join(", ")
+        ));
+        assert!(told.starts_with("must be one of name_0, name_1, "), "{told}");
+        assert!(
+            told.ends_with(" and others; see /docs") && told.len() < 1000,
+            "{told}"
+        );
+        assert_eq!(
+            super::reason("unknown variant `x`, expected `a` or `b`"),
+            "must be a or b"
+        );
+    }
+
     use super::*;
 
     #[test]

@@ -1,9 +1,10 @@
 """Reads and withdrawals at once, from outside: no read that began after a withdrawal was answered, and ended before the
 next consent was asked for, may show anything.
 
-    interleave.py --binary PROGRAM [--seconds N] [--guests N] [--readers N]
+    interleave.py --binary PROGRAM [--seconds N] [--guests N] [--readers N] [--rate N] [--database-url URL --keys-url URL]
 
-Prints how many calls a second there were; exits with 1 when a single read showed what was withdrawn.
+Prints how many calls a second there were; exits with 1 when a single read showed what was withdrawn, or when there were
+fewer calls a second than --rate asks for.
 """
 
 import argparse
@@ -98,8 +99,14 @@ def main():
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--guests", type=int, default=4)
     options.add_argument("--readers", type=int, default=2)
+    options.add_argument("--rate", type=float, default=0)
+    options.add_argument("--database-url")
+    options.add_argument("--keys-url")
     options = options.parse_args()
     command = [options.binary, "demo", "--guests", "1", "--port", "0", "--json"]
+    for name in ("database_url", "keys_url"):
+        if getattr(options, name):
+            command += ["--" + name.replace("_", "-"), getattr(options, name)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as vault:
         try:
             told = json.loads(vault.stdout.readline())
@@ -120,7 +127,7 @@ def main():
     shows = sum(1 for _, seen in logs for *_, was in seen if was)
     print(f"{calls / options.seconds:.0f} calls a second for {options.seconds:.0f} s: {withdrawn} withdrawals, {shows} reads "
           f"that showed, {inside} that began after a withdrawal and ended before the next consent, {wrong} of them wrong")
-    if wrong or not inside or not shows:
+    if wrong or not inside or not shows or calls / options.seconds < options.rate:
         sys.exit(1)
 
 

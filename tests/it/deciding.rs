@@ -139,6 +139,62 @@ both!(
     }
 );
 
+both!(
+    what_a_channel_lends_is_shown_for_its_stay_and_never_to_marketing,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let record = json!({
+            "guest": {"name": {"surname": "Duarte"}, "emails": [{"address": "r.55@guest.booking.com"}],
+                      "phones": [{"number": "+351 912 345 678"}]},
+            "stays": [{"reservation": "R-55", "property": "LIS01", "arrival": "2026-03-04", "departure": "2026-03-07",
+                       "status": "confirmed"}],
+            "consents": [{"purpose": "marketing_direct", "state": "given", "channel": "web"}],
+        });
+        let guest = app.guest("ota/55", record).await;
+        let path = format!("/v1/guests/{guest}?fields=emails,phones");
+        let reservations = app.errand("reservation_agent", "booking").await;
+        let shown = app.get(&reservations, &path).await;
+        assert_eq!(
+            shown.value("emails").as_array().map(Vec::len),
+            Some(1),
+            "{shown:?}"
+        );
+
+        let marketing = app.errand("crm", "marketing_direct").await;
+        let offered = app.get(&marketing, &path).await;
+        assert_eq!(offered.value("emails"), &json!([]), "{offered:?}");
+        assert_eq!(
+            offered.value("phones").as_array().map(Vec::len),
+            Some(1),
+            "{offered:?}"
+        );
+
+        // Sixty days after the departure it reaches nobody; the guest's own number still does.
+        app.set_clock("2026-05-06T23:00:00Z");
+        assert_eq!(
+            app.get(&reservations, &path)
+                .await
+                .value("emails")
+                .as_array()
+                .map(Vec::len),
+            Some(1)
+        );
+        app.set_clock("2026-05-07T01:00:00Z");
+        let later = app.get(&reservations, &path).await;
+        assert_eq!(later.value("emails"), &json!([]), "{later:?}");
+        assert_eq!(
+            later.value("phones").as_array().map(Vec::len),
+            Some(1),
+            "{later:?}"
+        );
+        let records = app
+            .get(&reservations, &format!("/v1/guests/{guest}/records"))
+            .await;
+        assert!(!records.text().contains("guest.booking.com"), "{records:?}");
+        app.finish().await;
+    }
+);
+
 both!(what_a_record_no_longer_says_finds_nobody, async |database| {
     let app = TestApp::start(database).await;
     let booking = app.errand("integration", "booking").await;

@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use guest_vault::base::GuestId;
+use guest_vault::{
+    base::GuestId,
+    erasure::sql::WITH_THE_GUEST,
+    on,
+    store::{Conn, Database as _, Spelling},
+};
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 
 use crate::support::{
     app::{Answer, Errand, TestApp},
     database::both,
 };
 
-fn record(surname: &str, given: &str, number: u32) -> Value {
+pub(crate) fn record(surname: &str, given: &str, number: u32) -> Value {
     json!({
         "observed_at": "2026-03-01T10:00:00Z",
         "guest": {
@@ -25,60 +31,60 @@ fn record(surname: &str, given: &str, number: u32) -> Value {
     })
 }
 
-async fn steward(app: &TestApp) -> Errand {
+pub(crate) async fn steward(app: &TestApp) -> Errand {
     app.errand("duty_manager", "stay_service").await
 }
 
-async fn merge(app: &TestApp, survivor: &str, absorbed: &str, query: &str) -> Answer {
+pub(crate) async fn merge(app: &TestApp, survivor: &str, absorbed: &str, query: &str) -> Answer {
     let path = format!("/v1/guests/{survivor}/merges{query}");
     app.post(&steward(app).await, &path, json!({"absorb": absorbed}))
         .await
 }
 
-async fn undo(app: &TestApp, merged: &Answer) -> Answer {
+pub(crate) async fn undo(app: &TestApp, merged: &Answer) -> Answer {
     let path = format!("/v1/merges/{}/undo", merged.body["merge_id"].as_str().unwrap());
     app.post(&steward(app).await, &path, json!({})).await
 }
 
-/// All of some guests as it lies there, to the byte.
-async fn state(app: &TestApp, guests: &[String]) -> BTreeMap<String, Vec<String>> {
-    let mut all = BTreeMap::new();
-    let mut tx = app.app.vault.store.begin().await.unwrap();
-    for guest in guests {
-        let id: GuestId = guest.parse().unwrap();
-        let sealed = tx.sealed_of(id).await.unwrap();
-        let mut lines: Vec<String> = Vec::new();
-        lines.extend(
-            sealed
-                .records
-                .iter()
-                .map(|r| format!("{} {:?} {:?}", r.record_id, r.source_id, r.content_mac)),
-        );
-        lines.extend(
-            sealed
-                .values
-                .iter()
-                .map(|v| format!("{} {} {} {:?}", v.record_id, v.field, v.version, v.sealed)),
-        );
-        lines.extend(
-            sealed
-                .stays
-                .iter()
-                .map(|s| format!("{} {} {} {:?}", s.stay_token, s.record_id, s.version, s.sealed)),
-        );
-        lines.extend(
-            sealed
-                .consents
-                .iter()
-                .map(|c| format!("{} {:?} {:?}", c.consent_id, c.record_id, c.evidence)),
-        );
-        all.insert(guest.clone(), lines);
+/// All of some guests as it lies there, to the byte: every row of every table that names them, but for versions and
+/// times of the guest itself.
+pub(crate) async fn state(app: &TestApp, guests: &[String]) -> BTreeMap<String, Vec<String>> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut conn = app.app.vault.store.read().await.unwrap();
+    let tables = WITH_THE_GUEST.iter().copied().chain(["hold", "request"]);
+    for table in tables {
+        let row = row_text(&mut conn, table).await;
+        let sql = format!("SELECT {row} FROM {table} t WHERE guest_id = $1");
+        for guest in guests {
+            let id: GuestId = guest.parse().unwrap();
+            let rows: Vec<String> = on!(&mut conn, c => {
+                sqlx::query_scalar(AssertSqlSafe(sql.clone())).bind(id.0).fetch_all(c).await.unwrap()
+            });
+            let lines = rows.into_iter().map(|row| format!("{table} {row}"));
+            all.entry(guest.clone()).or_default().extend(lines);
+        }
     }
-    drop(tx);
+    drop(conn);
     for (guest, status, survivor) in heads(app, guests).await {
         all.entry(guest).or_default().push(format!("{status} {survivor}"));
     }
+    for lines in all.values_mut() {
+        lines.sort_unstable();
+    }
     all
+}
+
+/// What gives a whole row as text.
+async fn row_text(conn: &mut Conn, table: &str) -> String {
+    if conn.spelling() == Spelling::Postgres {
+        return "CAST(t AS TEXT)".to_owned();
+    }
+    let sql = format!("SELECT name FROM pragma_table_info('{table}') ORDER BY cid");
+    let columns: Vec<String> = on!(&mut *conn, c => {
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(c).await.unwrap()
+    });
+    let quoted: Vec<String> = columns.iter().map(|column| format!("quote({column})")).collect();
+    quoted.join(" || ' ' || ")
 }
 
 async fn heads(app: &TestApp, guests: &[String]) -> Vec<(String, String, String)> {

@@ -111,6 +111,7 @@ pub(crate) fn tree() -> Vec<PropertyNode> {
         parent: parent.map(|p| p.parse().unwrap()),
         name: String::new(),
         region: Some(region.to_owned()),
+        province: None,
         timezone,
     };
     vec![
@@ -147,6 +148,8 @@ impl TestApp {
         let mut config = Config::load(&flags).expect("the configuration loads");
         config.property = tree();
         config.portal.outbox = true;
+        // Most tests are about something else than what a yes has to show.
+        config.consent.bare_yes = true;
         std::fs::create_dir_all(database.dir().join("vault")).unwrap();
         let clock = Clock::fixed(NOW.parse().unwrap());
         let policies = policies(&config.properties().unwrap());

@@ -63,6 +63,13 @@ impl Served {
         self
     }
 
+    /// Serves the same folder again, to end by itself at one of the places where tests end it.
+    pub(crate) fn restart_until(mut self, point: &str) -> Self {
+        self.process.wait();
+        (self.process, self.address) = serve_with(&self.dir, &self.options, &[("FAULT_POINT", point)]);
+        self
+    }
+
     /// Asks it to stop and waits until it has.
     pub(crate) fn terminate(self) -> bool {
         self.process.terminate().success()
@@ -103,11 +110,15 @@ impl Served {
 }
 
 fn serve(dir: &Path, options: &[String]) -> (Process, String) {
+    serve_with(dir, options, &[])
+}
+
+fn serve_with(dir: &Path, options: &[String], env: &[(&str, &str)]) -> (Process, String) {
     let port = free_port();
     let shown = port.to_string();
     let mut args = vec!["serve", "--port", &shown];
     args.extend(options.iter().map(String::as_str));
-    let mut process = Process::start(dir, &args, &[]);
+    let mut process = Process::start(dir, &args, env);
     let address = format!("127.0.0.1:{port}");
     process.ready(&address);
     (process, address)

@@ -36,11 +36,17 @@ struct Vault {
 
 impl Vault {
     async fn new() -> Self {
+        Self::asking(None).await
+    }
+
+    /// One whose issuer says until when holders are attested, in this claim.
+    async fn asking(attested: Option<&str>) -> Self {
         let house = House::new().await;
         let issuer = TestIssuer::new();
         let file = NamedTempFile::new().unwrap();
         std::fs::write(file.path(), issuer.set()).unwrap();
-        let config = config(JwksSource::File(file.path().to_owned()));
+        let mut config = config(JwksSource::File(file.path().to_owned()));
+        config.attested_claim = attested.map(str::to_owned);
         let issuers = Issuers::open(&[config], Clock::fixed(noon())).await.unwrap();
         let principals = Arc::new(house.principals());
         Self {
@@ -338,4 +344,34 @@ async fn each_principal_has_a_rate_of_its_own() {
     }
     assert_eq!((statuses[0], statuses[4]), (200, 429));
     assert_eq!(call(&calm).await, 200);
+}
+
+#[actix_web::test]
+async fn a_token_whose_holder_is_not_attested_is_told_so_and_recorded() {
+    let vault = Vault::asking(Some("attested_until")).await;
+    let bearer = |until: Option<i64>| {
+        let mut claims = claims();
+        if let Some(until) = until {
+            claims["attested_until"] = json!(until);
+        }
+        format!("Bearer {}", vault.issuer.token(&header("EdDSA", "ed"), &claims))
+    };
+    for lapsed in [None, Some(noon().timestamp())] {
+        let (status, _, body) = vault.call("who", &[("authorization", &bearer(lapsed))]).await;
+        assert_eq!(
+            (status, &body["type"]),
+            (StatusCode::FORBIDDEN, &json!("/problems/not-attested")),
+            "{body}"
+        );
+    }
+    let current = bearer(Some(noon().timestamp() + 60));
+    let (status, _, body) = vault.call("who", &[("authorization", &current)]).await;
+    assert_eq!((status, &body["role"]), (StatusCode::OK, &json!("front_desk")));
+    let key = format!("Bearer {}", vault.key(&["LIS01"]).await);
+    assert_eq!(
+        vault.call("who", &[("authorization", &key)]).await.0,
+        StatusCode::OK,
+        "a key is no token"
+    );
+    assert_eq!(vault.denials().await.len(), 2, "each is on record");
 }

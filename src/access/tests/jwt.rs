@@ -398,3 +398,52 @@ async fn unsafe_sections_stop_the_start() {
         assert!(Issuers::open(&[config], Clock::system()).await.is_err());
     }
 }
+
+#[tokio::test]
+async fn a_token_that_must_say_so_is_good_while_its_holder_is_attested() {
+    let now = noon().timestamp();
+    let told = async |place: &str, claim: &str, value: Value| {
+        let case = case_with(|c| c.attested_claim = Some(place.to_owned())).await;
+        match case.with_claim(claim, value).await {
+            Ok(()) => true,
+            Err(E::NotAttested(caller)) => {
+                assert_eq!(
+                    caller.actor.as_deref(),
+                    Some("staff.1042"),
+                    "who is told for the record"
+                );
+                false
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    let place = "https://hotel.example/attested";
+    assert!(!told(place, "other", json!(1)).await, "not said");
+    for (until, expected) in [
+        (json!(now + 1), true),
+        (json!(now), false),
+        (json!(now - 86_400), false),
+        (json!((now + 60).to_string()), false),
+        (json!(true), false),
+        (json!([now + 60]), false),
+        (json!(null), false),
+    ] {
+        assert_eq!(told(place, place, until.clone()).await, expected, "{until}");
+    }
+    let unasked = case().await;
+    assert_eq!(
+        unasked.with_claim(place, json!(now - 1)).await,
+        Ok(()),
+        "nobody asked"
+    );
+    let case = case_with(|c| c.attested_claim = Some(place.to_owned())).await;
+    let mut changed = claims();
+    changed[place] = json!(now + 60);
+    let token = case.issuer.token(&header("EdDSA", "ed"), &changed);
+    assert!(case.issuers.verify(&token).await.is_ok());
+    case.clock.set(noon() + chrono::Duration::seconds(61));
+    assert!(
+        matches!(case.refused(&token).await, E::NotAttested(_)),
+        "also of a token that was good a minute ago"
+    );
+}

@@ -94,6 +94,7 @@ fn tree() -> PropertyTree {
         parent: parent.map(|p| p.parse().unwrap()),
         name: String::new(),
         region: None,
+        province: None,
         timezone: chrono_tz::UTC,
     };
     PropertyTree::new(vec![

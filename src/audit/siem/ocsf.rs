@@ -104,6 +104,13 @@ pub(super) fn line(event: &Exported<'_>) -> String {
         },
         "unmapped": unmapped(event),
     });
+    if let (true, Some(metadata)) = (
+        class == ENTITY,
+        line.get_mut("metadata").and_then(Value::as_object_mut),
+    ) {
+        // This class has no actor of its own: the profile brings it.
+        metadata.insert("profiles".to_owned(), json!(["host"]));
+    }
     if let Some(line) = line.as_object_mut() {
         if let Some(outcome) = &leaf.outcome {
             line.insert("status_detail".to_owned(), json!(outcome));

@@ -9,9 +9,9 @@ use crate::{
 };
 
 use super::{
-    CHAIN, COSIGNED, COSIGNED_SET, Columns, ENTRIES, ENTRIES_OF, FIRST_SINCE, HEAD, HEAD_COSIGN, HEAD_GROW,
-    HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF, MINIMUM, MINIMUM_SET, NEWS, NEWS_OF, PRUNE_ENTRIES,
-    PRUNE_EVENTS, TILE, TILE_SET, WRITER_SET, some, values,
+    CHAIN, COSIGNED, COSIGNED_SET, Columns, ENTRIES, ENTRIES_OF, FIRST_DISCLOSURE, FIRST_SINCE, HEAD,
+    HEAD_COSIGN, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF, MINIMUM, MINIMUM_SET, NEWS, NEWS_OF,
+    PRUNE_ENTRIES, PRUNE_EVENTS, TILE, TILE_SET, TILES, WRITER_SET, some, values,
 };
 
 /// How far the log has grown, and who may grow it.
@@ -93,6 +93,15 @@ pub(in crate::audit) async fn tile(
     Ok(on!(db, c => sqlx::query_scalar(TILE).bind(i64::from(level)).bind(index).fetch_optional(c).await?))
 }
 
+/// The hashes of tiles of the bottom, with their index, as far as they are filled.
+pub(in crate::audit) async fn tiles(
+    db: &mut impl Database,
+    first: i64,
+    end: i64,
+) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    Ok(on!(db, c => sqlx::query_as(TILES).bind(first).bind(end).fetch_all(c).await?))
+}
+
 /// The entries from `first` to before `end`; those that are gone are left out.
 pub(in crate::audit) async fn entries(
     db: &mut impl Database,
@@ -113,6 +122,13 @@ impl Conn {
     pub(in crate::audit) async fn first_since(&mut self, at: i64) -> Result<Option<i64>, StoreError> {
         let found: Option<Option<i64>> =
             on!(self, c => sqlx::query_scalar(FIRST_SINCE).bind(at).fetch_optional(c).await?);
+        Ok(found.flatten())
+    }
+
+    /// When something was first handed to a third party, at or after a time.
+    pub(in crate::audit) async fn first_disclosure(&mut self, since: i64) -> Result<Option<i64>, StoreError> {
+        let found: Option<Option<i64>> =
+            on!(self, c => sqlx::query_scalar(FIRST_DISCLOSURE).bind(since).fetch_optional(c).await?);
         Ok(found.flatten())
     }
 

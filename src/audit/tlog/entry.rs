@@ -1,5 +1,7 @@
 //! The bytes of an entry: the writer's leaf, and its place in the chain of its subject.
 
+use std::borrow::Cow;
+
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -35,17 +37,20 @@ pub struct Source<'e> {
 
 /// What of a leaf is checked; the rest is for readers.
 #[derive(Deserialize)]
-struct Leaf {
+struct Leaf<'e> {
     writer: Uuid,
     seq: i64,
-    subject: Option<String>,
+    #[serde(borrow)]
+    subject: Option<Cow<'e, str>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Whole {
-    leaf: Leaf,
-    prev: Option<String>,
+struct Whole<'e> {
+    #[serde(borrow)]
+    leaf: Leaf<'e>,
+    #[serde(borrow)]
+    prev: Option<Cow<'e, str>>,
     subject_seq: Option<u64>,
     v: u8,
 }
@@ -60,8 +65,8 @@ struct Damaged {
     writer: Uuid,
 }
 
-fn leaf(source: &Source<'_>) -> Option<Leaf> {
-    let leaf: Leaf = serde_json::from_slice(source.leaf).ok()?;
+fn leaf<'e>(source: &Source<'e>) -> Option<Leaf<'e>> {
+    let leaf: Leaf<'e> = serde_json::from_slice(source.leaf).ok()?;
     let whole = leaf.writer == source.writer && leaf.seq == source.sequence;
     // Room for what is put around it.
     (whole && source.leaf.len() < LONGEST - 200).then_some(leaf)
@@ -129,7 +134,7 @@ fn damaged(bytes: &[u8]) -> Option<Read> {
 /// Reads an entry; `None` when it is none.
 #[must_use]
 pub fn read(bytes: &[u8]) -> Option<Read> {
-    let Ok(whole) = serde_json::from_slice::<Whole>(bytes) else {
+    let Ok(whole) = serde_json::from_slice::<Whole<'_>>(bytes) else {
         return damaged(bytes);
     };
     let previous = match whole.prev {

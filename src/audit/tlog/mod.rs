@@ -4,6 +4,7 @@
 //! Entries are durable before they are here: the [`Sequencer`] gives each its index, its place in the chain of its
 //! subject, and signs. The bytes are described in `docs/formats.md`.
 
+mod bottom;
 pub mod catch_up;
 pub mod chain;
 pub mod cosignature;
@@ -21,7 +22,10 @@ pub mod tree;
 pub mod verify;
 pub mod witness;
 
-use crate::{crypto::sha256, store::StoreError};
+use crate::{
+    crypto::{sha256, sha256_of},
+    store::StoreError,
+};
 
 pub use sequencer::{Sequencer, Step};
 pub use stored::Stored;
@@ -59,10 +63,7 @@ pub type Hash = [u8; 32];
 /// The hash of an entry (RFC 6962 §2.1).
 #[must_use]
 pub fn leaf_hash(entry: &[u8]) -> Hash {
-    let mut bytes = Vec::with_capacity(entry.len().saturating_add(1));
-    bytes.push(0);
-    bytes.extend_from_slice(entry);
-    sha256(&bytes)
+    sha256_of(&[&[0], entry])
 }
 
 /// The hash of two subtrees (RFC 6962 §2.1).

@@ -1,24 +1,33 @@
-//! Walks through the log in the database, a little each second, and tells what somebody changed by hand.
+//! Walks through the log in the database, a little at a time, and tells what somebody changed by hand.
 //!
-//! The newest entries are looked at every time, the older ones in turn. `verify` looks at all of them at once.
+//! Entries that are new since the last step are looked at first, the older ones in turn. `verify` looks at all of them
+//! at once.
+
+use std::ops::Range;
 
 use super::{
-    LogError, Stored, leaf_hash,
+    Hash, LogError, Stored, leaf_hash,
     note::Verifier,
     stored::Unchecked,
     tile::{Tile, WIDTH},
-    tree::Edge,
+    tree::root_of,
     verify::Finding,
 };
 
+/// So many tiles are asked of the database at once.
+const AT_ONCE: usize = 4;
+
 /// So many full tiles of 256 entries are looked at in a step, besides the newest.
-const TILES: u64 = 8;
+const TILES: u64 = 16;
+/// So many new ones at most: a log that caught up is walked in turn.
+const NEWEST: u64 = 256;
 
 /// Where the walk stands.
 pub struct Patrol {
     log: Stored,
     verifier: Verifier,
     next: u64,
+    seen: u64,
 }
 
 fn finding(index: Option<u64>, what: impl Into<String>) -> Finding {
@@ -36,7 +45,14 @@ impl Patrol {
             log,
             verifier,
             next: 0,
+            seen: u64::MAX,
         }
+    }
+
+    /// Whether the whole log has been looked at since the walk last began at its first entry.
+    #[must_use]
+    pub const fn is_round(&self) -> bool {
+        self.next == 0
     }
 
     /// One step; the first thing that is wrong.
@@ -60,68 +76,95 @@ impl Patrol {
             return Ok(Some(finding(None, "the tree is not the signed one")));
         }
         let full = size / WIDTH;
-        let newest = full.saturating_sub(1)..=full;
-        let turn = (0..TILES.min(full)).map(|step| (self.next + step) % full.max(1));
+        let newest = self
+            .seen
+            .min(full)
+            .saturating_sub(1)
+            .max(full.saturating_sub(NEWEST))..full.saturating_add(1);
+        let begin = if self.next < full { self.next } else { 0 };
+        let end = begin.saturating_add(TILES).min(full);
         let minimum = self.log.minimum().await?;
-        let tiles: Vec<u64> = newest.chain(turn).collect();
-        self.next = (self.next + TILES) % full.max(1);
-        for index in tiles {
-            let Some(tile) = Tile::in_tree(0, index, size) else {
-                continue;
-            };
+        for run in [newest, begin..end] {
+            if let Some(found) = self.run(run, (size, minimum)).await? {
+                return Ok(Some(found));
+            }
+        }
+        self.seen = full;
+        self.next = if end < full { end } else { 0 };
+        Ok(None)
+    }
+
+    /// Some tiles of the bottom, against their entries and what lies above.
+    async fn run(&self, run: Range<u64>, (size, minimum): (u64, u64)) -> Result<Option<Finding>, LogError> {
+        let tiles: Vec<Tile> = run.filter_map(|index| Tile::in_tree(0, index, size)).collect();
+        for some in tiles.chunks(AT_ONCE) {
+            let hashes = self.log.tiles(some).await?;
             // Of pruned entries the hashes are left.
-            if tile.first_entry() >= minimum
-                && let Some(found) = self.bottom(tile).await?
+            let kept = some.partition_point(|tile| tile.first_entry() < minimum);
+            let (whole, signed) = (some.get(kept..), hashes.get(kept..));
+            if let (Some(whole), Some(signed)) = (whole, signed)
+                && let Some(found) = self.bottom(whole, signed).await?
             {
                 return Ok(Some(found));
             }
-            if let Some(found) = self.above(tile, size).await? {
-                return Ok(Some(found));
+            for (tile, hashes) in some.iter().zip(&hashes) {
+                if let Some(found) = self.above(*tile, hashes, size).await? {
+                    return Ok(Some(found));
+                }
             }
         }
         Ok(None)
     }
 
-    /// The entries of a tile, against its hashes.
-    async fn bottom(&self, tile: Tile) -> Result<Option<Finding>, LogError> {
-        let hashes = self.log.tile(tile).await?;
-        let entries = self.log.unchecked(tile).await?;
-        for ((at, entry), hash) in (tile.first_entry()..).zip(&entries).zip(&hashes) {
-            let Unchecked { bytes, altered } = entry;
-            if let Some(column) = altered {
-                let what = format!("{column} in the database is not what the entry says");
-                return Ok(Some(finding(Some(at), what)));
-            }
-            if leaf_hash(bytes) != *hash {
-                let what = "the entry is not the one that the tree holds";
-                return Ok(Some(finding(Some(at), what)));
-            }
-        }
-        Ok(None)
+    /// The entries of tiles that follow each other, against their hashes.
+    async fn bottom(&self, tiles: &[Tile], signed: &[Vec<Hash>]) -> Result<Option<Finding>, LogError> {
+        let (Some(first), Some(last)) = (tiles.first(), tiles.last()) else {
+            return Ok(None);
+        };
+        let first = first.first_entry();
+        let entries = self
+            .log
+            .unchecked(first, last.first_entry().saturating_add(last.width))
+            .await?;
+        let signed: Vec<Hash> = signed.concat();
+        // Beside the requests that are answered: hashing thousands of entries takes some milliseconds.
+        let work = move || {
+            let mut all = (first..).zip(&entries).zip(&signed);
+            all.find_map(|((at, entry), hash)| differs(at, entry, hash))
+        };
+        let found = tokio::task::spawn_blocking(work).await;
+        found.map_err(|error| LogError::Changed(error.to_string()))
     }
 
     /// A full tile against the one above it, and so on as long as it is the last below that.
-    async fn above(&self, bottom: Tile, size: u64) -> Result<Option<Finding>, LogError> {
-        let mut tile = bottom;
+    async fn above(&self, bottom: Tile, own: &[Hash], size: u64) -> Result<Option<Finding>, LogError> {
+        let (mut tile, mut hashes) = (bottom, own.to_vec());
         while tile.width == WIDTH {
-            let mut edge = Edge::default();
-            for hash in self.log.tile(tile).await? {
-                edge.push(hash, &mut |_, _| ());
-            }
             let (level, index) = (tile.level.saturating_add(1), tile.index / WIDTH);
             let Some(parent) = Tile::in_tree(level, index, size) else {
                 break;
             };
             let position = usize::try_from(tile.index % WIDTH).unwrap_or(usize::MAX);
-            if self.log.tile(parent).await?.get(position) != Some(&edge.root()) {
+            let above = self.log.tile(parent).await?;
+            if above.get(position) != Some(&root_of(&hashes)) {
                 let what = format!("{} is not made of the tiles below it", parent.path());
                 return Ok(Some(finding(Some(bottom.first_entry()), what)));
             }
             if tile.index % WIDTH != WIDTH - 1 {
                 break;
             }
-            tile = parent;
+            (tile, hashes) = (parent, above);
         }
         Ok(None)
     }
+}
+
+/// What is wrong with an entry.
+fn differs(at: u64, entry: &Unchecked, hash: &Hash) -> Option<Finding> {
+    if let Some(column) = entry.altered {
+        let what = format!("{column} in the database is not what the entry says");
+        return Some(finding(Some(at), what));
+    }
+    (leaf_hash(&entry.bytes) != *hash)
+        .then(|| finding(Some(at), "the entry is not the one that the tree holds"))
 }

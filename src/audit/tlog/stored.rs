@@ -116,14 +116,17 @@ impl Stored {
         index(self.store.read().await?.minimum().await?)
     }
 
-    /// Removes entries of before a time, whole bundles only. Tells where the log begins then.
+    /// Removes entries of before a time, whole bundles only, but nothing from the first on that hands data to a third
+    /// party at or after `disclosed`: that register is kept longer. Tells where the log begins then.
     ///
     /// # Errors
     /// [`LogError`].
-    pub async fn prune(&self, before: DateTime<Utc>) -> Result<u64, LogError> {
+    pub async fn prune(&self, before: DateTime<Utc>, disclosed: DateTime<Utc>) -> Result<u64, LogError> {
         let mut conn = self.store.read().await?;
         let mut first = index(conn.minimum().await?)?;
-        let young = match conn.first_since(micros(before)).await? {
+        let kept = conn.first_disclosure(micros(disclosed)).await?;
+        let before = kept.map_or(micros(before), |kept| kept.min(micros(before)));
+        let young = match conn.first_since(before).await? {
             Some(young) => index(young)?,
             // Nothing is younger: what is not in a full bundle stays.
             None => self.size().await?,
@@ -297,21 +300,23 @@ impl Stored {
         }
     }
 
-    /// The entries of a bundle as they are, right or wrong; one that is gone is empty.
-    pub(super) async fn unchecked(&self, wanted: Tile) -> Result<Vec<Unchecked>, LogError> {
-        let first = wanted.first_entry();
-        let end = first.saturating_add(wanted.width);
-        let mut conn = self.store.read().await?;
-        let rows = sql::entries(&mut conn, number(first), number(end)).await?;
-        let mut rows = rows.iter().peekable();
-        let entry = |at| {
-            let row = rows.next_if(|row| row.log_index == number(at));
-            Unchecked {
-                bytes: row.and_then(|row| bytes(row).ok()).unwrap_or_default(),
-                altered: row.and_then(|row| altered(&row.columns, &row.leaf)),
-            }
+    /// The entries from the first to before the second as they are, right or wrong; one that is gone is empty.
+    pub(super) async fn unchecked(&self, first: u64, end: u64) -> Result<Vec<Unchecked>, LogError> {
+        let rows = sql::entries(&mut self.store.read().await?, number(first), number(end)).await?;
+        let work = move || {
+            let mut rows = rows.iter().peekable();
+            let entry = |at| {
+                let row = rows.next_if(|row| row.log_index == number(at));
+                Unchecked {
+                    bytes: row.and_then(|row| bytes(row).ok()).unwrap_or_default(),
+                    altered: row.and_then(|row| altered(&row.columns, &row.leaf)),
+                }
+            };
+            (first..end).map(entry).collect()
         };
-        Ok((first..end).map(entry).collect())
+        // Beside the requests that are answered: thousands of entries take some milliseconds.
+        let found = tokio::task::spawn_blocking(work).await;
+        found.map_err(|error| LogError::Changed(error.to_string()))
     }
 
     /// The hashes of a tile as they are stored.
@@ -319,6 +324,28 @@ impl Stored {
         let mut hashes = hashes(&mut self.store.read().await?, wanted.level, wanted.index).await?;
         hashes.truncate(usize::try_from(wanted.width).unwrap_or(usize::MAX));
         Ok(hashes)
+    }
+
+    /// The hashes of some tiles of the bottom that follow each other, as they are stored.
+    pub(super) async fn tiles(&self, wanted: &[Tile]) -> Result<Vec<Vec<Hash>>, LogError> {
+        let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else {
+            return Ok(Vec::new());
+        };
+        let end = number(last.index.saturating_add(1));
+        let mut conn = self.store.read().await?;
+        let stored: BTreeMap<i64, Vec<u8>> = sql::tiles(&mut conn, number(first.index), end)
+            .await?
+            .into_iter()
+            .collect();
+        drop(conn);
+        let hashes = |tile: &Tile| {
+            let changed = || LogError::Changed(format!("tile {} of level 0", tile.index));
+            let bytes = stored.get(&number(tile.index)).ok_or_else(changed)?;
+            let mut hashes = tile::split(bytes).ok_or_else(changed)?;
+            hashes.truncate(usize::try_from(tile.width).unwrap_or(usize::MAX));
+            Ok(hashes)
+        };
+        wanted.iter().map(hashes).collect()
     }
 
     /// The root of the tree of this size, by its right edge.

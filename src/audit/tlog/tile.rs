@@ -97,6 +97,13 @@ impl Tile {
         }
     }
 
+    /// Whether a tree of this size ends within its entries, when it is of level 0: after the first of them, or before it.
+    #[must_use]
+    pub const fn holds(&self, size: u64) -> bool {
+        let first = self.first_entry();
+        first <= size && size < first.saturating_add(self.width)
+    }
+
     /// The first entry below it, and the number of them, when it is of level 0.
     #[must_use]
     pub const fn first_entry(&self) -> u64 {

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The hash of a tree over these subtrees of equal size (RFC 6962 §2.1).
-fn root_of(hashes: &[Hash]) -> Hash {
+pub(super) fn root_of(hashes: &[Hash]) -> Hash {
     match hashes {
         [] => sha256(b""),
         [one] => *one,
@@ -60,8 +60,12 @@ impl Edge {
     /// Adds an entry; `full` is given each tile that this fills.
     pub fn push(&mut self, leaf: Hash, full: &mut impl FnMut(Tile, &[Hash])) {
         self.size = self.size.saturating_add(1);
-        let mut hash = leaf;
-        for level in 0.. {
+        self.raise(0, leaf, full);
+    }
+
+    /// Puts a hash on a level, and on those above as long as tiles become full.
+    fn raise(&mut self, from: u8, mut hash: Hash, full: &mut impl FnMut(Tile, &[Hash])) {
+        for level in from.. {
             if self.levels.len() <= usize::from(level) {
                 self.levels.push(Vec::new());
             }
@@ -82,6 +86,34 @@ impl Edge {
             hash = root_of(hashes);
             hashes.clear();
         }
+    }
+
+    /// Adds the entries of a full tile, whose root is known already, at once; false, and nothing is added, when the
+    /// edge is in the middle of one.
+    pub(super) fn push_tile(
+        &mut self,
+        hashes: &[Hash],
+        root: Hash,
+        full: &mut impl FnMut(Tile, &[Hash]),
+    ) -> bool {
+        if !self.size.is_multiple_of(WIDTH) {
+            return false;
+        }
+        let index = self.size / WIDTH;
+        full(
+            Tile {
+                level: 0,
+                index,
+                width: WIDTH,
+            },
+            hashes,
+        );
+        self.size = self.size.saturating_add(WIDTH);
+        if self.levels.is_empty() {
+            self.levels.push(Vec::new());
+        }
+        self.raise(1, root, full);
+        true
     }
 
     /// The tiles of the edge.

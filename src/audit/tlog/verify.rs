@@ -1,15 +1,17 @@
 //! Checks a whole log against its signed checkpoint: a folder that was mirrored, or the database itself.
 
-use std::{collections::HashMap, io, path::PathBuf};
+use std::{collections::HashMap, io, path::PathBuf, pin::pin};
 
 use data_encoding::BASE64;
+use futures_util::StreamExt;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
     Hash, LogError, Stored,
+    bottom::{self, Bottom},
     cosignature::Cosigner,
-    entry, leaf_hash,
+    entry::Read,
     note::{Checkpoint, NoteError, Verifier},
     remote::Remote,
     tile::{self, Place, Tile, WIDTH},
@@ -209,44 +211,35 @@ impl Source {
         }
     }
 
-    async fn hashes(&self, wanted: Tile) -> Result<Vec<Hash>, String> {
-        let bytes = self.read(Place::Tile(wanted)).await?;
-        let hashes = tile::split(&bytes).unwrap_or_default();
-        cut(hashes, wanted).ok_or_else(|| format!("{} has another length", wanted.path()))
+    /// The hashes of a tile.
+    pub(super) async fn hashes(&self, wanted: Tile) -> Result<Vec<Hash>, String> {
+        bottom::hashes(&self.read(Place::Tile(wanted)).await?, wanted)
     }
 
-    /// The entries of a bundle; what in a database is not as they say goes into the report.
-    async fn entries(&self, wanted: Tile, report: &mut Report) -> Result<Vec<Vec<u8>>, String> {
+    /// The entries of a bundle, and the columns beside them in a database that are not as they say.
+    pub(super) async fn entries(&self, wanted: Tile) -> Result<(Vec<Vec<u8>>, Altered), String> {
         if let Self::Database(stored) = self {
             let rows = stored
-                .unchecked(wanted)
-                .await
-                .map_err(|error| error.to_string())?;
-            for (at, row) in (wanted.first_entry()..).zip(&rows) {
-                if let Some(column) = row.altered {
-                    report.broken(
-                        Some(at),
-                        format!("{column} in the database is not what the entry says"),
-                    );
-                }
-            }
-            return Ok(rows.into_iter().map(|row| row.bytes).collect());
+                .unchecked(
+                    wanted.first_entry(),
+                    wanted.first_entry().saturating_add(wanted.width),
+                )
+                .await;
+            let rows = rows.map_err(|error| error.to_string())?;
+            let altered = (wanted.first_entry()..)
+                .zip(&rows)
+                .filter_map(|(at, row)| Some((at, row.altered?)));
+            let altered = altered.collect();
+            return Ok((rows.into_iter().map(|row| row.bytes).collect(), altered));
         }
         let bytes = self.read(Place::Bundle(wanted)).await?;
-        let entries = tile::unbundle(&bytes).unwrap_or_default();
-        let entries = entries.into_iter().map(<[u8]>::to_vec).collect();
-        cut(entries, wanted).ok_or_else(|| format!("{} does not come apart", wanted.bundle_path()))
+        let entries = bottom::entries(&bytes, wanted)?;
+        Ok((entries.into_iter().map(<[u8]>::to_vec).collect(), Vec::new()))
     }
 }
 
-/// The first of them, when there are as many as wanted, or as in a full tile.
-fn cut<T>(mut items: Vec<T>, wanted: Tile) -> Option<Vec<T>> {
-    let width = usize::try_from(wanted.width).ok()?;
-    let full = usize::try_from(WIDTH).ok()?;
-    let fits = items.len() == width || items.len() == full;
-    items.truncate(width);
-    fits.then_some(items)
-}
+/// Entries, and what beside each in a database is not as it says.
+pub(super) type Altered = Vec<(u64, &'static str)>;
 
 /// Where the writers and subjects are.
 #[derive(Default)]
@@ -256,8 +249,8 @@ struct Lines {
 }
 
 impl Lines {
-    fn follow(&mut self, index: u64, bytes: &[u8], hash: Hash, report: &mut Report) {
-        let Some(read) = entry::read(bytes) else {
+    fn follow(&mut self, index: u64, read: Option<&Read>, hash: Hash, report: &mut Report) {
+        let Some(read) = read else {
             report.complete = false;
             return report.find(Some(index), "the entry is none of a vault");
         };
@@ -291,6 +284,58 @@ impl Lines {
             );
         }
         self.subjects.insert(subject, (link.number, hash));
+    }
+}
+
+/// The tree as it grows from its entries.
+#[derive(Default)]
+struct Walk {
+    edge: Edge,
+    lines: Lines,
+    /// Tiles above the bottom that became full.
+    upper: Vec<(Tile, Vec<Hash>)>,
+    /// Sizes whose root is asked for, and those roots.
+    asked: [Option<u64>; 2],
+    found: [Option<Hash>; 2],
+}
+
+impl Walk {
+    fn join(&mut self, bottom: &Bottom, report: &mut Report) {
+        let Bottom { tile, hashes, .. } = bottom;
+        for (index, what) in &bottom.wrong {
+            report.broken(Some(*index), what);
+        }
+        for ((at, hash), read) in (tile.first_entry()..).zip(hashes).zip(&bottom.entries) {
+            self.lines.follow(at, read.as_ref(), *hash, report);
+        }
+        let upper = &mut self.upper;
+        let mut filled = |tile, hashes: &[Hash]| upper.push((tile, hashes.to_vec()));
+        let within = self.asked.iter().flatten().any(|size| tile.holds(*size));
+        if let Some(root) = bottom.root
+            && !within
+            && self.edge.push_tile(hashes, root, &mut filled)
+        {
+            return;
+        }
+        for hash in hashes {
+            for (asked, found) in self.asked.iter().zip(&mut self.found) {
+                if *asked == Some(self.edge.size()) {
+                    *found = Some(self.edge.root());
+                }
+            }
+            self.edge.push(*hash, &mut filled);
+        }
+    }
+
+    /// The roots at the sizes that were asked for, also at the last one.
+    fn roots(&self) -> [Option<Hash>; 2] {
+        let [mut first, mut second] = self.found;
+        for (asked, found) in self.asked.iter().zip([&mut first, &mut second]) {
+            if *asked == Some(self.edge.size()) {
+                *found = Some(self.edge.root());
+            }
+        }
+        [first, second]
     }
 }
 
@@ -361,29 +406,23 @@ pub async fn verify(
         first_bad_index: None,
         findings: Vec::new(),
     };
-    let (mut edge, mut lines) = (Edge::default(), Lines::default());
-    let mut upper = Vec::new();
-    let (mut then, mut witnessed) = (None, None);
-    let bottom = (0..).map_while(|index| Tile::in_tree(0, index, signed.size));
-    for wanted in bottom {
-        let (leaves, entries) = bottom_tile(source, wanted, &mut report).await;
-        for (at, leaf) in (wanted.first_entry()..).zip(leaves) {
-            if since.is_some_and(|old| old.size == at) {
-                then = Some(edge.root());
-            }
-            if cosigned.as_ref().is_some_and(|c| c.checkpoint.size == at) {
-                witnessed = Some(edge.root());
-            }
-            if let Some(bytes) = entries.get(usize::try_from(at % WIDTH).unwrap_or(usize::MAX)) {
-                lines.follow(at, bytes, leaf, &mut report);
-            }
-            edge.push(leaf, &mut |tile, hashes| upper.push((tile, hashes.to_vec())));
+    let cosigned_size = cosigned.as_ref().map(|c| c.checkpoint.size);
+    let mut walk = Walk {
+        asked: [since.map(|old| old.size), cosigned_size],
+        ..Walk::default()
+    };
+    let mut ahead = pin!(bottom::ahead(source, signed.size, report.begins_at));
+    while let Some(run) = ahead.next().await {
+        for bottom in &run {
+            walk.join(bottom, &mut report);
         }
-        for (tile, hashes) in upper.drain(..) {
+        for (tile, hashes) in walk.upper.drain(..) {
             compare(source, tile, &hashes, &mut report).await;
         }
-        progress(wanted.first_entry().saturating_add(wanted.width), signed.size);
+        progress(walk.edge.size(), signed.size);
     }
+    let [then, witnessed] = walk.roots();
+    let edge = walk.edge;
     for (tile, hashes) in edge.partial() {
         compare(source, tile, hashes, &mut report).await;
     }
@@ -391,9 +430,6 @@ pub async fn verify(
         report.broken(None, "the tree is not the signed one");
     }
     if let Some(cosigned) = cosigned {
-        if cosigned.checkpoint.size == edge.size() {
-            witnessed = Some(edge.root());
-        }
         if witnessed == Some(cosigned.checkpoint.root) {
             report.witnessed = Some(cosigned.by.len() >= witnesses.1 && report.intact);
             report.witnesses = cosigned.by;
@@ -411,9 +447,6 @@ pub async fn verify(
         report.find(None, what);
     }
     if let Some(old) = since {
-        if old.size == edge.size() {
-            then = Some(edge.root());
-        }
         report.consistent = Some(then == Some(old.root) && report.intact);
         if old.size > signed.size {
             let what = format!(
@@ -432,42 +465,6 @@ pub async fn verify(
         }
     }
     Ok(report)
-}
-
-/// The hashes of the entries of a tile, and the entries; entries that are not what the tile says are findings.
-async fn bottom_tile(source: &Source, wanted: Tile, report: &mut Report) -> (Vec<Hash>, Vec<Vec<u8>>) {
-    let first = wanted.first_entry();
-    if wanted.first_entry() < report.begins_at {
-        let hashes = source.hashes(wanted).await;
-        return match hashes {
-            Ok(hashes) => (hashes, Vec::new()),
-            Err(told) => {
-                report.broken(Some(first), told);
-                (Vec::new(), Vec::new())
-            }
-        };
-    }
-    let (hashes, entries) = (source.hashes(wanted).await, source.entries(wanted, report).await);
-    let (hashes, entries) = match (hashes, entries) {
-        (Ok(hashes), Ok(entries)) => (hashes, entries),
-        (hashes, entries) => {
-            for told in [hashes.as_ref().err(), entries.as_ref().err()]
-                .into_iter()
-                .flatten()
-            {
-                report.broken(Some(first), told.clone());
-            }
-            let entries = entries.unwrap_or_default();
-            let own = || entries.iter().map(|entry| leaf_hash(entry)).collect();
-            return (hashes.unwrap_or_else(|_| own()), entries);
-        }
-    };
-    for ((at, entry), hash) in (first..).zip(&entries).zip(&hashes) {
-        if leaf_hash(entry) != *hash {
-            report.broken(Some(at), "the entry is not the one that the tree holds");
-        }
-    }
-    (hashes, entries)
 }
 
 /// Holds a stored tile above the bottom against what its entries give.

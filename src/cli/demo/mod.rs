@@ -21,8 +21,9 @@ use crate::{
     app::{App, AppError},
     base::{Clock, InvalidName, RequestId},
     config::{
-        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, DatabaseConfig,
-        EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig, PortalConfig, ServerConfig,
+        AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, ConsentConfig,
+        ConsoleConfig, DatabaseConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig, PoliciesConfig,
+        PortalConfig, RetentionConfig, ServerConfig,
     },
 };
 
@@ -136,6 +137,7 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
             ..PoliciesConfig::default()
         },
         log: LogConfig::default(),
+        retention: RetentionConfig::default(),
         events: EventsConfig::default(),
         backup: BackupConfig::default(),
         identity: IdentityConfig::default(),
@@ -149,6 +151,12 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         },
         budgets: BudgetsConfig::default(),
         audit: AuditConfig::default(),
+        // Invented guests agreed long before this vault could publish a notice.
+        consent: ConsentConfig { bare_yes: true },
+        console: ConsoleConfig {
+            anybody: true,
+            ..ConsoleConfig::default()
+        },
     }
 }
 

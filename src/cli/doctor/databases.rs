@@ -208,9 +208,11 @@ async fn hold(
             properties: Arc::new(properties),
             rules: Arc::new(rules),
             budgets: Arc::new(Budgets::new(BudgetsConfig::default(), clock.clone())),
-            matcher: Arc::new(Matcher::new(thresholds(config))),
+            matcher: Arc::new(Matcher::new(thresholds(config), config.identity.merge_bridged)),
+            bare_yes: config.consent.bare_yes,
         });
         values(&vault, findings).await;
+        notices(&vault, findings).await;
     }
 }
 
@@ -233,6 +235,25 @@ async fn no_keys(data: &Store, findings: &mut Findings) {
             "restore the key store's backup; without it nothing can be read",
         );
     }
+}
+
+/// Whether guests can agree to what rests on their consent.
+async fn notices(vault: &Vault, findings: &mut Findings) {
+    const CHECK: &str = "notices";
+    let bare = match vault.purposes_without_notice().await {
+        Ok(bare) => bare,
+        Err(error) => return findings.fail(CHECK, error, "see the log"),
+    };
+    if bare.is_empty() {
+        return findings.ok(CHECK, "every purpose that rests on consent has one");
+    }
+    let told = format!("none is published for {}", bare.join(", "));
+    let advice = if vault.bare_yes {
+        "publish them: what guests agree to now cannot be shown later, and ends with the first notice"
+    } else {
+        "publish them (POST /v1/notices); until then nobody can agree"
+    };
+    findings.warn(CHECK, told, advice);
 }
 
 async fn values(vault: &Vault, findings: &mut Findings) {

@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::{
     Context, Reason, TokenKind, date,
     item::{Checked, Item},
-    items, relay,
+    relay,
     scalar::{flag, word},
     text,
 };
@@ -19,7 +19,7 @@ static DOMAINS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| text::placeho
 static ADDRESSES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| text::placeholders("email"));
 
 /// `{address, kind?, primary?, verified_at?, bounce?, relay?, raw?}`.
-pub(super) fn email(field: &Field, value: &Value, _: &Context<'_>) -> Checked {
+pub(super) fn email(field: &Field, value: &Value, context: &Context<'_>) -> Checked {
     let mut item = Item::open(value)?;
     let mut parsed = None;
     item.need("address", |given| {
@@ -35,14 +35,14 @@ pub(super) fn email(field: &Field, value: &Value, _: &Context<'_>) -> Checked {
         word(given, &["none", "soft", "hard", "complaint"])
     });
     item.may("raw", |given| raw(given, parsed.as_ref()));
-    let lent = items::relay(&mut item);
+    let lent = relay::take(&mut item);
     let Some(parsed) = parsed else { return item.close() };
     if let (Some(raw), None) = (&parsed.raw, item.text("raw")) {
         item.put("raw", raw.as_str());
     }
     let provider = relay::of_domain(&parsed.domain);
-    if let (Some(provider), false) = (provider, lent) {
-        item.put("relay", serde_json::json!({ "provider": provider }));
+    if provider.is_some() || lent {
+        relay::complete(&mut item, provider, context);
     }
     if provider.is_none() && !lent && field.index.contains(&IndexKind::Exact) {
         item.token(

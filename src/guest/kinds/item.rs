@@ -166,6 +166,11 @@ impl<'a> Item<'a> {
         self.taken.get(name).and_then(Value::as_str)
     }
 
+    /// A kept member that is an object.
+    pub(super) fn object(&self, name: &str) -> Option<Map<String, Value>> {
+        self.taken.get(name).and_then(Value::as_object).cloned()
+    }
+
     /// Tells that a member is left out.
     pub(super) fn flaw(&mut self, name: &str, reason: Reason) {
         self.flaws.push(Flaw {

@@ -15,32 +15,6 @@ fn short(value: &Value) -> Result<String, Reason> {
     text::line(value, LONGEST_LINE)
 }
 
-/// The `relay` member of phones and e-mails: lent by `provider` until `expires_at`. Whether it was given at all, well or
-/// not: an address that may be lent is never an identifier.
-pub(super) fn relay(item: &mut Item<'_>) -> bool {
-    let Some(given) = item.given("relay") else {
-        return false;
-    };
-    let Ok(mut inner) = Item::open(given) else {
-        item.flaw("relay", Reason::WrongType);
-        return true;
-    };
-    inner.need("provider", code);
-    inner.may("expires_at", date::moment);
-    match inner.close() {
-        Ok(good) => {
-            item.put("relay", good.value);
-            for flaw in good.flaws {
-                item.flaw(&format!("relay{}", flaw.at), flaw.reason);
-            }
-        }
-        Err(flaws) => flaws
-            .into_iter()
-            .for_each(|flaw| item.flaw(&format!("relay{}", flaw.at), flaw.reason)),
-    }
-    true
-}
-
 /// `{lines?, city?, postal_code?, region?, country?, kind?, primary?}`, with more than a country.
 pub(super) fn address(value: &Value) -> Checked {
     let mut item = Item::open(value)?;

@@ -34,6 +34,7 @@ pub use document::{read_document, validate};
 pub use merge::merge_lists;
 pub use name::name_fold;
 pub use phone::warm_up;
+pub use relay::drop_lent;
 
 /// What the rules need to know besides the value.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +45,8 @@ pub struct Context<'a> {
     pub today: NaiveDate,
     /// Who says so.
     pub source: &'a SourceSystem,
+    /// The last departure of the stays that are told with it.
+    pub departure: Option<NaiveDate>,
 }
 
 /// A guest document, taken apart.

@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::{
     Context, Reason, TokenKind, card, date,
     item::{Checked, Item},
-    items, relay,
+    relay,
     scalar::{flag, word},
     text,
 };
@@ -36,7 +36,7 @@ pub(super) fn phone(field: &Field, value: &Value, context: &Context<'_>) -> Chec
     item.may("primary", flag);
     item.may("verified_at", date::moment);
     item.may("raw", |given| raw(given, parsed.as_ref()));
-    let lent = items::relay(&mut item);
+    let lent = relay::take(&mut item);
     let Some(parsed) = parsed else { return item.close() };
     if let (Some(ext), None) = (&parsed.ext, item.text("ext")) {
         item.put("ext", ext.as_str());
@@ -45,8 +45,8 @@ pub(super) fn phone(field: &Field, value: &Value, context: &Context<'_>) -> Chec
         item.put("raw", raw);
     }
     let provider = relay::of_phone(&parsed.e164);
-    if let (Some(provider), false) = (provider, lent) {
-        item.put("relay", serde_json::json!({ "provider": provider }));
+    if provider.is_some() || lent {
+        relay::complete(&mut item, provider, context);
     }
     if provider.is_none() && !lent {
         tokens(field, &mut item, &parsed.e164);

@@ -143,6 +143,7 @@ mod tests {
                 region: Some(region),
                 today,
                 source: &source,
+                departure: None,
             },
         )
     }

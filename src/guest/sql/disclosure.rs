@@ -38,6 +38,7 @@ pub enum Part {
 }
 
 /// One line of all that a disclosure needs to know of a guest.
+#[derive(Clone)]
 pub struct Line {
     part: Part,
     /// See [`Part`].

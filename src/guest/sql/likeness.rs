@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Tokens of one statement at most.
-const MOST_TOKENS: usize = 64;
+const MOST_TOKENS: usize = 128;
 /// Guests of one statement at most.
 const MOST_GUESTS: usize = 64;
 

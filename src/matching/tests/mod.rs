@@ -221,6 +221,40 @@ fn households_are_weighed_against() {
     near(bits(&english("1960-03-04"), &english("1987-11-23")), -1.1);
 }
 
+/// Numbers that are handed out in a row are a family's or an office's, not a slip.
+#[test]
+fn neighbouring_numbers_and_a_like_name_are_asked_about() {
+    let said = |surname: &'static str, phone: &'static str| {
+        Person::of(&Said {
+            surname,
+            given: "Anna",
+            phones: vec![phone],
+            ..Said::default()
+        })
+    };
+    for (one, other) in [
+        ("Surname2", "Surname3"),
+        ("Meier", "Meyer"),
+        ("Lindqvist", "Lindkvist"),
+    ] {
+        for (phone, next) in [
+            ("+351912000002", "+351912000003"),
+            ("+351912000029", "+351912000039"),
+        ] {
+            let (a, b) = (said(one, phone), said(other, next));
+            let bits = score(&Weights::default(), &Frequencies::new(1_000.0), &a, &b).bits;
+            assert!((0.0..7.0).contains(&bits), "{one} {other} {bits}");
+        }
+    }
+    let same = score(
+        &Weights::default(),
+        &Frequencies::new(1_000.0),
+        &said("Lindqvist", "+351912000029"),
+        &said("Lindkvist", "+351912000029"),
+    );
+    assert!(same.bits > 8.0, "{}", same.bits);
+}
+
 #[test]
 fn no_key_is_a_birth_date_a_city_or_a_country_alone() {
     let person = Person::of(&Said {

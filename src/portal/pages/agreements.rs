@@ -39,6 +39,7 @@ struct Card {
     standing: String,
     since: Option<String>,
     notice: Option<NoticeView>,
+    ready: bool,
 }
 
 #[derive(Template)]
@@ -88,6 +89,7 @@ fn card(me: &Me, one: Agreement) -> Card {
         on: one.on,
         standing: language.text(standing).to_owned(),
         since,
+        ready: one.ready,
         notice: one.notice.map(|notice| NoticeView {
             id: notice.notice_id.to_string(),
             text: notice.said.text.lines().map(str::to_owned).collect(),

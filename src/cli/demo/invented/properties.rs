@@ -58,6 +58,7 @@ pub fn properties() -> Vec<PropertyNode> {
             parent: parent.and_then(|p| p.parse().ok()),
             name: name.to_owned(),
             region: region.map(str::to_owned),
+            province: None,
             timezone,
         })
     })

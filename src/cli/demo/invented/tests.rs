@@ -226,6 +226,7 @@ fn every_value_is_one_that_the_vault_takes() {
             region: node.region.as_deref(),
             today: today(),
             source: &source,
+            departure: None,
         };
         let document = read_document(&catalogue, line["guest"].as_object().unwrap(), &context);
         for flaw in document.rejected {
@@ -251,6 +252,7 @@ fn every_field_of_the_catalogue_is_known_of_somebody() {
             region: None,
             today: today(),
             source: &source,
+            departure: None,
         };
         let document = read_document(&catalogue, line["guest"].as_object().unwrap(), &context);
         seen.extend(document.values.into_iter().map(|value| value.field));

@@ -31,6 +31,7 @@ impl House {
             region: Some(self.region),
             today,
             source: &self.source,
+            departure: None,
         }
     }
 

@@ -155,8 +155,15 @@ fn lent_addresses_are_typed_and_identify_nobody() {
     assert_eq!(told(&read), [("emails[3].relay", Reason::WrongType)]);
     assert_eq!(tokens(&read), []);
     let stored = house.stored(&read);
-    assert_eq!(stored["emails"][0]["relay"], json!({"provider": "booking.com"}));
-    assert_eq!(stored["emails"][1]["relay"], json!({"provider": "expedia"}));
+    // Without a stay: a year ahead, and sixty days after the departure.
+    let lent = |provider| json!({"provider": provider, "expires_at": "2027-04-30"});
+    assert_eq!(stored["emails"][0]["relay"], lent("booking.com"));
+    assert_eq!(stored["emails"][1]["relay"], lent("expedia"));
+    assert_eq!(stored["emails"][2]["relay"]["expires_at"], "2026-05-01");
+    assert_eq!(stored["phones"][0]["relay"], lent("ctrip"));
+    // The guest's own forwarding address ends with the guest.
+    let kept = house.stored(&house.read(&json!({"emails": [{"address": "ana@duck.com"}]})));
+    assert_eq!(kept["emails"][0]["relay"], json!({"provider": "duckduckgo"}));
     let own = house.read(&json!({"emails": [{"address": "ana@notguest.booking.com.example.pt"}]}));
     assert_eq!(tokens(&own).len(), 1);
 }

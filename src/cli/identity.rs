@@ -1,0 +1,322 @@
+//! `guest-vault identity dedupe`: which guests that are there are one. Prints ids and scores, no values.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead as _, BufReader, BufWriter, IsTerminal as _, Write},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    access::operator,
+    app::{App, AppError},
+    base::{Clock, Errand, GuestId, InvalidName, RequestId},
+    config::Config,
+    guest::{GuestError, Vault},
+    identity::dedupe::{Clusters, Pair, Verdict},
+    matching::score::probability,
+};
+
+/// Guests of one step.
+const STEP: i64 = 64;
+
+/// What to do with who is whom.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Finds guests that are one, and merges them or asks stewards. Goes on where it was cut off.
+    Dedupe(Dedupe),
+}
+
+/// `identity dedupe`.
+#[derive(Debug, Args)]
+pub struct Dedupe {
+    /// Only tells what it would do.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Writes every pair with its score and what becomes of it: `bits,probability,guest_id,other_guest_id,decision`.
+    #[arg(long, value_name = "CSV")]
+    pub report: Option<PathBuf>,
+    /// Prints one line of JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Why the command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The vault does not open.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// Store, keys or log.
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// A file.
+    #[error("{path}: {cause}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        cause: io::Error,
+    },
+    /// A word of this program is not one of its own alphabet.
+    #[error(transparent)]
+    Word(#[from] InvalidName),
+    /// The answer cannot be printed.
+    #[error("the answer cannot be written")]
+    Output(#[from] io::Error),
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> IdentityError + '_ {
+    move |cause| IdentityError::File {
+        path: path.display().to_string(),
+        cause,
+    }
+}
+
+/// What a run came to.
+#[derive(Debug, Default, Serialize)]
+struct Summary {
+    dry_run: bool,
+    guests: u64,
+    pairs: u64,
+    merged: u64,
+    joined: u64,
+    reviews: u64,
+    kept_apart: u64,
+    two_lifelong_ids: u64,
+    left: u64,
+}
+
+impl Summary {
+    fn count(&mut self, verdict: Verdict) {
+        self.pairs += 1;
+        let one = match verdict {
+            Verdict::Merge => &mut self.merged,
+            Verdict::Joined => &mut self.joined,
+            Verdict::Review => &mut self.reviews,
+            Verdict::KeptApart => &mut self.kept_apart,
+            Verdict::TwoLifelongIds => &mut self.two_lifelong_ids,
+            Verdict::Left => &mut self.left,
+        };
+        *one += 1;
+    }
+}
+
+/// Runs a command on the vault of the configuration and prints its answer.
+///
+/// # Errors
+/// When the vault does not open, or anything of the run fails; what was done stays, and the next run goes on.
+pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Result<(), IdentityError> {
+    let Command::Dedupe(arguments) = command;
+    let app = App::open(config, Clock::system()).await?;
+    let work = Work::beside(config.data_dir.join("identity-dedupe.work"));
+    let outcome = dedupe(&app.vault, arguments, &work).await;
+    app.close().await;
+    let summary = outcome?;
+    if arguments.json {
+        serde_json::to_writer(&mut *out, &summary).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        let would = if summary.dry_run { "would be " } else { "" };
+        writeln!(
+            out,
+            "{} guests, {} pairs worth a look: {} {would}merged, {} joined by others, {} {would}asked of stewards, \
+             {} kept apart by a steward, {} by two numbers for life, {} left",
+            summary.guests,
+            summary.pairs,
+            summary.merged,
+            summary.joined,
+            summary.reviews,
+            summary.kept_apart,
+            summary.two_lifelong_ids,
+            summary.left,
+        )?;
+    }
+    Ok(())
+}
+
+async fn dedupe(vault: &Vault, arguments: &Dedupe, work: &Work) -> Result<Summary, IdentityError> {
+    let mut pairs = find(vault, work).await?;
+    let mut summary = Summary {
+        dry_run: arguments.dry_run,
+        guests: pairs.guests,
+        ..Summary::default()
+    };
+    pairs.all.sort_by(|a, b| {
+        b.bits
+            .total_cmp(&a.bits)
+            .then((a.one, a.other).cmp(&(b.one, b.other)))
+    });
+    pairs.all.dedup_by_key(|pair| (pair.one, pair.other));
+    let mut report = match &arguments.report {
+        Some(path) => {
+            let mut file = BufWriter::new(File::create(path).map_err(at(path))?);
+            writeln!(file, "bits,probability,guest_id,other_guest_id,decision").map_err(at(path))?;
+            Some((file, path))
+        }
+        None => None,
+    };
+    let errand = errand(vault)?;
+    let mut clusters = Clusters::new(vault, &errand, arguments.dry_run);
+    let bar = bar(pairs.all.len(), "pairs");
+    for pair in &pairs.all {
+        let verdict = clusters.decide(pair).await?;
+        summary.count(verdict);
+        if let Some((file, path)) = &mut report {
+            let (bits, chance) = (pair.bits, probability(pair.bits));
+            writeln!(
+                file,
+                "{bits:.2},{chance:.4},{},{},{}",
+                pair.one,
+                pair.other,
+                verdict.as_str()
+            )
+            .map_err(at(path))?;
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if let Some((mut file, path)) = report {
+        file.flush().map_err(at(path))?;
+    }
+    work.done()?;
+    Ok(summary)
+}
+
+struct Found {
+    guests: u64,
+    all: Vec<Pair>,
+}
+
+/// Finds the pairs, step by step; each step is written down, so that a run that was cut off goes on from there.
+async fn find(vault: &Vault, work: &Work) -> Result<Found, IdentityError> {
+    let weights = vault.matcher.weights().version.clone();
+    let (mut file, mut found, mut after) = work.open(&weights)?;
+    let total = vault.store.read().await?.guests_count().await?;
+    let bar = bar(usize::try_from(total).unwrap_or(0), "guests");
+    bar.set_position(found.guests);
+    bar.reset_eta();
+    loop {
+        let (guests, pairs) = vault.pairs_after(after, STEP).await?;
+        let Some(last) = guests.last() else { break };
+        after = Some(*last);
+        found.guests += u64::try_from(guests.len()).unwrap_or(0);
+        let step = Step {
+            after: *last,
+            guests: found.guests,
+            pairs: pairs
+                .iter()
+                .map(|pair| (pair.bits, pair.one, pair.other))
+                .collect(),
+        };
+        work.write(&mut file, &step)?;
+        found.all.extend(pairs);
+        bar.set_position(found.guests);
+    }
+    bar.finish_and_clear();
+    Ok(found)
+}
+
+fn bar(total: usize, what: &str) -> ProgressBar {
+    let target = if io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let total = u64::try_from(total).unwrap_or(0);
+    let bar = ProgressBar::with_draw_target(Some(total), target);
+    let template =
+        format!("{{bar:30}} {{percent:>3}} % · {{human_pos}} of {{human_len}} {what} · {{eta}} left");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// On the operator's orders, for the whole group.
+fn errand(vault: &Vault) -> Result<Errand, IdentityError> {
+    let top = vault.properties.iter().find(|node| node.parent.is_none());
+    Ok(Errand {
+        caller: operator()?,
+        property: top.map_or_else(|| "NONE".parse(), |node| Ok(node.code.clone()))?,
+        purpose: "administration".parse()?,
+        reason: None,
+        request: RequestId::random(),
+    })
+}
+
+/// What a run has found so far: ids and scores.
+struct Work(PathBuf);
+
+#[derive(Serialize, Deserialize)]
+struct Step {
+    after: GuestId,
+    guests: u64,
+    pairs: Vec<(f64, GuestId, GuestId)>,
+}
+
+impl Work {
+    const fn beside(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// What an earlier run found with the same weights, and the file to go on writing.
+    fn open(&self, weights: &str) -> Result<(File, Found, Option<GuestId>), IdentityError> {
+        let mut found = Found {
+            guests: 0,
+            all: Vec::new(),
+        };
+        let mut after = None;
+        let mut whole = 0;
+        if let Ok(file) = File::open(&self.0) {
+            let mut lines = BufReader::new(file).lines();
+            let first = lines.next().and_then(Result::ok);
+            if first.as_deref() == Some(weights) {
+                whole = weights.len() + 1;
+                for line in lines.map_while(Result::ok) {
+                    // The last line of a run that was killed may be half of one.
+                    let Ok(step) = serde_json::from_str::<Step>(&line) else {
+                        break;
+                    };
+                    whole += line.len() + 1;
+                    found.guests = step.guests;
+                    after = Some(step.after);
+                    let pairs = step
+                        .pairs
+                        .into_iter()
+                        .map(|(bits, one, other)| Pair { bits, one, other });
+                    found.all.extend(pairs);
+                }
+            }
+        }
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&self.0)
+            .map_err(at(&self.0))?;
+        file.set_len(u64::try_from(whole).unwrap_or(0))
+            .map_err(at(&self.0))?;
+        if whole == 0 {
+            writeln!(file, "{weights}").map_err(at(&self.0))?;
+        }
+        Ok((file, found, after))
+    }
+
+    fn write(&self, file: &mut File, step: &Step) -> Result<(), IdentityError> {
+        let mut line = serde_json::to_vec(step).unwrap_or_default();
+        line.push(b'\n');
+        file.write_all(&line).map_err(at(&self.0))
+    }
+
+    fn done(&self) -> Result<(), IdentityError> {
+        fs::remove_file(&self.0).map_err(at(&self.0))
+    }
+}

@@ -1,0 +1,177 @@
+//! Statements of the console: what is due, over all guests. All of them are bounded and led by an index.
+
+use uuid::Uuid;
+
+use crate::{
+    on, statements,
+    store::{Conn, StoreError, Tx},
+};
+
+statements! {
+    /// Cases that are open, the first due first; those without a day come last.
+    OPEN_REQUESTS = "SELECT request_id, kind, regime, state, due_on, received_at, property FROM request
+                     WHERE state NOT IN ('done', 'denied', 'duplicate')
+                     ORDER BY coalesce(due_on, '9999-12-31'), request_id LIMIT $1";
+    REQUESTS_COUNT = "SELECT count(*), count(CASE WHEN due_on < $1 THEN 1 END),
+                          count(CASE WHEN due_on >= $1 AND due_on <= $2 THEN 1 END)
+                      FROM request WHERE state NOT IN ('done', 'denied', 'duplicate')";
+    HOLDS_IN_FORCE = "SELECT guest_id, hold_id, ground, categories, review_on, author, author_actor, approver,
+                          approver_actor, created_at
+                      FROM hold WHERE lifted_at IS NULL AND review_on > $1
+                      ORDER BY review_on, guest_id, hold_id LIMIT $2";
+    HOLDS_COUNT = "SELECT count(*), count(CASE WHEN review_on <= $1 THEN 1 END),
+                       count(CASE WHEN approver IS NULL THEN 1 END)
+                   FROM hold WHERE lifted_at IS NULL";
+    ERASURES_LATE = "SELECT case_id, erasure_id, stage, started_at FROM erasure
+                     WHERE stage IN ('intended', 'shredded') AND started_at < $1 ORDER BY started_at LIMIT $2";
+    ATTESTATIONS_UNTIL = "SELECT holder, kind, valid_until FROM attestation WHERE valid_until < $1
+                          ORDER BY valid_until, holder, kind LIMIT $2";
+    REVEALS_TO_JUDGE = "SELECT e.entry_id FROM audit_event e
+                        WHERE e.action = 'reveal' AND e.decision = 'permitted' AND e.at >= $1
+                            AND NOT EXISTS (SELECT 1 FROM judgement j WHERE j.entry_id = e.entry_id)
+                        ORDER BY e.at, e.entry_id LIMIT $2";
+    REVEALS_COUNT = "SELECT count(*) FROM audit_event e
+                     WHERE e.action = 'reveal' AND e.decision = 'permitted' AND e.at >= $1
+                         AND NOT EXISTS (SELECT 1 FROM judgement j WHERE j.entry_id = e.entry_id)";
+    JUDGEMENT = "SELECT verdict, principal, actor, at FROM judgement WHERE entry_id = $1";
+    JUDGEMENT_PUT = "INSERT INTO judgement (entry_id, verdict, principal, actor, at) VALUES ($1, $2, $3, $4, $5)
+                     ON CONFLICT (entry_id) DO NOTHING";
+    VOLUME = "SELECT (at - $1) / $2 AS slot, count(*) FROM audit_event
+              WHERE at >= $1 AND at < $3 GROUP BY 1 ORDER BY 1";
+    VOLUME_DENIED = "SELECT (at - $1) / $2 AS slot, count(*) FROM audit_event
+                     WHERE decision = 'denied' AND at >= $1 AND at < $3 GROUP BY 1 ORDER BY 1";
+    VOLUME_REVEALS = "SELECT (at - $1) / $2 AS slot, count(*) FROM audit_event
+                      WHERE action = 'reveal' AND at >= $1 AND at < $3 GROUP BY 1 ORDER BY 1";
+}
+
+/// An open case.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(super) struct OpenRow {
+    pub(super) request_id: Uuid,
+    pub(super) kind: String,
+    pub(super) regime: String,
+    pub(super) state: String,
+    pub(super) due_on: Option<String>,
+    pub(super) received_at: i64,
+    pub(super) property: String,
+}
+
+/// A hold in force; its matter stays sealed.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(super) struct HoldRow {
+    pub(super) guest_id: Uuid,
+    pub(super) hold_id: Uuid,
+    pub(super) ground: String,
+    pub(super) categories: String,
+    pub(super) review_on: String,
+    pub(super) author: Uuid,
+    pub(super) author_actor: Option<String>,
+    pub(super) approver: Option<Uuid>,
+    pub(super) approver_actor: Option<String>,
+    pub(super) created_at: i64,
+}
+
+/// What was thought of a reveal: verdict, by whom, on whose orders, when.
+pub(super) type JudgementRow = (String, Uuid, Option<String>, i64);
+
+/// Which lines of the log are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    All,
+    Denied,
+    Reveals,
+}
+
+impl Conn {
+    pub(super) async fn open_requests(&mut self, most: i64) -> Result<Vec<OpenRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(OPEN_REQUESTS).bind(most).fetch_all(c).await?))
+    }
+
+    /// All that are open, those overdue today, and those due until a day.
+    pub(super) async fn requests_count(&mut self, today: &str, soon: &str) -> Result<(i64, i64, i64), StoreError> {
+        Ok(on!(self, c => sqlx::query_as(REQUESTS_COUNT).bind(today).bind(soon).fetch_one(c).await?))
+    }
+
+    /// Holds in force that are looked at again after a day, the first first.
+    pub(super) async fn holds_in_force(&mut self, after: &str, most: i64) -> Result<Vec<HoldRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(HOLDS_IN_FORCE).bind(after).bind(most).fetch_all(c).await?))
+    }
+
+    /// All in force, those to be looked at by a day, and those nobody has agreed to yet.
+    pub(super) async fn holds_count(&mut self, today: &str) -> Result<(i64, i64, i64), StoreError> {
+        Ok(on!(self, c => sqlx::query_as(HOLDS_COUNT).bind(today).fetch_one(c).await?))
+    }
+
+    /// Erasures that were begun before a time and are not finished: case, erasure, stage, since when.
+    pub(super) async fn erasures_late(
+        &mut self,
+        before: i64,
+        most: i64,
+    ) -> Result<Vec<(Uuid, Uuid, String, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(ERASURES_LATE).bind(before).bind(most).fetch_all(c).await?))
+    }
+
+    pub(super) async fn attestations_until(
+        &mut self,
+        until: i64,
+        most: i64,
+    ) -> Result<Vec<(String, String, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(ATTESTATIONS_UNTIL).bind(until).bind(most).fetch_all(c).await?))
+    }
+
+    /// Reveals since a time that nobody has judged: the oldest, and how many in all.
+    pub(super) async fn reveals_to_judge(
+        &mut self,
+        since: i64,
+        most: i64,
+    ) -> Result<(Vec<Uuid>, i64), StoreError> {
+        Ok(on!(self, c => {
+            let first = sqlx::query_scalar(REVEALS_TO_JUDGE).bind(since).bind(most).fetch_all(&mut *c).await?;
+            let all = sqlx::query_scalar(REVEALS_COUNT).bind(since).fetch_one(c).await?;
+            (first, all)
+        }))
+    }
+
+    pub(super) async fn judgement(&mut self, entry: Uuid) -> Result<Option<JudgementRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(JUDGEMENT).bind(entry).fetch_optional(c).await?))
+    }
+
+    /// How many entries lie in each slot of a time; slots without any are left out. Times in microseconds.
+    pub(super) async fn volume(
+        &mut self,
+        counted: Counted,
+        (from, to): (i64, i64),
+        slot: i64,
+    ) -> Result<Vec<(i64, i64)>, StoreError> {
+        let text = match counted {
+            Counted::All => VOLUME,
+            Counted::Denied => VOLUME_DENIED,
+            Counted::Reveals => VOLUME_REVEALS,
+        };
+        Ok(on!(self, c => sqlx::query_as(text).bind(from).bind(slot).bind(to).fetch_all(c).await?))
+    }
+}
+
+impl Tx {
+    /// Writes down what somebody thinks of a reveal; false when somebody did before.
+    pub(super) async fn judge(
+        &mut self,
+        entry: Uuid,
+        verdict: &str,
+        (by, actor): (Uuid, Option<&str>),
+        at: i64,
+    ) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(JUDGEMENT_PUT)
+                .bind(entry)
+                .bind(verdict)
+                .bind(by)
+                .bind(actor)
+                .bind(at)
+                .execute(c)
+                .await?
+                .rows_affected()
+        });
+        Ok(rows == 1)
+    }
+}

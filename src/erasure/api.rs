@@ -1,0 +1,148 @@
+//! The calls about retention runs.
+
+use actix_web::{
+    HttpResponse, Responder,
+    web::{self, Data},
+};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::{
+    base::Errand,
+    guest::api::{ErrandHeaders, Refusals},
+    web::{JsonBytes, Kind, Listing, Page, PathId, Problem, StrictJson, StrictQuery},
+};
+
+use super::{
+    Eraser, ErasureError,
+    runs::{RunAnswer, RunError, RunInput},
+};
+
+/// The calls of this folder; the routes are in `routes.rs`.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(post_run, get_runs, get_run, decide_run))]
+pub struct Calls;
+
+impl From<ErasureError> for Problem {
+    fn from(error: ErasureError) -> Self {
+        match error {
+            ErasureError::Guest(error) => error.into(),
+            ErasureError::LogWaits | ErasureError::Log(_) => {
+                tracing::error!(%error, "an erasure waits");
+                Self::new(Kind::Unavailable).retry_after(5)
+            }
+        }
+    }
+}
+
+impl From<RunError> for Problem {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Erasure(error) => error.into(),
+            RunError::SamePerson => {
+                Self::new(Kind::Conflict).detail("It takes another person than who ordered the run.")
+            }
+            RunError::Absent => Self::new(Kind::NotFound),
+            RunError::NotWaiting => Self::new(Kind::Conflict).detail("The run does not wait for a decision."),
+            RunError::Another => Self::new(Kind::Conflict).detail("Another run goes on; see it end first."),
+        }
+    }
+}
+
+/// How to run.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RunOptions {
+    /// Only counts what would go.
+    dry_run: Option<bool>,
+}
+
+/// Looks at all guests for what has had its time, and lets it go: what would go is counted first, and above
+/// `retention.approve_above` guests it waits for a second person. A large vault is done in the background.
+#[utoipa::path(
+    post, path = "/v1/retention/runs", tag = "retention", params(RunOptions, ErrandHeaders),
+    request_body = Option<RunInput>,
+    responses((status = 201, body = RunAnswer), (status = 409, description = "Another run goes on"), Refusals)
+)]
+pub(crate) async fn post_run(
+    eraser: Data<Eraser>,
+    errand: Errand,
+    options: StrictQuery<RunOptions>,
+    body: JsonBytes,
+) -> Result<HttpResponse, Problem> {
+    let input: RunInput = if body.as_bytes().is_empty() {
+        RunInput::default()
+    } else {
+        body.parse()?
+    };
+    let dry_run = options.0.dry_run.unwrap_or(false);
+    let answer = Box::pin(eraser.begin_run(&errand, dry_run, &input)).await?;
+    Ok(HttpResponse::Created().json(answer))
+}
+
+/// Which page.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RunsOptions {
+    /// Items per page, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u16>,
+    /// Where the page begins.
+    #[param(max_length = 200)]
+    cursor: Option<String>,
+}
+
+/// The retention runs, newest first.
+#[utoipa::path(
+    get, path = "/v1/retention/runs", tag = "retention", params(RunsOptions, ErrandHeaders),
+    responses((status = 200, body = Listing<RunAnswer>), Refusals)
+)]
+pub(crate) async fn get_runs(
+    eraser: Data<Eraser>,
+    errand: Errand,
+    options: StrictQuery<RunsOptions>,
+) -> Result<impl Responder, Problem> {
+    let page = Page::new(options.0.limit, options.0.cursor)?;
+    let runs = eraser.runs(&errand, page.after()?, page.rows()).await?;
+    Ok(web::Json(Listing::page(&page, runs, |run| run.run_id)))
+}
+
+/// A retention run: how far it is, and what it counted.
+#[utoipa::path(
+    get, path = "/v1/retention/runs/{id}", tag = "retention", params(("id" = Uuid, Path), ErrandHeaders),
+    responses((status = 200, body = RunAnswer), Refusals)
+)]
+pub(crate) async fn get_run(
+    eraser: Data<Eraser>,
+    errand: Errand,
+    id: PathId<Uuid>,
+) -> Result<impl Responder, Problem> {
+    Ok(web::Json(eraser.read_run(&errand, id.0).await?))
+}
+
+/// A decision about a run that waits.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunDecision {
+    /// Whether what was counted may go.
+    approve: bool,
+}
+
+/// Lets a run go on that waits for a second person, or ends it.
+#[utoipa::path(
+    post, path = "/v1/retention/runs/{id}/decision", tag = "retention", params(("id" = Uuid, Path), ErrandHeaders),
+    request_body = RunDecision,
+    responses((status = 200, body = RunAnswer), (status = 409, description = "It does not wait, or the same person"), Refusals)
+)]
+pub(crate) async fn decide_run(
+    eraser: Data<Eraser>,
+    errand: Errand,
+    id: PathId<Uuid>,
+    body: StrictJson<RunDecision>,
+) -> Result<impl Responder, Problem> {
+    let answer = Box::pin(eraser.decide_run(&errand, id.0, body.0.approve)).await?;
+    Ok(web::Json(answer))
+}

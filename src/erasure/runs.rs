@@ -1,0 +1,577 @@
+//! Retention runs: all guests are looked at for what has had its time. What would go is counted first; above a
+//! threshold a person agrees; then it goes. A run is a row, so that a restart goes on where it stood.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    access::operator,
+    audit::{Act, Event},
+    base::{Caller, Category, Errand, GuestId, PrincipalId, RequestId, from_micros, micros},
+    events::Announcement,
+    guest::GuestError,
+    policy::Right,
+    retention::{Rules, facts, person, plan, same_person, sql as retention},
+};
+
+use super::{Eraser, ErasureError, Order, due::Due, preview::preview, sql::runs::RunRow};
+
+/// Guests looked at at a time.
+const PAGE: i64 = 50;
+/// Guests looked at before a call answers: a small vault is done by then.
+const AT_ONCE: u32 = 500;
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// What would go is being counted.
+    Counting,
+    /// It is more than may go without a second person.
+    Waiting,
+    /// It goes.
+    Running,
+    /// It is gone.
+    Done,
+    /// Counted only, as asked.
+    Simulated,
+    /// A second person said no.
+    Rejected,
+}
+
+impl RunState {
+    const ALL: [Self; 6] = [
+        Self::Counting,
+        Self::Waiting,
+        Self::Running,
+        Self::Done,
+        Self::Simulated,
+        Self::Rejected,
+    ];
+
+    /// The word of the contract.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counting => "counting",
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Simulated => "simulated",
+            Self::Rejected => "rejected",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// How much would go of one drawer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Count {
+    /// Of how many guests.
+    pub guests: u64,
+    /// How many values.
+    pub values: u64,
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Counts {
+    /// By drawer.
+    pub categories: BTreeMap<Category, Count>,
+    /// Single fields of drawers that stay: of how many guests.
+    pub fields: BTreeMap<String, u64>,
+    /// Guests that go as a whole.
+    pub whole: u64,
+}
+
+impl Counts {
+    fn add(&mut self, due: &Due) {
+        for (category, values) in &due.drawers {
+            let count = self.categories.entry(*category).or_default();
+            count.guests = count.guests.saturating_add(1);
+            count.values = count.values.saturating_add(*values);
+        }
+        for field in &due.fields {
+            let count = self.fields.entry(field.to_string()).or_default();
+            *count = count.saturating_add(1);
+        }
+        self.whole = self.whole.saturating_add(due.whole.into());
+    }
+}
+
+/// What a row keeps of the counting.
+#[derive(Default, Serialize, Deserialize)]
+struct Counted {
+    would: Counts,
+    /// By the rules in force, when the run tries others.
+    #[serde(default)]
+    today: Option<Counts>,
+}
+
+/// A run.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunAnswer {
+    /// Its id.
+    pub run_id: Uuid,
+    /// Whether it only counts.
+    pub dry_run: bool,
+    /// The day by which what is over is judged.
+    pub as_of: NaiveDate,
+    /// Where it stands.
+    pub state: RunState,
+    /// How many guests were looked at.
+    pub looked_at: u64,
+    /// Of how many something would go.
+    pub due: u64,
+    /// Of how many it is gone.
+    pub gone: u64,
+    /// About how many guests rules contradict each other: for a person to decide, nothing of it goes.
+    pub conflicts: u64,
+    /// What would go.
+    pub would_erase: Counts,
+    /// What would go by the rules in force; only where the run tries other rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules_in_force: Option<Counts>,
+    /// Who ordered it; the vault itself, for those that come by themselves.
+    pub author: PrincipalId,
+    /// Who agreed, or did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approver: Option<PrincipalId>,
+    /// When it began.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A run to begin.
+#[derive(Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunInput {
+    /// Rules to try, as in `policies/retention`: what would go if they held today. Only for a run that only counts.
+    #[serde(default)]
+    #[schema(max_length = 60_000)]
+    pub rules: Option<String>,
+}
+
+/// Could not, because …
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// As for any erasure.
+    #[error(transparent)]
+    Erasure(#[from] ErasureError),
+    /// It takes a second person.
+    #[error("it takes another person than who ordered the run")]
+    SamePerson,
+    /// There is none.
+    #[error("there is no such run")]
+    Absent,
+    /// It does not wait for anybody.
+    #[error("the run does not wait for a decision")]
+    NotWaiting,
+    /// One goes on already.
+    #[error("another run goes on")]
+    Another,
+}
+
+impl<E: Into<GuestError>> From<E> for RunError {
+    fn from(error: E) -> Self {
+        Self::Erasure(ErasureError::Guest(error.into()))
+    }
+}
+
+/// How runs are done.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How many guests something may go of before a second person has to agree.
+    pub approve_above: u64,
+    /// How often a run comes by itself; never, when zero.
+    pub every: TimeDelta,
+    /// How many guests are looked at in a second.
+    pub guests_per_second: u32,
+}
+
+impl Eraser {
+    /// Begins a run, and does what can be done at once.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`]; [`GuestError::BadQuestion`] for rules that cannot be used; [`RunError::Another`].
+    pub async fn begin_run(
+        &self,
+        errand: &Errand,
+        dry_run: bool,
+        input: &RunInput,
+    ) -> Result<RunAnswer, RunError> {
+        let event = self.run_event(errand, "begun").await?;
+        if let Some(text) = &input.rules {
+            let wrong = if dry_run {
+                self.rules.with(text).err().map(|error| error.to_string())
+            } else {
+                Some("new rules are only tried: `dry_run=true`".to_owned())
+            };
+            if let Some(reason) = wrong {
+                let field = "rules".to_owned();
+                return self
+                    .vault
+                    .refuse(event, GuestError::BadQuestion { field, reason })
+                    .await
+                    .map_err(Into::into);
+            }
+        }
+        let row = self
+            .new_run(&errand.caller, dry_run, input.rules.clone(), event)
+            .await?;
+        self.work_on(row.run_id, AT_ONCE, None).await?;
+        self.run(row.run_id).await
+    }
+
+    async fn new_run(
+        &self,
+        by: &Caller,
+        dry_run: bool,
+        rules: Option<String>,
+        event: Event,
+    ) -> Result<RunRow, RunError> {
+        let now = self.vault.clock.now();
+        let row = RunRow {
+            run_id: Uuid::now_v7(),
+            dry_run,
+            as_of: now.date_naive().to_string(),
+            rules,
+            state: RunState::Counting.as_str().to_owned(),
+            reached: Uuid::nil(),
+            looked_at: 0,
+            due: 0,
+            gone: 0,
+            conflicts: 0,
+            counts: serde_json::to_string(&Counted::default()).unwrap_or_default(),
+            author: by.principal.0,
+            author_actor: by.actor.clone(),
+            approver: None,
+            approver_actor: None,
+            created_at: micros(now),
+        };
+        if !dry_run && self.vault.store.read().await?.open_run().await?.is_some() {
+            return Err(RunError::Another);
+        }
+        let mut change = self.vault.log.begin(&self.vault.store).await?;
+        change.tx.add_run(&row).await?;
+        change.record(event);
+        change.commit().await?;
+        Ok(row)
+    }
+
+    /// The runs, newest first; recorded.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`].
+    pub async fn runs(
+        &self,
+        errand: &Errand,
+        before: Option<Uuid>,
+        most: i64,
+    ) -> Result<Vec<RunAnswer>, RunError> {
+        let event = self.run_event(errand, "listed").await?;
+        let rows = self.vault.store.read().await?.runs(before, most).await?;
+        self.vault.log.record(event, ()).await?;
+        rows.iter().map(shown).collect()
+    }
+
+    /// One run; recorded.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`], [`RunError::Absent`].
+    pub async fn read_run(&self, errand: &Errand, id: Uuid) -> Result<RunAnswer, RunError> {
+        let event = self.run_event(errand, "read").await?;
+        let answer = self.run(id).await?;
+        self.vault.log.record(event, ()).await?;
+        Ok(answer)
+    }
+
+    /// Lets a run go on that waits, or ends it.
+    ///
+    /// # Errors
+    /// [`RunError::SamePerson`], [`RunError::NotWaiting`], [`RunError::Absent`].
+    pub async fn decide_run(&self, errand: &Errand, id: Uuid, agreed: bool) -> Result<RunAnswer, RunError> {
+        let outcome = if agreed { "approved" } else { "rejected" };
+        let event = self.run_event(errand, outcome).await?;
+        let row = self.run_row(id).await?;
+        if row.state != RunState::Waiting.as_str() {
+            return Err(RunError::NotWaiting);
+        }
+        let author = (PrincipalId(row.author), row.author_actor.as_deref());
+        if same_person(author, person(&errand.caller)) {
+            return Err(RunError::SamePerson);
+        }
+        let next = if agreed {
+            RunState::Running
+        } else {
+            RunState::Rejected
+        };
+        let mut change = self.vault.log.begin(&self.vault.store).await?;
+        let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
+        let now = micros(self.vault.clock.now());
+        if !change.tx.decide_run(id, next.as_str(), by, now).await? {
+            return Err(RunError::NotWaiting);
+        }
+        change.record(event);
+        change.commit().await?;
+        self.work_on(id, AT_ONCE, None).await?;
+        self.run(id).await
+    }
+
+    /// Goes on with runs, begins one when it is time, and tells how much is left. Ends after about `most` guests.
+    ///
+    /// # Errors
+    /// What database, key store and log say; the rest waits for the next time.
+    pub async fn work(&self, most: u32) -> Result<(), RunError> {
+        if self.pace.every > TimeDelta::zero() {
+            let last = self.vault.store.read().await?.last_run().await?;
+            let now = self.vault.clock.now();
+            let due = last.is_none_or(|at| from_micros(at) + self.pace.every <= now);
+            if due && self.vault.store.read().await?.open_run().await?.is_none() {
+                let caller = operator().map_err(|_| GuestError::Forbidden)?;
+                let mut event = Event::by(&caller, Act::Retention, RequestId::random(), now);
+                event.outcome = Some("begun");
+                self.new_run(&caller, false, None, event).await?;
+            }
+        }
+        let waiting = self.vault.store.read().await?.runs_to_do().await?;
+        for id in waiting {
+            self.work_on(id, most, Some(self.pause())).await?;
+        }
+        self.tell_backlog().await
+    }
+
+    /// Between two pages, so that those who serve guests are not kept waiting.
+    fn pause(&self) -> Duration {
+        let page = u32::try_from(PAGE).unwrap_or(1);
+        Duration::from_secs(1).saturating_mul(page) / self.pace.guests_per_second.max(1)
+    }
+
+    async fn tell_backlog(&self) -> Result<(), RunError> {
+        let open = self.vault.store.read().await?.open_run().await?;
+        let left = open.map_or(0, |(due, gone)| due.saturating_sub(gone));
+        metrics::gauge!("guest_vault_retention_backlog").set(f64::from(u32::try_from(left).unwrap_or(0)));
+        Ok(())
+    }
+
+    async fn work_on(&self, id: Uuid, most: u32, pause: Option<Duration>) -> Result<(), RunError> {
+        let pages = most.div_ceil(u32::try_from(PAGE).unwrap_or(1));
+        for _ in 0..pages {
+            if !self.page(id).await? {
+                return Ok(());
+            }
+            if let Some(pause) = pause {
+                tokio::time::sleep(pause).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// One page of a run; `false` when there is nothing more to do now.
+    async fn page(&self, id: Uuid) -> Result<bool, RunError> {
+        let mut row = self.run_row(id).await?;
+        let running = match RunState::from_word(&row.state) {
+            Some(RunState::Counting) => false,
+            Some(RunState::Running) => true,
+            _ => return Ok(false),
+        };
+        let before = (row.state.clone(), row.reached);
+        let guests = self
+            .vault
+            .store
+            .read()
+            .await?
+            .guests_after(row.reached, PAGE)
+            .await?;
+        let tried = match &row.rules {
+            Some(text) => Some(self.rules.with(text).map_err(|_| GuestError::Damaged)?),
+            None => None,
+        };
+        let mut counted: Counted = serde_json::from_str(&row.counts).map_err(|_| GuestError::Damaged)?;
+        let as_of: NaiveDate = row.as_of.parse().map_err(|_| GuestError::Damaged)?;
+        for guest in &guests {
+            let guest = GuestId(*guest);
+            if running {
+                row.gone = row
+                    .gone
+                    .saturating_add(self.let_go(id, guest, as_of).await?.into());
+                continue;
+            }
+            let due = self
+                .due(guest, tried.as_ref().unwrap_or(&self.rules), as_of)
+                .await?;
+            let Some((due, _)) = due else { continue };
+            row.due = row.due.saturating_add((!due.is_empty()).into());
+            row.conflicts = row.conflicts.saturating_add(due.conflict.into());
+            counted.would.add(&due);
+            if tried.is_some() {
+                let today = self.due(guest, &self.rules, as_of).await?;
+                let counts = counted.today.get_or_insert_default();
+                if let Some((due, _)) = today {
+                    counts.add(&due);
+                }
+            }
+        }
+        if !running {
+            row.looked_at = row
+                .looked_at
+                .saturating_add(i64::try_from(guests.len()).unwrap_or(0));
+        }
+        row.counts = serde_json::to_string(&counted).map_err(|_| GuestError::Damaged)?;
+        match guests.last() {
+            Some(last) => row.reached = *last,
+            None => self.next_state(&mut row),
+        }
+        self.store_page(&row, before).await
+    }
+
+    /// What comes after the last guest.
+    fn next_state(&self, row: &mut RunRow) {
+        let due = u64::try_from(row.due).unwrap_or(0);
+        let next = match RunState::from_word(&row.state) {
+            Some(RunState::Running) => RunState::Done,
+            _ if row.dry_run => RunState::Simulated,
+            _ if due == 0 => RunState::Done,
+            _ if due > self.pace.approve_above => RunState::Waiting,
+            _ => RunState::Running,
+        };
+        next.as_str().clone_into(&mut row.state);
+        row.reached = Uuid::nil();
+    }
+
+    /// Writes how far a run has come; `false` when it stands still now, or another was faster.
+    async fn store_page(&self, row: &RunRow, before: (String, Uuid)) -> Result<bool, RunError> {
+        let now = self.vault.clock.now();
+        let from = (before.0.as_str(), before.1);
+        if row.state == before.0 {
+            let mut tx = self.vault.store.begin().await?;
+            let stored = tx.store_run(row, from, micros(now)).await?;
+            tx.commit().await?;
+            return Ok(stored);
+        }
+        let mut change = self.vault.log.begin(&self.vault.store).await?;
+        if !change.tx.store_run(row, from, micros(now)).await? {
+            return Ok(false);
+        }
+        let caller = operator().map_err(|_| GuestError::Forbidden)?;
+        let mut event = Event::by(&caller, Act::Retention, RequestId::random(), now);
+        event.count = u64::try_from(row.due).ok();
+        let state = RunState::from_word(&row.state);
+        event.outcome = state.map(RunState::as_str);
+        change.record(event);
+        if state == Some(RunState::Waiting) {
+            let told = Announcement::retention_waiting(now, row.run_id);
+            change.tx.announce(&told).await?;
+        }
+        change.commit().await?;
+        Ok(matches!(state, Some(RunState::Counting | RunState::Running)))
+    }
+
+    /// What of a guest has had its time, with what an erasure would do of it; `None` of guests that are gone.
+    async fn due(
+        &self,
+        guest: GuestId,
+        rules: &Rules,
+        as_of: NaiveDate,
+    ) -> Result<Option<(Due, super::Preview)>, RunError> {
+        let vault = &self.vault;
+        let Some(house) = facts(vault, guest).await? else {
+            return Ok(None);
+        };
+        if house.survivor.is_some() || house.status == "erased" {
+            return Ok(None);
+        }
+        let mut conn = vault.store.read().await?;
+        let holds = retention::holds(&mut conn, guest).await?;
+        let merged = u64::try_from(conn.absorbed(guest).await?.len()).unwrap_or(0);
+        drop(conn);
+        let plans = plan(&house.facts, rules);
+        let audit = house.keys.has(Category::Audit);
+        let today = vault.clock.now().date_naive();
+        let told = preview(&house.facts, &plans, &holds, (audit, merged), today);
+        Ok(Some((Due::of(&house.facts, &plans, &told, as_of), told)))
+    }
+
+    /// Lets go what has had its time; `true` when there was something.
+    async fn let_go(&self, run: Uuid, guest: GuestId, as_of: NaiveDate) -> Result<bool, RunError> {
+        let Some((due, told)) = self.due(guest, &self.rules, as_of).await? else {
+            return Ok(false);
+        };
+        if due.is_empty() {
+            return Ok(false);
+        }
+        let order = Order {
+            caller: operator().map_err(|_| GuestError::Forbidden)?,
+            request: RequestId::random(),
+            case: run,
+        };
+        if due.whole {
+            self.erase(&order, guest, &told).await?;
+            return Ok(true);
+        }
+        if !due.drawers.is_empty() {
+            self.erase_drawers(&order, guest, &due.categories(), due.register)
+                .await?;
+        }
+        if !due.fields.is_empty() {
+            self.remove_fields(&order, guest, &due.fields, due.register)
+                .await?;
+        }
+        Ok(true)
+    }
+
+    async fn run_row(&self, id: Uuid) -> Result<RunRow, RunError> {
+        self.vault
+            .store
+            .read()
+            .await?
+            .run(id)
+            .await?
+            .ok_or(RunError::Absent)
+    }
+
+    async fn run(&self, id: Uuid) -> Result<RunAnswer, RunError> {
+        shown(&self.run_row(id).await?)
+    }
+
+    async fn run_event(&self, errand: &Errand, outcome: &'static str) -> Result<Event, RunError> {
+        let policy = self.vault.policies.current();
+        let mut event = Event::of(errand, Act::Retention, self.vault.clock.now());
+        event.policy_version = Some(policy.version().to_owned());
+        if !policy.allows(&errand.caller.role, Right::ManageRetention) {
+            return self
+                .vault
+                .refuse(event, GuestError::Forbidden)
+                .await
+                .map_err(Into::into);
+        }
+        event.outcome = Some(outcome);
+        Ok(event)
+    }
+}
+
+fn shown(row: &RunRow) -> Result<RunAnswer, RunError> {
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    let counted: Counted = serde_json::from_str(&row.counts).map_err(|_| GuestError::Damaged)?;
+    Ok(RunAnswer {
+        run_id: row.run_id,
+        dry_run: row.dry_run,
+        as_of: row.as_of.parse().map_err(|_| GuestError::Damaged)?,
+        state: RunState::from_word(&row.state).ok_or(GuestError::Damaged)?,
+        looked_at: count(row.looked_at),
+        due: count(row.due),
+        gone: count(row.gone),
+        conflicts: count(row.conflicts),
+        would_erase: counted.would,
+        rules_in_force: counted.today,
+        author: PrincipalId(row.author),
+        approver: row.approver.map(PrincipalId),
+        created_at: from_micros(row.created_at),
+    })
+}

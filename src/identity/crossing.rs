@@ -1,0 +1,116 @@
+//! What lies with one guest, sealed anew for another: the way there and the way back are the same.
+
+use uuid::Uuid;
+
+use crate::{
+    base::{Category, GuestId},
+    crypto::Aad,
+    guest::{GuestError, Vault, places},
+    keys::GuestKeys,
+    store::Tx,
+};
+
+use super::sql::crossing::{Sealed, SealedConsent};
+
+/// From whom to whom, with the keys of both.
+pub(super) struct Crossing {
+    from: GuestKeys,
+    to: GuestKeys,
+}
+
+impl Crossing {
+    /// From whom, to whom.
+    pub(super) const fn ends(&self) -> (GuestId, GuestId) {
+        (self.from.guest(), self.to.guest())
+    }
+
+    /// The keys of both.
+    pub(super) const fn keys(&self) -> (&GuestKeys, &GuestKeys) {
+        (&self.from, &self.to)
+    }
+
+    /// Opens at one guest's place and seals at the other's.
+    fn again<'a>(
+        &self,
+        category: Category,
+        place: impl Fn(GuestId) -> Aad<'a>,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, GuestError> {
+        let (from, to) = self.ends();
+        let plain = self.from.open_internal(category, sealed, &place(from))?;
+        Ok(self.to.seal(category, &place(to), &plain)?.into_bytes())
+    }
+
+    /// A copy of a consent's line.
+    async fn consent(&self, tx: &mut Tx, consent: &SealedConsent) -> Result<(), GuestError> {
+        let id = consent.consent_id;
+        let again = |sealed: &Option<Vec<u8>>, place: fn(GuestId, Uuid) -> Aad<'static>| {
+            let again = |sealed: &Vec<u8>| self.again(Category::Consent, |guest| place(guest, id), sealed);
+            sealed.as_ref().map(again).transpose()
+        };
+        let evidence = again(&consent.evidence, places::evidence)?;
+        let details = again(&consent.details, places::details)?;
+        Ok(tx.copy_consent(self.ends(), id, (evidence, details)).await?)
+    }
+}
+
+impl Vault {
+    /// The way from one guest to another; keys that the other lacks are made.
+    pub(super) async fn crossing(&self, from: GuestId, to: GuestId) -> Result<Crossing, GuestError> {
+        let from = self.keys.guest_keys(from, &Category::ALL).await?;
+        let present: Vec<Category> = Category::ALL
+            .into_iter()
+            .filter(|category| from.has(*category))
+            .collect();
+        let to = self.keys.ensure_guest_keys(to, &present).await?;
+        Ok(Crossing { from, to })
+    }
+
+    /// Writes copies of these for the other guest.
+    pub(super) async fn carry(
+        &self,
+        tx: &mut Tx,
+        crossing: &Crossing,
+        what: &Sealed,
+    ) -> Result<(), GuestError> {
+        let ends = crossing.ends();
+        for head in &what.records {
+            let place = |guest| places::source_id(guest, head.record_id);
+            let sealed = crossing.again(Category::Identity, place, &head.source_id)?;
+            tx.copy_record(ends, head.record_id, &sealed).await?;
+        }
+        for value in &what.values {
+            let place = |guest| places::value(guest, value.record_id, &value.field, value.version);
+            let sealed = crossing.again(self.category_of(&value.field)?, place, &value.sealed)?;
+            tx.copy_value(ends, (value.record_id, &value.field), &sealed)
+                .await?;
+        }
+        for stay in &what.stays {
+            let path = places::stay_path(&stay.property);
+            let place = |guest| places::stay(guest, stay.stay_token, &path, stay.version);
+            let sealed = crossing.again(Category::Stay, place, &stay.sealed)?;
+            tx.copy_stay(ends, stay.stay_token, &sealed).await?;
+        }
+        for consent in &what.consents {
+            crossing.consent(tx, consent).await?;
+        }
+        for observation in &what.observations {
+            let drawer = Category::ALL
+                .into_iter()
+                .find(|category| category.as_str() == observation.drawer)
+                .ok_or(GuestError::Damaged)?;
+            let place = |guest| places::observation(guest, observation.observation_id);
+            let sealed = crossing.again(drawer, place, &observation.sealed)?;
+            tx.copy_observation(ends, observation.observation_id, &sealed)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The drawer of a field.
+    fn category_of(&self, field: &str) -> Result<Category, GuestError> {
+        let policy = self.policies.current();
+        let found = policy.catalogue().find(field);
+        found.map(|(_, field)| field.category).ok_or(GuestError::Damaged)
+    }
+}

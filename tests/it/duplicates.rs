@@ -1,0 +1,221 @@
+//! Guests that are there already and are one: found pair by pair, the surest first, and never against a steward's word.
+
+use guest_vault::{
+    access::operator,
+    base::{Errand, RequestId},
+    guest::Vault,
+    identity::dedupe::{Clusters, Pair, Verdict},
+};
+use serde_json::{Value, json};
+
+use super::merging::{merge, state, steward, undo};
+use crate::support::{
+    app::{Answer, TestApp},
+    database::both,
+};
+
+fn said(given: &str, surname: &str, more: Value) -> Value {
+    let mut guest = json!({"name": {"surname": surname, "given": given}});
+    if let (Value::Object(guest), Value::Object(more)) = (&mut guest, more) {
+        guest.extend(more);
+    }
+    json!({"observed_at": "2026-03-01T10:00:00Z", "guest": guest,
+           "stays": [{"reservation": "R-1", "property": "LIS01", "arrival": "2026-03-04",
+                      "departure": "2026-03-07", "status": "checked_in"}]})
+}
+
+async fn put(app: &TestApp, source: &str, record: Value) -> Answer {
+    let booking = app.errand("integration", "booking").await;
+    app.put(&booking, &format!("/v1/records/{source}"), record).await
+}
+
+fn guest(answer: &Answer) -> String {
+    answer.body["guest_id"].as_str().unwrap().to_owned()
+}
+
+/// Two guests of one person who share nothing but the name until a third record has the contacts of both; who that
+/// record went to.
+async fn bridged(app: &TestApp) -> [String; 2] {
+    let home = json!({"emails": [{"address": "james@featherstone.example"}]});
+    let one = put(app, "web/1", said("James", "Featherstone", home)).await;
+    let mail = json!({"emails": [{"address": "j.featherstone@guests.example"}]});
+    let other = put(app, "pms/2", said("James", "Featherstone", mail)).await;
+    [guest(&one), guest(&other)]
+}
+
+fn errand(vault: &Vault) -> Errand {
+    Errand {
+        caller: operator().unwrap(),
+        property: vault
+            .properties
+            .iter()
+            .find(|node| node.parent.is_none())
+            .unwrap()
+            .code
+            .clone(),
+        purpose: "administration".parse().unwrap(),
+        reason: None,
+        request: RequestId::random(),
+    }
+}
+
+/// All pairs there are, the surest first, and what becomes of them.
+async fn dedupe(app: &TestApp, dry_run: bool) -> Vec<(Pair, Verdict)> {
+    let vault = &app.app.vault;
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let (guests, pairs) = vault.pairs_after(after, 2).await.unwrap();
+        let Some(last) = guests.last() else { break };
+        after = Some(*last);
+        all.extend(pairs);
+    }
+    all.sort_by(|a: &Pair, b: &Pair| {
+        b.bits
+            .total_cmp(&a.bits)
+            .then((a.one, a.other).cmp(&(b.one, b.other)))
+    });
+    all.dedup_by_key(|pair| (pair.one, pair.other));
+    let errand = errand(vault);
+    let mut clusters = Clusters::new(vault, &errand, dry_run);
+    let mut decided = Vec::new();
+    for pair in all {
+        let verdict = clusters.decide(&pair).await.unwrap();
+        decided.push((pair, verdict));
+    }
+    decided
+}
+
+fn verdicts(decided: &[(Pair, Verdict)]) -> Vec<Verdict> {
+    decided.iter().map(|(_, verdict)| *verdict).collect()
+}
+
+both!(
+    what_was_kept_apart_and_what_was_undone_is_not_merged_again,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let passport = json!({"id_documents": [{"type": "passport", "issuing_country": "GB", "number": "508123456"}],
+                          "birth_date": "1960-03-04"});
+        // Told as two by their sources: one has no document yet.
+        let one = guest(&put(&app, "web/1", said("James", "Featherstone", passport.clone())).await);
+        let other = guest(
+            &put(
+                &app,
+                "pms/2",
+                said("Ilse", "Wagner", json!({"nationality": "DE"})),
+            )
+            .await,
+        );
+        assert_ne!(one, other);
+        let mut late = said("James", "Featherstone", passport);
+        late["observed_at"] = json!("2026-03-02T10:00:00Z");
+        assert_eq!(guest(&put(&app, "pms/2", late).await), other);
+        let both = [one.clone(), other.clone()];
+        let before = state(&app, &both).await;
+
+        let told = dedupe(&app, true).await;
+        assert_eq!(verdicts(&told), [Verdict::Merge], "{told:?}");
+        assert_eq!(state(&app, &both).await, before, "a dry run writes nothing");
+
+        assert_eq!(verdicts(&dedupe(&app, false).await), [Verdict::Merge]);
+        let desk = app.role("front_desk").await;
+        let moved = app.get(&desk, &format!("/v1/guests/{other}")).await;
+        // The older guest goes on.
+        assert_eq!(
+            (moved.status, moved.headers["location"].as_str()),
+            (308, format!("/v1/guests/{one}").as_str())
+        );
+        assert_eq!(dedupe(&app, false).await, []);
+
+        let merges = sqlx_merges(&app).await;
+        assert_eq!(
+            app.post(
+                &steward(&app).await,
+                &format!("/v1/merges/{}/undo", merges[0]),
+                json!({})
+            )
+            .await
+            .status,
+            200
+        );
+        assert_eq!(state(&app, &both).await, before);
+        assert_eq!(verdicts(&dedupe(&app, false).await), [Verdict::KeptApart]);
+        app.finish().await;
+    }
+);
+
+/// The merges in force.
+async fn sqlx_merges(app: &TestApp) -> Vec<uuid::Uuid> {
+    let mut conn = app.app.vault.store.read().await.unwrap();
+    guest_vault::on!(&mut conn, c => {
+        sqlx::query_scalar("SELECT merge_id FROM guest_merge WHERE state = 'done'").fetch_all(c).await.unwrap()
+    })
+}
+
+both!(a_chain_does_not_join_two_numbers_for_life, async |database| {
+    let app = TestApp::start(database).await;
+    let resident = |number: &str| {
+        json!({"id_documents": [{"type": "national_id", "issuing_country": "CN", "number": number}],
+               "phones": [{"number": "+86 139 1234 5678"}], "emails": [{"address": "wuxiuying88@guests.example"}]})
+    };
+    // Twins at one address, told apart by nothing but their numbers.
+    let one = put(
+        &app,
+        "web/1",
+        said("Xiuying", "Wu", resident("11010519491231002X")),
+    )
+    .await;
+    let other = put(
+        &app,
+        "web/2",
+        said("Xiuying", "Wu", resident("440524188001010014")),
+    )
+    .await;
+    assert_eq!((one.status, other.status), (201, 201), "{one:?} {other:?}");
+    assert_ne!(guest(&one), guest(&other));
+    let decided = dedupe(&app, false).await;
+    assert!(!verdicts(&decided).contains(&Verdict::Merge), "{decided:?}");
+    let refused = merge(&app, &guest(&one), &guest(&other), "").await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    app.finish().await;
+});
+
+both!(
+    a_record_that_fits_two_guests_merges_them_when_they_are_alike,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let [one, other] = bridged(&app).await;
+        assert_ne!(one, other, "they are one without a bridge");
+        let bridge = json!({"emails": [{"address": "james@featherstone.example"}, {"address": "j.featherstone@guests.example"}],
+                        "birth_date": "1960-03-04"});
+        let third = put(&app, "ota/3", said("James", "Featherstone", bridge)).await;
+        assert_eq!(third.body["resolution"]["outcome"], "linked", "{third:?}");
+        let done = app.app.vault.merge_bridged(0).await.unwrap();
+        assert_eq!((done.merged, done.left), (1, 0));
+        let desk = app.role("front_desk").await;
+        assert_eq!(app.get(&desk, &format!("/v1/guests/{other}")).await.status, 308);
+        // Undone by a steward, it stays undone.
+        let merges = sqlx_merges(&app).await;
+        let path = format!("/v1/merges/{}/undo", merges[0]);
+        assert_eq!(app.post(&steward(&app).await, &path, json!({})).await.status, 200);
+        assert_eq!(app.app.vault.merge_bridged(0).await.unwrap().merged, 0);
+        app.finish().await;
+    }
+);
+
+both!(
+    a_merge_by_hand_and_its_undoing_are_the_same_way_both_ways,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let one = guest(&put(&app, "web/1", said("James", "Featherstone", json!({}))).await);
+        let other = guest(&put(&app, "pms/2", said("Ilse", "Wagner", json!({}))).await);
+        let both = [one.clone(), other.clone()];
+        let before = state(&app, &both).await;
+        for (survivor, absorbed) in [(&one, &other), (&other, &one)] {
+            let merged = merge(&app, survivor, absorbed, "?force=true").await;
+            assert_eq!(merged.status, 201, "{merged:?}");
+            assert_eq!(undo(&app, &merged).await.status, 200);
+            assert_eq!(state(&app, &both).await, before);
+        }
+        app.finish().await;
+    }
+);
