@@ -209,9 +209,7 @@ impl Portal {
 
     /// Whose contact this is, when it is exactly one guest's. As much is looked up when it is nobody's.
     async fn on_file(&self, request: RequestId, contact: &str) -> Result<Option<GuestId>, SignInError> {
-        let errand = self
-            .errand(None, browser.request())
-            .map_err(|_| GuestError::Forbidden)?;
+        let errand = self.errand(None, request).map_err(|_| GuestError::Forbidden)?;
         let found = match self.vault.who_is(&errand, &asked(contact)).await {
             Ok(found) => found,
             Err(GuestError::BadQuestion { .. }) => return Err(SignInError::NoContact),
