@@ -16,6 +16,7 @@ use super::{
     payload::{Node, Payload},
     told::{Connector, Outcome, Told},
     values,
+    whole_name::{self, Order},
 };
 
 /// The largest row, in bytes.
@@ -39,8 +40,12 @@ pub struct Mapping {
     #[serde(default)]
     pub date_format: Option<String>,
     /// Which column says what: `name.surname`, `phones`, `phones[mobile]`, `postal_addresses.city`,
-    /// `memberships[CLUB]`, `id_documents[passport]`, `stays.arrival`, `consents.marketing_direct`, `-` for nothing.
+    /// `memberships[CLUB]`, `id_documents[passport]`, `stays.arrival`, `consents.marketing_direct`, `name` for a whole
+    /// name, `names` for all guests of a booking in one cell, `-` for nothing.
     pub columns: BTreeMap<String, String>,
+    /// In which order a name in one column stands where neither a slash nor a comma tells.
+    #[serde(default)]
+    pub name_order: Option<Order>,
     /// What codes of a column mean: `[values."Sex"]`, `"1" = "male"`.
     #[serde(default)]
     pub values: BTreeMap<String, BTreeMap<String, String>>,
@@ -260,12 +265,15 @@ impl Connector for Table {
             .as_deref()
             .and_then(|text| values::moment(text).or_else(|| Some(format!("{}T00:00:00Z", self.day(text)?))));
         let mut parts = Parts::default();
+        let mut party = Vec::new();
         for (column, target) in &self.mapping.columns {
             let Some(target) = Target::of(target) else {
                 continue;
             };
             if target.head == "-" {
                 node.member(column).take();
+            } else if target.head == "names" {
+                party = whole_name::split_list(&self.cell(node, column).unwrap_or_default());
             } else if let Some(text) = self.cell(node, column) {
                 self.say(&mut told, &mut parts, &target, text);
             }
@@ -279,8 +287,25 @@ impl Connector for Table {
             told.add("memberships", parts.membership.into());
         }
         parts.stay.entry("status").or_insert_with(|| "confirmed".into());
-        told.stay(parts.stay.into());
+        let stay = Value::from(parts.stay);
+        let mut others = party.into_iter();
+        if let Some(first) = others.next() {
+            whole_name::say(&mut told, &first, self.mapping.name_order);
+        }
+        // What else the row says is the first guest's; of those who come along it tells the name and the stay.
+        let others: Vec<Told> = others
+            .zip(2_u32..)
+            .map(|(name, at)| {
+                let mut other = Told::of(format!("{}:{at}", told.source_id));
+                other.observed_at.clone_from(&told.observed_at);
+                whole_name::say(&mut other, &name, self.mapping.name_order);
+                other.stay(values::with_role(&stay, "accompanying"));
+                other
+            })
+            .collect();
+        told.stay(stay);
         outcome.told.push(told);
+        outcome.told.extend(others);
         outcome
     }
 }
@@ -348,6 +373,7 @@ impl Table {
             ),
             ("tax_invoice", _) => told.add("tax_invoice", json!({ "tax_id": text })),
             ("organisation", _) => told.say("organisation", Some(json!({ "name": text }))),
+            ("name", _) => whole_name::say(told, &text, self.mapping.name_order),
             ("name.native", _) => told.say("name.native", Some(json!({ "value": text }))),
             ("notes" | "special_needs", _) => told.add(target.head, json!({ "text": text })),
             ("vehicle_plates" | "diet" | "interests", _) => {

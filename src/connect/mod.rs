@@ -21,8 +21,11 @@ pub mod records;
 mod stream;
 pub mod told;
 mod values;
+mod whole_name;
 pub mod xml;
 
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod strange;
 #[cfg(test)]

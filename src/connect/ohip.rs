@@ -5,7 +5,7 @@
 //! | `customer.personName[]` | primary → `name`, incognito → `name.alias`, in a language of another script → `name.native` |
 //! | `identificationInfo[]` | `id_documents`; masked numbers are refused by the vault and told |
 //! | `privacyInfo.optIn…` | one consent for `marketing_direct`, and the channels that were agreed to |
-//! | `preferenceType[]` | floor and smoking; what a chain configured itself is reported |
+//! | `preferenceType[]` | `preferences`, `special_needs`, `interests`; types that a chain configured itself are reported |
 //! | `reservationGuests[]`, `reservationGuest` | one record each, with the stay |
 
 use serde_json::{Value, json};
@@ -275,23 +275,31 @@ fn memberships(told: &mut Told, profile: Node<'_>) {
     }
 }
 
+/// OPERA's own types of preferences; what a chain named itself nobody else can read, and the report names it.
 fn preferences(told: &mut Told, profile: Node<'_>) {
+    let mut likes = Vec::new();
     for kind in profile.at("preferenceCollection.preferenceType").items() {
-        let Some(word) = kind.at("preferenceType").peek().map(str::to_uppercase) else {
+        let Some(word) = kind.at("preferenceType").peek().map(values::bare) else {
             continue;
         };
         for preference in kind.at("preference").items() {
+            let value = || preference.at("preferenceValue").text();
             match word.as_str() {
-                "FLOOR" => told.say("preferences.room.floor", preference.at("preferenceValue").text()),
-                "SMOKING" => {
-                    let value = preference.at("preferenceValue").text().map(|v| v.to_uppercase());
-                    told.say("preferences.smoking", value.map(|v| !v.starts_with('N')));
+                "floor" => told.say("preferences.room.floor", value()),
+                "smoking" => {
+                    let smokes = value().map(|v| !v.to_uppercase().starts_with('N'));
+                    told.say("preferences.smoking", smokes);
                 }
+                "roomfeatures" => likes.extend(value()),
+                "newspaper" => likes.extend(value().map(|name| format!("newspaper: {name}"))),
+                "specials" => told.add("special_needs", json!({ "text": value() })),
+                "interests" => told.add("interests", value().into()),
                 _ => continue,
             }
             kind.at("preferenceType").take();
         }
     }
+    told.say("preferences.facility.likes", (!likes.is_empty()).then_some(likes));
 }
 
 /// The flags say for which channels; one purpose covers them. `false` is also what nobody was asked, so it is a refusal

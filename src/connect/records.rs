@@ -31,7 +31,7 @@ pub enum Cut {
 }
 
 impl Cut {
-    fn next_element(&mut self) -> io::Result<Option<Result<Value, Broken>>> {
+    pub(super) fn next_element(&mut self) -> io::Result<Option<Result<Value, Broken>>> {
         match self {
             Self::Json(elements) => elements.next_element(),
             Self::Xml(elements) => elements.next_element(),

@@ -40,14 +40,15 @@ pub(super) fn code(text: &str) -> Option<String> {
     (!code.is_empty()).then_some(code)
 }
 
+/// A word of a system without spaces, signs and capitals: systems spell their own words in several ways.
+pub(super) fn bare(word: &str) -> String {
+    let letters = word.chars().filter(char::is_ascii_alphanumeric);
+    letters.collect::<String>().to_ascii_lowercase()
+}
+
 /// How a stay stands, in the words of several systems.
 pub(super) fn stay_status(word: &str) -> Option<&'static str> {
-    let word: String = word
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .collect::<String>()
-        .to_lowercase();
-    Some(match word.as_str() {
+    Some(match bare(word).as_str() {
         "reserved" | "confirmed" | "duein" | "commit" | "committed" | "modify" | "booked" | "prospect" => {
             "confirmed"
         }

@@ -3,7 +3,8 @@
 use std::fs;
 
 use guest_vault::{
-    access, audit, consent, erasure, events, guest, identity, jobs, keys, on, portal, requests, retention,
+    access, audit, consent, console, erasure, events, guest, identity, jobs, keys, on, portal, requests,
+    retention,
     store::{Database as _, Which},
 };
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
@@ -19,6 +20,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("access", Which::Data, access::sql::session::STATEMENTS),
     ("audit", Which::Data, audit::sql::STATEMENTS),
     ("consent", Which::Data, consent::sql::STATEMENTS),
+    ("console", Which::Data, console::sql::STATEMENTS),
     ("erasure", Which::Data, erasure::sql::STATEMENTS),
     ("erasure", Which::Data, erasure::sql::runs::STATEMENTS),
     ("events", Which::Data, events::sql::STATEMENTS),
