@@ -42,6 +42,10 @@ policy:
 webhooks:
     bash .ci/steps.sh webhooks
 
+# The pages in a browser.
+pages:
+    bash .ci/steps.sh pages
+
 e2e:
     bash .ci/steps.sh e2e
 

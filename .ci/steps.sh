@@ -21,6 +21,9 @@ go            golang-go
 /usr/share/gocode/src/golang.org/x/mod/sumdb/tlog  golang-golang-x-mod-dev
 /usr/lib/python3/dist-packages/cryptography  python3-cryptography
 python:ensurepip  python3-venv
+node          nodejs
+npm           npm
+chromium      chromium
 openssl       openssl
 /usr/sbin/rsyslogd  rsyslog
 /usr/lib/*/rsyslog/lmnsd_gtls.so  rsyslog-gnutls
@@ -143,6 +146,13 @@ webhooks() {
     "$PYTHON" tests/e2e/webhooks.py --binary target/debug/guest-vault
 }
 
+# People's pages in a real browser: every task, every language, phone and desk, with and without scripts.
+pages() {
+    npm ci --prefix tests/e2e/pages --ignore-scripts --no-audit --no-fund --loglevel=error
+    cargo build --locked
+    node tests/e2e/pages/run.mjs --binary target/debug/guest-vault
+}
+
 # Somebody else's tool asks every call as every kind of caller: no 5xx, each answer as the contract describes it.
 schema() {
     python_tools schemathesis==4.32.5
@@ -155,7 +165,7 @@ bench() {
     bash tests/bench/run.sh
 }
 
-ALL=(format lint house doc deny sqlite postgres vectors consent siem policy webhooks schema e2e)
+ALL=(format lint house doc deny sqlite postgres vectors consent siem policy webhooks schema pages e2e)
 
 run() {
     local name=$1 function=$1 start=$SECONDS

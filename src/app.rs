@@ -24,6 +24,7 @@ use crate::{
     jobs::{Courier, CourierError, EventDesk},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Desk, Policies, PolicyError, PolicySource},
+    portal::{DeliveryError, Portal},
     requests::{
         Requests,
         agents::{Agent, AgentDesk, House},
@@ -58,6 +59,17 @@ pub struct App {
     pub pace: Pace,
     /// For how many days a backup of the key store is kept.
     pub backup_days: u32,
+    /// How guests and staff reach the pages.
+    pub pages: Pages,
+    /// The guests' pages, unless they are off.
+    pub portal: Option<Portal>,
+}
+
+/// What pages need of the configuration.
+#[derive(Clone)]
+pub struct Pages {
+    /// Whether browsers come by TLS, ended here or by a proxy.
+    pub secure: bool,
 }
 
 /// Could not start, because …
@@ -102,6 +114,9 @@ pub enum AppError {
          `guest-vault restore --in-place --log DIR` with the mirror of the log"
     )]
     Quarantine,
+    /// The guests' pages.
+    #[error(transparent)]
+    Portal(#[from] DeliveryError),
     /// What an open vault answers.
     #[error(transparent)]
     Guest(#[from] GuestError),
@@ -317,7 +332,7 @@ impl App {
         };
         // Loading the numbering plans of all countries takes a tenth of a second: now, not in the first request.
         kinds::warm_up();
-        Ok(Self {
+        let mut app = Self {
             vault,
             access,
             key_store,
@@ -333,7 +348,15 @@ impl App {
                 guests_per_second: config.retention.guests_per_second,
             },
             backup_days: config.backup.keep_days,
-        })
+            pages: Pages {
+                secure: config.server.tls() || config.server.behind_proxy,
+            },
+            portal: None,
+        };
+        if config.portal.enabled {
+            app.portal = Some(Portal::open(app.requests(), &config.portal)?);
+        }
+        Ok(app)
     }
 
     /// What errands are checked against.

@@ -21,6 +21,7 @@ pub mod jobs;
 pub mod keys;
 pub mod matching;
 pub mod policy;
+pub mod portal;
 pub mod requests;
 pub mod retention;
 pub mod routes;

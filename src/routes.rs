@@ -25,6 +25,7 @@ use crate::{
     identity::api as identity,
     jobs::api as jobs,
     policy::api as policy,
+    portal,
     requests::{agents_api, api as requests},
     retention::{api as retention, quality_api},
     web::{Calls as operation, join_objects, pages::asset},
@@ -38,6 +39,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let desk = Data::new(app.desk());
     let cases = Data::new(app.requests());
     let events = Data::new(app.event_desk());
+    let portal = app.portal.clone().map(Data::new);
+    let secure = app.pages.secure;
     let eraser = Data::new(app.requests().eraser);
     let agents = Data::new(app.agent_desk());
     let rules = Data::from(Arc::clone(&app.retention));
@@ -65,6 +68,10 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             )
             .service(drp())
             .service(v1);
+        if let Some(portal) = &portal {
+            config.app_data(portal.clone());
+            portal::pages(config, portal.clone(), portal::area(portal, secure));
+        }
     }
 }
 
@@ -82,6 +89,7 @@ fn guests(v1: Scope) -> Scope {
                 .route(patch().to(guest::patch_guest)),
         )
         .service(at("/guests/{id}/reveal").route(post().to(guest::reveal)))
+        .service(at("/guests/{id}/portal-sessions").route(post().to(portal::api::post_portal_session)))
         .service(at("/guests/{id}/records").route(get().to(guest::get_records)))
         .service(at("/guests/{id}/stays/{reservation}").route(put().to(guest::put_stay)))
         .service(at("/guests/{id}/observations").route(post().to(guest::post_observation)))
@@ -268,6 +276,7 @@ pub fn contract() -> OpenApi {
         erasure::Calls::openapi(),
         jobs::Calls::openapi(),
         connect::Calls::openapi(),
+        portal::api::Calls::openapi(),
         operation::openapi(),
     ] {
         api.merge(calls);

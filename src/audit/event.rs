@@ -114,6 +114,8 @@ pub enum Act {
     Hold,
     /// How long a guest is kept was asked, or a sweep was run.
     Retention,
+    /// A guest was let into its own pages, or tried: the outcome says which.
+    SignIn,
     /// A backup was taken.
     Backup,
     /// A backup was restored.
@@ -173,6 +175,7 @@ impl Act {
             Self::ReadRegister => "read_register",
             Self::Hold => "hold",
             Self::Retention => "retention",
+            Self::SignIn => "sign_in",
             Self::Backup => "backup",
             Self::Restore => "restore",
         }
@@ -219,9 +222,18 @@ impl From<&Caller> for Who {
             principal: caller.principal,
             credential: caller.credential,
             role: caller.role.clone(),
-            actor: caller.actor.clone(),
+            actor: actor(caller),
         }
     }
+}
+
+/// As whom the log names the human. A guest who looks at its own data is `self`: its id would still say who the erased
+/// one was, when its names in the log no longer do.
+fn actor(caller: &Caller) -> Option<String> {
+    if caller.credential == Credential::Session && caller.role.as_str() == "guest" {
+        return caller.actor.as_ref().map(|_| "self".to_owned());
+    }
+    caller.actor.clone()
 }
 
 /// Whose data it was about.

@@ -17,10 +17,15 @@ const PREFIX: &str = "GUEST_VAULT_";
 const FILE: &str = "guest-vault.toml";
 
 /// Sections whose keys a variable can name: `GUEST_VAULT_SERVER_PORT` is `server.port`.
-const SECTIONS: [&str; 5] = ["server", "database", "keys", "policies", "log"];
+const SECTIONS: [&str; 6] = ["server", "database", "keys", "policies", "portal", "log"];
 
 /// Keys that may be given as `<key>_file`: the file's text, without the line end, is the value.
-const SECRETS: [&str; 3] = ["server.metrics_token", "database.url", "keys.url"];
+const SECRETS: [&str; 4] = [
+    "server.metrics_token",
+    "database.url",
+    "keys.url",
+    "portal.smtp_url",
+];
 
 /// Variables with our prefix that commands read themselves.
 const COMMANDS: [&str; 2] = ["config", "api_key"];

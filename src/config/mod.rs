@@ -20,6 +20,7 @@ mod keys;
 mod layers;
 mod log;
 mod policies;
+mod portal;
 mod retention;
 mod server;
 mod values;
@@ -47,6 +48,7 @@ pub use issuer::{IssuerConfig, JwksSource, SigningAlgorithm};
 pub use keys::{KeysConfig, ProviderKind};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use policies::PoliciesConfig;
+pub use portal::{PortalConfig, SmsConfig};
 pub use retention::RetentionConfig;
 pub use server::ServerConfig;
 pub use webhook::WebhookConfig;
@@ -100,6 +102,9 @@ pub struct Config {
     /// The hotel group's tree: `[[property]]`.
     #[serde(default = "one_hotel")]
     pub property: Vec<PropertyNode>,
+    /// The guests' pages.
+    #[serde(default)]
+    pub portal: PortalConfig,
     /// How much one actor may look at.
     #[serde(default)]
     pub budgets: BudgetsConfig,
@@ -175,6 +180,7 @@ impl Config {
         self.drp.check(&mut wrong);
         self.events.check(&mut wrong);
         self.identity.check(&mut wrong);
+        self.portal.check(&mut wrong);
         webhook::check(&self.webhooks, &mut wrong);
         if let Err(error) = self.properties() {
             wrong.push(error.to_string());

@@ -64,6 +64,7 @@ pub const WITH_THE_GUEST: &[&str] = &[
     "likeness_token",
     "observation",
     "observation_queue",
+    "portal_ticket",
     "pseudonym",
     "quality_finding",
     "record",

@@ -338,6 +338,32 @@ impl Vault {
     /// # Errors
     /// [`GuestError::Forbidden`], [`GuestError::NotFound`].
     pub async fn read_consents(&self, errand: &Errand, guest: GuestId) -> Result<ConsentsAnswer, GuestError> {
+        let ledger = self.read_ledger(errand, guest).await?;
+        Ok(self.ledger_answer(errand, ledger))
+    }
+
+    /// The same as it stands at each of these places; one look.
+    ///
+    /// # Errors
+    /// As [`Vault::read_consents`].
+    pub async fn read_consents_at(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        places: &[PropertyCode],
+    ) -> Result<Vec<(PropertyCode, ConsentsAnswer)>, GuestError> {
+        let ledger = self.read_ledger(errand, guest).await?;
+        let at = |place: &PropertyCode| {
+            let there = Errand {
+                property: place.clone(),
+                ..errand.clone()
+            };
+            (place.clone(), self.ledger_answer(&there, ledger.clone()))
+        };
+        Ok(places.iter().map(at).collect())
+    }
+
+    async fn read_ledger(&self, errand: &Errand, guest: GuestId) -> Result<Vec<Line>, GuestError> {
         let policy = self.policies.current();
         let mut event = self.ledger_event(errand, Act::ReadConsents, guest);
         if !policy.allows(&errand.caller.role, Right::ReadConsent) {
@@ -364,7 +390,7 @@ impl Vault {
         self.log
             .record(Self::with_reason(event, errand, Some(&keys)), ())
             .await?;
-        Ok(self.ledger_answer(errand, ledger))
+        Ok(ledger)
     }
 
     pub(super) fn ledger_event(&self, errand: &Errand, act: Act, guest: GuestId) -> Event {

@@ -14,6 +14,29 @@ use super::{
 
 /// The source that staff's corrections are kept under: one record per guest.
 const SOURCE: &str = "vault.correction";
+/// The source that a guest's own words in its portal are kept under: one record per guest.
+const PORTAL: &str = "vault.portal";
+
+/// In whose words something is put right.
+struct Words {
+    source: &'static str,
+    provenance: Provenance,
+    /// Whether it outranks every source.
+    pinned: bool,
+}
+
+/// Staff's.
+const STAFF: Words = Words {
+    source: SOURCE,
+    provenance: Provenance::Corrected,
+    pinned: true,
+};
+/// The guest's own.
+const GUEST: Words = Words {
+    source: PORTAL,
+    provenance: Provenance::Declared,
+    pinned: false,
+};
 
 impl Vault {
     /// Merges a patch (RFC 7396) into what staff have fixed: a value is pinned, `null` unpins it.
@@ -31,6 +54,20 @@ impl Vault {
         self.correct_within(errand, guest, patch, expected, None).await
     }
 
+    /// Merges a patch (RFC 7396) into what the guest itself has said in its portal.
+    ///
+    /// # Errors
+    /// As [`Vault::correct`].
+    pub async fn declare(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        patch: Map<String, Value>,
+    ) -> Result<RecordAnswer, GuestError> {
+        self.put_right(errand, guest, (patch, &GUEST), |_| true, None)
+            .await
+    }
+
     /// The same; `writable` says which fields, where something other than a rule lets the caller write.
     pub(super) async fn correct_within(
         &self,
@@ -40,14 +77,26 @@ impl Vault {
         expected: impl Fn(i64) -> bool,
         writable: Option<FieldSet>,
     ) -> Result<RecordAnswer, GuestError> {
+        self.put_right(errand, guest, (patch, &STAFF), expected, writable)
+            .await
+    }
+
+    async fn put_right(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        (patch, words): (Map<String, Value>, &Words),
+        expected: impl Fn(i64) -> bool,
+        writable: Option<FieldSet>,
+    ) -> Result<RecordAnswer, GuestError> {
         let policy = self.policies.current();
         let mut event = Event::of(errand, Act::Correct, self.clock.now());
         event.policy_version = Some(policy.version().to_owned());
         event.subject = Some(self.subject(guest, None));
-        let source: SourceSystem = SOURCE.parse().map_err(|_| GuestError::NotFound)?;
+        let source: SourceSystem = words.source.parse().map_err(|_| GuestError::NotFound)?;
         let input = RecordInput {
             observed_at: None,
-            provenance: Provenance::Corrected,
+            provenance: words.provenance,
             guest: patch,
             consents: Vec::new(),
             stays: Vec::new(),
@@ -62,7 +111,7 @@ impl Vault {
             Ok(prepared) => return self.refuse(event, GuestError::Rejected(prepared.rejected)).await,
             Err(error) => return self.refuse(event, error).await,
         };
-        prepared.pinned = true;
+        prepared.pinned = words.pinned;
         self.must_know(errand, guest, Act::Correct).await?;
         let mut tries = 0;
         loop {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::{
     audit::{Act, Event, Receipt},
-    base::{Catalogue, Category, Errand, Field, FieldPath, GuestId, RecordId, View, from_micros},
+    base::{Catalogue, Category, Errand, Field, FieldIndex, FieldPath, GuestId, RecordId, View, from_micros},
     policy::Grant,
 };
 
@@ -62,8 +62,23 @@ impl Vault {
     /// # Errors
     /// As [`Vault::read_guest`].
     pub async fn read_records(&self, errand: &Errand, guest: GuestId) -> Result<RecordsAnswer, GuestError> {
+        self.read_some_records(errand, guest, &[]).await
+    }
+
+    /// The same of these fields only; of all, when there are none.
+    ///
+    /// # Errors
+    /// As [`Vault::read_guest`].
+    pub async fn read_some_records(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        wanted: &[FieldIndex],
+    ) -> Result<RecordsAnswer, GuestError> {
         let policy = self.policies.current();
-        let fetched = self.fetch(errand, guest, &[], Act::ReadRecords, &policy).await?;
+        let fetched = self
+            .fetch(errand, guest, wanted, Act::ReadRecords, &policy)
+            .await?;
         let rows = self.store.read().await?.records(guest).await?;
         let catalogue = policy.catalogue();
         let mut event = self.event(errand, Act::ReadRecords, &fetched);

@@ -16,7 +16,7 @@ use crate::{
     store::{Store, StoreError},
 };
 
-use super::{Lease, Receiver, ReceiverError, outgoing::TIMEOUT, receiver::Outcome};
+use super::{Lease, Receiver, ReceiverError, hook::Outcome, outgoing::TIMEOUT};
 
 /// How often it looks for work.
 const TICK: Duration = Duration::from_millis(500);

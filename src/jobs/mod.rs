@@ -5,6 +5,7 @@
 pub mod api;
 mod courier;
 mod desk;
+mod hook;
 mod keeper;
 mod lease;
 mod outgoing;
@@ -13,6 +14,7 @@ pub mod sql;
 
 pub use courier::{Courier, CourierError, Done};
 pub use desk::{DeadLetter, EventDesk, EventsAnswer, EventsError, WebhookAnswer};
+pub use hook::{Hook, HookError, Outcome};
 pub use keeper::Keeper;
 pub use lease::Lease;
 pub use outgoing::is_public;

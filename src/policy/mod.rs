@@ -266,6 +266,10 @@ pub enum Right {
     Import,
     /// Take in a request of a guest.
     OpenRequest,
+    /// Ask for what is a guest's own by right, signed in to its own pages (guests).
+    OwnRequests,
+    /// Give a guest a link into its own pages: the hotel's own app.
+    OpenPortal,
     /// Verify requests of guests, look into them and hand over what they ask for.
     ManageRequests,
     /// Decide requests that another person took in, and sweeps that another person asked for.
@@ -317,6 +321,8 @@ impl Right {
         Self::WriteObservation,
         Self::Import,
         Self::OpenRequest,
+        Self::OwnRequests,
+        Self::OpenPortal,
         Self::ManageRequests,
         Self::ApproveRequests,
         Self::ManageHolds,
@@ -364,6 +370,8 @@ impl Right {
             Self::WriteObservation => "write_observation",
             Self::Import => "import",
             Self::OpenRequest => "open_request",
+            Self::OwnRequests => "own_requests",
+            Self::OpenPortal => "open_portal",
             Self::ManageRequests => "manage_requests",
             Self::ApproveRequests => "approve_requests",
             Self::ManageHolds => "manage_holds",

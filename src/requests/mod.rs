@@ -18,6 +18,7 @@ mod clock;
 mod decide;
 mod desk;
 mod open;
+mod own;
 mod package;
 mod pages;
 mod silence;

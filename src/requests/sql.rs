@@ -132,6 +132,8 @@ pub struct Filter {
     pub state: Option<&'static str>,
     /// Due before this day.
     pub due_before: Option<String>,
+    /// Of this guest.
+    pub guest: Option<Uuid>,
 }
 
 /// One case.
@@ -200,6 +202,7 @@ impl Conn {
                  FROM request WHERE 1 = 1");
             if let Some(state) = filter.state { q.push(" AND state = ").push_bind(state); }
             if let Some(day) = &filter.due_before { q.push(" AND due_on < ").push_bind(day.clone()); }
+            if let Some(guest) = filter.guest { q.push(" AND guest_id = ").push_bind(guest); }
             if let Some(before) = before { q.push(" AND request_id < ").push_bind(before); }
             q.push(" ORDER BY request_id DESC LIMIT ").push_bind(most);
             q.build_query_as().fetch_all(c).await?

@@ -27,6 +27,7 @@ const BESIDE: &[(&str, &str)] = &[
     ("erasure", "retention"),
     ("requests", "erasure"),
     ("requests", "retention"),
+    ("portal", "jobs"),
     ("main", "cli"),
     ("cli", "app"),
     ("cli", "routes"),

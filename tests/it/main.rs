@@ -39,6 +39,7 @@ mod mirror;
 mod noticing;
 mod order;
 mod pooler;
+mod portal;
 mod processors;
 mod replay;
 mod reports;

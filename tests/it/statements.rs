@@ -3,7 +3,8 @@
 use std::fs;
 
 use guest_vault::{
-    access, audit, consent, erasure, events, guest, identity, jobs, keys, on, requests, retention,
+    access, audit, consent, console, erasure, events, guest, identity, jobs, keys, on, portal, requests,
+    retention,
     store::{Database as _, Which},
 };
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
@@ -31,6 +32,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("identity", Which::Data, identity::sql::crossing::STATEMENTS),
     ("jobs", Which::Data, jobs::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
+    ("portal", Which::Data, portal::sql::STATEMENTS),
     ("requests", Which::Data, requests::sql::STATEMENTS),
     ("retention", Which::Data, retention::sql::STATEMENTS),
     ("retention", Which::Data, retention::sql::quality::STATEMENTS),

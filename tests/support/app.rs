@@ -36,6 +36,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Value,
+    /// Every `set-cookie`.
+    pub(crate) cookies: Vec<String>,
     /// The body as it came.
     pub(crate) bytes: Vec<u8>,
 }
@@ -145,6 +147,7 @@ impl TestApp {
         };
         let mut config = Config::load(&flags).expect("the configuration loads");
         config.property = tree();
+        config.portal.outbox = true;
         // Most tests are about something else than what a yes has to show.
         config.consent.bare_yes = true;
         std::fs::create_dir_all(database.dir().join("vault")).unwrap();
@@ -325,6 +328,11 @@ where
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
         .collect();
+    let cookies = response
+        .headers()
+        .get_all("set-cookie")
+        .map(|value| value.to_str().unwrap_or_default().to_owned())
+        .collect();
     let status = response.status().as_u16();
     let bytes = to_bytes(response.into_body())
         .await
@@ -343,6 +351,7 @@ where
         status,
         headers,
         body,
+        cookies,
         bytes: bytes.to_vec(),
     }
 }

@@ -6,6 +6,7 @@ pub mod invented;
 mod welcome;
 
 use std::{
+    collections::BTreeMap,
     io,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
@@ -22,7 +23,7 @@ use crate::{
     config::{
         AttestationsConfig, AuditConfig, BackupConfig, BudgetsConfig, Config, ConfigFlags, ConsentConfig,
         ConsoleConfig, DatabaseConfig, DrpConfig, EventsConfig, IdentityConfig, KeysConfig, LogConfig,
-        PoliciesConfig, RetentionConfig, ServerConfig,
+        PoliciesConfig, PortalConfig, RetentionConfig, ServerConfig,
     },
 };
 
@@ -145,6 +146,10 @@ fn config(arguments: &Demo, flags: &ConfigFlags, folder: &Folder) -> Config {
         issuers: Vec::new(),
         property: invented::properties(),
         attestations: AttestationsConfig::default(),
+        portal: PortalConfig {
+            outbox: true,
+            ..PortalConfig::default()
+        },
         budgets: BudgetsConfig::default(),
         audit: AuditConfig::default(),
         // Invented guests agreed long before this vault could publish a notice.
@@ -174,6 +179,23 @@ struct House {
     app: App,
     keys: Vec<Key>,
     filled: Filled,
+    /// With what the guests to look at sign in to their pages.
+    contacts: BTreeMap<String, String>,
+}
+
+/// The first contact of each guest to look at that is nobody else's.
+async fn contacts(app: &App, filled: &Filled) -> BTreeMap<String, String> {
+    let mut known = BTreeMap::new();
+    let Some(portal) = &app.portal else { return known };
+    for (id, all) in &filled.contacts {
+        for contact in all {
+            if portal.is_on_file(contact).await.unwrap_or(false) {
+                known.insert(id.clone(), contact.clone());
+                break;
+            }
+        }
+    }
+    known
 }
 
 impl House {
@@ -181,7 +203,13 @@ impl House {
         let app = App::open(config, Clock::system()).await?;
         let keys = keys(&app).await?;
         let filled = fill::fill(&app.vault, arguments.guests, arguments.json).await?;
-        Ok(Self { app, keys, filled })
+        let contacts = contacts(&app, &filled).await;
+        Ok(Self {
+            app,
+            keys,
+            filled,
+            contacts,
+        })
     }
 
     async fn serve(&self, arguments: &Demo, config: &Config, folder: &Folder) -> Result<(), DemoError> {
@@ -193,6 +221,7 @@ impl House {
                 throw_away: folder.is_ours(),
                 keys: &self.keys,
                 filled: &self.filled,
+                contacts: &self.contacts,
                 vkey: &self.app.sequencer.signer().verifier().vkey(),
             };
             // A reader that went away is no reason to stop serving.

@@ -1,6 +1,7 @@
 //! What a demonstration says once it is ready.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write},
     path::Path,
 };
@@ -30,6 +31,8 @@ pub(super) struct Welcome<'a> {
     pub(super) throw_away: bool,
     pub(super) keys: &'a [Key],
     pub(super) filled: &'a Filled,
+    /// With what guests to look at sign in to their pages.
+    pub(super) contacts: &'a BTreeMap<String, String>,
     /// What verifies the log's checkpoints.
     pub(super) vkey: &'a str,
 }
@@ -65,6 +68,8 @@ impl Welcome<'_> {
             "properties": HOTELS,
             "keys": keys,
             "guests": guests,
+            "pages": {"portal": format!("{}/privacy", self.url), "outbox": format!("{}/privacy/outbox", self.url)},
+            "contacts": self.contacts,
         })
     }
 
@@ -78,6 +83,10 @@ impl Welcome<'_> {
         };
         writeln!(out, "\nThe vault is ready: {url}  (Ctrl-C stops it)")?;
         writeln!(out, "  contract   {url}/docs\n  openapi    {url}/openapi.json")?;
+        writeln!(
+            out,
+            "  guests     {url}/privacy  (codes are shown at {url}/privacy/outbox)"
+        )?;
         writeln!(out, "  data       {}  ({end})", self.folder.display())?;
         writeln!(out, "\nOne key per role, for all hotels ({}):", HOTELS.join(", "))?;
         for key in self.keys {
@@ -92,6 +101,9 @@ impl Welcome<'_> {
                 "  {:<11} {guest}  {}  {}",
                 shown.id, shown.property, shown.about
             )?;
+        }
+        if let Some((id, contact)) = self.contacts.first_key_value() {
+            writeln!(out, "\nTo see the pages as {id} sees them, sign in as {contact}")?;
         }
         self.lines_to_try(out)
     }
@@ -150,7 +162,9 @@ mod tests {
         let filled = Filled {
             summary: Summary::default(),
             shown: SHOWN.iter().map(|shown| (*shown, uuid::Uuid::nil())).collect(),
+            contacts: BTreeMap::new(),
         };
+        let contacts = [("SHOW-WANG".to_owned(), "wang@lumen.example".to_owned())].into();
         let key = |role: &str| Key {
             role: role.parse().unwrap(),
             about: format!("about {role}"),
@@ -162,6 +176,7 @@ mod tests {
             throw_away: true,
             keys: &[key("front_desk"), key("admin")],
             filled: &filled,
+            contacts: &contacts,
             vkey: "log+1+2",
         };
         let mut out = Vec::new();
@@ -180,6 +195,8 @@ mod tests {
         assert_eq!(line["properties"], json!(["LIS01", "SHA01", "BER01"]));
         assert_eq!(line["keys"]["front_desk"], "gv_front_desk");
         assert!(line["guests"]["SHOW-WANG"].is_string());
+        assert_eq!(line["pages"]["portal"], "http://127.0.0.1:8650/privacy");
+        assert_eq!(line["contacts"]["SHOW-WANG"], "wang@lumen.example");
     }
 
     #[test]
@@ -190,6 +207,7 @@ mod tests {
             "gv_admin",
             "SHOW-TOM",
             "/docs",
+            "/privacy/outbox",
             "-H 'Vault-Property: LIS01'",
         ] {
             assert!(said.contains(part), "{part}");

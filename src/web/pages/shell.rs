@@ -51,6 +51,12 @@ impl Shell {
         self.browser.language().find(key)
     }
 
+    /// The text of a word of a kind, such as a state; the word itself where there is none.
+    #[must_use]
+    pub fn word(&self, kind: &str, code: &str) -> String {
+        self.browser.language().word(kind, code)
+    }
+
     /// The text of a key with one place filled in.
     #[must_use]
     pub fn f(&self, key: &str, name: &str, value: &str) -> String {

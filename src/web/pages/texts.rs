@@ -86,6 +86,15 @@ impl Language {
         text
     }
 
+    /// The text of a word of the contract, such as a role or a state; the word itself, spelt for people, where there is
+    /// none. Keys are `kind.word`, with `_` for the dots and colons of the word.
+    #[must_use]
+    pub fn word(&self, kind: &str, code: &str) -> String {
+        let key = format!("{kind}.{}", code.replace(['.', ':'], "_"));
+        let spelt = || code.rsplit('.').next().unwrap_or(code).replace(['_', ':'], " ");
+        self.find(&key).map_or_else(spelt, str::to_owned)
+    }
+
     /// A day as people write it.
     #[must_use]
     pub fn day(&self, year: i32, month: u32, day: u32) -> String {

@@ -1,12 +1,13 @@
 // What pages gain where scripts run; without them everything works as well.
 "use strict";
 
-// Times in the reader's own zone.
+// Times in the reader's own zone; English as most of the world writes dates.
+const tongue = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
 for (const element of document.querySelectorAll("time[datetime]")) {
   const at = new Date(element.dateTime);
   if (element.dateTime.includes("T") && !Number.isNaN(at.getTime())) {
     const shape = { dateStyle: "long", timeStyle: "short" };
-    element.textContent = new Intl.DateTimeFormat(document.documentElement.lang, shape).format(at);
+    element.textContent = new Intl.DateTimeFormat(tongue, shape).format(at);
   }
 }
 

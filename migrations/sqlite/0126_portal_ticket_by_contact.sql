@@ -1,0 +1,1 @@
+CREATE INDEX portal_ticket_by_contact ON portal_ticket (contact, created_at);

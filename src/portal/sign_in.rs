@@ -1,0 +1,354 @@
+//! Signing in without a password: a code to a contact on file.
+//!
+//! Whoever asks learns nothing about whether a contact is on file: the same is looked up, written and answered, and the
+//! message goes out after the answer.
+
+use std::net::IpAddr;
+
+use chrono::Duration;
+use uuid::Uuid;
+
+use crate::{
+    audit::{Act, Event},
+    base::{Category, GuestId, RequestId, micros},
+    crypto::{random, same},
+    guest::{By, GuestError},
+    keys::MacPurpose,
+    web::{Kind, Problem, pages::Browser},
+};
+
+use super::{Message, Portal, Way, sql::Ticket};
+
+/// How long a code is good.
+const CODE: Duration = Duration::minutes(10);
+/// How often a code may be tried.
+const TRIES: i64 = 5;
+/// Codes to one contact within [`WINDOW`].
+const PER_CONTACT: i64 = 5;
+/// Codes asked for from one network within [`WINDOW`]: a hotel's lobby is one.
+const PER_NETWORK: i64 = 60;
+/// How long asked-for codes are counted.
+const WINDOW: Duration = Duration::hours(1);
+
+/// Why no code was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// What was typed is neither an e-mail address nor a telephone number.
+    #[error("this is no contact")]
+    NoContact,
+    /// The house has no way to bring codes to such a contact.
+    #[error("codes cannot be brought there")]
+    NoWay,
+    /// Too many, for this contact or from there.
+    #[error("too many codes")]
+    TooMany,
+    /// What the vault says.
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+}
+
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::NoContact | SignInError::NoWay => Self::new(Kind::InvalidRequest),
+            SignInError::TooMany => Self::new(Kind::RateLimited).retry_after(600),
+            SignInError::Guest(error) => error.into(),
+        }
+    }
+}
+
+impl From<crate::store::StoreError> for SignInError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Guest(error.into())
+    }
+}
+
+fn way_of(contact: &str) -> Way {
+    if contact.contains('@') {
+        Way::Mail
+    } else {
+        Way::Phone
+    }
+}
+
+fn asked(contact: &str) -> By {
+    let text = contact.to_owned();
+    let mail = way_of(contact) == Way::Mail;
+    By {
+        email: mail.then(|| text.clone()),
+        phone: (!mail).then_some(text),
+        document: None,
+        membership: None,
+        external_id: None,
+        reservation: None,
+        name: None,
+        birth_date: None,
+        phone_tail: None,
+        postal_code: None,
+    }
+}
+
+/// What two spellings of a contact have in common, for counting.
+fn plain(contact: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, '@' | '+' | '.');
+    contact.to_lowercase().chars().filter(kept).collect()
+}
+
+/// Who an address stands for: IPv6 by /64, which is what one customer is given. This machine's own proxies are nobody.
+fn network(address: Option<IpAddr>) -> Option<String> {
+    match address?.to_canonical() {
+        own if own.is_loopback() => None,
+        IpAddr::V4(v4) => Some(v4.to_string()),
+        IpAddr::V6(v6) => v6.segments().get(..4).map(|net| format!("{net:x?}")),
+    }
+}
+
+impl Portal {
+    fn keyed(&self, label: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+        let all: Vec<&[u8]> = [label].into_iter().chain(parts.iter().copied()).collect();
+        self.vault.keys.mac(MacPurpose::Token).mac_of(&all)
+    }
+
+    /// Whether codes can be brought at all, and how.
+    pub(super) fn ways(&self) -> (bool, bool) {
+        (
+            self.delivery.reaches(Way::Mail),
+            self.delivery.reaches(Way::Phone),
+        )
+    }
+
+    /// Sends a code to a contact, when it is one guest's and no other's; `only` is the guest it must be. The code is
+    /// good in this browser alone.
+    ///
+    /// # Errors
+    /// [`SignInError::NoContact`], [`SignInError::NoWay`] and [`SignInError::TooMany`], none of which depends on what
+    /// is on file; what the vault says.
+    pub(super) async fn send_code(
+        &self,
+        browser: &Browser,
+        contact: &str,
+        only: Option<GuestId>,
+    ) -> Result<(), SignInError> {
+        let contact = contact.trim();
+        let way = way_of(contact);
+        if contact.chars().count() > 254 || contact.is_empty() {
+            return Err(SignInError::NoContact);
+        }
+        if !self.delivery.reaches(way) {
+            return Err(SignInError::NoWay);
+        }
+        let now = self.now();
+        let contact_mac = self.keyed(b"portal contact\0", &[plain(contact).as_bytes()]);
+        let from = network(browser.address());
+        let network_mac = from
+            .as_ref()
+            .map(|net| self.keyed(b"portal network\0", &[net.as_bytes()]));
+        let since = micros(now - WINDOW);
+        let counted = network_mac.unwrap_or_default();
+        let (of_contact, of_network) = self
+            .vault
+            .store
+            .read()
+            .await?
+            .tickets_since(&contact_mac, &counted, since)
+            .await?;
+        if of_contact >= PER_CONTACT || of_network >= PER_NETWORK {
+            return Err(SignInError::TooMany);
+        }
+        let guest = self.on_file(browser.request(), contact).await?;
+        let guest = guest.filter(|found| only.is_none_or(|only| only == *found));
+        let code = six_digits();
+        let token: [u8; 32] = random();
+        let ticket = Ticket {
+            token,
+            kind: "code",
+            guest: guest.map(|guest| guest.0),
+            browser: Some(browser.binding()),
+            contact: Some(contact_mac),
+            network: network_mac,
+            code: Some(self.keyed(b"portal code\0", &[&token, code.as_bytes()])),
+            created_at: micros(now),
+            ends_at: micros(now + CODE),
+        };
+        let event = self.sign_in_event(browser, guest, "code_sent").await?;
+        let mut change = self
+            .vault
+            .log
+            .begin(&self.vault.store)
+            .await
+            .map_err(GuestError::from)?;
+        change.tx.add_ticket(&ticket, since).await?;
+        change.record(event);
+        change.commit().await.map_err(GuestError::from)?;
+        if guest.is_some() {
+            let language = browser.language();
+            let filled = |key| language.filled(key, &[("code", &code), ("brand", &self.brand)]);
+            self.delivery.send(Message {
+                way,
+                to: contact.to_owned(),
+                subject: filled("message.subject"),
+                text: filled(if way == Way::Mail {
+                    "message.mail"
+                } else {
+                    "message.sms"
+                }),
+                at: now,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether a contact is one guest's and no other's, so that a code would be sent there. For the demonstration, which
+    /// says whom to sign in as.
+    ///
+    /// # Errors
+    /// As for sending a code.
+    pub async fn is_on_file(&self, contact: &str) -> Result<bool, SignInError> {
+        Ok(self.on_file(RequestId::random(), contact).await?.is_some())
+    }
+
+    /// Whose contact this is, when it is exactly one guest's. As much is looked up when it is nobody's.
+    async fn on_file(&self, request: RequestId, contact: &str) -> Result<Option<GuestId>, SignInError> {
+        let errand = self.errand(None, request).map_err(|_| GuestError::Forbidden)?;
+        let found = match self.vault.who_is(&errand, &asked(contact)).await {
+            Ok(found) => found,
+            Err(GuestError::BadQuestion { .. }) => return Err(SignInError::NoContact),
+            Err(error) => return Err(error.into()),
+        };
+        let looked = found.unwrap_or_else(GuestId::random);
+        let head = self.vault.store.read().await?.guest_head(looked).await?;
+        Ok(match head {
+            Some((_, _, Some(survivor))) => Some(GuestId(survivor)),
+            Some((_, status, None)) if ["active", "restricted"].contains(&status.as_str()) => found,
+            _ => None,
+        })
+    }
+
+    /// The guest whose code this browser typed, if it is the right one; each code once.
+    ///
+    /// # Errors
+    /// What the vault says.
+    pub(super) async fn check_code(
+        &self,
+        browser: &Browser,
+        typed: &str,
+    ) -> Result<Option<GuestId>, SignInError> {
+        let now = micros(self.now());
+        let row = self
+            .vault
+            .store
+            .read()
+            .await?
+            .code_of_browser(&browser.binding(), now)
+            .await?;
+        let Some((token, guest, stored)) = row else {
+            return Ok(None);
+        };
+        let digits: String = typed.chars().filter(char::is_ascii_digit).take(7).collect();
+        let given = self.keyed(b"portal code\0", &[&token, digits.as_bytes()]);
+        let mut tx = self.vault.store.begin().await?;
+        let may = tx.try_ticket(&token, TRIES, now).await?;
+        tx.commit().await?;
+        let fits = may && same(&given, stored.as_deref().unwrap_or_default());
+        let guest = guest.map(GuestId);
+        let outcome = if fits && guest.is_some() {
+            "signed_in"
+        } else {
+            "wrong_code"
+        };
+        let mut event = self.sign_in_event(browser, guest, outcome).await?;
+        if outcome == "wrong_code" {
+            event = event.denied(outcome);
+        }
+        let mut change = self
+            .vault
+            .log
+            .begin(&self.vault.store)
+            .await
+            .map_err(GuestError::from)?;
+        let used = outcome == "signed_in" && change.tx.use_ticket(&token, now).await?;
+        change.record(event);
+        change.commit().await.map_err(GuestError::from)?;
+        Ok(guest.filter(|_| used))
+    }
+
+    /// The event of a sign-in: about the guest, if there is one.
+    pub(super) async fn sign_in_event(
+        &self,
+        browser: &Browser,
+        guest: Option<GuestId>,
+        outcome: &'static str,
+    ) -> Result<Event, GuestError> {
+        let errand = self
+            .errand(guest, browser.request())
+            .map_err(|_| GuestError::Forbidden)?;
+        let mut event = Event::of(&errand, Act::SignIn, self.now());
+        event.outcome = Some(outcome);
+        let looked = guest.unwrap_or_else(GuestId::random);
+        let keys = self.vault.keys.guest_keys(looked, &[Category::Audit]).await?;
+        if guest.is_some() && keys.has(Category::Audit) {
+            event.subject = Some(self.vault.subject(looked, Some(&keys)));
+        }
+        Ok(event)
+    }
+}
+
+/// Six digits, each number as likely as any other but for one part in ten billion.
+fn six_digits() -> String {
+    format!("{:06}", u64::from_be_bytes(random()) % 1_000_000)
+}
+
+/// A secret for a link.
+pub(super) fn link_secret() -> [u8; 32] {
+    random()
+}
+
+/// Under what a link is kept.
+pub(super) fn link_token(secret: &[u8]) -> [u8; 32] {
+    crate::crypto::sha256(&[b"guest-vault portal link 1".as_slice(), secret].concat())
+}
+
+/// A ticket for a link.
+pub(super) fn link_ticket(guest: GuestId, secret: &[u8], now: i64, end: i64) -> Ticket {
+    let guest: Option<Uuid> = Some(guest.0);
+    Ticket {
+        token: link_token(secret),
+        kind: "link",
+        guest,
+        browser: None,
+        contact: None,
+        network: None,
+        code: None,
+        created_at: now,
+        ends_at: end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_is_counted_in_any_spelling() {
+        assert_eq!(plain(" Wang@Example.CN "), "wang@example.cn");
+        assert_eq!(plain("+86 138-1234 5678"), plain("+8613812345678"));
+    }
+
+    #[test]
+    fn a_customer_is_one_network_and_this_machine_none() {
+        let of = |text: &str| network(Some(text.parse().unwrap()));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("127.0.0.1"), None);
+        assert_eq!(of("::ffff:203.0.113.9"), of("203.0.113.9"));
+    }
+
+    #[test]
+    fn codes_have_six_digits() {
+        assert!(
+            (0..100)
+                .map(|_| six_digits())
+                .all(|c| c.len() == 6 && c.bytes().all(|b| b.is_ascii_digit()))
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! Statements about ways into the portal.
+
+use uuid::Uuid;
+
+use crate::{
+    on, statements,
+    store::{Conn, StoreError, Tx},
+};
+
+statements! {
+    TICKET_INSERT = "INSERT INTO portal_ticket (token, kind, guest_id, browser, contact, network, code, tries,
+                         created_at, ends_at)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)";
+    TICKETS_SWEEP = "DELETE FROM portal_ticket WHERE created_at < $1 AND ends_at < $2";
+    TICKETS_OF_CONTACT = "SELECT count(*) FROM portal_ticket WHERE contact = $1 AND created_at > $2";
+    TICKETS_OF_NETWORK = "SELECT count(*) FROM portal_ticket WHERE network = $1 AND created_at > $2";
+    /// Of the codes of a browser only the newest counts.
+    CODES_OVER = "UPDATE portal_ticket SET ends_at = 0 WHERE browser = $1 AND kind = 'code' AND ends_at > $2";
+    CODE_OF_BROWSER = "SELECT token, guest_id, code FROM portal_ticket
+                       WHERE browser = $1 AND kind = 'code' AND ends_at > $2
+                       ORDER BY created_at DESC LIMIT 1";
+    /// Counted before it is compared, so that guesses at the same moment do not share a try.
+    TICKET_TRY = "UPDATE portal_ticket SET tries = tries + 1 WHERE token = $1 AND tries < $2 AND ends_at > $3";
+    LINK = "SELECT guest_id FROM portal_ticket WHERE token = $1 AND kind = 'link' AND ends_at > $2";
+    /// Kept for the count of an hour, but over.
+    TICKET_USED = "UPDATE portal_ticket SET ends_at = 0 WHERE token = $1 AND ends_at > $2";
+}
+
+/// A way in, as it is stored.
+pub(super) struct Ticket {
+    pub(super) token: [u8; 32],
+    pub(super) kind: &'static str,
+    pub(super) guest: Option<Uuid>,
+    pub(super) browser: Option<[u8; 32]>,
+    pub(super) contact: Option<[u8; 32]>,
+    pub(super) network: Option<[u8; 32]>,
+    pub(super) code: Option<[u8; 32]>,
+    pub(super) created_at: i64,
+    pub(super) ends_at: i64,
+}
+
+/// A code that was sent: token, guest, keyed hash.
+pub(super) type CodeRow = (Vec<u8>, Option<Uuid>, Option<Vec<u8>>);
+
+impl Conn {
+    /// How many codes were sent to a contact, or asked for from a network, since then.
+    pub(super) async fn tickets_since(
+        &mut self,
+        contact: &[u8],
+        network: &[u8],
+        since: i64,
+    ) -> Result<(i64, i64), StoreError> {
+        let of_contact: i64 = on!(self, c => {
+            sqlx::query_scalar(TICKETS_OF_CONTACT).bind(contact).bind(since).fetch_one(c).await?
+        });
+        let of_network: i64 = on!(self, c => {
+            sqlx::query_scalar(TICKETS_OF_NETWORK).bind(network).bind(since).fetch_one(c).await?
+        });
+        Ok((of_contact, of_network))
+    }
+
+    /// The code that a browser waits for.
+    pub(super) async fn code_of_browser(
+        &mut self,
+        browser: &[u8],
+        now: i64,
+    ) -> Result<Option<CodeRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(CODE_OF_BROWSER).bind(browser).bind(now).fetch_optional(c).await?))
+    }
+
+    /// The guest of a link that was not used yet.
+    pub(super) async fn link_of_portal(
+        &mut self,
+        token: &[u8],
+        now: i64,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let found: Option<(Option<Uuid>,)> =
+            on!(self, c => sqlx::query_as(LINK).bind(token).bind(now).fetch_optional(c).await?);
+        Ok(found.and_then(|(guest,)| guest))
+    }
+}
+
+impl Tx {
+    /// Gives out a way in, and sweeps out old ones.
+    pub(super) async fn add_ticket(&mut self, ticket: &Ticket, forget: i64) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(TICKETS_SWEEP).bind(forget).bind(ticket.created_at).execute(&mut *c).await?;
+            if let Some(browser) = &ticket.browser {
+                sqlx::query(CODES_OVER).bind(browser.as_slice()).bind(ticket.created_at).execute(&mut *c).await?;
+            }
+            sqlx::query(TICKET_INSERT)
+                .bind(ticket.token.as_slice())
+                .bind(ticket.kind)
+                .bind(ticket.guest)
+                .bind(ticket.browser.as_ref().map(<[u8; 32]>::as_slice))
+                .bind(ticket.contact.as_ref().map(<[u8; 32]>::as_slice))
+                .bind(ticket.network.as_ref().map(<[u8; 32]>::as_slice))
+                .bind(ticket.code.as_ref().map(<[u8; 32]>::as_slice))
+                .bind(ticket.created_at)
+                .bind(ticket.ends_at)
+                .execute(&mut *c)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Counts a try; whether there was one left.
+    pub(super) async fn try_ticket(&mut self, token: &[u8], most: i64, now: i64) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(TICKET_TRY).bind(token).bind(most).bind(now).execute(c).await?.rows_affected()
+        });
+        Ok(rows == 1)
+    }
+
+    /// Uses a way in up; whether it was still there.
+    pub(super) async fn use_ticket(&mut self, token: &[u8], now: i64) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(TICKET_USED).bind(token).bind(now).execute(c).await?.rows_affected()
+        });
+        Ok(rows == 1)
+    }
+}

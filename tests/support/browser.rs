@@ -1,0 +1,145 @@
+//! A browser: keeps cookies, follows forms, and says from where it comes.
+
+use std::collections::BTreeMap;
+
+use actix_web::{http::Method, test::TestRequest};
+
+use super::app::{Answer, TestApp};
+
+/// The address that browsers know the vault by.
+pub(crate) const HOST: &str = "localhost:8650";
+
+/// One browser of one person.
+pub(crate) struct Browser<'a> {
+    app: &'a TestApp,
+    pub(crate) cookies: BTreeMap<String, String>,
+    pub(crate) language: &'static str,
+    /// The last page.
+    pub(crate) page: String,
+    pub(crate) answer: Option<Answer>,
+}
+
+impl<'a> Browser<'a> {
+    pub(crate) fn new(app: &'a TestApp) -> Self {
+        Self {
+            app,
+            cookies: BTreeMap::new(),
+            language: "en",
+            page: String::new(),
+            answer: None,
+        }
+    }
+
+    pub(crate) fn speaking(mut self, language: &'static str) -> Self {
+        self.language = language;
+        self
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> TestRequest {
+        let cookies: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let mut request = TestRequest::default()
+            .method(method)
+            .uri(path)
+            .insert_header(("host", HOST))
+            .insert_header(("accept-language", self.language));
+        if !cookies.is_empty() {
+            request = request.insert_header(("cookie", cookies.join("; ")));
+        }
+        request
+    }
+
+    /// Sends a request and keeps what comes back; the status.
+    pub(crate) async fn send(&mut self, request: TestRequest) -> u16 {
+        let answer = self.app.send(request).await;
+        for cookie in &answer.cookies {
+            let (pair, rest) = cookie.split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            if rest.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        self.page = String::from_utf8_lossy(&answer.bytes).into_owned();
+        let status = answer.status;
+        self.answer = Some(answer);
+        status
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> u16 {
+        let request = self.request(Method::GET, path);
+        self.send(request).await
+    }
+
+    /// Where the last answer leads.
+    pub(crate) fn location(&self) -> &str {
+        self.answer
+            .as_ref()
+            .unwrap()
+            .headers
+            .get("location")
+            .map_or("", String::as_str)
+    }
+
+    /// Opens a page, following where it leads.
+    pub(crate) async fn open(&mut self, path: &str) -> u16 {
+        let mut status = self.get(path).await;
+        for _ in 0..5 {
+            if status != 303 {
+                break;
+            }
+            let onto = self.location().to_owned();
+            status = self.get(&onto).await;
+        }
+        status
+    }
+
+    /// The token that the last page's forms carry.
+    pub(crate) fn csrf(&self) -> String {
+        let at = self.page.split("name=\"csrf\" value=\"").nth(1);
+        at.and_then(|rest| rest.split('"').next())
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// Sends a form of the last page, and follows where it leads.
+    pub(crate) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> u16 {
+        let request = self.form(path, fields, &self.csrf());
+        let status = self.send(request).await;
+        if status != 303 {
+            return status;
+        }
+        let onto = self.location().to_owned();
+        self.open(&onto).await
+    }
+
+    /// The request of a form.
+    pub(crate) fn form(&self, path: &str, fields: &[(&str, &str)], csrf: &str) -> TestRequest {
+        let pairs: Vec<String> = fields
+            .iter()
+            .chain(&[("csrf", csrf)])
+            .map(|(name, value)| format!("{name}={}", escaped(value)))
+            .collect();
+        self.request(Method::POST, path)
+            .insert_header(("origin", format!("http://{HOST}")))
+            .insert_header(("content-type", "application/x-www-form-urlencoded"))
+            .set_payload(pairs.join("&"))
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
+    text.bytes()
+        .map(|b| {
+            if plain(b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
+}
