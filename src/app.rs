@@ -6,7 +6,8 @@ use chrono::TimeDelta;
 
 use crate::{
     access::{
-        Access, Attestations, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey, operator,
+        Access, Attestations, Budgets, Issuers, IssuersError, Known, Lifetime, OpenId, OpenIdError,
+        Principals, SecretHashKey, Sessions, operator,
     },
     audit::{
         Act, AuditError, Event, Log,
@@ -18,6 +19,7 @@ use crate::{
     base::{Clock, PropertyTreeError, RequestId},
     config::{Config, ProviderKind, WitnessConfig},
     consent::{Rules, RulesError},
+    console::{Console, Keepers, Observed, area},
     crypto::MacKey,
     erasure::{Eraser, Pace},
     guest::{GuestError, Matcher, Parts, Thresholds, Vault, kinds},
@@ -27,7 +29,7 @@ use crate::{
     requests::Requests,
     retention,
     store::{Store, StoreError, StoreUrl, Which},
-    web::RateLimits,
+    web::{RateLimits, pages::Area},
 };
 
 /// Everything, opened. Cheap to clone.
@@ -51,6 +53,52 @@ pub struct App {
     pub pace: Pace,
     /// For how many days a backup of the key store is kept.
     pub backup_days: u32,
+    /// How people sign in to the console; what its pages have around them.
+    pub console: Arc<Door>,
+}
+
+/// How people sign in to the console.
+pub struct Door {
+    provider: Option<Arc<OpenId>>,
+    anybody: bool,
+    keepers: Arc<Keepers>,
+    observed: Arc<Observed>,
+    /// What its pages have in common.
+    pub area: Area,
+}
+
+/// The door of the console, as it is configured.
+fn door(config: &Config, clock: &Clock, witnesses: &[Witness]) -> Result<Door, AppError> {
+    let sign_in = config.console.sign_in.as_ref();
+    let provider = sign_in.map(|sign_in| OpenId::new(sign_in.clone(), clock.clone()));
+    let origin = sign_in.map(|sign_in| Arc::from(sign_in.address.trim_end_matches('/')));
+    let by_tls = sign_in.is_some_and(|sign_in| sign_in.address.starts_with("https://"));
+    let top = config.property.iter().find(|node| node.parent.is_none());
+    let brand = top.map(|node| {
+        if node.name.is_empty() {
+            node.code.to_string()
+        } else {
+            node.name.clone()
+        }
+    });
+    Ok(Door {
+        provider: provider.transpose()?.map(Arc::new),
+        anybody: config.console.anybody,
+        observed: Arc::default(),
+        keepers: Arc::new(Keepers {
+            mirror: config.audit.mirror.clone(),
+            witnesses: witnesses
+                .iter()
+                .map(|witness| witness.name().to_owned())
+                .collect(),
+            retention_days: config.audit.retention_days,
+        }),
+        area: area(
+            brand.unwrap_or_default().into(),
+            by_tls || config.server.tls() || !config.server.bind.is_loopback(),
+            origin,
+        ),
+    })
 }
 
 /// Could not start, because …
@@ -86,6 +134,9 @@ pub enum AppError {
     /// A witness of the log.
     #[error("audit.witness {0}: {1}")]
     Witness(String, String),
+    /// The OpenID provider of the console.
+    #[error("[console.sign_in]: {0}")]
+    SignIn(#[from] OpenIdError),
     /// The receivers of events.
     #[error(transparent)]
     Courier(#[from] CourierError),
@@ -278,6 +329,7 @@ impl App {
             log,
             clock,
         };
+        let console = Arc::new(door(config, &vault.clock, &witnesses)?);
         // Loading the numbering plans of all countries takes a tenth of a second: now, not in the first request.
         kinds::warm_up();
         Ok(Self {
@@ -294,6 +346,7 @@ impl App {
                 guests_per_second: config.retention.guests_per_second,
             },
             backup_days: config.backup.keep_days,
+            console,
         })
     }
 
@@ -377,6 +430,27 @@ impl App {
                 pace: self.pace,
                 backup_days: self.backup_days,
             },
+        }
+    }
+
+    /// What the pages of the console need.
+    #[must_use]
+    pub fn console(&self) -> Console {
+        Console {
+            vault: self.vault.clone(),
+            requests: self.requests(),
+            desk: self.desk(),
+            sessions: Sessions::new(
+                self.vault.store.clone(),
+                self.vault.clock.clone(),
+                Lifetime::STAFF,
+            ),
+            attestations: Arc::clone(&self.access.attestations),
+            provider: self.console.provider.clone(),
+            anybody: self.console.anybody,
+            sequencer: Arc::clone(&self.sequencer),
+            observed: Arc::clone(&self.console.observed),
+            keepers: Arc::clone(&self.console.keepers),
         }
     }
 

@@ -118,6 +118,12 @@ pub enum Act {
     Backup,
     /// A backup was restored.
     Restore,
+    /// Somebody signed in at a browser.
+    SignIn,
+    /// Somebody signed out.
+    SignOut,
+    /// A reveal was judged.
+    Judge,
 }
 
 impl Act {
@@ -175,6 +181,9 @@ impl Act {
             Self::Retention => "retention",
             Self::Backup => "backup",
             Self::Restore => "restore",
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
+            Self::Judge => "judge",
         }
     }
 }

@@ -19,7 +19,7 @@ mod open;
 mod package;
 mod pages;
 pub mod sql;
-mod zip;
+pub(crate) mod zip;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};

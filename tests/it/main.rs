@@ -13,6 +13,7 @@ mod canaries;
 mod connectors;
 mod consent;
 mod consent_records;
+mod console;
 mod contract;
 mod crossing;
 mod cut_off;
