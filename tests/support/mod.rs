@@ -1,6 +1,7 @@
 //! What the integration tests share: databases, canaries, the running binary.
 
 pub(crate) mod app;
+pub(crate) mod browser;
 pub(crate) mod canaries;
 pub(crate) mod database;
 pub(crate) mod guests;
