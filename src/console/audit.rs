@@ -168,7 +168,7 @@ const ACTIONS: &[&str] = &[
 ];
 
 #[derive(Template)]
-#[template(path = "console/audit.html", config = ".askama.toml")]
+#[template(path = "console/audit.html", config = ".askama.toml", whitespace = "minimize")]
 struct SearchPage {
     page: Frame,
     asked: Asked,
@@ -260,7 +260,7 @@ struct Verdict {
 }
 
 #[derive(Template)]
-#[template(path = "console/entry.html", config = ".askama.toml")]
+#[template(path = "console/entry.html", config = ".askama.toml", whitespace = "minimize")]
 struct EntryPage {
     page: Frame,
     entry: Entry,
@@ -466,7 +466,11 @@ impl Console {
 }
 
 #[derive(Template)]
-#[template(path = "console/access.html", config = ".askama.toml")]
+#[template(
+    path = "console/access.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
 struct AccessPage {
     page: Frame,
     /// The newest first, as many as a page holds.

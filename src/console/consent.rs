@@ -180,7 +180,11 @@ struct PurposeRow {
 }
 
 #[derive(Template)]
-#[template(path = "console/consent.html", config = ".askama.toml")]
+#[template(
+    path = "console/consent.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
 struct ConsentPage {
     page: Frame,
     counts: ConsentCounts,

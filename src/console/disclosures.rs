@@ -58,7 +58,11 @@ impl Asked {
 }
 
 #[derive(Template)]
-#[template(path = "console/disclosures.html", config = ".askama.toml")]
+#[template(
+    path = "console/disclosures.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
 struct DisclosuresPage {
     page: Frame,
     asked: Asked,

@@ -66,7 +66,11 @@ impl Asked {
 }
 
 #[derive(Template)]
-#[template(path = "console/exposure.html", config = ".askama.toml")]
+#[template(
+    path = "console/exposure.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
 struct ExposurePage {
     page: Frame,
     asked: Asked,

@@ -37,7 +37,7 @@ enum Mirror {
 }
 
 #[derive(Template)]
-#[template(path = "console/log.html", config = ".askama.toml")]
+#[template(path = "console/log.html", config = ".askama.toml", whitespace = "minimize")]
 struct LogPage {
     page: Frame,
     head: Option<Head>,

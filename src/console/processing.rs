@@ -301,7 +301,11 @@ impl Console {
 }
 
 #[derive(Template)]
-#[template(path = "console/processing.html", config = ".askama.toml")]
+#[template(
+    path = "console/processing.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
 struct ProcessingPage {
     page: Frame,
     register: ProcessingRegister,

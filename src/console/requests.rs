@@ -27,7 +27,11 @@ use crate::{
 };
 
 #[derive(Template)]
-#[template(path = "console/requests.html", config = ".askama.toml")]
+#[template(
+    path = "console/requests.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
 struct QueuePage {
     page: Frame,
     open: OpenRequests,
@@ -52,7 +56,11 @@ struct Offers {
 }
 
 #[derive(Template)]
-#[template(path = "console/request.html", config = ".askama.toml")]
+#[template(
+    path = "console/request.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
 struct RequestPage {
     page: Frame,
     case: Case,

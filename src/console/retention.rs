@@ -42,7 +42,11 @@ struct RuleLine {
 }
 
 #[derive(Template)]
-#[template(path = "console/retention.html", config = ".askama.toml")]
+#[template(
+    path = "console/retention.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
 struct RetentionPage {
     page: Frame,
     rules: Vec<RuleLine>,
@@ -114,7 +118,7 @@ pub(super) async fn show(
 }
 
 #[derive(Template)]
-#[template(path = "console/plan.html", config = ".askama.toml")]
+#[template(path = "console/plan.html", config = ".askama.toml", whitespace = "minimize")]
 struct PlanPage {
     page: Frame,
     guest: GuestId,

@@ -46,7 +46,11 @@ struct Row {
 }
 
 #[derive(Template)]
-#[template(path = "console/reviews.html", config = ".askama.toml")]
+#[template(
+    path = "console/reviews.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
 struct ReviewsPage {
     page: Frame,
     open: Vec<Review>,

@@ -41,7 +41,11 @@ struct Choice {
 }
 
 #[derive(Template)]
-#[template(path = "console/sign_in.html", config = ".askama.toml")]
+#[template(
+    path = "console/sign_in.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
 struct SignInPage {
     page: Frame,
     next: String,

@@ -60,7 +60,7 @@ struct HoldsDue {
 }
 
 #[derive(Template)]
-#[template(path = "console/today.html", config = ".askama.toml")]
+#[template(path = "console/today.html", config = ".askama.toml", whitespace = "minimize")]
 struct TodayPage {
     page: Frame,
     date: NaiveDate,

@@ -71,7 +71,7 @@ struct MatrixRow {
 }
 
 #[derive(Template)]
-#[template(path = "console/why.html", config = ".askama.toml")]
+#[template(path = "console/why.html", config = ".askama.toml", whitespace = "minimize")]
 struct WhyPage {
     page: Frame,
     asked: Asked,
