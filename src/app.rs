@@ -6,7 +6,8 @@ use chrono::TimeDelta;
 
 use crate::{
     access::{
-        Access, Attestations, Budgets, Issuers, IssuersError, Known, Principals, SecretHashKey, operator,
+        Access, Attestations, Budgets, Issuers, IssuersError, Known, Lifetime, OpenId, OpenIdError,
+        Principals, SecretHashKey, Sessions, operator,
     },
     audit::{
         Act, AuditError, Event, Log,
@@ -18,6 +19,7 @@ use crate::{
     base::{Clock, PropertyTreeError, RequestId},
     config::{AgentConfig, Config, ProviderKind, WebhookConfig, WitnessConfig},
     consent::{Rules, RulesError},
+    console::{Console, Keepers, Observed, area},
     crypto::MacKey,
     erasure::{Eraser, Pace, Processor},
     guest::{GuestError, Matcher, Parts, Thresholds, Vault, kinds},
@@ -31,7 +33,7 @@ use crate::{
     },
     retention,
     store::{Store, StoreError, StoreUrl, Which},
-    web::RateLimits,
+    web::{RateLimits, pages::Area},
 };
 
 /// Everything, opened. Cheap to clone.
@@ -63,6 +65,8 @@ pub struct App {
     pub pages: Pages,
     /// The guests' pages, unless they are off.
     pub portal: Option<Portal>,
+    /// How people sign in to the console; what its pages have around them.
+    pub console: Arc<Door>,
 }
 
 /// What pages need of the configuration.
@@ -70,6 +74,50 @@ pub struct App {
 pub struct Pages {
     /// Whether browsers come by TLS, ended here or by a proxy.
     pub secure: bool,
+}
+
+/// How people sign in to the console.
+pub struct Door {
+    provider: Option<Arc<OpenId>>,
+    anybody: bool,
+    keepers: Arc<Keepers>,
+    observed: Arc<Observed>,
+    /// What its pages have in common.
+    pub area: Area,
+}
+
+/// The door of the console, as it is configured.
+fn door(config: &Config, clock: &Clock, witnesses: &[Witness]) -> Result<Door, AppError> {
+    let sign_in = config.console.sign_in.as_ref();
+    let provider = sign_in.map(|sign_in| OpenId::new(sign_in.clone(), clock.clone()));
+    let origin = sign_in.map(|sign_in| Arc::from(sign_in.address.trim_end_matches('/')));
+    let by_tls = sign_in.is_some_and(|sign_in| sign_in.address.starts_with("https://"));
+    let top = config.property.iter().find(|node| node.parent.is_none());
+    let brand = top.map(|node| {
+        if node.name.is_empty() {
+            node.code.to_string()
+        } else {
+            node.name.clone()
+        }
+    });
+    Ok(Door {
+        provider: provider.transpose()?.map(Arc::new),
+        anybody: config.console.anybody,
+        observed: Arc::default(),
+        keepers: Arc::new(Keepers {
+            mirror: config.audit.mirror.clone(),
+            witnesses: witnesses
+                .iter()
+                .map(|witness| witness.name().to_owned())
+                .collect(),
+            retention_days: config.audit.retention_days,
+        }),
+        area: area(
+            brand.unwrap_or_default().into(),
+            by_tls || config.server.tls() || !config.server.bind.is_loopback(),
+            origin,
+        ),
+    })
 }
 
 /// Could not start, because …
@@ -105,6 +153,9 @@ pub enum AppError {
     /// A witness of the log.
     #[error("audit.witness {0}: {1}")]
     Witness(String, String),
+    /// The OpenID provider of the console.
+    #[error("[console.sign_in]: {0}")]
+    SignIn(#[from] OpenIdError),
     /// The receivers of events.
     #[error(transparent)]
     Courier(#[from] CourierError),
@@ -330,6 +381,7 @@ impl App {
             log,
             clock,
         };
+        let console = Arc::new(door(config, &vault.clock, &witnesses)?);
         // Loading the numbering plans of all countries takes a tenth of a second: now, not in the first request.
         kinds::warm_up();
         let mut app = Self {
@@ -352,6 +404,7 @@ impl App {
                 secure: config.server.tls() || config.server.behind_proxy,
             },
             portal: None,
+            console,
         };
         if config.portal.enabled {
             app.portal = Some(Portal::open(app.requests(), &config.portal)?);
@@ -449,6 +502,27 @@ impl App {
         AgentDesk {
             requests: self.requests(),
             house: self.agents.clone(),
+        }
+    }
+
+    /// What the pages of the console need.
+    #[must_use]
+    pub fn console(&self) -> Console {
+        Console {
+            vault: self.vault.clone(),
+            requests: self.requests(),
+            desk: self.desk(),
+            sessions: Sessions::new(
+                self.vault.store.clone(),
+                self.vault.clock.clone(),
+                Lifetime::STAFF,
+            ),
+            attestations: Arc::clone(&self.access.attestations),
+            provider: self.console.provider.clone(),
+            anybody: self.console.anybody,
+            sequencer: Arc::clone(&self.sequencer),
+            observed: Arc::clone(&self.console.observed),
+            keepers: Arc::clone(&self.console.keepers),
         }
     }
 

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod connect;
 pub mod consent;
+pub mod console;
 pub mod crypto;
 pub mod erasure;
 pub mod events;

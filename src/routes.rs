@@ -20,6 +20,7 @@ use crate::{
     access::authenticate,
     app::App,
     connect::api as connect,
+    console::{self, ConsoleCalls},
     erasure::api as erasure,
     guest::{api as guest, consent_api as consent, log_api, report_api},
     identity::api as identity,
@@ -44,6 +45,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
     let eraser = Data::new(app.requests().eraser);
     let agents = Data::new(app.agent_desk());
     let rules = Data::from(Arc::clone(&app.retention));
+    let console = Data::new(app.console());
+    let area = app.console.area.clone();
     move |config| {
         let parts = [guests, consents, persons, log, rights, systems];
         let v1 = parts
@@ -61,13 +64,15 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
             .app_data(rules.clone())
             .app_data(eraser.clone())
             .app_data(agents.clone())
+            .app_data(console.clone())
             .service(
                 at("/u/{token}")
                     .route(get().to(consent::get_unsubscribe))
                     .route(post().to(consent::post_unsubscribe)),
             )
             .service(drp())
-            .service(v1);
+            .service(v1)
+            .service(console::pages(area.clone()));
         if let Some(portal) = &portal {
             config.app_data(portal.clone());
             portal::pages(config, portal.clone(), portal::area(portal, secure));
@@ -115,6 +120,7 @@ fn consents(v1: Scope) -> Scope {
     .service(at("/notices/{id}").route(get().to(consent::get_notice)))
     .service(at("/notices/{id}/text").route(get().to(consent::get_notice_text)))
     .service(at("/consents/check").route(post().to(consent::post_check)))
+    .service(at("/consents/counts").route(get().to(console::calls::get_consent_counts)))
     .service(at("/consents/record-key").route(get().to(consent::get_record_key)))
     .service(at("/consents/{id}/record").route(get().to(consent::get_record)))
     .service(at("/disclosures").route(get().to(consent::get_disclosures)))
@@ -143,6 +149,10 @@ fn log(v1: Scope) -> Scope {
     v1.service(at("/guests/{id}/access-report").route(get().to(report_api::get_access_report)))
         .service(at("/audit/entries").route(get().to(guest::get_entries)))
         .service(at("/audit/entries/{id}").route(get().to(guest::get_entry)))
+        .service(at("/audit/entries/{id}/judgement").route(post().to(console::calls::post_judgement)))
+        .service(at("/audit/volume").route(get().to(console::calls::get_volume)))
+        .service(at("/processing-register").route(get().to(console::calls::get_processing_register)))
+        .service(at("/attestations/lapsing").route(get().to(console::calls::get_lapses)))
         .service(at("/audit/exposure").route(post().to(report_api::post_exposure)))
         .service(at("/policy/replay").route(post().to(crate::policy::replay_api::replay)))
         .service(at("/audit/export").route(get().to(report_api::get_export)))
@@ -165,6 +175,7 @@ fn rights(v1: Scope) -> Scope {
             .route(post().to(retention::post_hold)),
     )
     .service(at("/guests/{id}/holds/{hold_id}").route(delete().to(retention::delete_hold)))
+    .service(at("/holds").route(get().to(console::calls::get_hold_register)))
     .service(at("/guests/{id}/holds/{hold_id}/approval").route(post().to(retention::approve_hold)))
     .service(at("/guests/{id}/register").route(get().to(requests::get_register)))
     .service(
@@ -267,6 +278,7 @@ pub fn contract() -> OpenApi {
         identity::Calls::openapi(),
         log_api::LogCalls::openapi(),
         report_api::ReportCalls::openapi(),
+        ConsoleCalls::openapi(),
         crate::policy::replay_api::ReplayCalls::openapi(),
         policy::Calls::openapi(),
         retention::Calls::openapi(),

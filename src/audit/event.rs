@@ -114,12 +114,16 @@ pub enum Act {
     Hold,
     /// How long a guest is kept was asked, or a sweep was run.
     Retention,
-    /// A guest was let into its own pages, or tried: the outcome says which.
-    SignIn,
     /// A backup was taken.
     Backup,
     /// A backup was restored.
     Restore,
+    /// A guest or one of the staff signed in at a browser, or tried: the outcome says which.
+    SignIn,
+    /// Somebody signed out.
+    SignOut,
+    /// A reveal was judged.
+    Judge,
 }
 
 impl Act {
@@ -175,9 +179,11 @@ impl Act {
             Self::ReadRegister => "read_register",
             Self::Hold => "hold",
             Self::Retention => "retention",
-            Self::SignIn => "sign_in",
             Self::Backup => "backup",
             Self::Restore => "restore",
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
+            Self::Judge => "judge",
         }
     }
 }

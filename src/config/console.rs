@@ -112,3 +112,41 @@ impl ConsoleConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: &str = r#"
+        [sign_in]
+        issuer = "https://id.hotel.example"
+        client_id = "guest-vault"
+        address = "https://vault.hotel.example"
+        algorithms = ["RS256"]
+        roles = { "gv-officer" = "compliance_officer" }
+    "#;
+
+    fn wrong(text: &str) -> usize {
+        let config: ConsoleConfig = toml::from_str(text).unwrap();
+        let mut wrong = Vec::new();
+        config.check(&mut wrong);
+        wrong.len()
+    }
+
+    #[test]
+    fn the_least_section_is_enough_and_plain_addresses_are_not() {
+        assert_eq!(wrong(PLAIN), 0);
+        assert_eq!(wrong(&PLAIN.replace("https://", "http://")), 2);
+        assert_eq!(wrong(&PLAIN.replace("[\"RS256\"]", "[]")), 1);
+        assert_eq!(
+            wrong(&PLAIN.replace("{ \"gv-officer\" = \"compliance_officer\" }", "{}")),
+            1
+        );
+    }
+
+    #[test]
+    fn no_file_lets_anybody_in() {
+        assert!(toml::from_str::<ConsoleConfig>("anybody = true").is_err());
+        assert!(!toml::from_str::<ConsoleConfig>("").unwrap().anybody);
+    }
+}

@@ -45,7 +45,7 @@ pub(super) struct LateErasure {
 
 /// What a holder must have current, and until when it is.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Lapse {
+pub(crate) struct Lapse {
     /// `staff:<id>` or `principal:<id>`.
     #[schema(max_length = 80)]
     pub holder: String,
@@ -75,7 +75,10 @@ impl Console {
         let policy = self.vault.policies.current();
         let mut event = Event::of(errand, act, self.vault.clock.now());
         event.policy_version = Some(policy.version().to_owned());
-        if rights.iter().any(|right| policy.allows(&errand.caller.role, *right)) {
+        if rights
+            .iter()
+            .any(|right| policy.allows(&errand.caller.role, *right))
+        {
             event.outcome = Some(outcome);
             Ok(event)
         } else {
@@ -110,7 +113,9 @@ impl Console {
     /// Erasures that were approved and begun but are not over.
     pub(super) async fn late_erasures(&self, errand: &Errand) -> Result<Vec<LateErasure>, GuestError> {
         let rights = [Right::ManageRequests, Right::ApproveRequests];
-        let mut event = self.look(errand, (Act::ReadRequests, "late_erasures"), &rights).await?;
+        let mut event = self
+            .look(errand, (Act::ReadRequests, "late_erasures"), &rights)
+            .await?;
         let before = micros(self.vault.clock.now() - LATE_AFTER);
         let rows = self.vault.store.read().await?.erasures_late(before, MOST).await?;
         event.count = u64::try_from(rows.len()).ok();
@@ -125,7 +130,9 @@ impl Console {
 
     /// Attestations that are over, or soon will be.
     pub(super) async fn lapses(&self, errand: &Errand) -> Result<Vec<Lapse>, GuestError> {
-        let mut event = self.look(errand, (Act::Attest, "listed"), &[Right::ReadAudit]).await?;
+        let mut event = self
+            .look(errand, (Act::Attest, "listed"), &[Right::ReadAudit])
+            .await?;
         let now = self.vault.clock.now();
         let mut conn = self.vault.store.read().await?;
         let rows = conn.attestations_until(micros(now + LAPSING), MOST).await?;
@@ -143,7 +150,9 @@ impl Console {
 
     /// Values that were shown plain on demand, and that nobody has judged yet; the oldest first.
     pub(super) async fn reveals_to_judge(&self, errand: &Errand) -> Result<ToJudge, GuestError> {
-        let mut event = self.look(errand, (Act::ReadAudit, "reveals"), &[Right::ReadAudit]).await?;
+        let mut event = self
+            .look(errand, (Act::ReadAudit, "reveals"), &[Right::ReadAudit])
+            .await?;
         let since = micros(self.vault.clock.now() - ASKED_ABOUT);
         let mut conn = self.vault.store.read().await?;
         let (first, all) = conn.reveals_to_judge(since, 20).await?;

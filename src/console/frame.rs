@@ -68,6 +68,32 @@ impl Frame {
         self.shell.f(key, "n", &number.to_string())
     }
 
+    /// A text with two places filled in.
+    pub(super) fn ff(
+        &self,
+        key: &str,
+        one: &str,
+        first: impl std::fmt::Display,
+        two: &str,
+        second: impl std::fmt::Display,
+    ) -> String {
+        self.shell
+            .f2(key, (one, &first.to_string()), (two, &second.to_string()))
+    }
+
+    /// A length of time such as `6 months`.
+    pub(super) fn span(&self, span: &str) -> String {
+        let (count, unit) = span.split_once(' ').unwrap_or((span, ""));
+        self.n(
+            match unit {
+                "days" => "console.span.days",
+                "months" => "console.span.months",
+                _ => "console.span.years",
+            },
+            count,
+        )
+    }
+
     /// A day.
     pub(super) fn day(&self, day: &NaiveDate) -> String {
         let midnight = day.and_time(chrono::NaiveTime::MIN).and_utc();
@@ -85,6 +111,8 @@ impl Frame {
     pub(super) fn short(&self, id: impl std::fmt::Display) -> String {
         let text = id.to_string();
         // Ids are made by time: their ends tell them apart, their beginnings do not.
-        text.get(text.len().saturating_sub(8)..).unwrap_or(&text).to_owned()
+        text.get(text.len().saturating_sub(8)..)
+            .unwrap_or(&text)
+            .to_owned()
     }
 }

@@ -18,7 +18,7 @@ const MOST: i64 = 500;
 
 /// A hold in force.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct HoldLine {
+pub(crate) struct HoldLine {
     /// Whose data it keeps.
     pub guest_id: GuestId,
     /// Its id.
@@ -50,7 +50,7 @@ pub struct HoldLine {
 
 /// The register.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct HoldRegister {
+pub(crate) struct HoldRegister {
     /// How many are in force.
     pub in_force: i64,
     /// How many of them are to be looked at again today or were before.
@@ -88,7 +88,9 @@ impl Console {
         errand: &Errand,
         after: Option<NaiveDate>,
     ) -> Result<HoldRegister, GuestError> {
-        let mut event = self.look(errand, (Act::Hold, "listed"), &[Right::ManageHolds]).await?;
+        let mut event = self
+            .look(errand, (Act::Hold, "listed"), &[Right::ManageHolds])
+            .await?;
         let after = after.map(|day| day.to_string()).unwrap_or_default();
         let mut conn = self.vault.store.read().await?;
         let (in_force, due, unapproved) = conn.holds_count(&self.today().to_string()).await?;

@@ -12,8 +12,9 @@
 
 mod audit;
 mod bundle;
-mod calls;
+pub(crate) mod calls;
 mod consent;
+mod disclosures;
 mod due;
 mod exposure;
 mod frame;
@@ -24,7 +25,7 @@ mod processing;
 mod requests;
 mod retention;
 mod reviews;
-pub mod routes;
+mod routes;
 mod sign_in;
 pub mod sql;
 mod today;
@@ -34,10 +35,12 @@ mod why;
 use std::{path::PathBuf, sync::Arc};
 
 pub use calls::ConsoleCalls;
+pub use processing::Observed;
+pub use routes::{area, pages};
 
 use crate::{
     access::{Attestations, OpenId, Sessions},
-    audit::tlog::note::Verifier,
+    audit::tlog::{Sequencer, note::Verifier},
     guest::Vault,
     policy::{Desk, Right},
     requests::Requests,
@@ -61,10 +64,19 @@ pub struct Console {
     pub provider: Option<Arc<OpenId>>,
     /// Whether anybody may choose a role and be it: in a demonstration.
     pub anybody: bool,
-    /// What the log is checked by.
-    pub verifier: Arc<Verifier>,
+    /// What signs the log, and by what it is checked.
+    pub sequencer: Arc<Sequencer>,
+    /// Which fields the newest entries of the log show.
+    pub observed: Arc<Observed>,
     /// Who keeps a copy of the log, and who cosigns it.
     pub keepers: Arc<Keepers>,
+}
+
+impl Console {
+    /// By what the log is checked.
+    fn verifier(&self) -> &Verifier {
+        self.sequencer.signer().verifier()
+    }
 }
 
 /// Who keeps a copy of the log, and who cosigns it.

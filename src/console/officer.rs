@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header::HeaderMap, web::Data};
+use actix_web::{
+    FromRequest, HttpMessage as _, HttpRequest, dev::Payload, http::header::HeaderMap, web::Data,
+};
 use futures_util::future::LocalBoxFuture;
 
 use super::{Console, SECTIONS, frame::Frame};
@@ -25,9 +27,12 @@ pub(super) struct Officer {
 
 /// Whether a role has any page at all.
 pub(super) fn has_a_page(policy: &Snapshot, caller: &Caller) -> bool {
-    SECTIONS
-        .iter()
-        .any(|section| section.rights.iter().any(|right| policy.allows(&caller.role, *right)))
+    SECTIONS.iter().any(|section| {
+        section
+            .rights
+            .iter()
+            .any(|right| policy.allows(&caller.role, *right))
+    })
 }
 
 impl Officer {
@@ -78,7 +83,11 @@ impl Officer {
 
     /// The property that a look is for: the highest of the caller's scope.
     pub(super) fn property(&self) -> Result<PropertyCode, Problem> {
-        self.caller.scope.first().cloned().ok_or(Problem::new(Kind::Forbidden))
+        self.caller
+            .scope
+            .first()
+            .cloned()
+            .ok_or(Problem::new(Kind::Forbidden))
     }
 
     /// A look for a purpose of the policy.

@@ -27,7 +27,11 @@ use crate::{
 };
 
 #[derive(Template)]
-#[template(path = "console/requests.html", config = ".askama.toml")]
+#[template(
+    path = "console/requests.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
 struct QueuePage {
     page: Frame,
     open: OpenRequests,
@@ -52,7 +56,11 @@ struct Offers {
 }
 
 #[derive(Template)]
-#[template(path = "console/request.html", config = ".askama.toml")]
+#[template(
+    path = "console/request.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
 struct RequestPage {
     page: Frame,
     case: Case,
@@ -108,7 +116,8 @@ pub(super) async fn show(
     let errand = officer.errand("subject_request")?;
     let case = console.requests.read(&errand, id.0).await?;
     let open = !case.state.is_closed();
-    let preview = if case.kind == Kind::Erasure && open && case.guest_id.is_some() && case.approved.is_none() {
+    let preview = if case.kind == Kind::Erasure && open && case.guest_id.is_some() && case.approved.is_none()
+    {
         match console.requests.preview(&errand, id.0).await {
             Ok(preview) => Some(preview),
             Err(RequestError::Guest(crate::guest::GuestError::Gone)) => None,
@@ -174,7 +183,12 @@ fn draft(case: &Case, preview: Option<&Preview>, language: &'static Language) ->
     if let Some(due) = case.due_on.filter(|_| !case.state.is_closed()) {
         parts.push(language.filled("console.draft.due", &[("date", &say_day(language, due))]));
     }
-    if let Some(preview) = case.approved.as_ref().or(preview).filter(|_| case.state != State::Denied) {
+    if let Some(preview) = case
+        .approved
+        .as_ref()
+        .or(preview)
+        .filter(|_| case.state != State::Denied)
+    {
         let kept: Vec<String> = preview
             .categories
             .iter()
@@ -183,7 +197,11 @@ fn draft(case: &Case, preview: Option<&Preview>, language: &'static Language) ->
                 let until = fate.until.map(|day| say_day(language, day));
                 let ground = fate.ground.as_deref().map(|ground| word("ground", ground));
                 language.filled(
-                    if until.is_some() { "console.draft.kept_until" } else { "console.draft.kept_line" },
+                    if until.is_some() {
+                        "console.draft.kept_until"
+                    } else {
+                        "console.draft.kept_line"
+                    },
                     &[
                         ("category", &word("category", fate.category.as_str())),
                         ("date", &until.unwrap_or_default()),
@@ -193,13 +211,20 @@ fn draft(case: &Case, preview: Option<&Preview>, language: &'static Language) ->
             })
             .collect();
         if !kept.is_empty() {
-            parts.push(format!("{}\n{}", language.text("console.draft.kept"), kept.join("\n")));
+            parts.push(format!(
+                "{}\n{}",
+                language.text("console.draft.kept"),
+                kept.join("\n")
+            ));
         }
     }
     parts.push(language.text("console.draft.complain").to_owned());
     parts.push(language.filled("console.draft.reference", &[("id", &case.request_id.to_string())]));
     Draft {
-        others: languages().iter().filter(|other| other.code() != language.code()).collect(),
+        others: languages()
+            .iter()
+            .filter(|other| other.code() != language.code())
+            .collect(),
         language,
         text: parts.join("\n\n"),
     }
@@ -236,7 +261,11 @@ pub(super) async fn verify(
         .requests
         .verify(&errand, id.0, (form.0.result, guest))
         .await?;
-    done(&officer.browser, "flash.saved", format!("/console/requests/{}", id.0))
+    Ok(done(
+        &officer.browser,
+        "flash.saved",
+        format!("/console/requests/{}", id.0),
+    ))
 }
 
 /// A decision.
@@ -270,5 +299,9 @@ pub(super) async fn decide(
     };
     let errand = officer.errand("subject_request")?;
     console.requests.decide(&errand, id.0, &input).await?;
-    done(&officer.browser, "flash.decided", format!("/console/requests/{}", id.0))
+    Ok(done(
+        &officer.browser,
+        "flash.saved",
+        format!("/console/requests/{}", id.0),
+    ))
 }

@@ -2,8 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    cookie::{Cookie, SameSite, time::Duration},
-    http::header::LOCATION,
+    http::header::{HeaderValue, LOCATION},
     web::Data,
 };
 use askama::Template;
@@ -24,14 +23,15 @@ use crate::{
     guest::GuestError,
     web::{
         Kind, Problem, StrictQuery,
-        pages::{Browser, Form, page},
+        pages::{Browser, Form, SetCookie, page},
     },
 };
 
 /// What the vault's own seal is bound to.
 const WHAT: &str = "console_sign_in";
-/// For how many minutes a sign-in may take.
-const MINUTES: i64 = 10;
+/// What the cookie of a sign-in is called, and for how many seconds it lasts.
+const BEGUN: &str = "-begun";
+const SECONDS: u32 = 600;
 
 /// A role to choose in a demonstration.
 struct Choice {
@@ -41,7 +41,11 @@ struct Choice {
 }
 
 #[derive(Template)]
-#[template(path = "console/sign_in.html", config = ".askama.toml")]
+#[template(
+    path = "console/sign_in.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
 struct SignInPage {
     page: Frame,
     next: String,
@@ -67,13 +71,14 @@ fn sign_in_page(console: &Console, browser: &Browser, next: Option<&str>, wrong:
     let page = Frame::outside(browser, "console.sign_in.title");
     let choices = FIRST.into_iter().filter(|_| console.anybody).map(|code| Choice {
         text: page.w("role", code),
-        about: page.t(match code {
-            "compliance_officer" => "console.sign_in.officer",
-            "auditor" => "console.sign_in.auditor",
-            "crm" => "console.sign_in.steward",
-            _ => "console.sign_in.approver",
-        })
-        .to_owned(),
+        about: page
+            .t(match code {
+                "compliance_officer" => "console.sign_in.officer",
+                "auditor" => "console.sign_in.auditor",
+                "crm" => "console.sign_in.steward",
+                _ => "console.sign_in.approver",
+            })
+            .to_owned(),
         code: code.to_owned(),
     });
     SignInPage {
@@ -119,7 +124,13 @@ pub(super) async fn begin(
     if let Some(role) = role.filter(|_| console.anybody) {
         let role: Role = role.parse().map_err(|_| Problem::new(Kind::InvalidRequest))?;
         let caller = demonstrator(&console, role);
-        return enter(&console, &browser, caller, browser.area().own_path(next.as_deref())).await;
+        return enter(
+            &console,
+            &browser,
+            caller,
+            browser.area().own_path(next.as_deref()),
+        )
+        .await;
     }
     let provider = console.provider.as_ref().ok_or(Problem::new(Kind::Forbidden))?;
     let (address, begun) = match provider.begin().await {
@@ -136,7 +147,7 @@ pub(super) async fn begin(
     let value = BASE64URL_NOPAD.encode(sealed.as_bytes());
     Ok(HttpResponse::SeeOther()
         .insert_header((LOCATION, address))
-        .cookie(kept_cookie(&browser, value, Duration::minutes(MINUTES)))
+        .append_header(browser.keep(BEGUN, &value, SECONDS))
         .finish())
 }
 
@@ -144,7 +155,11 @@ pub(super) async fn begin(
 fn demonstrator(console: &Console, role: Role) -> Caller {
     let hash = crypto::sha256(format!("guest-vault demonstration {role}").as_bytes());
     let half = hash.first_chunk::<16>().copied().unwrap_or_default();
-    let tops = console.vault.properties.iter().filter(|node| node.parent.is_none());
+    let tops = console
+        .vault
+        .properties
+        .iter()
+        .filter(|node| node.parent.is_none());
     let scope: Vec<PropertyCode> = tops.map(|node| node.code.clone()).collect();
     Caller {
         principal: PrincipalId(uuid::Builder::from_custom_bytes(half).into_uuid()),
@@ -169,17 +184,6 @@ fn binding(browser: &Browser) -> Uuid {
     uuid::Builder::from_custom_bytes(half).into_uuid()
 }
 
-fn kept_cookie(browser: &Browser, value: String, age: Duration) -> Cookie<'static> {
-    Cookie::build(browser.area().cookie_name("-begun"), value)
-        .path("/")
-        .http_only(true)
-        .secure(browser.area().secure)
-        // The provider's answer is a navigation from its site to ours.
-        .same_site(SameSite::Lax)
-        .max_age(age)
-        .finish()
-}
-
 /// What the provider sends browsers back with.
 #[derive(Deserialize)]
 pub(super) struct Returned {
@@ -196,9 +200,9 @@ pub(super) async fn finish(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let provider = console.provider.as_ref().ok_or(Problem::new(Kind::NotFound))?;
-    let kept = request
-        .cookie(&browser.area().cookie_name("-begun"))
-        .and_then(|cookie| BASE64URL_NOPAD.decode(cookie.value().as_bytes()).ok())
+    let kept = browser
+        .kept(&request, BEGUN)
+        .and_then(|cookie| BASE64URL_NOPAD.decode(cookie.as_bytes()).ok())
         .and_then(|sealed| console.vault.keys.open_own(WHAT, binding(&browser), &sealed).ok())
         .and_then(|plain| serde_json::from_slice::<Kept>(&plain).ok());
     let Some(kept) = kept else {
@@ -218,10 +222,17 @@ pub(super) async fn finish(
 fn failed(console: &Console, browser: &Browser, error: &OpenIdError) -> Result<HttpResponse, Problem> {
     tracing::warn!(%error, "a sign-in to the console failed");
     let template = sign_in_page(console, browser, None, Some("console.sign_in.failed"));
-    let mut answer = page(&template)?;
-    let gone = kept_cookie(browser, String::new(), Duration::ZERO);
-    answer.add_cookie(&gone).map_err(|_| Problem::new(Kind::Internal))?;
-    Ok(answer)
+    Ok(with(page(&template)?, [browser.keep(BEGUN, "", 0)]))
+}
+
+/// An answer with cookies.
+fn with(mut answer: HttpResponse, cookies: impl IntoIterator<Item = SetCookie>) -> HttpResponse {
+    for (name, text) in cookies {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            answer.headers_mut().append(name, value);
+        }
+    }
+    answer
 }
 
 /// Signs somebody in whose role has a page, with a new secret for the browser; recorded either way.
@@ -235,20 +246,21 @@ async fn enter(
     let mut event = Event::by(&caller, Act::SignIn, browser.request(), console.vault.clock.now());
     event.policy_version = Some(policy.version().to_owned());
     if !has_a_page(&policy, &caller) {
-        console.vault.refuse::<()>(event, GuestError::Forbidden).await?;
+        return Ok(console.vault.refuse(event, GuestError::Forbidden).await?);
     }
-    console.vault.log.record(event, ()).await.map_err(GuestError::from)?;
+    console
+        .vault
+        .log
+        .record(event, ())
+        .await
+        .map_err(GuestError::from)?;
     let renewed = browser.renewed();
     console.sessions.end(browser.key()).await?;
     console
         .sessions
         .begin(renewed.key(), &SignedIn::Staff(caller), true)
         .await?;
-    let mut answer = led_to(next);
-    for cookie in [renewed.cookie(), kept_cookie(browser, String::new(), Duration::ZERO)] {
-        answer.add_cookie(&cookie).map_err(|_| Problem::new(Kind::Internal))?;
-    }
-    Ok(answer)
+    Ok(with(led_to(next), [renewed.cookie(), browser.keep(BEGUN, "", 0)]))
 }
 
 #[derive(Deserialize)]
@@ -263,14 +275,19 @@ pub(super) async fn leave(
 ) -> Result<HttpResponse, Problem> {
     let now = console.vault.clock.now();
     let event = Event::by(&officer.caller, Act::SignOut, officer.request(), now);
-    console.vault.log.record(event, ()).await.map_err(GuestError::from)?;
+    console
+        .vault
+        .log
+        .record(event, ())
+        .await
+        .map_err(GuestError::from)?;
     console.sessions.end(officer.browser.key()).await?;
     let renewed = officer.browser.renewed();
-    let mut answer = led_to(officer.browser.area().sign_in.to_owned());
-    for cookie in [renewed.cookie(), officer.browser.told("flash.signed_out")] {
-        answer.add_cookie(&cookie).map_err(|_| Problem::new(Kind::Internal))?;
-    }
-    Ok(answer)
+    let answer = led_to(officer.browser.area().sign_in.to_owned());
+    Ok(with(
+        answer,
+        [renewed.cookie(), officer.browser.told("flash.signed_out")],
+    ))
 }
 
 /// Leads on after a form, so that a page that is loaded again does nothing again.
@@ -279,10 +296,6 @@ pub(super) fn led_to(path: String) -> HttpResponse {
 }
 
 /// The same, and tells there what was done.
-pub(super) fn done(browser: &Browser, told: &'static str, path: String) -> Result<HttpResponse, Problem> {
-    let mut answer = led_to(path);
-    answer
-        .add_cookie(&browser.told(told))
-        .map_err(|_| Problem::new(Kind::Internal))?;
-    Ok(answer)
+pub(super) fn done(browser: &Browser, told: &'static str, path: String) -> HttpResponse {
+    with(led_to(path), [browser.told(told)])
 }

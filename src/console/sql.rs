@@ -40,6 +40,20 @@ statements! {
               WHERE at >= $1 AND at < $3 GROUP BY 1 ORDER BY 1";
     VOLUME_DENIED = "SELECT (at - $1) / $2 AS slot, count(*) FROM audit_event
                      WHERE decision = 'denied' AND at >= $1 AND at < $3 GROUP BY 1 ORDER BY 1";
+    /// What guests said in a time, by purpose, recipient, state, channel and notice.
+    CONSENTS_SAID = "SELECT purpose, recipient, state, channel, notice_id, count(*) FROM consent
+                     WHERE at >= $1 AND at < $2 GROUP BY purpose, recipient, state, channel, notice_id
+                     ORDER BY purpose, recipient, state, channel, notice_id LIMIT 1000";
+    CONSENTS_TREND = "SELECT (at - $1) / $2 AS slot, state, count(*) FROM consent
+                      WHERE at >= $1 AND at < $3 GROUP BY 1, state ORDER BY 1, state";
+    /// How each guest's last word on each purpose and recipient stands.
+    CONSENTS_STANDING = "SELECT purpose, recipient, state, count(*) FROM (
+                             SELECT purpose, recipient, state, row_number() OVER (
+                                 PARTITION BY guest_id, purpose, recipient, scope, separate
+                                 ORDER BY at DESC, consent_id DESC) AS newest FROM consent) AS said
+                         WHERE newest = 1 GROUP BY purpose, recipient, state ORDER BY purpose, recipient, state";
+    NOTICES_NAMED = "SELECT notice_id, language, version FROM notice WHERE purpose = $1 ORDER BY sequence DESC LIMIT 200";
+    PURPOSE_LAST_USED = "SELECT max(at) FROM audit_event WHERE purpose = $1";
     VOLUME_REVEALS = "SELECT (at - $1) / $2 AS slot, count(*) FROM audit_event
                       WHERE action = 'reveal' AND at >= $1 AND at < $3 GROUP BY 1 ORDER BY 1";
 }
@@ -74,6 +88,9 @@ pub(super) struct HoldRow {
 /// What was thought of a reveal: verdict, by whom, on whose orders, when.
 pub(super) type JudgementRow = (String, Uuid, Option<String>, i64);
 
+/// What guests said: purpose, recipient, state, channel, notice, how often.
+pub(super) type SaidRow = (String, String, String, String, Option<Uuid>, i64);
+
 /// Which lines of the log are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counted {
@@ -88,12 +105,20 @@ impl Conn {
     }
 
     /// All that are open, those overdue today, and those due until a day.
-    pub(super) async fn requests_count(&mut self, today: &str, soon: &str) -> Result<(i64, i64, i64), StoreError> {
+    pub(super) async fn requests_count(
+        &mut self,
+        today: &str,
+        soon: &str,
+    ) -> Result<(i64, i64, i64), StoreError> {
         Ok(on!(self, c => sqlx::query_as(REQUESTS_COUNT).bind(today).bind(soon).fetch_one(c).await?))
     }
 
     /// Holds in force that are looked at again after a day, the first first.
-    pub(super) async fn holds_in_force(&mut self, after: &str, most: i64) -> Result<Vec<HoldRow>, StoreError> {
+    pub(super) async fn holds_in_force(
+        &mut self,
+        after: &str,
+        most: i64,
+    ) -> Result<Vec<HoldRow>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(HOLDS_IN_FORCE).bind(after).bind(most).fetch_all(c).await?))
     }
 
@@ -130,6 +155,40 @@ impl Conn {
             let all = sqlx::query_scalar(REVEALS_COUNT).bind(since).fetch_one(c).await?;
             (first, all)
         }))
+    }
+
+    /// Purpose, recipient, state, channel, notice, how often.
+    pub(super) async fn consents_said(&mut self, (from, to): (i64, i64)) -> Result<Vec<SaidRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(CONSENTS_SAID).bind(from).bind(to).fetch_all(c).await?))
+    }
+
+    /// Slot, state, how often.
+    pub(super) async fn consents_trend(
+        &mut self,
+        (from, to): (i64, i64),
+        slot: i64,
+    ) -> Result<Vec<(i64, String, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(CONSENTS_TREND).bind(from).bind(slot).bind(to).fetch_all(c).await?))
+    }
+
+    /// Purpose, recipient, state, how many.
+    pub(super) async fn consents_standing(
+        &mut self,
+    ) -> Result<Vec<(String, String, String, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(CONSENTS_STANDING).fetch_all(c).await?))
+    }
+
+    /// The newest notices of a purpose: id, language, version.
+    pub(super) async fn notices_named(
+        &mut self,
+        purpose: &str,
+    ) -> Result<Vec<(Uuid, String, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(NOTICES_NAMED).bind(purpose).fetch_all(c).await?))
+    }
+
+    /// When a purpose was last in any entry of the log.
+    pub(super) async fn purpose_last_used(&mut self, purpose: &str) -> Result<Option<i64>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(PURPOSE_LAST_USED).bind(purpose).fetch_one(c).await?))
     }
 
     pub(super) async fn judgement(&mut self, entry: Uuid) -> Result<Option<JudgementRow>, StoreError> {

@@ -14,7 +14,6 @@ use super::{
 use crate::{
     base::from_micros,
     guest::Entry,
-    identity::FIRST_REVIEW,
     policy::Right,
     web::{Problem, pages::page},
 };
@@ -61,7 +60,7 @@ struct HoldsDue {
 }
 
 #[derive(Template)]
-#[template(path = "console/today.html", config = ".askama.toml")]
+#[template(path = "console/today.html", config = ".askama.toml", whitespace = "minimize")]
 struct TodayPage {
     page: Frame,
     date: NaiveDate,
@@ -78,7 +77,10 @@ struct TodayPage {
 /// Requests as lines.
 pub(super) fn lines(requests: &OpenRequests, today: NaiveDate) -> Vec<RequestLine> {
     let line = |row: &super::sql::OpenRow| {
-        let due = row.due_on.as_deref().and_then(|day| day.parse::<NaiveDate>().ok());
+        let due = row
+            .due_on
+            .as_deref()
+            .and_then(|day| day.parse::<NaiveDate>().ok());
         RequestLine {
             id: row.request_id.to_string(),
             kind: row.kind.clone(),
@@ -104,7 +106,9 @@ pub(super) async fn show(console: Data<Console>, officer: Officer) -> Result<Htt
     }
     let reviews = reviews(&console, &officer).await?;
     let holds = if officer.may(Right::ManageHolds) {
-        let register = console.hold_register(&officer.errand("legal_retention")?, None).await?;
+        let register = console
+            .hold_register(&officer.errand("legal_retention")?, None)
+            .await?;
         let by = today.to_string();
         let due = |line: &HoldLine| line.review_on.to_string() <= by || line.approver.is_none();
         Some(HoldsDue {
@@ -120,7 +124,10 @@ pub(super) async fn show(console: Data<Console>, officer: Officer) -> Result<Htt
         lapses = Some(console.lapses(&officer.errand("audit")?).await?);
         reveals = Some(to_judge(&console, &officer).await?);
     }
-    let mut lines = requests.as_ref().map(|some| lines(some, today)).unwrap_or_default();
+    let mut lines = requests
+        .as_ref()
+        .map(|some| lines(some, today))
+        .unwrap_or_default();
     lines.truncate(SHOWN);
     let page_of = officer.frame("console.today.title");
     page(&TodayPage {
@@ -142,7 +149,10 @@ async fn reviews(console: &Console, officer: &Officer) -> Result<Option<Reviews>
         return Ok(None);
     }
     let errand = officer.errand(super::reviews::PURPOSE)?;
-    let (open, next) = console.vault.reviews(&errand, FIRST_REVIEW, COUNTED).await?;
+    let (open, next) = console
+        .vault
+        .reviews(&errand, (i64::MAX, uuid::Uuid::nil()), COUNTED)
+        .await?;
     Ok(Some(Reviews {
         count: open.len(),
         more: next.is_some(),

@@ -63,7 +63,7 @@ pub(crate) use self::{
 pub use access_report::{Access, AccessReport, YearProof};
 pub use approach::{Approach, Channel, CheckAnswer, CheckInput, SuppressionAnswer, SuppressionInput};
 pub use consents::{ConsentAnswer, ConsentLine, ConsentsAnswer, StandingAnswer};
-pub use disclosures::{Disclosure, KEPT_YEARS};
+pub use disclosures::{Disclosure, KEPT_YEARS, Wanted};
 pub use error::GuestError;
 pub use evidence::RecordFormat;
 pub use exposure::{Exposed, Exposure, ExposureQuestion, LeafRange};

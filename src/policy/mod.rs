@@ -302,7 +302,7 @@ pub enum Right {
 
 impl Right {
     /// All rights, in the order of [`Right::index`].
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::ReadAudit,
         Self::ReadOwnActions,
         Self::ReadAccessReport,

@@ -23,7 +23,7 @@ mod package;
 mod pages;
 mod silence;
 pub mod sql;
-mod zip;
+pub(crate) mod zip;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};

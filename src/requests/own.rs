@@ -10,7 +10,7 @@ use crate::{
     policy::Right,
 };
 
-use super::{Case, Check, Kind, RequestError, RequestInput, Requests, Via, sql::Filter};
+use super::{Case, Check, Kind, RequestError, RequestInput, Requests, Via, package::Lock, sql::Filter};
 
 /// Cases shown at most.
 const MOST: i64 = 100;
@@ -105,7 +105,7 @@ impl Requests {
         id: Uuid,
     ) -> Result<Vec<u8>, RequestError> {
         self.must_own(guest, id).await?;
-        self.package(errand, id, None).await
+        self.package(errand, id, &Lock::Open).await
     }
 
     /// The certificate of one of a guest's own cases; recorded. It holds no personal data, so that whoever kept its

@@ -69,7 +69,7 @@ fn middle(name: &str, bytes: &[u8]) -> Vec<u8> {
 
 /// A ZIP of these files. Together they must be smaller than 4 GiB, which the data of one guest is.
 #[must_use]
-pub(super) fn zip(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn zip(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for (name, bytes) in files {
         let at = out.len();

@@ -122,6 +122,25 @@ pub struct Rule {
     pub confidence: String,
 }
 
+impl std::fmt::Display for Span {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let unit = match self.unit {
+            Unit::Days => "days",
+            Unit::Months => "months",
+            Unit::Years => "years",
+        };
+        write!(f, "{} {unit}", self.count)
+    }
+}
+
+impl Rule {
+    /// Where it holds: a country, or a province of it.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.province.clone().unwrap_or_else(|| self.country.clone())
+    }
+}
+
 const fn yes() -> bool {
     true
 }

@@ -14,6 +14,7 @@ mod canaries;
 mod connectors;
 mod consent;
 mod consent_records;
+mod console;
 mod contract;
 mod crossing;
 mod cut_off;

@@ -20,6 +20,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("access", Which::Data, access::sql::session::STATEMENTS),
     ("audit", Which::Data, audit::sql::STATEMENTS),
     ("consent", Which::Data, consent::sql::STATEMENTS),
+    ("console", Which::Data, console::sql::STATEMENTS),
     ("erasure", Which::Data, erasure::sql::STATEMENTS),
     ("erasure", Which::Data, erasure::sql::notices::STATEMENTS),
     ("erasure", Which::Data, erasure::sql::runs::STATEMENTS),

@@ -36,13 +36,18 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Value,
-    /// Every `set-cookie`.
+    /// Each `Set-Cookie`.
     pub(crate) cookies: Vec<String>,
     /// The body as it came.
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
+    /// The page.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
     /// The problem's last word, such as `not-found`.
     pub(crate) fn problem(&self) -> &str {
         self.body["type"]
@@ -150,6 +155,8 @@ impl TestApp {
         config.portal.outbox = true;
         // Most tests are about something else than what a yes has to show.
         config.consent.bare_yes = true;
+        // The console's sign-in of a demonstration, so that its pages can be looked at.
+        config.console.anybody = true;
         std::fs::create_dir_all(database.dir().join("vault")).unwrap();
         let clock = Clock::fixed(NOW.parse().unwrap());
         let policies = policies(&config.properties().unwrap());
@@ -328,11 +335,8 @@ where
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
         .collect();
-    let cookies = response
-        .headers()
-        .get_all("set-cookie")
-        .map(|value| value.to_str().unwrap_or_default().to_owned())
-        .collect();
+    let cookies = response.headers().get_all("set-cookie");
+    let cookies = cookies.map(|value| value.to_str().unwrap().to_owned()).collect();
     let status = response.status().as_u16();
     let bytes = to_bytes(response.into_body())
         .await

@@ -4,6 +4,7 @@ mod http;
 mod issuer;
 mod jwks;
 mod jwt;
+mod openid;
 mod principals;
 
 use std::sync::Arc;

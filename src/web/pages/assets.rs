@@ -24,6 +24,21 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const FILES: &[File] = &[
     ("pages.css", CSS, include_bytes!("assets/pages.css")),
     ("pages.js", SCRIPT, include_bytes!("assets/pages.js")),
+    (
+        "console.css",
+        CSS,
+        include_bytes!("../../console/assets/console.css"),
+    ),
+    (
+        "reviews.js",
+        SCRIPT,
+        include_bytes!("../../console/assets/reviews.js"),
+    ),
+    (
+        "verify.js",
+        SCRIPT,
+        include_bytes!("../../console/assets/verify.js"),
+    ),
     ("mark.svg", "image/svg+xml", include_bytes!("assets/mark.svg")),
 ];
 

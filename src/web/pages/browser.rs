@@ -155,6 +155,18 @@ impl Browser {
         self.own(&self.area.cookie_name("-told"), key, Some(TOLD_AGE))
     }
 
+    /// What [`Browser::keep`] kept in this browser.
+    #[must_use]
+    pub fn kept<'r>(&self, request: &'r HttpRequest, what: &str) -> Option<&'r str> {
+        cookie_of(request, &self.area.cookie_name(what))
+    }
+
+    /// A cookie for so many seconds, beside that of the secret; the value is of base64url's alphabet.
+    #[must_use]
+    pub fn keep(&self, what: &str, value: &str, seconds: u32) -> SetCookie {
+        self.own(&self.area.cookie_name(what), value, Some(seconds))
+    }
+
     /// A cookie of this host alone, out of the reach of scripts; the value is of our own alphabet.
     fn own(&self, name: &str, value: &str, age: Option<u32>) -> SetCookie {
         let mut text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax");

@@ -16,6 +16,8 @@ pub struct Shell {
     pub signed_in: bool,
     /// Scripts beside the common one, by asset name.
     pub scripts: Vec<&'static str>,
+    /// Styles beside the common one, by asset name.
+    pub styles: Vec<&'static str>,
 }
 
 impl Shell {
@@ -27,6 +29,7 @@ impl Shell {
             browser: browser.clone(),
             signed_in: false,
             scripts: Vec::new(),
+            styles: Vec::new(),
         }
     }
 

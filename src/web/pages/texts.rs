@@ -6,8 +6,17 @@ use actix_web::http::header::HeaderMap;
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 use toml::{Table, Value};
 
-/// The catalogues; the first is what a browser gets that asks for none of them.
-const FILES: &[&str] = &[include_str!("texts/en.toml"), include_str!("texts/zh.toml")];
+/// The catalogues; the first is what a browser gets that asks for none of them. The console's texts lie beside it.
+const FILES: &[&str] = &[
+    concat!(
+        include_str!("texts/en.toml"),
+        include_str!("../../console/texts/en.toml")
+    ),
+    concat!(
+        include_str!("texts/zh.toml"),
+        include_str!("../../console/texts/zh.toml")
+    ),
+];
 
 static ALL: LazyLock<Vec<Language>> = LazyLock::new(|| FILES.iter().filter_map(|text| read(text)).collect());
 

@@ -1,0 +1,315 @@
+//! What guests agree to: by purpose, notice and channel, over time, and how it stands.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpResponse, web::Data};
+use askama::Template;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Console, frame::Frame, officer::Officer, volume::last_days};
+use crate::{
+    audit::Act,
+    base::{Errand, from_micros, micros},
+    guest::GuestError,
+    policy::Right,
+    web::{Problem, StrictQuery, pages::page},
+};
+
+/// Weeks of the trend.
+const WEEKS: i64 = 12;
+const WEEK: i64 = 7 * 86_400_000_000;
+
+/// What was said about a purpose, in one way.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct SaidCount {
+    /// For which purpose.
+    #[schema(max_length = 60)]
+    pub purpose: String,
+    /// To whom the data may go; empty: nobody else.
+    #[schema(max_length = 60)]
+    pub recipient: String,
+    /// What was said.
+    #[schema(max_length = 20)]
+    pub state: String,
+    /// Where.
+    #[schema(max_length = 40)]
+    pub channel: String,
+    /// The notice that was shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub notice_id: Option<Uuid>,
+    /// How often.
+    pub count: i64,
+}
+
+/// How many guests stand how with a purpose, by their last word.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct StandingCount {
+    /// For which purpose.
+    #[schema(max_length = 60)]
+    pub purpose: String,
+    /// To whom the data may go; empty: nobody else.
+    #[schema(max_length = 60)]
+    pub recipient: String,
+    /// What was said last.
+    #[schema(max_length = 20)]
+    pub state: String,
+    /// How many.
+    pub count: i64,
+}
+
+/// A week of the trend.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct WeekCount {
+    /// When it begins.
+    pub from: DateTime<Utc>,
+    /// Given or renewed.
+    pub given: i64,
+    /// Withdrawn or objected.
+    pub withdrawn: i64,
+}
+
+/// What guests said.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct ConsentCounts {
+    /// At or after.
+    pub from: DateTime<Utc>,
+    /// Before.
+    pub to: DateTime<Utc>,
+    /// By purpose, recipient, state, channel and notice; the first 1,000.
+    #[schema(max_items = 1000)]
+    pub said: Vec<SaidCount>,
+    /// Week by week.
+    #[schema(max_items = 60)]
+    pub weeks: Vec<WeekCount>,
+    /// How it stands now, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 10_000)]
+    pub standing: Option<Vec<StandingCount>>,
+}
+
+impl Console {
+    /// What guests said in the last twelve weeks, counted; and, where asked for, how it stands now, which reads the whole
+    /// ledger. Recorded.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`].
+    pub(super) async fn consent_counts(
+        &self,
+        errand: &Errand,
+        standing: bool,
+    ) -> Result<ConsentCounts, GuestError> {
+        let event = self
+            .look(errand, (Act::ReadConsents, "counted"), &[Right::ReadAudit])
+            .await?;
+        let days = last_days(self.vault.clock.now(), WEEKS * 7);
+        let time = (micros(days.from), micros(days.to));
+        let mut conn = self.vault.store.read().await?;
+        let said = conn.consents_said(time).await?;
+        let trend = conn.consents_trend(time, WEEK).await?;
+        let rows = if standing {
+            Some(conn.consents_standing().await?)
+        } else {
+            None
+        };
+        drop(conn);
+        self.vault.log.record(event, ()).await?;
+        let week = |slot: i64| {
+            let of = |states: [&str; 2]| {
+                let those = trend
+                    .iter()
+                    .filter(|(at, state, _)| *at == slot && states.contains(&state.as_str()));
+                those.map(|(_, _, count)| count).sum()
+            };
+            WeekCount {
+                from: from_micros(time.0 + slot * WEEK),
+                given: of(["given", "renewed"]),
+                withdrawn: of(["withdrawn", "objected"]),
+            }
+        };
+        let said = said.into_iter().map(
+            |(purpose, recipient, state, channel, notice_id, count)| SaidCount {
+                purpose,
+                recipient,
+                state,
+                channel,
+                notice_id,
+                count,
+            },
+        );
+        let standing = rows.map(|rows| {
+            let line = |(purpose, recipient, state, count)| StandingCount {
+                purpose,
+                recipient,
+                state,
+                count,
+            };
+            rows.into_iter().map(line).collect()
+        });
+        Ok(ConsentCounts {
+            from: days.from,
+            to: days.to,
+            said: said.collect(),
+            weeks: (0..WEEKS).map(week).collect(),
+            standing,
+        })
+    }
+}
+
+/// A bar of the trend: given above the line, withdrawn below.
+struct Bar {
+    x: i64,
+    given: (i64, i64),
+    withdrawn: i64,
+}
+
+/// A purpose's row: how often each state was said, by all channels.
+struct PurposeRow {
+    purpose: String,
+    recipient: String,
+    basis: String,
+    given: i64,
+    refused: i64,
+    withdrawn: i64,
+    channels: String,
+    notices: String,
+    standing: Option<(i64, i64)>,
+}
+
+#[derive(Template)]
+#[template(
+    path = "console/consent.html",
+    config = ".askama.toml",
+    whitespace = "minimize"
+)]
+struct ConsentPage {
+    page: Frame,
+    counts: ConsentCounts,
+    rows: Vec<PurposeRow>,
+    bars: Vec<Bar>,
+    given: i64,
+    withdrawn: i64,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Wanted {
+    standing: Option<u8>,
+    #[serde(rename = "lang")]
+    _lang: String,
+}
+
+/// The page.
+pub(super) async fn show(
+    console: Data<Console>,
+    officer: Officer,
+    wanted: StrictQuery<Wanted>,
+) -> Result<HttpResponse, Problem> {
+    let counts = console
+        .consent_counts(&officer.errand("audit")?, wanted.0.standing.is_some())
+        .await?;
+    let rows = rows(&console, &officer, &counts).await?;
+    page(&ConsentPage {
+        page: officer.frame("console.nav.consent"),
+        bars: bars(&counts.weeks),
+        given: counts.weeks.iter().map(|week| week.given).sum(),
+        withdrawn: counts.weeks.iter().map(|week| week.withdrawn).sum(),
+        rows,
+        counts,
+    })
+}
+
+fn bars(weeks: &[WeekCount]) -> Vec<Bar> {
+    const HALF: i64 = 90;
+    let top = weeks
+        .iter()
+        .map(|week| week.given.max(week.withdrawn))
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    let height = |count: i64| if count > 0 { (count * HALF / top).max(2) } else { 0 };
+    let bar = |(week, x): (&WeekCount, i64)| Bar {
+        x: x * 60,
+        given: (HALF - height(week.given), height(week.given)),
+        withdrawn: height(week.withdrawn),
+    };
+    weeks.iter().zip(0..).map(bar).collect()
+}
+
+async fn rows(
+    console: &Console,
+    officer: &Officer,
+    counts: &ConsentCounts,
+) -> Result<Vec<PurposeRow>, Problem> {
+    let mut by: BTreeMap<(String, String), Vec<&SaidCount>> = BTreeMap::new();
+    for said in &counts.said {
+        by.entry((said.purpose.clone(), said.recipient.clone()))
+            .or_default()
+            .push(said);
+    }
+    for standing in counts.standing.iter().flatten() {
+        by.entry((standing.purpose.clone(), standing.recipient.clone()))
+            .or_default();
+    }
+    let mut rows = Vec::new();
+    for ((purpose, recipient), said) in by {
+        let named = console.vault.store.read().await?.notices_named(&purpose).await?;
+        let of = |states: &[&str]| -> i64 {
+            said.iter()
+                .filter(|one| states.contains(&one.state.as_str()))
+                .map(|one| one.count)
+                .sum()
+        };
+        let tally = |key: &dyn Fn(&SaidCount) -> Option<String>| {
+            let mut tally: BTreeMap<String, i64> = BTreeMap::new();
+            for one in &said {
+                if let Some(key) = key(one) {
+                    *tally.entry(key).or_default() += one.count;
+                }
+            }
+            let parts: Vec<String> = tally
+                .iter()
+                .map(|(key, count)| format!("{key} {count}"))
+                .collect();
+            parts.join(", ")
+        };
+        let notice = |one: &SaidCount| {
+            let id = one.notice_id?;
+            let found = named.iter().find(|(known, _, _)| *known == id)?;
+            Some(format!("{} v{}", found.1, found.2))
+        };
+        let standing = counts.standing.as_ref().map(|all| {
+            let count = |states: &[&str]| -> i64 {
+                let mine = all
+                    .iter()
+                    .filter(|one| one.purpose == purpose && one.recipient == recipient);
+                mine.filter(|one| states.contains(&one.state.as_str()))
+                    .map(|one| one.count)
+                    .sum()
+            };
+            (
+                count(&["given", "renewed"]),
+                count(&["withdrawn", "objected", "refused"]),
+            )
+        });
+        let code = purpose.parse().ok();
+        let rule = code.and_then(|code| officer.policy().purpose(&code));
+        rows.push(PurposeRow {
+            basis: rule
+                .map(|rule| rule.legal_basis.as_str().to_owned())
+                .unwrap_or_default(),
+            given: of(&["given", "renewed"]),
+            refused: of(&["refused"]),
+            withdrawn: of(&["withdrawn", "objected"]),
+            channels: tally(&|one| Some(one.channel.clone())),
+            notices: tally(&notice),
+            purpose,
+            recipient,
+            standing,
+        });
+    }
+    Ok(rows)
+}
