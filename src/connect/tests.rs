@@ -592,11 +592,3 @@ fn a_mapping_is_guessed_and_a_wrong_one_told() {
     let missing = Rows::new(input("a;b\n1;2\n"), &Mapping::read(MAPPING).unwrap());
     assert!(missing.err().unwrap().to_string().contains("no column"));
 }
-
-#[test]
-fn an_endless_cell_is_not_gathered() {
-    let mapping = Mapping::read("source_system = 'a'\nid = 'i'\n[columns]\n'n' = 'name.surname'").unwrap();
-    let endless = format!("i,n\n1,\"{}", "x".repeat(3 * 1024 * 1024));
-    let mut rows = Rows::new(input(&endless), &mapping).unwrap();
-    assert!(rows.next_row().is_err());
-}
