@@ -69,9 +69,11 @@ export async function portal(visit, demo, contact, pictures) {
   await page.click("a[href='/privacy/data/contact']");
   await look("contact");
   must((await page.innerText("main")).includes(contact), "the contact is shown");
-  for (const drawer of ["identity", "stay", "preference"]) {
-    await page.goto(`${demo.url}/privacy/data/${drawer}`);
-    await look(drawer);
+  await page.goto(`${demo.url}/privacy/data`);
+  const drawers = await page.locator(".cards a").evaluateAll((all) => all.map((link) => link.getAttribute("href")));
+  for (const path of drawers.filter((path) => /identity|stay|preference/.test(path))) {
+    await page.goto(`${demo.url}${path}`);
+    await look(path.split("/").pop());
   }
   await page.goto(`${demo.url}/privacy/data/correct`);
   await page.click("main form.card button");
