@@ -153,7 +153,7 @@ pub enum AppError {
     /// A witness of the log.
     #[error("audit.witness {0}: {1}")]
     Witness(String, String),
-    /// The OpenID provider of the console.
+    /// The `OpenID` provider of the console.
     #[error("[console.sign_in]: {0}")]
     SignIn(#[from] OpenIdError),
     /// The receivers of events.

@@ -272,7 +272,7 @@ pub fn contract() -> OpenApi {
         .components(Some(schemes))
         .security(Some([SecurityRequirement::new("bearer", [""; 0])]))
         .build();
-    for calls in [
+    for calls in vec![
         guest::Calls::openapi(),
         consent::ConsentCalls::openapi(),
         identity::Calls::openapi(),

@@ -1,4 +1,4 @@
-//! Signing in at an OpenID provider: the authorization code flow with PKCE (OpenID Connect Core 1.0 §3.1, RFC 7636,
+//! Signing in at an `OpenID` provider: the authorization code flow with PKCE (`OpenID` Connect Core 1.0 §3.1, RFC 7636,
 //! RFC 9700), for people at a browser.
 //!
 //! What one sign-in must remember (state, nonce, PKCE verifier) the caller keeps bound to the browser that began it.

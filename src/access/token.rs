@@ -96,7 +96,7 @@ pub(super) struct Told {
 pub(super) enum Use {
     /// An access token (RFC 9068).
     Access,
-    /// An ID token (OpenID Connect Core 1.0 §2).
+    /// An ID token (`OpenID` Connect Core 1.0 §2).
     Id,
 }
 

@@ -11,14 +11,14 @@ use crate::base::{PropertyCode, Role};
 #[derive(Deserialize, Clone, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConsoleConfig {
-    /// The OpenID provider that says who signs in: `[console.sign_in]`. Without it nobody can.
+    /// The `OpenID` provider that says who signs in: `[console.sign_in]`. Without it nobody can.
     pub sign_in: Option<SignInConfig>,
     /// Whether anybody may choose a role and be it: for `demo`, which alone can set it.
     #[serde(skip)]
     pub anybody: bool,
 }
 
-/// An OpenID provider for the console: the authorization code flow with PKCE.
+/// An `OpenID` provider for the console: the authorization code flow with PKCE.
 ///
 /// As for access tokens nothing is believed that is not written here: the algorithms are an allow-list, and a role is
 /// only given for a claim value that [`SignInConfig::roles`] maps.

@@ -95,6 +95,7 @@ impl Frame {
     }
 
     /// A day.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates give references")]
     pub(super) fn day(&self, day: &NaiveDate) -> String {
         let midnight = day.and_time(chrono::NaiveTime::MIN).and_utc();
         self.shell.date(&midnight)

@@ -277,6 +277,8 @@ pub(super) struct DecisionForm {
     ground: Option<Ground>,
     #[serde(default)]
     preview: Option<String>,
+    #[serde(default)]
+    do_not_contact: bool,
 }
 
 /// Decides; it takes another person than who took the request in.
@@ -290,12 +292,13 @@ pub(super) async fn decide(
         decision,
         ground,
         preview,
+        do_not_contact,
     } = form.0;
     let input = DecisionInput {
         decision,
         ground,
         preview,
-        do_not_contact: false,
+        do_not_contact,
     };
     let errand = officer.errand("subject_request")?;
     console.requests.decide(&errand, id.0, &input).await?;

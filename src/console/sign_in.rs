@@ -1,4 +1,4 @@
-//! Signing in and out: at the configured OpenID provider, or in a demonstration by choosing a role.
+//! Signing in and out: at the configured `OpenID` provider, or in a demonstration by choosing a role.
 
 use actix_web::{
     HttpRequest, HttpResponse,

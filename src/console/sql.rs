@@ -10,11 +10,11 @@ use crate::{
 statements! {
     /// Cases that are open, the first due first; those without a day come last.
     OPEN_REQUESTS = "SELECT request_id, kind, regime, state, due_on, received_at, property FROM request
-                     WHERE state NOT IN ('done', 'denied', 'duplicate')
+                     WHERE state NOT IN ('done', 'denied', 'duplicate', 'revoked')
                      ORDER BY coalesce(due_on, '9999-12-31'), request_id LIMIT $1";
     REQUESTS_COUNT = "SELECT count(*), count(CASE WHEN due_on < $1 THEN 1 END),
                           count(CASE WHEN due_on >= $1 AND due_on <= $2 THEN 1 END)
-                      FROM request WHERE state NOT IN ('done', 'denied', 'duplicate')";
+                      FROM request WHERE state NOT IN ('done', 'denied', 'duplicate', 'revoked')";
     HOLDS_IN_FORCE = "SELECT guest_id, hold_id, ground, categories, review_on, author, author_actor, approver,
                           approver_actor, created_at
                       FROM hold WHERE lifted_at IS NULL AND review_on > $1

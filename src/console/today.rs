@@ -55,7 +55,6 @@ struct Reviews {
 
 struct HoldsDue {
     due: i64,
-    unapproved: i64,
     lines: Vec<HoldLine>,
 }
 
@@ -113,7 +112,6 @@ pub(super) async fn show(console: Data<Console>, officer: Officer) -> Result<Htt
         let due = |line: &HoldLine| line.review_on.to_string() <= by || line.approver.is_none();
         Some(HoldsDue {
             due: register.due,
-            unapproved: register.unapproved,
             lines: register.holds.into_iter().filter(due).take(SHOWN).collect(),
         })
     } else {

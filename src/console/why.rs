@@ -97,23 +97,20 @@ pub(super) async fn show(
     let policy = console.vault.policies.current();
     let question = asked.question(&policy)?;
     // Either look records itself: the policy was read, or a decision of it explained.
-    let (answer, otherwise) = match &question {
-        Some(question) => {
-            let said = console
-                .desk
-                .explain(&officer.caller, officer.request(), question)
-                .await?;
-            let other = otherwise(&policy, question, said.view);
-            let answer = console
-                .vault
-                .why(&officer.caller, officer.request(), question, said)
-                .await?;
-            (Some(answer), other)
-        }
-        None => {
-            console.desk.show(&officer.caller, officer.request()).await?;
-            (None, Vec::new())
-        }
+    let (answer, otherwise) = if let Some(question) = &question {
+        let said = console
+            .desk
+            .explain(&officer.caller, officer.request(), question)
+            .await?;
+        let other = otherwise(&policy, question, said.view);
+        let answer = console
+            .vault
+            .why(&officer.caller, officer.request(), question, said)
+            .await?;
+        (Some(answer), other)
+    } else {
+        console.desk.show(&officer.caller, officer.request()).await?;
+        (None, Vec::new())
     };
     let purposes: Vec<String> = policy.purposes().map(|rule| rule.code.to_string()).collect();
     let purpose: Option<Purpose> = told("purpose", &asked.purpose)?;

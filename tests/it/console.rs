@@ -309,7 +309,9 @@ both!(
             .as_array()
             .unwrap()
             .iter()
-            .filter(|case| !["done", "denied", "duplicate"].contains(&case["state"].as_str().unwrap()))
+            .filter(|case| {
+                !["done", "denied", "duplicate", "revoked"].contains(&case["state"].as_str().unwrap())
+            })
             .collect();
         let due = |from: &str, to: &str| {
             let due = open.iter().filter_map(|case| case["due_on"].as_str());

@@ -1,4 +1,4 @@
-//! Signing in at an OpenID provider: what it takes, and what is refused.
+//! Signing in at an `OpenID` provider: what it takes, and what is refused.
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +38,7 @@ impl Provider {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let issuer = base.clone();
-        let server = HttpServer::new(move || {
+        let http = HttpServer::new(move || {
             let (served, keys, base) = (served.clone(), keys.clone(), base.clone());
             let discovery = {
                 let (served, base) = (served.clone(), base.clone());
@@ -69,7 +69,7 @@ impl Provider {
         .disable_signals()
         .listen(listener)
         .unwrap();
-        rt::spawn(server.run());
+        rt::spawn(http.run());
         issuer
     }
 }
