@@ -17,6 +17,7 @@ use crate::{
     rights::{lin, officer},
     support::{
         app::{Answer, TestApp},
+        browser::Browser,
         canaries::Canaries,
         database::{Database, both},
         guests,
@@ -324,6 +325,20 @@ both!(
                 .unwrap()
         );
         tx.commit().await.unwrap();
+        let steward = app.errand("crm", "service_follow_up").await;
+        let consumer = json!({"consumer": "01890000-0000-7000-8000-000000000001"});
+        let handle = app
+            .post(&steward, &format!("/v1/guests/{guest}/pseudonyms"), consumer)
+            .await;
+        assert_eq!(handle.status, 200, "{handle:?}");
+        let house = app.errand("integration", "booking").await;
+        let links = format!("/v1/guests/{guest}/portal-sessions");
+        let used = app.post(&house, &links, json!({})).await;
+        let mut browser = Browser::new(&app);
+        let path = used.body["path"].as_str().unwrap();
+        assert_eq!(browser.get(path).await, 200);
+        assert_eq!(browser.submit(path, &[]).await, 200);
+        assert_eq!(app.post(&house, &links, json!({})).await.status, 201);
         let before = rows_of(&app, &guest).await;
         assert!(
             before.iter().all(|(_, count)| *count > 0),

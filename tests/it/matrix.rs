@@ -27,7 +27,8 @@ async fn guest(app: &TestApp, canaries: &mut Canaries, stay: StayState, consente
         StayState::Arriving => Some(("2026-03-06", "2026-03-08", "confirmed")),
         StayState::InHouse => Some(("2026-03-04", "2026-03-07", "checked_in")),
         StayState::Departed => Some(("2026-03-01", "2026-03-04", "checked_out")),
-        StayState::Past => Some(("2026-01-01", "2026-01-04", "checked_out")),
+        // Not so long ago that a house's own term for it is over.
+        StayState::Past => Some(("2026-02-08", "2026-02-11", "checked_out")),
     };
     let stays: Vec<_> = days
         .map(|(arrival, departure, status)| {

@@ -163,6 +163,14 @@ both!(
             let all = plan.body["categories"].as_array().unwrap();
             all.iter().any(|plan| plan["category"] == category)
         };
+        assert!(holds(&old, "document").await, "nothing goes by a trial");
+        let ran = app.post(&one, "/v1/retention/runs", json!({})).await;
+        assert_eq!(
+            (&ran.body["gone"], &ran.body["state"]),
+            (&json!(1), &json!("done")),
+            "{ran:?}"
+        );
+        assert!(!holds(&old, "document").await);
         assert!(holds(&old, "identity").await);
         assert!(holds(&recent, "document").await);
         // The form that the law wants kept was made before the passport went.

@@ -1,6 +1,6 @@
 //! A browser: keeps cookies, follows forms, and says from where it comes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use actix_web::{http::Method, test::TestRequest};
 
@@ -142,4 +142,37 @@ fn escaped(text: &str) -> String {
             }
         })
         .collect()
+}
+
+/// What the portal sent, newest first: to whom, and the text.
+pub(crate) fn messages(app: &TestApp) -> Vec<(String, String)> {
+    let outbox = app.app.portal.as_ref().unwrap().outbox().unwrap();
+    let told = outbox.messages();
+    told.iter().map(|m| (m.to.clone(), m.text.clone())).collect()
+}
+
+/// The code of the newest message, once there are so many.
+pub(crate) async fn code(app: &TestApp, count: usize) -> String {
+    for _ in 0..500 {
+        let all = messages(app);
+        if all.len() >= count {
+            let digits: String = all[0].1.chars().filter(char::is_ascii_digit).take(6).collect();
+            assert_eq!(digits.len(), 6);
+            return digits;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("no message came");
+}
+
+/// Signs in by e-mail; the messages sent before are counted.
+pub(crate) async fn sign_in(app: &TestApp, browser: &mut Browser<'_>, contact: &str) {
+    let before = messages(app).len();
+    assert_eq!(browser.open("/privacy/sign-in").await, 200);
+    let fields = [("contact", contact), ("next", "")];
+    assert_eq!(browser.submit("/privacy/sign-in", &fields).await, 200);
+    let code = code(app, before + 1).await;
+    let fields = [("code", code.as_str()), ("next", "")];
+    assert_eq!(browser.submit("/privacy/sign-in/code", &fields).await, 200);
+    assert!(browser.page.contains("aria-current=\"page\""), "{}", browser.page);
 }

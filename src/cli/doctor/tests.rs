@@ -96,7 +96,11 @@ async fn a_new_and_a_started_vault_are_well_and_nothing_is_changed() {
     let findings = started.examine().await;
     assert_eq!(started.worst_but_notices().await, State::Ok, "{findings:?}");
     // Nobody can agree to anything yet.
-    assert_eq!(findings.worst(), State::Warn, "no notice is published: {findings:?}");
+    assert_eq!(
+        findings.worst(),
+        State::Warn,
+        "no notice is published: {findings:?}"
+    );
     for check in [
         "configuration",
         "policies",
