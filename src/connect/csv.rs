@@ -265,7 +265,7 @@ impl Connector for Table {
             .as_deref()
             .and_then(|text| values::moment(text).or_else(|| Some(format!("{}T00:00:00Z", self.day(text)?))));
         let mut parts = Parts::default();
-        let mut party = Vec::new();
+        let mut named = Vec::new();
         for (column, target) in &self.mapping.columns {
             let Some(target) = Target::of(target) else {
                 continue;
@@ -273,7 +273,7 @@ impl Connector for Table {
             if target.head == "-" {
                 node.member(column).take();
             } else if target.head == "names" {
-                party = whole_name::split_list(&self.cell(node, column).unwrap_or_default());
+                named = whole_name::split_list(&self.cell(node, column).unwrap_or_default());
             } else if let Some(text) = self.cell(node, column) {
                 self.say(&mut told, &mut parts, &target, text);
             }
@@ -288,7 +288,7 @@ impl Connector for Table {
         }
         parts.stay.entry("status").or_insert_with(|| "confirmed".into());
         let stay = Value::from(parts.stay);
-        let mut others = party.into_iter();
+        let mut others = named.into_iter();
         if let Some(first) = others.next() {
             whole_name::say(&mut told, &first, self.mapping.name_order);
         }
