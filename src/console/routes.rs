@@ -47,8 +47,9 @@ pub fn pages(
         .service(
             resource("/sign-in")
                 .route(get().to(sign_in::show))
-                .route(post().to(sign_in::begin)),
+                .route(post().to(sign_in::choose)),
         )
+        .service(resource("/provider").route(get().to(sign_in::begin)))
         .service(resource("/callback").route(get().to(sign_in::finish)))
         .service(resource("/sign-out").route(post().to(sign_in::leave)))
         .service(resource("").route(get().to(today::show)))

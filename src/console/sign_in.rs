@@ -49,6 +49,8 @@ struct Choice {
 struct SignInPage {
     page: Frame,
     next: String,
+    /// The same as the value of a parameter.
+    next_escaped: String,
     provider: bool,
     choices: Vec<Choice>,
     wrong: Option<String>,
@@ -83,6 +85,7 @@ fn sign_in_page(console: &Console, browser: &Browser, next: Option<&str>, wrong:
     });
     SignInPage {
         choices: choices.collect(),
+        next_escaped: super::audit::encoded(&browser.area().own_path(next)),
         next: browser.area().own_path(next),
         provider: console.provider.is_some(),
         wrong: wrong.map(|key| page.t(key).to_owned()),
@@ -104,35 +107,44 @@ pub(super) async fn show(
     page(&sign_in_page(&console, &browser, asked.0.next.as_deref(), None))
 }
 
-/// A choice, or the wish to be led to the provider.
+/// The choice of a role.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignInForm {
-    #[serde(default)]
-    role: Option<String>,
+    role: Role,
     #[serde(default)]
     next: Option<String>,
 }
 
-/// Leads to the provider, or signs in at once in a demonstration.
-pub(super) async fn begin(
+/// Signs in at once in a demonstration.
+pub(super) async fn choose(
     console: Data<Console>,
     browser: Browser,
     form: Form<SignInForm>,
 ) -> Result<HttpResponse, Problem> {
-    let SignInForm { role, next } = form.0;
-    if let Some(role) = role.filter(|_| console.anybody) {
-        let role: Role = role.parse().map_err(|_| Problem::new(Kind::InvalidRequest))?;
-        let caller = demonstrator(&console, role);
-        return enter(
-            &console,
-            &browser,
-            caller,
-            browser.area().own_path(next.as_deref()),
-        )
-        .await;
+    if !console.anybody {
+        return Err(Problem::new(Kind::Forbidden));
     }
-    let provider = console.provider.as_ref().ok_or(Problem::new(Kind::Forbidden))?;
+    let SignInForm { role, next } = form.0;
+    let caller = demonstrator(&console, role);
+    enter(
+        &console,
+        &browser,
+        caller,
+        browser.area().own_path(next.as_deref()),
+    )
+    .await
+}
+
+/// Leads to the provider. A link and no form: the policy of our pages lets forms go to this origin only, wherever an
+/// answer leads them.
+pub(super) async fn begin(
+    console: Data<Console>,
+    browser: Browser,
+    asked: StrictQuery<Next>,
+) -> Result<HttpResponse, Problem> {
+    let next = asked.0.next;
+    let provider = console.provider.as_ref().ok_or(Problem::new(Kind::NotFound))?;
     let (address, begun) = match provider.begin().await {
         Ok(begun) => begun,
         Err(error) => return failed(&console, &browser, &error),

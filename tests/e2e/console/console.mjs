@@ -91,7 +91,7 @@ const entered = async (browser, vault, role, lang, width) => {
   await page.goto(`${vault.url}/console?lang=${lang}`);
   await checked(page, `sign-in-${lang}-${width}`);
   await page.click(`button[value=${role}]`);
-  await page.waitForURL(`${vault.url}/console`);
+  await page.waitForURL((url) => url.pathname === "/console");
   return { context, page };
 };
 
@@ -236,7 +236,7 @@ roles = { "gv-officer" = "compliance_officer" }
     const context = await browser.newContext({ locale: "en" });
     const page = await context.newPage();
     await page.goto(`${address}/console/audit`);
-    await page.click("form button");
+    await page.click("a.button");
     await page.fill("input[name=login]", "o-17");
     await page.fill("input[name=password]", "x");
     await page.click("button[type=submit]");
