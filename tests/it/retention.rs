@@ -210,8 +210,8 @@ both!(
                           "stays_from": "2026-01-01", "stays_to": "2026-01-31", "review_on": "2026-09-01"});
         let put = app.post(&one, &holds, hold.clone()).await;
         assert_eq!(put.status, 201, "{put:?}");
-        let held = app.post(&one, "/v1/retention/runs", json!({})).await;
-        assert_eq!(held.body["due"], 0, "{held:?}");
+        let kept = app.post(&one, "/v1/retention/runs", json!({})).await;
+        assert_eq!(kept.body["due"], 0, "{kept:?}");
         let lifted = format!("{holds}/{}", put.body["hold_id"].as_str().unwrap());
         assert_eq!(app.call(&other, Method::DELETE, &lifted, None).await.status, 204);
         // About another month: it does not hold this stay.
@@ -236,8 +236,8 @@ both!(
         );
         let twice = app.post(&other, &decision, json!({"approve": true})).await;
         assert_eq!(twice.status, 409);
-        let listed = app.get(&one, "/v1/retention/runs").await;
-        assert_eq!(listed.body["items"].as_array().unwrap().len(), 2, "{listed:?}");
+        let runs = app.get(&one, "/v1/retention/runs").await;
+        assert_eq!(runs.body["items"].as_array().unwrap().len(), 2, "{runs:?}");
         let events = app.get(&app.role("integration").await, "/v1/events").await;
         let kinds: Vec<&str> = events.body["items"]
             .as_array()
