@@ -35,11 +35,16 @@ impl Said {
     }
 }
 
-/// Everything of ours is logged, of libraries what the program logs too.
-fn log_to(file: File) -> tracing::subscriber::DefaultGuard {
+/// Everything of ours is logged, of libraries what the program logs too, until the guard is dropped.
+///
+/// Of one subscriber alone `tracing` asks the thread that comes by a line first, and another test's thread knows of none:
+/// the line would be off for all. Of two it asks both, wherever they listen.
+fn log_to(file: File) -> (tracing::subscriber::DefaultGuard, tracing::Dispatch) {
+    let filter = || EnvFilter::new("warn,guest_vault=trace,sqlx::query=off");
+    let second = tracing::Dispatch::new(tracing_subscriber::registry().with(filter()));
     let lines = fmt::layer().json().with_writer(std::sync::Mutex::new(file));
-    let filter = EnvFilter::new("warn,guest_vault=trace,sqlx::query=off");
-    tracing::subscriber::set_default(tracing_subscriber::registry().with(filter).with(lines))
+    let logged = tracing_subscriber::registry().with(filter()).with(lines);
+    (tracing::subscriber::set_default(logged), second)
 }
 
 /// A passport's machine-readable zone (ICAO Doc 9303-4).

@@ -3,7 +3,7 @@
 
 use std::{
     env, fs,
-    os::unix::fs::chown,
+    os::unix::{fs::chown, net::UnixStream},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -87,7 +87,8 @@ impl Pooler {
     fn await_socket(&self) {
         let socket = self.dir.path().join(format!(".s.PGSQL.{PORT}"));
         let start = Instant::now();
-        while !socket.exists() {
+        // The file is there a moment before anybody listens.
+        while UnixStream::connect(&socket).is_err() {
             assert!(
                 start.elapsed() < Duration::from_secs(20),
                 "pgbouncer did not start"
