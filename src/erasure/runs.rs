@@ -82,6 +82,7 @@ pub struct Count {
 
 /// What was counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RunCounts)]
 pub struct Counts {
     /// By drawer.
     pub categories: BTreeMap<Category, Count>,

@@ -84,7 +84,7 @@ impl Settled {
 
 /// A review of all guests.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct ReviewAnswer {
+pub struct QualityReviewAnswer {
     /// Its id.
     pub review_id: Uuid,
     /// How many guests were looked at.
@@ -125,7 +125,7 @@ impl Quality<'_> {
     ///
     /// # Errors
     /// [`GuestError::Forbidden`]; what database and key store say.
-    pub async fn begin(&self, errand: &Errand) -> Result<ReviewAnswer, GuestError> {
+    pub async fn begin(&self, errand: &Errand) -> Result<QualityReviewAnswer, GuestError> {
         let event = self.allowed(errand, "quality_review").await?;
         let id = match self.last().await? {
             Some(row) if row.ended_at.is_none() => {
@@ -147,7 +147,7 @@ impl Quality<'_> {
     ///
     /// # Errors
     /// [`GuestError::Forbidden`], [`GuestError::NotFound`].
-    pub async fn report(&self, errand: &Errand) -> Result<ReviewAnswer, GuestError> {
+    pub async fn report(&self, errand: &Errand) -> Result<QualityReviewAnswer, GuestError> {
         let event = self.allowed(errand, "quality_report").await?;
         let row = self.last().await?;
         self.0.log.record(event, ()).await?;
@@ -386,9 +386,9 @@ fn fault(field: &str, item: &Value, observed: NaiveDate, today: NaiveDate) -> Op
     stale.then_some(Fault::Stale)
 }
 
-fn shown(row: &ReviewRow) -> ReviewAnswer {
+fn shown(row: &ReviewRow) -> QualityReviewAnswer {
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
-    ReviewAnswer {
+    QualityReviewAnswer {
         review_id: row.review_id,
         looked_at: count(row.looked_at),
         bounced: count(row.bounced),

@@ -17,7 +17,7 @@ use crate::{
     web::{Listing, Page, Problem, StrictJson, StrictQuery, path_id},
 };
 
-use super::quality::{Finding, Quality, ReviewAnswer, Settled};
+use super::quality::{Finding, Quality, QualityReviewAnswer, Settled};
 
 /// The calls; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
@@ -27,7 +27,7 @@ pub struct QualityCalls;
 /// Reviews what is stored of all guests; a large vault is done in the background.
 #[utoipa::path(
     post, path = "/v1/quality/reviews", tag = "retention", params(ErrandHeaders),
-    responses((status = 201, body = ReviewAnswer), Refusals)
+    responses((status = 201, body = QualityReviewAnswer), Refusals)
 )]
 pub(crate) async fn post_review(vault: Data<Vault>, errand: Errand) -> Result<HttpResponse, Problem> {
     let answer = Box::pin(Quality(&vault).begin(&errand)).await?;
@@ -37,7 +37,7 @@ pub(crate) async fn post_review(vault: Data<Vault>, errand: Errand) -> Result<Ht
 /// The last review of what is stored.
 #[utoipa::path(
     get, path = "/v1/quality/reviews", tag = "retention", params(ErrandHeaders),
-    responses((status = 200, body = ReviewAnswer), Refusals)
+    responses((status = 200, body = QualityReviewAnswer), Refusals)
 )]
 pub(crate) async fn get_review(vault: Data<Vault>, errand: Errand) -> Result<impl Responder, Problem> {
     Ok(web::Json(Quality(&vault).report(&errand).await?))
