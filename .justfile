@@ -57,3 +57,9 @@ bench:
 tour:
     cargo build --locked --release
     /usr/bin/python3 tests/e2e/tour.py --binary target/release/guest-vault --write
+
+schema:
+    bash .ci/steps.sh schema
+
+siem:
+    bash .ci/steps.sh siem
