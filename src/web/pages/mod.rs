@@ -1,7 +1,7 @@
 //! Words of pages for people at a browser: the shell around every page, texts by language, files, sessions' cookies
 //! and the defence of forms. Nothing here knows a guest.
 //!
-//! A set of pages ([`Area`]) is a scope wrapped in [`guard`]: whatever goes wrong inside becomes a page, a visitor who
+//! A set of pages ([`Area`]) is a scope wrapped in [`guard()`]: whatever goes wrong inside becomes a page, a visitor who
 //! must sign in is led there, and a form of another site is refused before its handler runs.
 
 mod area;
