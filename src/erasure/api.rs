@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     base::Errand,
     guest::api::{ErrandHeaders, Refusals},
-    web::{JsonBytes, Kind, Listing, Page, PathId, Problem, StrictJson, StrictQuery},
+    web::{JsonBytes, Kind, Listing, Page, PageParameters, PathId, Problem, StrictJson, StrictQuery},
 };
 
 use super::{
@@ -113,30 +113,16 @@ pub(crate) async fn post_run(
     Ok(HttpResponse::Created().json(answer))
 }
 
-/// Which page.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct RunsOptions {
-    /// Items per page, 1 to 200.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u16>,
-    /// Where the page begins.
-    #[param(max_length = 200)]
-    cursor: Option<String>,
-}
-
 /// The retention runs, newest first.
 #[utoipa::path(
-    get, path = "/v1/retention/runs", tag = "retention", params(RunsOptions, ErrandHeaders),
+    get, path = "/v1/retention/runs", tag = "retention", params(PageParameters, ErrandHeaders),
     responses((status = 200, body = Listing<RunAnswer>), Refusals)
 )]
 pub(crate) async fn get_runs(
     eraser: Data<Eraser>,
     errand: Errand,
-    options: StrictQuery<RunsOptions>,
+    page: Page,
 ) -> Result<impl Responder, Problem> {
-    let page = Page::new(options.0.limit, options.0.cursor)?;
     let runs = eraser.runs(&errand, page.after()?, page.rows()).await?;
     Ok(web::Json(Listing::page(&page, runs, |run| run.run_id)))
 }

@@ -5,7 +5,6 @@ use actix_web::{
     http::StatusCode,
     web::{self, Bytes, Data},
 };
-use data_encoding::BASE64URL_NOPAD;
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -19,7 +18,7 @@ use crate::{
         api::{ErrandHeaders, Refusals},
         idempotency,
     },
-    web::{JsonBytes, Kind, Listing, Page, PathId, Problem, StrictJson, StrictQuery},
+    web::{JsonBytes, Kind, Listing, Page, PageParameters, PathId, Problem, StrictJson, StrictQuery},
 };
 
 use super::{
@@ -142,37 +141,22 @@ const fn kind(error: &GuestError) -> &'static str {
     }
 }
 
-/// Which page.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ReviewOptions {
-    /// Items per page, 1 to 200.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u16>,
-    /// Where the page begins.
-    #[param(max_length = 200)]
-    cursor: Option<String>,
-}
-
 /// The questions that wait for a steward, the surest first; those about guests that this caller may not know of are
 /// left out.
 #[utoipa::path(
-    get, path = "/v1/reviews", tag = "identity", params(ReviewOptions, ErrandHeaders),
+    get, path = "/v1/reviews", tag = "identity", params(PageParameters, ErrandHeaders),
     responses((status = 200, body = Listing<Review>), Refusals)
 )]
 pub(crate) async fn get_reviews(
     vault: Data<Vault>,
     errand: Errand,
-    options: StrictQuery<ReviewOptions>,
+    page: Page,
 ) -> Result<impl Responder, Problem> {
-    let page = Page::new(options.0.limit, options.0.cursor)?;
     let after = page.after()?.unwrap_or(review::FIRST);
     let (items, next) = vault.reviews(&errand, after, i64::from(page.limit())).await?;
-    let next = next.and_then(|place| serde_json::to_vec(&place).ok());
     Ok(web::Json(Listing {
         items,
-        next_cursor: next.map(|place| BASE64URL_NOPAD.encode(&place)),
+        next_cursor: next.as_ref().and_then(Page::cursor_of),
     }))
 }
 

@@ -11,7 +11,7 @@ use super::desk::{DeadLetter, EventDesk, EventsAnswer, EventsError, WebhookAnswe
 use crate::{
     audit::CommitError,
     base::Caller,
-    web::{Kind, Listing, Page, Problem, ProblemDocument, StrictQuery, request_id},
+    web::{Kind, Listing, Page, PageParameters, Problem, ProblemDocument, StrictQuery, request_id},
 };
 
 /// The calls of this folder; the routes are in `routes.rs`.
@@ -130,8 +130,7 @@ pub(crate) async fn get_webhooks(
 #[utoipa::path(
     get, path = "/v1/webhooks/{name}/dead-letters", tag = "events",
     params(("name" = String, Path, example = "crm", max_length = 40),
-           ("limit" = Option<u16>, Query, minimum = 1, maximum = 200),
-           ("cursor" = Option<String>, Query, max_length = 512)),
+           PageParameters),
     responses((status = 200, body = Listing<DeadLetter>), Refusals)
 )]
 pub(crate) async fn get_dead_letters(

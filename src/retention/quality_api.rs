@@ -5,7 +5,7 @@ use actix_web::{
     web::{self, Data},
 };
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         Vault,
         api::{ErrandHeaders, Refusals},
     },
-    web::{Listing, Page, Problem, StrictJson, StrictQuery, path_id},
+    web::{Listing, Page, PageParameters, Problem, StrictJson, path_id},
 };
 
 use super::quality::{Finding, Quality, QualityReviewAnswer, Settled};
@@ -43,30 +43,16 @@ pub(crate) async fn get_review(vault: Data<Vault>, errand: Errand) -> Result<imp
     Ok(web::Json(Quality(&vault).report(&errand).await?))
 }
 
-/// Which page.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct FindingsOptions {
-    /// Items per page, 1 to 200.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u16>,
-    /// Where the page begins.
-    #[param(max_length = 200)]
-    cursor: Option<String>,
-}
-
 /// Fields that should be made sure of again, guest by guest.
 #[utoipa::path(
-    get, path = "/v1/quality/findings", tag = "retention", params(FindingsOptions, ErrandHeaders),
+    get, path = "/v1/quality/findings", tag = "retention", params(PageParameters, ErrandHeaders),
     responses((status = 200, body = Listing<Finding>), Refusals)
 )]
 pub(crate) async fn get_findings(
     vault: Data<Vault>,
     errand: Errand,
-    options: StrictQuery<FindingsOptions>,
+    page: Page,
 ) -> Result<impl Responder, Problem> {
-    let page = Page::new(options.0.limit, options.0.cursor)?;
     let after: Option<Uuid> = page.after()?;
     let found = Quality(&vault).queue(&errand, after, page.rows()).await?;
     Ok(web::Json(Listing::page(&page, found, |finding| {

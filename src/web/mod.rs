@@ -26,7 +26,7 @@ pub use json::{JsonBytes, MergePatch, StrictJson};
 pub use limits::Limits;
 pub use openapi::{Contract, join_objects};
 pub use operation::{Calls, operation, refusals};
-pub use page::{Listing, Page};
+pub use page::{Listing, Page, PageParameters};
 pub use problem::{FieldProblem, Kind, PROBLEM_JSON, Problem, ProblemDocument};
 pub use query::{PathId, StrictQuery, path_id};
 pub use rate::RateLimits;

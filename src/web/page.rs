@@ -19,12 +19,17 @@ pub struct Page {
     cursor: Option<String>,
 }
 
-/// The parameters of a list that takes no others. A list with filters has `limit` and `cursor` among its own
-/// and calls [`Page::new`].
-#[derive(Deserialize)]
+/// The parameters of a list that takes no others: its handler asks for a [`Page`]. A list with filters has `limit` and
+/// `cursor` among its own and calls [`Page::new`].
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
-struct Parameters {
+#[into_params(parameter_in = Query)]
+pub struct PageParameters {
+    /// Items per page, 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
+    /// Where the page begins.
+    #[param(max_length = 512)]
     cursor: Option<String>,
 }
 
@@ -89,7 +94,7 @@ impl FromRequest for Page {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let read = query::parse::<Parameters>(request.query_string());
+        let read = query::parse::<PageParameters>(request.query_string());
         ready(read.and_then(|p| Self::new(p.limit, p.cursor)))
     }
 }

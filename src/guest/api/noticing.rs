@@ -15,7 +15,7 @@ use crate::{
         ObservationAnswer, ObservationDecision, ObservationInput, Occasion, OccasionsInput, Vault,
         WaitingObservation, idempotency,
     },
-    web::{JsonBytes, Listing, Page, PathId, Problem, StrictJson, path_id},
+    web::{JsonBytes, Listing, Page, PageParameters, PathId, Problem, StrictJson, path_id},
 };
 
 use super::{ErrandHeaders, Refusals};
@@ -48,8 +48,7 @@ pub(crate) async fn post_observation(
 /// Notes that wait for a steward at the property, oldest first.
 #[utoipa::path(
     get, path = "/v1/observations", tag = "observations",
-    params(("limit" = Option<u16>, Query, minimum = 1, maximum = 200),
-           ("cursor" = Option<String>, Query, max_length = 512), ErrandHeaders),
+    params(PageParameters, ErrandHeaders),
     responses((status = 200, body = Listing<WaitingObservation>), Refusals)
 )]
 pub(crate) async fn get_observations(
