@@ -11,6 +11,7 @@ use uuid::Uuid;
 mod disclosure;
 pub mod import;
 mod likeness;
+pub mod glass;
 pub mod observation;
 pub mod occasion;
 mod rows;

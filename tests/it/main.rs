@@ -38,6 +38,7 @@ mod merging;
 mod migrations;
 mod mirror;
 mod noticing;
+mod opening;
 mod order;
 mod pooler;
 mod portal;
