@@ -45,7 +45,9 @@ impl Vault {
         if !policy.purpose(&errand.purpose).is_some_and(|p| p.break_glass) {
             let field = "Vault-Purpose".to_owned();
             let reason = "is no emergency: name a purpose with break_glass (GET /v1/policy)".to_owned();
-            return self.refuse(event, GuestError::BadQuestion { field, reason }).await;
+            return self
+                .refuse(event, GuestError::BadQuestion { field, reason })
+                .await;
         }
         if errand.reason.is_none() {
             return self.refuse(event, GuestError::ReasonRequired).await;
@@ -62,7 +64,11 @@ impl Vault {
             ));
             return self.refuse(event, error).await;
         }
-        let event = Self::with_reason(self.event(errand, Act::BreakGlass, &fetched), errand, Some(&fetched.keys));
+        let event = Self::with_reason(
+            self.event(errand, Act::BreakGlass, &fetched),
+            errand,
+            Some(&fetched.keys),
+        );
         let (open_until, judge_by) = (event.at + OPEN_FOR, event.at + JUDGED_WITHIN);
         let mut told = Announcement::break_glass(event.at, guest, errand.caller.principal);
         told.property = Some(errand.property.clone());

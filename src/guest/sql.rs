@@ -9,9 +9,9 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 mod disclosure;
+pub mod glass;
 pub mod import;
 mod likeness;
-pub mod glass;
 pub mod observation;
 pub mod occasion;
 mod rows;

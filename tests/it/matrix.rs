@@ -216,7 +216,8 @@ both!(every_role_purpose_stay_and_field_over_http, async |database| {
                         fields: &fields,
                     };
                     if matrix.opened.contains_key(purpose.as_str()) {
-                        app.post(&errand, &format!("{}/break-glass", guests[stay]), json!({})).await;
+                        app.post(&errand, &format!("{}/break-glass", guests[stay]), json!({}))
+                            .await;
                     }
                     ask(&app, &errand, &guests[stay], &question, &mut tally).await;
                 }

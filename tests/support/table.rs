@@ -124,7 +124,8 @@ impl Matrix {
         let (_, purposes) = &self.roles[&self.columns[column]];
         let within = self.ceilings[purpose.as_str()].contains(category.as_str());
         if let Some((roles, fields)) = self.opened.get(purpose.as_str()) {
-            let shown = action == Action::Read && roles.contains(&self.columns[column]) && fields.contains(path);
+            let shown =
+                action == Action::Read && roles.contains(&self.columns[column]) && fields.contains(path);
             return if shown { View::Plain } else { View::None };
         }
         // A ceiling is about showing; what a source knows is stored whole.
