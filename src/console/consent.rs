@@ -9,7 +9,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Console, frame::Frame, officer::Officer, volume::last_days};
+use super::{
+    Console,
+    frame::Frame,
+    officer::Officer,
+    volume::last_days,
+    withdrawals::{Heard, Withdrawal},
+};
 use crate::{
     audit::Act,
     base::{Errand, from_micros, micros},
@@ -192,6 +198,10 @@ struct ConsentPage {
     bars: Vec<Bar>,
     given: i64,
     withdrawn: i64,
+    /// The newest withdrawals, and who has heard of them.
+    withdrawals: Vec<Withdrawal>,
+    /// Whether anybody is told of consents at all.
+    listeners: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -212,7 +222,10 @@ pub(super) async fn show(
         .consent_counts(&officer.errand("audit")?, wanted.0.standing.is_some())
         .await?;
     let rows = rows(&console, &officer, &counts).await?;
+    let withdrawals = console.withdrawals(&officer.errand("audit")?).await?.items;
     page(&ConsentPage {
+        listeners: withdrawals.iter().any(|one| !one.told.is_empty()),
+        withdrawals,
         page: officer.frame("console.nav.consent"),
         bars: bars(&counts.weeks),
         given: counts.weeks.iter().map(|week| week.given).sum(),
