@@ -46,12 +46,17 @@ statements! {
                      ORDER BY purpose, recipient, state, channel, notice_id LIMIT 1000";
     CONSENTS_TREND = "SELECT (at - $1) / $2 AS slot, state, count(*) FROM consent
                       WHERE at >= $1 AND at < $3 GROUP BY 1, state ORDER BY 1, state";
-    /// How each guest's last word on each purpose and recipient stands.
-    CONSENTS_STANDING = "SELECT purpose, recipient, state, count(*) FROM (
-                             SELECT purpose, recipient, state, row_number() OVER (
+    /// How many guests' last words on each purpose and recipient are which: the last for each place, but none from before
+    /// a no that holds everywhere.
+    CONSENTS_STANDING = "SELECT purpose, recipient, state, count(DISTINCT guest_id) FROM (
+                             SELECT guest_id, purpose, recipient, scope, state, at, row_number() OVER (
                                  PARTITION BY guest_id, purpose, recipient, scope, separate
-                                 ORDER BY at DESC, consent_id DESC) AS newest FROM consent) AS said
-                         WHERE newest = 1 GROUP BY purpose, recipient, state ORDER BY purpose, recipient, state";
+                                 ORDER BY at DESC, consent_id DESC) AS newest,
+                                 max(CASE WHEN scope = '' AND state IN ('refused', 'withdrawn', 'objected') THEN at END) OVER (
+                                 PARTITION BY guest_id, purpose, recipient, separate) AS no_at
+                             FROM consent) AS said
+                         WHERE newest = 1 AND (no_at IS NULL OR at > no_at OR (at = no_at AND scope = ''))
+                         GROUP BY purpose, recipient, state ORDER BY purpose, recipient, state";
     /// The newest refusals of what was allowed before.
     WITHDRAWN = "SELECT guest_id, consent_id, purpose, recipient, state, channel, at FROM consent
                  WHERE state IN ('withdrawn', 'objected') ORDER BY at DESC, consent_id DESC LIMIT $1";

@@ -54,7 +54,10 @@ fn text(html: &str) -> String {
     for c in html.chars() {
         match c {
             '<' => inside = true,
-            '>' => inside = false,
+            '>' => {
+                inside = false;
+                out.push(' ');
+            }
             c if !inside => out.push(c),
             _ => {}
         }
@@ -97,13 +100,18 @@ const PEOPLE: [(&str, &str, &str); 4] = [
 pub(crate) async fn guests(app: &TestApp) -> Vec<String> {
     let mut ids = Vec::new();
     for (at, (surname, given, mail)) in PEOPLE.iter().enumerate() {
-        let left = ["2026-01-12", "2026-02-05", "2026-02-08", "2026-03-04"][at];
+        let (left, status) = [
+            ("2026-01-12", "checked_out"),
+            ("2026-02-05", "checked_out"),
+            ("2026-02-08", "checked_out"),
+            ("2026-03-08", "checked_in"),
+        ][at];
         let record = json!({
             "observed_at": "2026-02-01T10:00:00Z",
             "guest": {"name": {"surname": surname, "given": given}, "emails": [{"address": mail}],
                       "id_documents": [{"type": "passport", "issuing_country": "FR", "number": format!("19AF0012{at}")}]},
             "stays": [{"reservation": format!("R-{at}"), "property": "LIS01", "arrival": "2026-01-05", "departure": left,
-                       "status": "checked_out", "channel": "web"}]
+                       "status": status, "channel": "web"}]
         });
         ids.push(app.guest(&format!("web/{at}"), record).await);
     }
@@ -334,6 +342,7 @@ both!(
         let app = TestApp::start(database).await;
         let ids = guests(&app).await;
         let one = officer(&app, "o-1").await;
+        app.set_clock("2026-03-01T10:00:00Z");
         for (who, review) in [(0, "2026-03-04"), (1, "2026-03-25")] {
             let hold = json!({"matter": "C-17/26", "ground": "legal_claim", "categories": ["preference"], "review_on": review});
             let put = app
@@ -341,6 +350,7 @@ both!(
                 .await;
             assert_eq!(put.status, 201, "{put:?}");
         }
+        app.set_clock("2026-03-05T10:00:00Z");
         let today: NaiveDate = "2026-03-05".parse().unwrap();
         let ending = ending(&app, &ids).await;
         let over: u64 = ids.len().try_into().unwrap();

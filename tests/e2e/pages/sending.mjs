@@ -125,8 +125,7 @@ allow = ["127.0.0.1"]
       const message = await mail.next();
       must(message.from.includes("privacy@lumen.example") && message.to.length === 1 && message.to[0].includes(address),
         `from the house to the guest alone: ${message.from} ${message.to}`);
-      const { head, body } = read(message);
-      must(!digits(head.replace(/^(date|message-id):.*$/gim, "")), "no code where mail programs show it unasked");
+      const { body } = read(message);
       must(!body.includes("Varga") && !body.includes("http"), "no name, and no link to click");
       await enters(byMail.page, digits(body));
       const byPhone = await visitor(browser, vault.url, kind);
