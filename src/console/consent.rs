@@ -221,12 +221,13 @@ pub(super) async fn show(
     let counts = console
         .consent_counts(&officer.errand("audit")?, wanted.0.standing.is_some())
         .await?;
-    let rows = rows(&console, &officer, &counts).await?;
+    let frame = officer.frame("console.nav.consent");
+    let rows = rows(&console, &officer, (&frame, &counts)).await?;
     let withdrawals = console.withdrawals(&officer.errand("audit")?).await?.items;
     page(&ConsentPage {
         listeners: withdrawals.iter().any(|one| !one.told.is_empty()),
         withdrawals,
-        page: officer.frame("console.nav.consent"),
+        page: frame,
         bars: bars(&counts.weeks),
         given: counts.weeks.iter().map(|week| week.given).sum(),
         withdrawn: counts.weeks.iter().map(|week| week.withdrawn).sum(),
@@ -255,7 +256,7 @@ fn bars(weeks: &[WeekCount]) -> Vec<Bar> {
 async fn rows(
     console: &Console,
     officer: &Officer,
-    counts: &ConsentCounts,
+    (page, counts): (&Frame, &ConsentCounts),
 ) -> Result<Vec<PurposeRow>, Problem> {
     let mut by: BTreeMap<(String, String), Vec<&SaidCount>> = BTreeMap::new();
     for said in &counts.said {
@@ -317,7 +318,7 @@ async fn rows(
             given: of(&["given", "renewed"]),
             refused: of(&["refused"]),
             withdrawn: of(&["withdrawn", "objected"]),
-            channels: tally(&|one| Some(one.channel.clone())),
+            channels: tally(&|one| Some(page.w("channel", &one.channel))),
             notices: tally(&notice),
             purpose,
             recipient,

@@ -263,7 +263,7 @@ both!(
             heard(&page).await[0].contains("not known"),
             "the event has no number yet"
         );
-        bad.answer(&[500; 20]);
+        bad.answer(&[500; 10]);
         app.app.courier.step().await.unwrap();
         let page = browser.look("/console/consent").await.text();
         assert_eq!(

@@ -13,11 +13,13 @@ const PEOPLE = [
 
 const inDays = (days) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
 
+const phoneOf = (at, number) => `+351 91 ${2_000_000 + at * 31_337 + number * 7_411}`;
+
 /** Guests and cases of one visit, that no other visit touches. */
 async function prepared(demo, at) {
   const put = async (number, source, more = {}) => {
     const [surname, given] = PEOPLE[(at * 3 + number) % PEOPLE.length];
-    const phone = `+351 91 ${String(2_000_000 + at * 31_337 + number * 7_411).slice(0, 7)}`;
+    const phone = phoneOf(at, number);
     const record = {
       guest: { name: { surname, given }, phones: [{ number: phone }], ...more },
       stays: [{ reservation: `E-${source}-${at}-${number}`, property: demo.properties[0], arrival: inDays(-1),
@@ -40,7 +42,7 @@ async function prepared(demo, at) {
     { purpose: "marketing_direct", state, channel: "phone", indication: "recorded_statement" });
   await says("given");
   await says("withdrawn");
-  return { kept, erased, erasure, access, actor };
+  return { kept, erased, erasure, access, actor, phone: phoneOf(at, 0) };
 }
 
 /** Somebody else at another browser, of the same kind; what it does wrong is a fault of the same visit. */
@@ -77,6 +79,20 @@ async function requests({ visit, demo, look, made, approver }) {
   const { page } = visit;
   await page.goto(`${demo.url}/console/requests`);
   await look("requests");
+  // What came by letter is taken in by a contact that is looked up and not kept.
+  await page.click("a[href='/console/requests/new']");
+  await look("intake");
+  await page.selectOption("#kind", "objection");
+  await page.selectOption("#via", "letter");
+  await page.fill("#on", inDays(-3));
+  await page.fill("#contact", "no contact");
+  await page.click("main form.card button");
+  must((await page.locator("[role=alert]").count()) === 1, "a wrong contact is told");
+  await page.fill("#contact", made.phone);
+  await page.click("main form.card button");
+  await saved(page);
+  must((await page.innerText("dl.facts")).includes(made.kept), "it is the guest's");
+  await page.goto(`${demo.url}/console/requests`);
   await page.click(`a[href$="${made.erasure}"]`);
   await look("request");
   const other = visit.kind.language === "en" ? "zh" : "en";
