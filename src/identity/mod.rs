@@ -8,12 +8,15 @@ mod apart;
 pub mod api;
 pub mod bridges;
 mod crossing;
+pub mod constraint;
 pub mod dedupe;
 pub mod learn;
 pub mod merge;
 pub mod pseudonyms;
+pub mod rekey;
 pub mod resolve;
 pub mod review;
+mod split;
 pub mod sql;
 pub mod undo;
 

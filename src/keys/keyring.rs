@@ -1,5 +1,7 @@
 //! The opened hierarchy: what the rest of the program asks for keys.
 
+use std::sync::atomic::AtomicI64;
+
 use arc_swap::ArcSwap;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -15,6 +17,7 @@ use super::{
     cache::KeyCache,
     guest_keys::Categories,
     hierarchy::{Epochs, VaultKeys, make},
+    matching::Ring,
     status,
 };
 
@@ -31,6 +34,9 @@ pub struct Keyring {
     pub(super) keys: VaultKeys,
     pub(super) epochs: ArcSwap<Epochs>,
     pub(super) cache: KeyCache,
+    pub(super) matching: ArcSwap<Ring>,
+    /// When the keys of look-alikes were last read, in microseconds.
+    pub(super) matching_at: AtomicI64,
 }
 
 impl Keyring {
@@ -75,6 +81,7 @@ impl Keyring {
         // Read back even after making them: of two first starts at once, one's keys were stored.
         let rows = store.read().await?.vault_keys().await?;
         let (keys, epochs) = VaultKeys::open(&*provider, &rows).await?;
+        let matching = Ring::open(&*provider, &rows).await?;
         Ok(Self {
             provider,
             store,
@@ -82,6 +89,8 @@ impl Keyring {
             keys,
             epochs: ArcSwap::from_pointee(epochs),
             cache: KeyCache::new(),
+            matching: ArcSwap::from_pointee(matching),
+            matching_at: AtomicI64::new(i64::MIN),
         })
     }
 
