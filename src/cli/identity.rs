@@ -154,7 +154,11 @@ pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Res
                 serde_json::to_writer(&mut *out, &done).map_err(io::Error::from)?;
                 return Ok(writeln!(out)?);
             }
-            writeln!(out, "done        key {}, tokens of {} guests made anew", done.version, done.guests)?;
+            writeln!(
+                out,
+                "done        key {}, tokens of {} guests made anew",
+                done.version, done.guests
+            )?;
             return Ok(writeln!(out, "            the old key is read no more")?);
         }
         Command::Learn(arguments) => {
@@ -202,7 +206,9 @@ pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Res
 async fn rekey(vault: &Vault, kept_for: TimeDelta) -> Result<Rekeyed, IdentityError> {
     let errand = errand(vault)?;
     let begun = vault.begin_rekey(&errand).await?;
-    let wait = (from_micros(begun.from) - vault.clock.now()).to_std().unwrap_or_default();
+    let wait = (from_micros(begun.from) - vault.clock.now())
+        .to_std()
+        .unwrap_or_default();
     if !wait.is_zero() {
         eprintln!(
             "            key {} is made; in {} s every instance reads with it, then tokens are made anew",

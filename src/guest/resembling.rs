@@ -255,7 +255,11 @@ impl Vault {
 
     async fn resembling_in(&self, probes: &[&Probe], second: bool) -> Result<Vec<Finding>, GuestError> {
         let mut conn = self.store.read().await?;
-        let holders = held(&mut conn, probes.iter().flat_map(|probe| probe.keys_asked(second))).await?;
+        let holders = held(
+            &mut conn,
+            probes.iter().flat_map(|probe| probe.keys_asked(second)),
+        )
+        .await?;
         let candidates: Vec<Vec<GuestId>> = probes
             .iter()
             .map(|probe| holders.candidates(probe, second))
@@ -381,9 +385,8 @@ impl Vault {
                     .or_default()
                     .push((row.field.as_str(), value));
             }
-            let person = |values: Vec<(&str, Value)>| {
-                person_of(&values.iter().map(|(field, value)| (*field, value)))
-            };
+            let person =
+                |values: Vec<(&str, Value)>| person_of(&values.iter().map(|(field, value)| (*field, value)));
             let records = records.into_iter();
             let records = records.map(|(record, values)| (record, person(values)));
             people.insert(GuestId(guest), records.collect());

@@ -350,7 +350,9 @@ pub(crate) async fn post_constraint(
         other,
         force,
     } = body.0;
-    Ok(web::Json(vault.say(&errand, decision, (one, other), force).await?))
+    Ok(web::Json(
+        vault.say(&errand, decision, (one, other), force).await?,
+    ))
 }
 
 /// What stewards said of this guest's records.

@@ -82,7 +82,11 @@ pub struct Constraint {
 impl From<WordRow> for Constraint {
     fn from(row: WordRow) -> Self {
         Self {
-            decision: if row.together { ConstraintWord::Same } else { ConstraintWord::Different },
+            decision: if row.together {
+                ConstraintWord::Same
+            } else {
+                ConstraintWord::Different
+            },
             record_id: RecordId(row.record_id),
             other_record_id: RecordId(row.other_id),
             decided_at: from_micros(row.decided_at),
@@ -104,7 +108,11 @@ impl Vault {
         force: bool,
     ) -> Result<ConstraintAnswer, GuestError> {
         let event = self.identity_event(errand, Act::ReviewIdentity, one.guest_id);
-        if !self.policies.current().allows(&errand.caller.role, Right::MergeGuests) {
+        if !self
+            .policies
+            .current()
+            .allows(&errand.caller.role, Right::MergeGuests)
+        {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         if one.record_id == other.record_id {
@@ -115,7 +123,8 @@ impl Vault {
             return self.refuse(event, error).await;
         }
         for place in [one, other] {
-            self.must_know(errand, place.guest_id, Act::ReviewIdentity).await?;
+            self.must_know(errand, place.guest_id, Act::ReviewIdentity)
+                .await?;
             let records = self.store.read().await?.record_ids(place.guest_id).await?;
             if !records.contains(&place.record_id.0) {
                 return self.refuse(event, GuestError::NotFound).await;
@@ -127,7 +136,10 @@ impl Vault {
             ConstraintWord::Same if !together => {
                 // The older guest goes on: its id is in more hands.
                 let both = (one.guest_id.min(other.guest_id), one.guest_id.max(other.guest_id));
-                let options = MergeOptions { dry_run: false, force };
+                let options = MergeOptions {
+                    dry_run: false,
+                    force,
+                };
                 answer = Some(self.merge(errand, both, options).await?);
                 (first.guest_id, second.guest_id) = (both.0, both.0);
             }
@@ -157,7 +169,11 @@ impl Vault {
         (after, most): ((Uuid, Uuid), i64),
     ) -> Result<Vec<Constraint>, GuestError> {
         let mut event = self.identity_event(errand, Act::ReviewIdentity, guest);
-        if !self.policies.current().allows(&errand.caller.role, Right::MergeGuests) {
+        if !self
+            .policies
+            .current()
+            .allows(&errand.caller.role, Right::MergeGuests)
+        {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         self.must_know(errand, guest, Act::ReviewIdentity).await?;
@@ -181,8 +197,16 @@ impl Vault {
         let guest = one.guest_id;
         let merges = self.store.read().await?.merges_into(guest).await?;
         for merge in merges {
-            let theirs = self.store.read().await?.record_ids(GuestId(merge.absorbed)).await?;
-            let (has_one, has_other) = (theirs.contains(&one.record_id.0), theirs.contains(&other.record_id.0));
+            let theirs = self
+                .store
+                .read()
+                .await?
+                .record_ids(GuestId(merge.absorbed))
+                .await?;
+            let (has_one, has_other) = (
+                theirs.contains(&one.record_id.0),
+                theirs.contains(&other.record_id.0),
+            );
             if has_one && has_other {
                 let reason = format!("they came by merge {}; undo it first", merge.merge_id);
                 return self.refuse(event, GuestError::Blocked(reason)).await;

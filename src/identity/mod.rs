@@ -7,8 +7,8 @@
 mod apart;
 pub mod api;
 pub mod bridges;
-mod crossing;
 pub mod constraint;
+mod crossing;
 pub mod dedupe;
 pub mod learn;
 pub mod merge;

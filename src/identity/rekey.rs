@@ -59,7 +59,11 @@ impl Vault {
         };
         let progress = self.store.read().await?.rekey_progress(version).await?;
         let guests = progress.map_or(0, |(_, guests)| guests);
-        Ok(Rekey { version, from, guests })
+        Ok(Rekey {
+            version,
+            from,
+            guests,
+        })
     }
 
     /// Makes the tokens of some guests anew; how many are done, or `None` when no token of another version is left.
@@ -68,7 +72,9 @@ impl Vault {
     /// [`GuestError::Blocked`] before [`Rekey::from`]; when store or keys fail: then the step is made again.
     pub async fn rekey_step(&self, rekey: &Rekey) -> Result<Option<i64>, GuestError> {
         if micros(self.clock.now()) < rekey.from {
-            return Err(GuestError::Blocked("not every instance reads with the new key yet".to_owned()));
+            return Err(GuestError::Blocked(
+                "not every instance reads with the new key yet".to_owned(),
+            ));
         }
         let mut tries = 0;
         loop {
@@ -89,7 +95,14 @@ impl Vault {
         rekey: &Rekey,
         kept_for: TimeDelta,
     ) -> Result<(), GuestError> {
-        if !self.store.read().await?.guests_left(rekey.version, 1).await?.is_empty() {
+        if !self
+            .store
+            .read()
+            .await?
+            .guests_left(rekey.version, 1)
+            .await?
+            .is_empty()
+        {
             return Err(GuestError::Blocked("tokens of the old key are left".to_owned()));
         }
         self.keys.end_matching_exchange(rekey.version, kept_for).await?;
@@ -151,7 +164,12 @@ impl Vault {
             };
             let own = stored.get(guest).map(Vec::as_slice).unwrap_or_default();
             for (record, person) in records {
-                let tokens = renewed(&with, version, person, own.iter().filter(|row| row.record_id == *record));
+                let tokens = renewed(
+                    &with,
+                    version,
+                    person,
+                    own.iter().filter(|row| row.record_id == *record),
+                );
                 rows.likeness((*guest, RecordId(*record)), version, tokens);
             }
             changed += 1;
@@ -191,7 +209,9 @@ fn renewed<'r>(
         }
     }
     if old.iter().all(|token| new_of.contains_key(token)) {
-        old.iter().filter_map(|token| new_of.get(token).copied()).collect()
+        old.iter()
+            .filter_map(|token| new_of.get(token).copied())
+            .collect()
     } else {
         // Made by a key that is gone, or from another normal form: whether too many share them is not known.
         all

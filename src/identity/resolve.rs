@@ -121,7 +121,9 @@ impl Vault {
     fn reads_any(errand: &Errand, policy: &Snapshot) -> bool {
         let all: FieldSet = policy.catalogue().iter().map(|(at, _)| at).collect();
         let (role, property, purpose) = (&errand.caller.role, &errand.property, &errand.purpose);
-        policy.decide(role, property, purpose, Action::Read, &all).is_some()
+        policy
+            .decide(role, property, purpose, Action::Read, &all)
+            .is_some()
     }
 
     fn candidate(&self, errand: &Errand, one: &Resembling) -> ResolveCandidate {
@@ -175,10 +177,7 @@ impl Vault {
         with: &MatchingKeys<'_>,
     ) -> (Probe, Vec<Rejected>) {
         let Ok(source) = "resolve".parse() else {
-            return (
-                Probe::new(with, person_of(&std::iter::empty())),
-                Vec::new(),
-            );
+            return (Probe::new(with, person_of(&std::iter::empty())), Vec::new());
         };
         let context = kinds::Context {
             region: self

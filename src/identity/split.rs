@@ -22,10 +22,26 @@ impl Sealed {
     /// What came with one record.
     fn of_record(self, record: Uuid) -> Self {
         Self {
-            records: self.records.into_iter().filter(|head| head.record_id == record).collect(),
-            values: self.values.into_iter().filter(|value| value.record_id == record).collect(),
-            stays: self.stays.into_iter().filter(|stay| stay.record_id == record).collect(),
-            consents: self.consents.into_iter().filter(|line| line.record_id == Some(record)).collect(),
+            records: self
+                .records
+                .into_iter()
+                .filter(|head| head.record_id == record)
+                .collect(),
+            values: self
+                .values
+                .into_iter()
+                .filter(|value| value.record_id == record)
+                .collect(),
+            stays: self
+                .stays
+                .into_iter()
+                .filter(|stay| stay.record_id == record)
+                .collect(),
+            consents: self
+                .consents
+                .into_iter()
+                .filter(|line| line.record_id == Some(record))
+                .collect(),
             observations: Vec::new(),
         }
     }
@@ -75,7 +91,12 @@ impl Vault {
         rows.guest(new, now);
         change.tx.write(rows).await?;
         let all = change.tx.sealed_of(guest).await?;
-        let stayed: Vec<Uuid> = all.records.iter().map(|head| head.record_id).filter(|id| *id != record).collect();
+        let stayed: Vec<Uuid> = all
+            .records
+            .iter()
+            .map(|head| head.record_id)
+            .filter(|id| *id != record)
+            .collect();
         let going = all.of_record(record);
         self.carry(&mut change.tx, &crossing, &going).await?;
         change.tx.take_record_away(guest, record).await?;
@@ -92,7 +113,10 @@ impl Vault {
             change.tx.take_manager(new, guest).await?;
         }
         for line in self.noes(guest, &going).await? {
-            change.tx.append_consent(new, None::<RecordId>, &line, (None, None)).await?;
+            change
+                .tx
+                .append_consent(new, None::<RecordId>, &line, (None, None))
+                .await?;
         }
         for other in stayed.into_iter().take(MOST_PAIRS) {
             change.tx.keep_apart(record, other, by, now).await?;
@@ -108,8 +132,12 @@ impl Vault {
     async fn noes(&self, guest: GuestId, going: &Sealed) -> Result<Vec<Line>, GuestError> {
         let ids: BTreeSet<Uuid> = going.consents.iter().map(|line| line.consent_id).collect();
         let lines = self.store.read().await?.consents(guest).await?;
-        let (own, rest): (Vec<Line>, Vec<Line>) = lines.into_iter().partition(|line| ids.contains(&line.id.0));
-        let own_no = |line: &Line| own.iter().any(|mine| mine.at == line.at && mine.state == line.state);
+        let (own, rest): (Vec<Line>, Vec<Line>) =
+            lines.into_iter().partition(|line| ids.contains(&line.id.0));
+        let own_no = |line: &Line| {
+            own.iter()
+                .any(|mine| mine.at == line.at && mine.state == line.state)
+        };
         let mut again = strictest(&[&own, &rest], &self.properties, self.clock.now());
         again.retain(|line| !own_no(line));
         Ok(again)

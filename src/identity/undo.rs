@@ -144,7 +144,8 @@ impl Vault {
         };
         let stayed = kept(all, |record| !theirs.contains(record));
         if self.store.read().await?.are_together(&theirs, &stayed).await? {
-            let reason = "a steward said of records of the two that they are of one person; take that back first";
+            let reason =
+                "a steward said of records of the two that they are of one person; take that back first";
             return self.refuse(event, GuestError::Blocked(reason.to_owned())).await;
         }
         let mut tries = 0;

@@ -12,10 +12,7 @@ use std::{
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use crate::{
-    base::micros,
-    crypto::IndexKey,
-};
+use crate::{base::micros, crypto::IndexKey};
 
 use super::{
     Keyring, KeysError, Purpose, RootKeyProvider,
@@ -73,19 +70,30 @@ impl MatchingKeys<'_> {
         let old_enough = |(_, key): &(&i64, &Version)| self.now - key.since >= WRITES_AFTER;
         let mut newest = self.ring.0.iter().rev().filter(old_enough);
         let oldest = || self.ring.0.first_key_value();
-        newest.next().or_else(oldest).map_or(FIRST, |(version, _)| *version)
+        newest
+            .next()
+            .or_else(oldest)
+            .map_or(FIRST, |(version, _)| *version)
     }
 
     /// The others that are read.
     pub fn others(&self) -> impl Iterator<Item = i64> + '_ {
         let written = self.written();
-        self.ring.0.keys().copied().filter(move |version| *version != written)
+        self.ring
+            .0
+            .keys()
+            .copied()
+            .filter(move |version| *version != written)
     }
 
     /// The token of a value by the key of a version that is read.
     #[must_use]
     pub fn token(&self, version: i64, kind: &str, value: &[u8]) -> [u8; 16] {
-        let key = self.ring.0.get(&version).map_or(self.first, |version| &version.key);
+        let key = self
+            .ring
+            .0
+            .get(&version)
+            .map_or(self.first, |version| &version.key);
         key.token(kind, value)
     }
 }
@@ -157,7 +165,11 @@ impl Keyring {
     /// The newest version, also while it makes nothing yet.
     #[must_use]
     pub fn newest_matching_version(&self) -> i64 {
-        self.matching.load().0.last_key_value().map_or(FIRST, |(version, _)| *version)
+        self.matching
+            .load()
+            .0
+            .last_key_value()
+            .map_or(FIRST, |(version, _)| *version)
     }
 
     /// Begins an exchange, or finds the one that is under way.
@@ -207,4 +219,3 @@ impl Keyring {
         Ok(())
     }
 }
-

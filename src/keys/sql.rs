@@ -270,7 +270,11 @@ impl Tx {
     }
 
     /// Keys of a purpose that were retired by then.
-    pub(super) async fn retired_vault_keys(&mut self, purpose: &str, by: i64) -> Result<Vec<i64>, StoreError> {
+    pub(super) async fn retired_vault_keys(
+        &mut self,
+        purpose: &str,
+        by: i64,
+    ) -> Result<Vec<i64>, StoreError> {
         Ok(on!(self, c => sqlx::query_scalar(VAULT_KEYS_RETIRED).bind(purpose).bind(by).fetch_all(c).await?))
     }
 

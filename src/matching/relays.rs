@@ -37,7 +37,8 @@ static RELAYS: LazyLock<Vec<Relay>> = LazyLock::new(|| {
 #[must_use]
 pub fn of_domain(domain: &str) -> Option<&'static str> {
     let mut lent = RELAYS.iter().filter(|relay| relay.kind == "domain");
-    lent.find(|relay| relay.is_over(domain)).map(|relay| relay.provider)
+    lent.find(|relay| relay.is_over(domain))
+        .map(|relay| relay.provider)
 }
 
 /// Who lent this phone number.
@@ -53,11 +54,14 @@ pub fn of_phone(number: &str) -> Option<&'static str> {
 pub fn days_after_departure(provider: &str) -> Option<u64> {
     let mut lent = RELAYS.iter().filter(|relay| relay.kind != "agency");
     let own = lent.find(|relay| relay.provider == provider);
-    own.or_else(|| RELAYS.iter().find(|relay| relay.kind == "other"))?.days
+    own.or_else(|| RELAYS.iter().find(|relay| relay.kind == "other"))?
+        .days
 }
 
 /// Whether an address of this domain is lent, or an office's.
 pub(super) fn is_nobodys(domain: &str) -> bool {
-    let mut all = RELAYS.iter().filter(|relay| matches!(relay.kind, "domain" | "agency"));
+    let mut all = RELAYS
+        .iter()
+        .filter(|relay| matches!(relay.kind, "domain" | "agency"));
     all.any(|relay| relay.is_over(domain))
 }

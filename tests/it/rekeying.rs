@@ -44,7 +44,8 @@ fn order() -> Order {
 
 async fn put(app: &TestApp, n: usize) -> String {
     let (surname, given, number) = person(n);
-    app.guest(&format!("web/{n}"), record(&surname, &given, number)).await
+    app.guest(&format!("web/{n}"), record(&surname, &given, number))
+        .await
 }
 
 /// Each of these people is found, by the vault and by another instance beside it that knows what it last read.
@@ -56,7 +57,11 @@ async fn all_found(vaults: &[&TestApp], guests: &[(usize, String)], when: &str) 
             let who = json!({"guest": {"name": {"surname": surname, "given": given},
                                        "phones": [{"number": format!("+351 91 {number:07}")}]}});
             let told = app.post(&desk, "/v1/resolve", who).await;
-            assert_eq!(told.body["candidates"][0]["guest_id"], json!(guest), "{when}: {n} {told:?}");
+            assert_eq!(
+                told.body["candidates"][0]["guest_id"],
+                json!(guest),
+                "{when}: {n} {told:?}"
+            );
         }
     }
 }
@@ -85,18 +90,31 @@ both!(everybody_is_found_while_the_key_is_exchanged, async |database| {
     let rekey = vault.begin_rekey(&order()).await.unwrap();
     assert_eq!((rekey.version, rekey.guests), (2, 0));
     // An instance that has not heard of the new key yet would miss what is written with it: nothing is, until all have.
-    assert!(matches!(vault.rekey_step(&rekey).await, Err(GuestError::Blocked(_))));
+    assert!(matches!(
+        vault.rekey_step(&rekey).await,
+        Err(GuestError::Blocked(_))
+    ));
     guests.push((150, put(&app, 150).await));
     assert_eq!(versions(&app).await.len(), 1);
     app.set_clock("2026-03-05T10:01:31Z");
     guests.push((151, put(&app, 151).await));
-    assert_eq!(versions(&app).await.len(), 2, "what is new is written with the new key");
+    assert_eq!(
+        versions(&app).await.len(),
+        2,
+        "what is new is written with the new key"
+    );
     all_found(&[&app], &guests[148..], "both keys make tokens").await;
-    assert!(matches!(vault.rekey_step(&rekey).await, Err(GuestError::Blocked(_))));
+    assert!(matches!(
+        vault.rekey_step(&rekey).await,
+        Err(GuestError::Blocked(_))
+    ));
 
     app.set_clock("2026-03-05T10:02:31Z");
     assert_eq!(vault.rekey_step(&rekey).await.unwrap(), Some(64));
-    assert!(matches!(vault.end_rekey(&order(), &rekey, TimeDelta::days(35)).await, Err(GuestError::Blocked(_))));
+    assert!(matches!(
+        vault.end_rekey(&order(), &rekey, TimeDelta::days(35)).await,
+        Err(GuestError::Blocked(_))
+    ));
     all_found(&[&app], &some, "a third is done").await;
     // The source says it again, a merge moves old tokens behind the walk, a record is corrected.
     let (surname, given, number) = person(140);
@@ -113,28 +131,41 @@ both!(everybody_is_found_while_the_key_is_exchanged, async |database| {
         all_found(&[&app], &some, "cut off").await;
     }
     let again = vault.begin_rekey(&order()).await.unwrap();
-    assert_eq!((again.version, again.from), (rekey.version, rekey.from), "the same exchange goes on");
+    assert_eq!(
+        (again.version, again.from),
+        (rekey.version, rekey.from),
+        "the same exchange goes on"
+    );
     assert!(again.guests >= 64, "{again:?}");
     while vault.rekey_step(&again).await.unwrap().is_some() {
         all_found(&[&app], &some[..3], "on the way").await;
     }
     assert_eq!(undo(&app, &merged).await.status, 200);
     all_found(&[&app], &guests, "all tokens are new, both keys are read").await;
-    vault.end_rekey(&order(), &again, TimeDelta::days(35)).await.unwrap();
+    vault
+        .end_rekey(&order(), &again, TimeDelta::days(35))
+        .await
+        .unwrap();
     let after = versions(&app).await;
     assert_eq!((after.len(), after[0].0), (1, 2), "{after:?}");
     assert!(after[0].1 >= total, "no token was lost: {total} {after:?}");
     all_found(&[&app], &guests, "after").await;
     // Nobody is doubled by it: the same person again is linked.
     let (surname, given, number) = person(77);
-    assert_eq!(app.guest("pms/77", record(&surname, &given, number)).await, guests[77].1);
+    assert_eq!(
+        app.guest("pms/77", record(&surname, &given, number)).await,
+        guests[77].1
+    );
 
     // The next exchange ends the second key; nothing of the first is left to be read.
     let third = vault.begin_rekey(&order()).await.unwrap();
     assert_eq!(third.version, 3);
     app.set_clock("2026-03-05T10:10:00Z");
     while vault.rekey_step(&third).await.unwrap().is_some() {}
-    vault.end_rekey(&order(), &third, TimeDelta::days(35)).await.unwrap();
+    vault
+        .end_rekey(&order(), &third, TimeDelta::days(35))
+        .await
+        .unwrap();
     assert_eq!(versions(&app).await.len(), 1);
     all_found(&[&app], &some, "twice").await;
     let officer = app.errand("compliance_officer", "subject_request").await;
@@ -143,26 +174,33 @@ both!(everybody_is_found_while_the_key_is_exchanged, async |database| {
     app.finish().await;
 });
 
-both!(a_key_begun_elsewhere_is_read_within_half_a_minute, async |database| {
-    use guest_vault::store::Which;
-    let app = TestApp::start(database).await;
-    let guest = put(&app, 1).await;
-    // Another instance over the same stores.
-    let stores = (database.open(Which::Data).await, database.open(Which::Keys).await);
-    let other = TestApp::start_on(database, stores).await;
-    all_found(&[&app, &other], &[(1, guest.clone())], "before").await;
-    let rekey = app.app.vault.begin_rekey(&order()).await.unwrap();
-    for at in ["2026-03-05T10:02:31Z", "2026-03-05T10:02:32Z"] {
-        app.set_clock(at);
-        other.set_clock(at);
+both!(
+    a_key_begun_elsewhere_is_read_within_half_a_minute,
+    async |database| {
+        use guest_vault::store::Which;
+        let app = TestApp::start(database).await;
+        let guest = put(&app, 1).await;
+        // Another instance over the same stores.
+        let stores = (database.open(Which::Data).await, database.open(Which::Keys).await);
+        let other = TestApp::start_on(database, stores).await;
+        all_found(&[&app, &other], &[(1, guest.clone())], "before").await;
+        let rekey = app.app.vault.begin_rekey(&order()).await.unwrap();
+        for at in ["2026-03-05T10:02:31Z", "2026-03-05T10:02:32Z"] {
+            app.set_clock(at);
+            other.set_clock(at);
+        }
+        while app.app.vault.rekey_step(&rekey).await.unwrap().is_some() {
+            all_found(&[&app, &other], &[(1, guest.clone())], "between").await;
+        }
+        all_found(&[&app, &other], &[(1, guest.clone())], "made anew").await;
+        let late = put(&other, 2).await;
+        app.app
+            .vault
+            .end_rekey(&order(), &rekey, TimeDelta::days(35))
+            .await
+            .unwrap();
+        all_found(&[&app, &other], &[(1, guest), (2, late)], "after").await;
+        other.app.close().await;
+        app.finish().await;
     }
-    while app.app.vault.rekey_step(&rekey).await.unwrap().is_some() {
-        all_found(&[&app, &other], &[(1, guest.clone())], "between").await;
-    }
-    all_found(&[&app, &other], &[(1, guest.clone())], "made anew").await;
-    let late = put(&other, 2).await;
-    app.app.vault.end_rekey(&order(), &rekey, TimeDelta::days(35)).await.unwrap();
-    all_found(&[&app, &other], &[(1, guest), (2, late)], "after").await;
-    other.app.close().await;
-    app.finish().await;
-});
+);
