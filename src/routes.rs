@@ -94,6 +94,7 @@ fn guests(v1: Scope) -> Scope {
                 .route(patch().to(guest::patch_guest)),
         )
         .service(at("/guests/{id}/reveal").route(post().to(guest::reveal)))
+        .service(at("/guests/{id}/break-glass").route(post().to(guest::post_break_glass)))
         .service(at("/guests/{id}/portal-sessions").route(post().to(portal::api::post_portal_session)))
         .service(at("/guests/{id}/records").route(get().to(guest::get_records)))
         .service(at("/guests/{id}/stays/{reservation}").route(put().to(guest::put_stay)))

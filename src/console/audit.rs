@@ -163,9 +163,13 @@ const ACTIONS: &[&str] = &[
     "damage_found",
     "sign_in",
     "sign_out",
+    "break_glass",
     "judge",
     "call",
 ];
+
+/// Acts that another person judges afterwards.
+const JUDGED: [&str; 2] = ["reveal", "break_glass"];
 
 #[derive(Template)]
 #[template(path = "console/audit.html", config = ".askama.toml", whitespace = "minimize")]
@@ -298,7 +302,8 @@ pub(super) async fn show(
             .map(|(path, view)| (path.clone(), text_of(view)))
             .collect()
     });
-    let reveal = entry.action.as_deref() == Some("reveal") && entry.decision.as_deref() == Some("permitted");
+    let reveal = entry.action.as_deref().is_some_and(|act| JUDGED.contains(&act))
+        && entry.decision.as_deref() == Some("permitted");
     let verdict = console.verdict(id.0).await?;
     let may = officer.may(Right::ReadAudit) && officer.may(Right::ManageRequests);
     let own = entry.principal.as_deref() == Some(officer.caller.principal.to_string().as_str());
@@ -439,8 +444,8 @@ impl Console {
         let leaf = found
             .as_ref()
             .and_then(|row| crate::audit::leaf::Leaf::read(&row.leaf));
-        let Some((row, leaf)) =
-            found.zip(leaf.filter(|leaf| leaf.act == "reveal" && leaf.decision == "permitted"))
+        let Some((row, leaf)) = found
+            .zip(leaf.filter(|leaf| JUDGED.contains(&leaf.act.as_str()) && leaf.decision == "permitted"))
         else {
             return self.vault.refuse(event, GuestError::NotFound).await;
         };

@@ -27,11 +27,11 @@ statements! {
     ATTESTATIONS_UNTIL = "SELECT holder, kind, valid_until FROM attestation WHERE valid_until < $1
                           ORDER BY valid_until, holder, kind LIMIT $2";
     REVEALS_TO_JUDGE = "SELECT e.entry_id FROM audit_event e
-                        WHERE e.action = 'reveal' AND e.decision = 'permitted' AND e.at >= $1
+                        WHERE e.action IN ('reveal', 'break_glass') AND e.decision = 'permitted' AND e.at >= $1
                             AND NOT EXISTS (SELECT 1 FROM judgement j WHERE j.entry_id = e.entry_id)
                         ORDER BY e.at, e.entry_id LIMIT $2";
     REVEALS_COUNT = "SELECT count(*) FROM audit_event e
-                     WHERE e.action = 'reveal' AND e.decision = 'permitted' AND e.at >= $1
+                     WHERE e.action IN ('reveal', 'break_glass') AND e.decision = 'permitted' AND e.at >= $1
                          AND NOT EXISTS (SELECT 1 FROM judgement j WHERE j.entry_id = e.entry_id)";
     JUDGEMENT = "SELECT verdict, principal, actor, at FROM judgement WHERE entry_id = $1";
     JUDGEMENT_PUT = "INSERT INTO judgement (entry_id, verdict, principal, actor, at) VALUES ($1, $2, $3, $4, $5)

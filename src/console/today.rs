@@ -6,14 +6,14 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     Console,
-    due::{JUDGED_WITHIN, Lapse, LateErasure, OpenRequests},
+    due::{Lapse, LateErasure, OpenRequests},
     frame::Frame,
     holds::HoldLine,
     officer::Officer,
 };
 use crate::{
     base::from_micros,
-    guest::Entry,
+    guest::{Entry, glass::JUDGED_WITHIN},
     policy::Right,
     web::{Problem, pages::page},
 };

@@ -66,6 +66,8 @@ pub struct PurposeRule {
     pub legal_basis: LegalBasis,
     /// Whether it shows nothing without a live consent of the guest.
     pub needs_consent: bool,
+    /// Whether a guest must be opened first, for half an hour and with a reason ([`crate::guest::Vault::break_glass`]).
+    pub break_glass: bool,
     /// Who receives the data, for purposes `third_party:<name>`; a consent must name the same recipient.
     pub recipient: Option<String>,
     /// The most it may ever touch; generated as deny rules, so no allow rule reaches past it.

@@ -39,6 +39,7 @@ mod merging;
 mod migrations;
 mod mirror;
 mod noticing;
+mod opening;
 mod order;
 mod pooler;
 mod portal;
