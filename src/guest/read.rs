@@ -245,14 +245,7 @@ impl Vault {
             return Ok(refused(event, GuestError::NotOpen));
         }
         let columns = grant.columns();
-        let mut categories: Vec<Category> = columns
-            .iter()
-            .filter_map(|at| catalogue.get(at))
-            .map(|f| f.category)
-            .chain(ALWAYS)
-            .collect();
-        categories.sort_unstable();
-        categories.dedup();
+        let categories = drawers(catalogue, &columns);
         let purpose = errand.purpose.clone();
         let asked = Asked {
             fields: columns,
@@ -432,6 +425,15 @@ impl Vault {
         let here = (&errand.property, &*self.properties, micros(self.clock.now()));
         consent::answer(grant.purpose(), said, here)
     }
+}
+
+/// The categories of these fields, and those that every look needs; in order.
+fn drawers(catalogue: &Catalogue, fields: &FieldSet) -> Vec<Category> {
+    let of_fields = fields.iter().filter_map(|at| catalogue.get(at)).map(|f| f.category);
+    let mut categories: Vec<Category> = of_fields.chain(ALWAYS).collect();
+    categories.sort_unstable();
+    categories.dedup();
+    categories
 }
 
 /// Runs two futures side by side; the first failure ends both.
