@@ -94,6 +94,7 @@ fn guests(v1: Scope) -> Scope {
                 .route(patch().to(guest::patch_guest)),
         )
         .service(at("/guests/{id}/reveal").route(post().to(guest::reveal)))
+        .service(at("/guests/{id}/break-glass").route(post().to(guest::post_break_glass)))
         .service(at("/guests/{id}/portal-sessions").route(post().to(portal::api::post_portal_session)))
         .service(at("/guests/{id}/records").route(get().to(guest::get_records)))
         .service(at("/guests/{id}/stays/{reservation}").route(put().to(guest::put_stay)))
@@ -121,6 +122,7 @@ fn consents(v1: Scope) -> Scope {
     .service(at("/notices/{id}/text").route(get().to(consent::get_notice_text)))
     .service(at("/consents/check").route(post().to(consent::post_check)))
     .service(at("/consents/counts").route(get().to(console::calls::get_consent_counts)))
+    .service(at("/consents/withdrawals").route(get().to(console::calls::get_withdrawals)))
     .service(at("/consents/record-key").route(get().to(consent::get_record_key)))
     .service(at("/consents/{id}/record").route(get().to(consent::get_record)))
     .service(at("/disclosures").route(get().to(consent::get_disclosures)))
@@ -134,6 +136,8 @@ fn persons(v1: Scope) -> Scope {
         .service(at("/merges/{id}/undo").route(post().to(identity::post_undo)))
         .service(at("/guests/{id}/pseudonyms").route(post().to(identity::post_pseudonym)))
         .service(at("/pseudonyms/resolve").route(post().to(identity::post_pseudonym_owner)))
+        .service(at("/guests/{id}/constraints").route(get().to(identity::get_constraints)))
+        .service(at("/constraints").route(post().to(identity::post_constraint)))
         .service(at("/resolve").route(post().to(identity::post_resolve)))
         .service(at("/resolve/batch").route(post().to(identity::post_resolve_batch)))
         .service(

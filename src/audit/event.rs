@@ -122,7 +122,9 @@ pub enum Act {
     SignIn,
     /// Somebody signed out.
     SignOut,
-    /// A reveal was judged.
+    /// A guest was opened in an emergency.
+    BreakGlass,
+    /// A reveal or an emergency was judged.
     Judge,
 }
 
@@ -183,6 +185,7 @@ impl Act {
             Self::Restore => "restore",
             Self::SignIn => "sign_in",
             Self::SignOut => "sign_out",
+            Self::BreakGlass => "break_glass",
             Self::Judge => "judge",
         }
     }

@@ -15,8 +15,6 @@ use crate::{
 
 /// Lines of one list at most; the numbers above it count all.
 const MOST: i64 = 200;
-/// A reveal is to be judged within this time.
-pub(super) const JUDGED_WITHIN: TimeDelta = TimeDelta::hours(72);
 /// Reveals older than this are not asked about any more.
 const ASKED_ABOUT: TimeDelta = TimeDelta::days(30);
 /// An erasure that was begun is over within seconds; after this long something stands against it.
@@ -41,6 +39,12 @@ pub(super) struct LateErasure {
     pub(super) case: Uuid,
     pub(super) stage: String,
     pub(super) since: DateTime<Utc>,
+}
+
+impl LateErasure {
+    pub(super) fn path(&self) -> String {
+        format!("/console/requests/{}", self.case)
+    }
 }
 
 /// What a holder must have current, and until when it is.

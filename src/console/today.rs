@@ -6,14 +6,14 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     Console,
-    due::{JUDGED_WITHIN, Lapse, LateErasure, OpenRequests},
+    due::{Lapse, LateErasure, OpenRequests},
     frame::Frame,
     holds::HoldLine,
     officer::Officer,
 };
 use crate::{
     base::from_micros,
-    guest::Entry,
+    guest::{Entry, glass::JUDGED_WITHIN},
     policy::Right,
     web::{Problem, pages::page},
 };
@@ -36,11 +36,23 @@ pub(super) struct RequestLine {
     pub(super) left: Option<i64>,
 }
 
+impl RequestLine {
+    pub(super) fn path(&self) -> String {
+        format!("/console/requests/{}", self.id)
+    }
+}
+
 /// A reveal, as a line.
 struct RevealLine {
     entry: Entry,
     fields: String,
     late: bool,
+}
+
+impl RevealLine {
+    fn path(&self) -> String {
+        format!("/console/audit/{}", self.entry.entry_id)
+    }
 }
 
 struct Reveals {

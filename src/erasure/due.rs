@@ -79,6 +79,27 @@ impl Due {
         }
     }
 
+    /// What of it was not over before.
+    pub(super) fn beyond(&self, before: &Self) -> Self {
+        let known = |category: Category| before.drawers.iter().any(|(one, _)| *one == category);
+        Self {
+            whole: self.whole && !before.whole,
+            drawers: self
+                .drawers
+                .iter()
+                .filter(|(category, _)| !known(*category))
+                .copied()
+                .collect(),
+            fields: self
+                .fields
+                .iter()
+                .filter(|field| !before.fields.contains(field))
+                .cloned()
+                .collect(),
+            ..Self::default()
+        }
+    }
+
     /// Whether nothing is over.
     pub(super) const fn is_empty(&self) -> bool {
         self.drawers.is_empty() && self.fields.is_empty()

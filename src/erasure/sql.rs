@@ -77,6 +77,7 @@ pub const WITH_THE_GUEST: &[&str] = &[
 /// The tables that name a guest by its id and stay: fates, orders and the log's index, without a value in them.
 pub const STAY_BEHIND: &[&str] = &[
     "audit_event",
+    "break_glass",
     "erasure",
     "erasure_notice",
     "event_feed",

@@ -31,9 +31,11 @@ use super::{
 
 mod finding;
 mod noticing;
+mod opening;
 
 pub(crate) use finding::{post_lookup, post_stay_list};
 pub(crate) use noticing::{decide_observation, get_observations, post_observation, post_occasions};
+pub(crate) use opening::post_break_glass;
 
 /// The calls of this folder; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
@@ -53,7 +55,8 @@ pub(crate) use noticing::{decide_observation, get_observations, post_observation
     noticing::post_observation,
     noticing::get_observations,
     noticing::decide_observation,
-    noticing::post_occasions
+    noticing::post_occasions,
+    opening::post_break_glass
 ))]
 pub struct Calls;
 

@@ -52,6 +52,9 @@ pub enum GuestError {
     /// Not in the present state, because …
     #[error("not in the present state")]
     Blocked(String),
+    /// For this purpose the guest has to be opened first.
+    #[error("the guest is not open for this purpose")]
+    NotOpen,
     /// The call needs a reason.
     #[error("a reason is required")]
     ReasonRequired,
@@ -105,7 +108,7 @@ impl From<CommitError> for GuestError {
 
 impl GuestError {
     /// Whether nothing was changed for certain; otherwise what the change may need, its keys above all, must stay.
-    pub(super) const fn is_undone(&self) -> bool {
+    pub(crate) const fn is_undone(&self) -> bool {
         !matches!(self, Self::PerhapsDone(_))
     }
 
@@ -137,6 +140,8 @@ impl From<GuestError> for Problem {
             GuestError::NoNotice => Self::new(Kind::Conflict)
                 .detail("The line names no notice, so there is no record of what the guest was told."),
             GuestError::Blocked(reason) => Self::new(Kind::Conflict).detail(reason),
+            GuestError::NotOpen => Self::new(Kind::BreakGlass)
+                .detail("Open the guest first: POST /v1/guests/{id}/break-glass with Vault-Reason. It holds for 30 minutes."),
             GuestError::ReasonRequired => Self::new(Kind::ReasonRequired)
                 .detail("Fields of class C3 and above are revealed for a reason: send Vault-Reason."),
             GuestError::Budget(exceeded) => Self::new(Kind::BudgetExceeded).retry_after(exceeded.seconds),

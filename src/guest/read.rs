@@ -240,6 +240,10 @@ impl Vault {
         {
             return Ok(refused(event, exceeded.into()));
         }
+        // An emergency shows one guest at a time, and only to who said why.
+        if grant.purpose().break_glass && act != Act::BreakGlass && !self.is_open(errand, guest).await? {
+            return Ok(refused(event, GuestError::NotOpen));
+        }
         let columns = grant.columns();
         let mut categories: Vec<Category> = columns
             .iter()

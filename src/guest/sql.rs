@@ -9,6 +9,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 mod disclosure;
+pub mod glass;
 pub mod import;
 mod likeness;
 pub mod observation;

@@ -151,6 +151,7 @@ impl Vault {
             GuestError::Gone => "erased",
             GuestError::Restricted => "restricted",
             GuestError::Stale => "stale",
+            GuestError::NotOpen => "not_open",
             GuestError::ReasonRequired => "reason_required",
             GuestError::Budget(_) => "budget",
             GuestError::BadQuestion { .. } => "invalid",

@@ -88,6 +88,8 @@ pub struct PurposeAnswer {
     legal_basis: LegalBasis,
     /// Whether it shows nothing without a live consent.
     needs_consent: bool,
+    /// Whether it is for emergencies: each guest is opened first.
+    break_glass: bool,
     /// Who receives the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 60)]
@@ -138,6 +140,7 @@ impl PolicyAnswer {
             description: rule.description.clone(),
             legal_basis: rule.legal_basis,
             needs_consent: rule.needs_consent,
+            break_glass: rule.break_glass,
             recipient: rule.recipient.clone(),
             categories: rule.categories.clone(),
         });

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Category, ConsentId, FieldSet, Purpose, StayState};
 
 pub mod api;
+mod because;
 pub mod cases;
 mod compile;
 mod engine;
@@ -43,6 +44,7 @@ mod table;
 mod tests;
 mod words;
 
+pub use because::{Because, Elsewhere};
 pub use cases::CaseReport;
 pub use error::PolicyError;
 pub use explain::{ConsentAsked, Decision, ExplainError, ExplainRequest, Explanation, RuleText};
@@ -66,6 +68,8 @@ pub struct PurposeRule {
     pub legal_basis: LegalBasis,
     /// Whether it shows nothing without a live consent of the guest.
     pub needs_consent: bool,
+    /// Whether a guest must be opened first, for half an hour and with a reason ([`crate::guest::Vault::break_glass`]).
+    pub break_glass: bool,
     /// Who receives the data, for purposes `third_party:<name>`; a consent must name the same recipient.
     pub recipient: Option<String>,
     /// The most it may ever touch; generated as deny rules, so no allow rule reaches past it.

@@ -17,6 +17,8 @@ struct Entry {
     description: String,
     legal_basis: LegalBasis,
     needs_consent: bool,
+    #[serde(default)]
+    break_glass: bool,
     categories: Vec<Category>,
     recipient: Option<String>,
     #[serde(default)]
@@ -66,6 +68,7 @@ pub(super) fn parse(text: &str, catalogue: &Catalogue) -> Result<Vec<Arc<Purpose
             description: entry.description,
             legal_basis: entry.legal_basis,
             needs_consent: entry.needs_consent,
+            break_glass: entry.break_glass,
             recipient: entry.recipient,
             categories: entry.categories,
             bases: entry.bases,

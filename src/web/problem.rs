@@ -63,6 +63,8 @@ kinds! {
     NotAttested = "not-attested", 403, "An attestation of this caller is missing or has lapsed";
     /// The guest is kept for the law and for its own requests only.
     Restricted = "restricted", 403, "This guest is kept for the law only";
+    /// The purpose is for emergencies, and the guest was not opened for it.
+    BreakGlass = "break-glass", 403, "For this purpose the guest has to be opened first";
     /// Missing, or hidden from this caller: the two are not told apart.
     NotFound = "not-found", 404, "There is nothing here for this caller";
     /// The path exists, the method does not.

@@ -14,6 +14,8 @@ pub(crate) struct Matrix {
     pub(crate) roles: HashMap<String, (Role, HashSet<String>)>,
     pub(crate) ceilings: HashMap<String, HashSet<String>>,
     pub(crate) columns: Vec<String>,
+    /// Purpose of an emergency → short names and fields: plain at any stay state, and nothing else for it.
+    pub(crate) opened: HashMap<String, (HashSet<String>, HashSet<String>)>,
     /// Action → path → cells; `*` stands for what no row names.
     pub(crate) rows: HashMap<String, HashMap<String, Vec<String>>>,
 }
@@ -39,6 +41,10 @@ pub(crate) fn read() -> Matrix {
                 matrix
                     .ceilings
                     .insert(columns[1].to_owned(), words(columns[2]).collect());
+            }
+            "opened" => {
+                let (roles, fields) = (words(columns[2]).collect(), words(columns[3]).collect());
+                matrix.opened.insert(columns[1].to_owned(), (roles, fields));
             }
             "roles" => matrix.columns = columns[1..].iter().map(|short| (*short).to_owned()).collect(),
             action => {
@@ -117,6 +123,11 @@ impl Matrix {
     ) -> View {
         let (_, purposes) = &self.roles[&self.columns[column]];
         let within = self.ceilings[purpose.as_str()].contains(category.as_str());
+        if let Some((roles, fields)) = self.opened.get(purpose.as_str()) {
+            let shown =
+                action == Action::Read && roles.contains(&self.columns[column]) && fields.contains(path);
+            return if shown { View::Plain } else { View::None };
+        }
         // A ceiling is about showing; what a source knows is stored whole.
         if !purposes.contains(purpose.as_str()) || !(within || action == Action::Write) {
             return View::None;

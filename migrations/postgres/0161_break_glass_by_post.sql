@@ -1,0 +1,1 @@
+CREATE INDEX break_glass_by_post ON break_glass (role, property, judge_by);
