@@ -158,7 +158,7 @@ impl Keyring {
     /// # Errors
     /// What the key store says.
     pub async fn scrub(&self) -> Result<bool, KeysError> {
-        let tables = ["data_key"];
+        let tables = ["data_key", "vault_key"];
         let mut rest = self.rewriting.lock().await;
         if rest.is_some_and(|until| Instant::now() < until) {
             self.store.scrub(&tables).await?;
