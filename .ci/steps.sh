@@ -113,11 +113,12 @@ consent() {
     "$PYTHON" tests/consent/many.py --binary target/debug/guest-vault --guests 2000
 }
 
-# A tenth of a thousand guests erased, and looked for in every byte and after restores; the clock moved through years.
+# A tenth of many guests erased, and looked for in every byte and after restores; the clock moved through years.
+# By hand without --guests: a thousand.
 rights() {
     cargo build --locked
-    /usr/bin/python3 tests/rights/erase.py --binary target/debug/guest-vault
-    /usr/bin/python3 tests/rights/erase.py --binary target/debug/guest-vault --postgres
+    /usr/bin/python3 tests/rights/erase.py --binary target/debug/guest-vault --guests 200
+    /usr/bin/python3 tests/rights/erase.py --binary target/debug/guest-vault --guests 200 --postgres
     /usr/bin/python3 tests/rights/clock.py --binary target/debug/guest-vault
 }
 

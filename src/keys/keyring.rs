@@ -24,9 +24,9 @@ use super::{
 
 /// The version of the key that seals the vault's own values, until rotation makes another.
 const FIRST: u16 = 1;
-/// How many times as long as it took the key store is then left alone before it is written anew: that of ten thousand
-/// guests is after a minute, that of a million after some hours.
-const REST: u32 = 1_000;
+/// How many times as long as it took the key store is then left alone before it is written anew again: half a percent of
+/// the time at most goes to it.
+const REST: u32 = 200;
 /// The key category of what belongs to no guest; no [`Category`] has this number.
 const VAULT: u8 = 0;
 
@@ -158,7 +158,7 @@ impl Keyring {
     /// # Errors
     /// What the key store says.
     pub async fn scrub(&self) -> Result<bool, KeysError> {
-        let tables = ["data_key"];
+        let tables = ["data_key", "vault_key"];
         let mut rest = self.rewriting.lock().await;
         if rest.is_some_and(|until| Instant::now() < until) {
             self.store.scrub(&tables).await?;

@@ -58,23 +58,18 @@ fn token(request: &HttpRequest) -> &str {
 #[utoipa::path(
     post, path = "/drp/v1/agent/{id}", tag = "drp", params(("id" = String, Path, max_length = 50)),
     request_body(content = String, content_type = "text/plain"),
-    responses(
-        (status = 200, body = AgentToken),
-        (status = 403, description = "Not signed by this agent for this house, now"),
-        Refusals
-    ),
-    security(())
+    responses((status = 200, body = AgentToken), Refusals), security(())
 )]
 pub(crate) async fn post_agent(
     desk: Data<AgentDesk>,
     id: web::Path<String>,
     body: Bytes,
-) -> Result<HttpResponse, Problem> {
-    // The protocol: whatever fails, 403 and nothing else.
-    let Ok(token) = desk.greet(&id, &body) else {
-        return Ok(HttpResponse::Forbidden().finish());
-    };
-    Ok(HttpResponse::Ok().json(AgentToken {
+) -> Result<impl Responder, Problem> {
+    // The protocol: whatever fails, 403, and not why.
+    let token = desk
+        .greet(&id, &body)
+        .map_err(|_| Problem::new(Kind::Forbidden))?;
+    Ok(web::Json(AgentToken {
         agent_id: id.into_inner(),
         token,
     }))

@@ -180,7 +180,7 @@ both!(
         assert_eq!(ask(&first, &good).await, 200);
         assert_eq!(ask(&first, &good).await, 409, "a message counts once");
         let stolen = send(&app, Method::POST, "/drp/v1/agent/OTHER", "", &good).await;
-        assert_eq!((stolen.status, stolen.bytes.len()), (403, 0), "and nothing else");
+        assert_eq!(stolen.status, 403);
         app.finish().await;
     }
 );
