@@ -291,6 +291,7 @@ fn agents(config: &Config) -> Option<Arc<House>> {
         Some(Agent {
             id: agent.id.clone(),
             key: agent.key()?,
+            callbacks: agent.callbacks.clone(),
         })
     };
     Some(Arc::new(House {
@@ -360,6 +361,7 @@ impl App {
             (&config.events, &config.webhooks),
             &properties,
         )?;
+        let retention = Arc::new(retention::Rules::load(config.policies.dir.as_deref())?);
         let vault = Vault::new(Parts {
             store,
             log: log.clone(),
@@ -371,6 +373,7 @@ impl App {
             budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
             matcher: Arc::new(Matcher::new(thresholds(config), config.identity.merge_bridged)),
             bare_yes: config.consent.bare_yes,
+            overdue: retention::overdue(&retention),
         });
         if let Err(error) = vault.load_weights().await {
             tracing::warn!(%error, "the learnt weights cannot be read; the shipped ones decide");
@@ -403,7 +406,7 @@ impl App {
             courier: Arc::new(courier),
             sequencer,
             witnesses,
-            retention: Arc::new(retention::Rules::load(config.policies.dir.as_deref())?),
+            retention,
             processors: processors(config),
             agents: agents(config),
             pace: Pace {

@@ -10,7 +10,7 @@ use crate::{
 use super::{Fate, Preview};
 
 /// The drawers that the guest register copies from.
-const FOR_THE_REGISTER: [Category; 4] = [
+pub(super) const FOR_THE_REGISTER: [Category; 4] = [
     Category::Identity,
     Category::Demographic,
     Category::Contact,

@@ -197,7 +197,7 @@ impl<E: Into<GuestError>> From<E> for RunError {
 pub struct Pace {
     /// How many guests something may go of before a second person has to agree.
     pub approve_above: u64,
-    /// How often a run comes by itself; never, when zero.
+    /// How often a run comes by itself, besides at the turn of each day; never, when zero.
     pub every: TimeDelta,
     /// How many guests are looked at in a second.
     pub guests_per_second: u32,
@@ -344,7 +344,10 @@ impl Eraser {
         if self.pace.every > TimeDelta::zero() {
             let last = self.vault.store.read().await?.last_run().await?;
             let now = self.vault.clock.now();
-            let due = last.is_none_or(|at| from_micros(at) + self.pace.every <= now);
+            // Dates are days: what is over is over when the day begins.
+            let due = last
+                .map(from_micros)
+                .is_none_or(|last| last + self.pace.every <= now || last.date_naive() < now.date_naive());
             if due && self.vault.store.read().await?.open_run().await?.is_none() {
                 let caller = operator().map_err(|_| GuestError::Forbidden)?;
                 let mut event = Event::by(&caller, Act::Retention, RequestId::random(), now);

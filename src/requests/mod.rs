@@ -23,6 +23,7 @@ mod package;
 mod pages;
 mod silence;
 pub mod sql;
+mod telling;
 pub(crate) mod zip;
 
 use chrono::{DateTime, NaiveDate, Utc};
