@@ -136,6 +136,8 @@ fn persons(v1: Scope) -> Scope {
         .service(at("/merges/{id}/undo").route(post().to(identity::post_undo)))
         .service(at("/guests/{id}/pseudonyms").route(post().to(identity::post_pseudonym)))
         .service(at("/pseudonyms/resolve").route(post().to(identity::post_pseudonym_owner)))
+        .service(at("/guests/{id}/constraints").route(get().to(identity::get_constraints)))
+        .service(at("/constraints").route(post().to(identity::post_constraint)))
         .service(at("/resolve").route(post().to(identity::post_resolve)))
         .service(at("/resolve/batch").route(post().to(identity::post_resolve_batch)))
         .service(

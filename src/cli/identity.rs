@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::operator,
     app::{App, AppError},
-    base::{Clock, Errand, GuestId, InvalidName, RequestId},
+    base::{Clock, Errand, GuestId, InvalidName, RequestId, from_micros},
     config::Config,
     guest::{GuestError, Vault},
     identity::dedupe::{Clusters, Pair, Verdict},
@@ -31,6 +32,16 @@ pub enum Command {
     Dedupe(Dedupe),
     /// Re-estimates the weights from stewards' answers, and lists which earlier decisions would be others.
     Learn(Learn),
+    /// Exchanges the key of the tokens that look-alikes share, while the vault runs. Goes on where it was cut off.
+    Rekey(Rekey),
+}
+
+/// `identity rekey`.
+#[derive(Debug, Args)]
+pub struct Rekey {
+    /// Prints one line of JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `identity learn`.
@@ -133,6 +144,23 @@ pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Res
     let app = App::open(config, Clock::system()).await?;
     let arguments = match command {
         Command::Dedupe(arguments) => arguments,
+        Command::Rekey(arguments) => {
+            let kept_for = TimeDelta::days(i64::from(config.backup.keep_days).max(1));
+            let outcome = rekey(&app.vault, kept_for).await;
+            app.settle_log().await;
+            app.close().await;
+            let done = outcome?;
+            if arguments.json {
+                serde_json::to_writer(&mut *out, &done).map_err(io::Error::from)?;
+                return Ok(writeln!(out)?);
+            }
+            writeln!(
+                out,
+                "done        key {}, tokens of {} guests made anew",
+                done.version, done.guests
+            )?;
+            return Ok(writeln!(out, "            the old key is read no more")?);
+        }
         Command::Learn(arguments) => {
             let lesson = match errand(&app.vault) {
                 Ok(errand) => {
@@ -173,6 +201,40 @@ pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Res
         )?;
     }
     Ok(())
+}
+
+async fn rekey(vault: &Vault, kept_for: TimeDelta) -> Result<Rekeyed, IdentityError> {
+    let errand = errand(vault)?;
+    let begun = vault.begin_rekey(&errand).await?;
+    let wait = (from_micros(begun.from) - vault.clock.now())
+        .to_std()
+        .unwrap_or_default();
+    if !wait.is_zero() {
+        eprintln!(
+            "            key {} is made; in {} s every instance reads with it, then tokens are made anew",
+            begun.version,
+            wait.as_secs() + 1
+        );
+        tokio::time::sleep(wait).await;
+    }
+    let total = vault.store.read().await?.guests_count().await?;
+    let bar = bar(usize::try_from(total).unwrap_or(0), "guests");
+    let mut guests = begun.guests;
+    while let Some(done) = vault.rekey_step(&begun).await? {
+        guests = done;
+        bar.set_position(u64::try_from(done).unwrap_or(0));
+    }
+    bar.finish_and_clear();
+    vault.end_rekey(&errand, &begun, kept_for).await?;
+    let version = begun.version;
+    Ok(Rekeyed { version, guests })
+}
+
+/// What an exchange of the key came to.
+#[derive(Debug, Serialize)]
+struct Rekeyed {
+    version: i64,
+    guests: i64,
 }
 
 async fn dedupe(vault: &Vault, arguments: &Dedupe, work: &Work) -> Result<Summary, IdentityError> {

@@ -108,7 +108,7 @@ impl From<CommitError> for GuestError {
 
 impl GuestError {
     /// Whether nothing was changed for certain; otherwise what the change may need, its keys above all, must stay.
-    pub(super) const fn is_undone(&self) -> bool {
+    pub(crate) const fn is_undone(&self) -> bool {
         !matches!(self, Self::PerhapsDone(_))
     }
 

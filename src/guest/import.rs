@@ -102,6 +102,7 @@ impl Vault {
         input: RecordInput,
     ) -> Result<Prepared, GuestError> {
         check_source(source, id).map_err(|rejected| GuestError::Rejected(vec![rejected]))?;
+        self.keys.matching_keys().await?;
         let prepared = self.prepare(errand, &self.policies.current(), (source, id), input)?;
         self.with_notices(prepared).await
     }

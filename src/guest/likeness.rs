@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::{
     audit::Change,
     base::{Category, GuestId, RecordId},
-    crypto::{Aad, IndexKey},
-    keys::GuestKeys,
+    crypto::Aad,
+    keys::{GuestKeys, MatchingKeys},
     matching::{
         Paper, Person, Place, Said,
         blocking::{self, Key},
@@ -38,52 +38,67 @@ pub(crate) const PARTS: [&str; 12] = [
     "memberships",
 ];
 
-/// The version of the key that tokens are made with.
-pub(crate) const KEY_VERSION: i64 = 1;
-
-/// A key with its token.
+/// A key with its tokens.
 pub(crate) struct Keyed {
     pub(crate) key: Key,
+    /// As it is written.
     pub(crate) token: [u8; 16],
+    /// By the other keys that are read while they are exchanged.
+    pub(crate) others: Vec<[u8; 16]>,
 }
 
 /// Somebody who is looked for.
 pub(crate) struct Probe {
     pub(crate) person: Person,
     pub(crate) keys: Vec<Keyed>,
+    /// The version of the key by which its tokens are written.
+    pub(crate) written: i64,
     /// Who it is, when others like this guest are looked for: that guest itself is not found.
     pub(crate) guest: Option<GuestId>,
 }
 
 impl Probe {
-    pub(crate) fn new(index: &IndexKey, person: Person) -> Self {
-        let keys = blocking::keys(&person)
-            .into_iter()
-            .map(|key| Keyed {
-                token: index.token(&format!("identity:{}", key.kind.as_str()), key.value.as_bytes()),
+    pub(crate) fn new(with: &MatchingKeys<'_>, person: Person) -> Self {
+        let written = with.written();
+        let keyed = |key: Key| {
+            let kind = Self::token_kind(&key);
+            let token = |version| with.token(version, &kind, key.value.as_bytes());
+            Keyed {
+                token: token(written),
+                others: with.others().map(token).collect(),
                 key,
-            })
-            .collect();
+            }
+        };
         Self {
+            keys: blocking::keys(&person).into_iter().map(keyed).collect(),
             person,
-            keys,
+            written,
             guest: None,
         }
     }
 
+    /// What keeps the tokens of a kind of key apart from all others.
+    pub(crate) fn token_kind(key: &Key) -> String {
+        format!("identity:{}", key.kind.as_str())
+    }
+
     /// A guest of whom others like it are looked for.
-    pub(crate) fn of_guest(index: &IndexKey, guest: GuestId, person: Person) -> Self {
+    pub(crate) fn of_guest(with: &MatchingKeys<'_>, guest: GuestId, person: Person) -> Self {
         Self {
             guest: Some(guest),
-            ..Self::new(index, person)
+            ..Self::new(with, person)
         }
     }
 
-    /// The tokens that are asked for: of the first tier, or of both.
+    /// The tokens that are asked for: of the first tier, or of both. Each as it is written.
     pub(crate) fn asked(&self, second: bool) -> impl Iterator<Item = [u8; 16]> + '_ {
+        self.keys_asked(second).map(|keyed| keyed.token)
+    }
+
+    /// The keys that are asked for: of the first tier, or of both.
+    pub(crate) fn keys_asked(&self, second: bool) -> impl Iterator<Item = &Keyed> + '_ {
         let asked = self.keys.iter();
-        let asked = asked.filter(move |keyed| second || !keyed.key.kind.is_second_tier());
-        asked.map(|keyed| keyed.token)
+        asked.filter(move |keyed| second || !keyed.key.kind.is_second_tier())
     }
 
     pub(crate) fn has_second_tier(&self) -> bool {
@@ -91,7 +106,7 @@ impl Probe {
     }
 
     pub(crate) fn tokens(&self) -> impl Iterator<Item = [u8; 16]> + '_ {
-        self.keys.iter().map(|keyed| keyed.token)
+        self.asked(true)
     }
 }
 
@@ -254,10 +269,11 @@ impl Vault {
             .filter(|ready| written.contains(ready.field.as_str()))
             .map(|ready| (ready.field.as_str(), &ready.value));
         let kept = opened.iter().map(|(row, value)| (row.field.as_str(), value));
-        let probe = Probe::new(self.keys.index_key(), person_of(&fresh.chain(kept)));
+        let with = self.keys.matching_keys().await?;
+        let probe = Probe::new(&with, person_of(&fresh.chain(kept)));
         // What too many share finds nobody; it is not written, so that its frequency does not show either.
         let tokens: Vec<[u8; 16]> = probe.tokens().filter(|token| !crowded.contains(token)).collect();
-        rows.likeness((guest, record), KEY_VERSION, tokens);
+        rows.likeness((guest, record), probe.written, tokens);
         Ok(())
     }
 }

@@ -181,7 +181,7 @@ impl Vault {
             .filter_map(|value| self.ready(policy, value))
             .collect();
         let probe = Probe::new(
-            self.keys.index_key(),
+            &self.keys.known_matching_keys(),
             person_of(&ready.iter().map(|ready| (ready.field.as_str(), &ready.value))),
         );
         let stays = self.checked_stays(errand, &input, &mut rejected);

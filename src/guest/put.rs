@@ -121,6 +121,7 @@ impl Vault {
         if let Err(rejected) = check_source(source, source_id) {
             return self.refuse(event, GuestError::Rejected(vec![rejected])).await;
         }
+        self.keys.matching_keys().await?;
         match self.prepare(errand, &policy, (source, source_id), input) {
             Err(error) => self.refuse(event, error).await,
             Ok(prepared) => {

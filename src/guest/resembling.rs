@@ -16,11 +16,12 @@ use crate::{
     base::{Action, Errand, FieldSet, GuestId, RecordId, micros},
     matching::{Frequencies, Person, Score, Weights, blocking::CAP, score::score},
     policy::Snapshot,
+    store::Conn,
 };
 
 use super::{
     GuestError, LinkReason, Vault,
-    likeness::{PARTS, Probe, categories, opened, person_of},
+    likeness::{Keyed, PARTS, Probe, categories, opened, person_of},
     put::{Decided, Place},
     sql::NewReview,
 };
@@ -103,12 +104,14 @@ pub(crate) struct Finding {
 struct Holders(HashMap<[u8; 16], Vec<GuestId>>);
 
 impl Holders {
-    fn of(postings: Vec<([u8; 16], GuestId)>) -> Self {
+    /// What is held by another key's token is held by the token as it is written.
+    fn of(postings: Vec<([u8; 16], GuestId)>, others: &HashMap<[u8; 16], [u8; 16]>) -> Self {
         let mut of: HashMap<[u8; 16], Vec<GuestId>> = HashMap::new();
         for (token, guest) in postings {
+            let token = others.get(&token).copied().unwrap_or(token);
             of.entry(token).or_default().push(guest);
         }
-        // A token that two statements asked for came twice.
+        // A token that two statements asked for came twice, and so does who is held by two keys.
         for list in of.values_mut() {
             list.sort_unstable();
             list.dedup();
@@ -157,6 +160,23 @@ impl Holders {
         }
         frequencies
     }
+}
+
+/// Who holds these keys.
+async fn held<'p>(conn: &mut Conn, keys: impl Iterator<Item = &'p Keyed>) -> Result<Holders, GuestError> {
+    let mut tokens = BTreeSet::new();
+    let mut others = HashMap::new();
+    for keyed in keys {
+        tokens.insert(keyed.token);
+        tokens.extend(&keyed.others);
+        others.extend(keyed.others.iter().map(|other| (*other, keyed.token)));
+    }
+    if tokens.is_empty() {
+        return Ok(Holders(HashMap::new()));
+    }
+    let tokens: Vec<[u8; 16]> = tokens.into_iter().collect();
+    let postings = conn.identity_postings(&tokens, i64::from(CAP) + 1).await?;
+    Ok(Holders::of(postings, &others))
 }
 
 /// How a score is told: what each comparison adds.
@@ -234,13 +254,12 @@ impl Vault {
     }
 
     async fn resembling_in(&self, probes: &[&Probe], second: bool) -> Result<Vec<Finding>, GuestError> {
-        let tokens: BTreeSet<[u8; 16]> = probes.iter().flat_map(|probe| probe.asked(second)).collect();
-        if tokens.is_empty() {
-            return Ok(probes.iter().map(|_| Finding::default()).collect());
-        }
-        let tokens: Vec<[u8; 16]> = tokens.into_iter().collect();
         let mut conn = self.store.read().await?;
-        let holders = Holders::of(conn.identity_postings(&tokens, i64::from(CAP) + 1).await?);
+        let holders = held(
+            &mut conn,
+            probes.iter().flat_map(|probe| probe.keys_asked(second)),
+        )
+        .await?;
         let candidates: Vec<Vec<GuestId>> = probes
             .iter()
             .map(|probe| holders.candidates(probe, second))
@@ -286,10 +305,9 @@ impl Vault {
         let rows = self.store.read().await?.likeness_of(&guests, &PARTS).await?;
         let mut people = self.people(&guests, rows).await?;
         let mut person = |guest: &GuestId| people.remove(guest).unwrap_or_default();
-        let probe = Probe::of_guest(self.keys.index_key(), one, person(&one));
-        let tokens: Vec<[u8; 16]> = probe.tokens().collect();
+        let probe = Probe::of_guest(&self.keys.matching_keys().await?, one, person(&one));
         let mut conn = self.store.read().await?;
-        let holders = Holders::of(conn.identity_postings(&tokens, i64::from(CAP) + 1).await?);
+        let holders = held(&mut conn, probe.keys_asked(true)).await?;
         drop(conn);
         let frequencies = holders.frequencies(&probe, self.guests_about().await?);
         Ok(score(
@@ -329,6 +347,23 @@ impl Vault {
         guests: &[GuestId],
         rows: Vec<super::sql::ValueRow>,
     ) -> Result<BTreeMap<GuestId, Person>, GuestError> {
+        let whole = |records: BTreeMap<Uuid, Person>| {
+            let mut person = Person::default();
+            for record in records.values() {
+                person.add(record);
+            }
+            person
+        };
+        let people = self.people_by_record(guests, rows).await?.into_iter();
+        Ok(people.map(|(guest, records)| (guest, whole(records))).collect())
+    }
+
+    /// Guests as each of their records describes them.
+    pub(crate) async fn people_by_record(
+        &self,
+        guests: &[GuestId],
+        rows: Vec<super::sql::ValueRow>,
+    ) -> Result<BTreeMap<GuestId, BTreeMap<Uuid, Person>>, GuestError> {
         if guests.is_empty() {
             return Ok(BTreeMap::new());
         }
@@ -350,11 +385,11 @@ impl Vault {
                     .or_default()
                     .push((row.field.as_str(), value));
             }
-            let mut person = Person::default();
-            for values in records.values() {
-                person.add(&person_of(&values.iter().map(|(field, value)| (*field, value))));
-            }
-            people.insert(GuestId(guest), person);
+            let person =
+                |values: Vec<(&str, Value)>| person_of(&values.iter().map(|(field, value)| (*field, value)));
+            let records = records.into_iter();
+            let records = records.map(|(record, values)| (record, person(values)));
+            people.insert(GuestId(guest), records.collect());
         }
         Ok(people)
     }

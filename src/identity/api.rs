@@ -22,6 +22,7 @@ use crate::{
 };
 
 use super::{
+    constraint::{Constraint, ConstraintAnswer, ConstraintWord, RecordOf},
     merge::{MergeAnswer, MergeOptions},
     pseudonyms::{PseudonymAnswer, PseudonymOwner},
     resolve::ResolveAnswer,
@@ -42,6 +43,8 @@ const MOST_LINES: usize = 10_000;
     post_reviews,
     post_merge,
     post_undo,
+    post_constraint,
+    get_constraints,
     post_pseudonym,
     post_pseudonym_owner
 ))]
@@ -312,6 +315,63 @@ pub(crate) async fn post_undo(
     id: PathId<Uuid>,
 ) -> Result<impl Responder, Problem> {
     Ok(web::Json(vault.undo_merge(&errand, id.0).await?))
+}
+
+/// A steward's word about two records.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConstraintInput {
+    /// The word.
+    decision: ConstraintWord,
+    /// The one record.
+    one: RecordOf,
+    /// The other.
+    other: RecordOf,
+    /// Although a steward said otherwise, or both guests have a number for life.
+    #[serde(default)]
+    force: bool,
+}
+
+/// Says of two records that they are of one person (`same`), of two (`different`), or takes that back (`open`). It holds
+/// through new scores, merges and imports. `same` makes their guests one; `different` parts them, by undoing the merge
+/// that brought them together, or the other record gets a guest of its own; `open` leaves them where they are.
+#[utoipa::path(
+    post, path = "/v1/constraints", tag = "identity", params(ErrandHeaders), request_body = ConstraintInput,
+    responses((status = 200, body = ConstraintAnswer), Refusals)
+)]
+pub(crate) async fn post_constraint(
+    vault: Data<Vault>,
+    errand: Errand,
+    body: StrictJson<ConstraintInput>,
+) -> Result<impl Responder, Problem> {
+    let ConstraintInput {
+        decision,
+        one,
+        other,
+        force,
+    } = body.0;
+    Ok(web::Json(
+        vault.say(&errand, decision, (one, other), force).await?,
+    ))
+}
+
+/// What stewards said of this guest's records.
+#[utoipa::path(
+    get, path = "/v1/guests/{id}/constraints", tag = "identity",
+    params(("id" = GuestId, Path), PageParameters, ErrandHeaders),
+    responses((status = 200, body = Listing<Constraint>), Refusals)
+)]
+pub(crate) async fn get_constraints(
+    vault: Data<Vault>,
+    errand: Errand,
+    id: PathId<GuestId>,
+    page: Page,
+) -> Result<impl Responder, Problem> {
+    let after = page.after()?.unwrap_or_default();
+    let rows = vault.words(&errand, id.0, (after, page.rows())).await?;
+    Ok(web::Json(Listing::page(&page, rows, |row| {
+        (row.record_id, row.other_record_id)
+    })))
 }
 
 /// For whom a handle is.

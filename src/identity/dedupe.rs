@@ -75,10 +75,10 @@ impl Vault {
         let guests = self.store.read().await?.active_guests(after, most).await?;
         let rows = self.store.read().await?.likeness_of(&guests, &PARTS).await?;
         let people = self.people(&guests, rows).await?;
-        let index = self.keys.index_key();
+        let with = self.keys.matching_keys().await?;
         let probes: Vec<Probe> = people
             .into_iter()
-            .map(|(guest, person)| Probe::of_guest(index, guest, person))
+            .map(|(guest, person)| Probe::of_guest(&with, guest, person))
             .collect();
         let all: Vec<&Probe> = probes.iter().collect();
         let findings = self.resembling_each(&all).await?;

@@ -248,6 +248,8 @@ impl Vault {
         for (kind, part) in stays.chain(consents).chain(noticed) {
             tx.insert_part(merge, kind, part).await?;
         }
+        tx.copy_findings(ends).await?;
+        tx.end_sessions(ends).await?;
         for what in Moved::ALL {
             for id in tx.movable(what, ends).await? {
                 tx.give_over(what, ends, id).await?;

@@ -7,13 +7,16 @@
 mod apart;
 pub mod api;
 pub mod bridges;
+pub mod constraint;
 mod crossing;
 pub mod dedupe;
 pub mod learn;
 pub mod merge;
 pub mod pseudonyms;
+pub mod rekey;
 pub mod resolve;
 pub mod review;
+mod split;
 pub mod sql;
 pub mod undo;
 

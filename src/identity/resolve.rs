@@ -6,13 +6,14 @@ use utoipa::ToSchema;
 
 use crate::{
     audit::{Act, Event},
-    base::{Errand, GuestId},
+    base::{Action, Errand, FieldSet, GuestId},
     guest::{
         AuditAnswer, GuestError, LinkReason, Rejected, Vault, kinds,
         likeness::{Probe, person_of},
         read::Looked,
         resembling::Resembling,
     },
+    keys::MatchingKeys,
     policy::{Right, Snapshot},
 };
 
@@ -81,10 +82,12 @@ impl Vault {
         let policy = self.policies.current();
         let mut event = Event::of(errand, Act::Resolve, self.clock.now());
         event.policy_version = Some(policy.version().to_owned());
-        if !policy.allows(&errand.caller.role, Right::ResolveIdentity) {
+        // Who may read no guest for this purpose has nobody in its scope, and nobody outside it is told either.
+        if !policy.allows(&errand.caller.role, Right::ResolveIdentity) || !Self::reads_any(errand, &policy) {
             return self.refuse(event, GuestError::Forbidden).await;
         }
-        let (probe, rejected) = self.probe_of(errand, &policy, guest);
+        let with = self.keys.matching_keys().await?;
+        let (probe, rejected) = self.probe_of(errand, &policy, guest, &with);
         if probe.keys.is_empty() {
             let error = GuestError::BadQuestion {
                 field: "guest".to_owned(),
@@ -112,6 +115,15 @@ impl Vault {
                 entry_id: receipt.entry(),
             },
         })
+    }
+
+    /// Whether any rule lets this caller read anything of anybody for this purpose.
+    fn reads_any(errand: &Errand, policy: &Snapshot) -> bool {
+        let all: FieldSet = policy.catalogue().iter().map(|(at, _)| at).collect();
+        let (role, property, purpose) = (&errand.caller.role, &errand.property, &errand.purpose);
+        policy
+            .decide(role, property, purpose, Action::Read, &all)
+            .is_some()
     }
 
     fn candidate(&self, errand: &Errand, one: &Resembling) -> ResolveCandidate {
@@ -142,8 +154,7 @@ impl Vault {
         let (mut seen, mut hidden) = (Vec::new(), 0);
         for one in found.iter().take(MOST_LOOKED_AT) {
             match self.look(errand, one.guest, &[], Act::Search, &policy).await? {
-                // Who may read no guest at all, but may ask who is whom, is told the id and nothing else.
-                Looked::Seen(_) | Looked::Refused(_, GuestError::Forbidden) => {
+                Looked::Seen(_) => {
                     if seen.len() < MOST_SHOWN {
                         seen.push(one);
                     }
@@ -163,12 +174,10 @@ impl Vault {
         errand: &Errand,
         policy: &Snapshot,
         guest: &Map<String, Value>,
+        with: &MatchingKeys<'_>,
     ) -> (Probe, Vec<Rejected>) {
         let Ok(source) = "resolve".parse() else {
-            return (
-                Probe::new(self.keys.index_key(), person_of(&std::iter::empty())),
-                Vec::new(),
-            );
+            return (Probe::new(with, person_of(&std::iter::empty())), Vec::new());
         };
         let context = kinds::Context {
             region: self
@@ -189,7 +198,7 @@ impl Vault {
             .iter()
             .filter_map(|value| Some((policy.catalogue().get(value.field)?.path.as_str(), &value.value)))
             .collect();
-        let probe = Probe::new(self.keys.index_key(), person_of(&values.iter().copied()));
+        let probe = Probe::new(with, person_of(&values.iter().copied()));
         (probe, rejected.collect())
     }
 }

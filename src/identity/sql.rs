@@ -1,6 +1,5 @@
 //! Statements about merges, and the reviews that stewards answer: ciphertext, tokens and ids only.
 
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::{
@@ -17,6 +16,8 @@ macro_rules! run {
 }
 
 pub mod crossing;
+pub mod rekey;
+pub mod words;
 
 statements! {
     MARK_MERGED = "UPDATE guest SET status = 'merged', survivor = $2, version = version + 1, updated_at = $4
@@ -44,12 +45,12 @@ statements! {
     MERGE_FIND = "SELECT merge_id, survivor, absorbed, state, manager_moved, done_at FROM guest_merge WHERE merge_id = $1";
     MERGE_OF_ABSORBED = "SELECT merge_id, survivor, absorbed, state, manager_moved, done_at FROM guest_merge
                          WHERE absorbed = $1 AND state = 'done'";
+    MERGES_INTO = "SELECT merge_id, survivor, absorbed, state, manager_moved, done_at FROM guest_merge
+                   WHERE survivor = $1 AND state = 'done' ORDER BY merge_id";
     MERGE_UNDONE = "UPDATE guest_merge SET state = 'undone', undone_by = $2, undone_at = $3
                     WHERE merge_id = $1 AND state = 'done'";
     PART_INSERT = "INSERT INTO merge_part (merge_id, kind, part_id) VALUES ($1, $2, $3)";
     PARTS = "SELECT kind, part_id FROM merge_part WHERE merge_id = $1";
-    APART_INSERT = "INSERT INTO kept_apart (record_id, other_id, decided_by, decided_at) VALUES ($1, $2, $3, $4)
-                    ON CONFLICT (record_id, other_id) DO NOTHING";
     REVIEW_FIND = "SELECT review_id, kind, one_id AS guest_id, record_id, other_id, bits, reasons, weights, property, priority, state,
                        created_at
                    FROM review WHERE review_id = $1";
@@ -132,38 +133,12 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(MERGE_OF_ABSORBED).bind(absorbed.0).fetch_optional(c).await?))
     }
 
-    /// Whether a steward said of any two of these records that they are of different people.
+    /// The merges that a guest goes on from.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn are_apart(&mut self, ones: &[Uuid], others: &[Uuid]) -> Result<bool, StoreError> {
-        if ones.is_empty() || others.is_empty() {
-            return Ok(false);
-        }
-        let list = |from: usize, count: usize| {
-            let all: Vec<String> = (from..from + count).map(|at| format!("${at}")).collect();
-            all.join(", ")
-        };
-        for ones in ones.chunks(100) {
-            for others in others.chunks(100) {
-                let sql = format!(
-                    "SELECT count(*) FROM kept_apart WHERE record_id IN ({}) AND other_id IN ({})",
-                    list(1, ones.len()),
-                    list(1 + ones.len(), others.len())
-                );
-                let found: i64 = on!(self, c => {
-                    let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
-                    for id in ones.iter().chain(others) {
-                        query = query.bind(*id);
-                    }
-                    query.fetch_one(c).await?
-                });
-                if found > 0 {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
+    pub async fn merges_into(&mut self, survivor: GuestId) -> Result<Vec<MergeRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(MERGES_INTO).bind(survivor.0).fetch_all(c).await?))
     }
 
     /// Whether a steward was asked about two guests, or has said that they are two.
@@ -347,16 +322,6 @@ impl Tx {
     /// What the database says.
     pub async fn merge_parts(&mut self, merge: Uuid) -> Result<Vec<(String, Uuid)>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(PARTS).bind(merge).fetch_all(c).await?))
-    }
-
-    /// Remembers that two records are of different people.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn keep_apart(&mut self, one: Uuid, other: Uuid, by: Uuid, now: i64) -> Result<(), StoreError> {
-        run!(self, APART_INSERT, one, other, by, now);
-        run!(self, APART_INSERT, other, one, by, now);
-        Ok(())
     }
 
     /// Notes the answer to a question; `later` lowers its priority and leaves it open.

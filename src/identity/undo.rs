@@ -137,6 +137,17 @@ impl Vault {
             return self.refuse(event, GuestError::Blocked(reason)).await;
         }
         self.must_know(errand, survivor, Act::Unmerge).await?;
+        let (theirs, all) = {
+            let mut conn = self.store.read().await?;
+            let theirs = conn.record_ids(GuestId(row.absorbed)).await?;
+            (theirs, conn.record_ids(survivor).await?)
+        };
+        let stayed = kept(all, |record| !theirs.contains(record));
+        if self.store.read().await?.are_together(&theirs, &stayed).await? {
+            let reason =
+                "a steward said of records of the two that they are of one person; take that back first";
+            return self.refuse(event, GuestError::Blocked(reason.to_owned())).await;
+        }
         let mut tries = 0;
         loop {
             match self.try_undo(errand, &row).await {
@@ -231,6 +242,8 @@ impl Vault {
             }
         }
         tx.share_holds(ends, row.done_at).await?;
+        tx.return_findings(ends, micros(self.clock.now())).await?;
+        tx.end_sessions(ends).await?;
         if row.manager_moved == 1 {
             tx.drop_manager(survivor, restored).await?;
         }

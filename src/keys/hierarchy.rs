@@ -26,7 +26,7 @@ fn context(purpose: Purpose, version: i64) -> [Vec<u8>; 3] {
 /// New vault keys, wrapped; which ones count is for the key store to say.
 pub(super) async fn make(provider: &dyn RootKeyProvider, now: i64) -> Result<Vec<VaultKeyRow>, KeysError> {
     let mut rows = Vec::new();
-    for purpose in Purpose::ALL {
+    for purpose in Purpose::ALL.into_iter().filter(|one| *one != Purpose::Matching) {
         rows.push(make_one(provider, (purpose, FIRST), now).await?);
     }
     Ok(rows)
@@ -35,12 +35,22 @@ pub(super) async fn make(provider: &dyn RootKeyProvider, now: i64) -> Result<Vec
 /// One new vault key, wrapped.
 pub(super) async fn make_one(
     provider: &dyn RootKeyProvider,
+    which: (Purpose, i64),
+    now: i64,
+) -> Result<VaultKeyRow, KeysError> {
+    wrap_one(provider, which, &KeyMaterial::random(), now).await
+}
+
+/// A key as a vault key, wrapped.
+pub(super) async fn wrap_one(
+    provider: &dyn RootKeyProvider,
     (purpose, version): (Purpose, i64),
+    key: &KeyMaterial,
     now: i64,
 ) -> Result<VaultKeyRow, KeysError> {
     let parts = context(purpose, version);
     let parts = parts.each_ref().map(Vec::as_slice);
-    let Wrapped { bytes, check } = provider.wrap(&KeyMaterial::random(), &parts).await?;
+    let Wrapped { bytes, check } = provider.wrap(key, &parts).await?;
     Ok(VaultKeyRow {
         purpose: purpose.as_str().to_owned(),
         version,

@@ -1,6 +1,6 @@
 //! The opened hierarchy: what the rest of the program asks for keys.
 
-use std::time::Instant;
+use std::{sync::atomic::AtomicI64, time::Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -18,6 +18,7 @@ use super::{
     cache::KeyCache,
     guest_keys::Categories,
     hierarchy::{Epochs, VaultKeys, make},
+    matching::Ring,
     status,
 };
 
@@ -39,6 +40,9 @@ pub struct Keyring {
     pub(super) cache: KeyCache,
     /// Until when the key store is not written anew again.
     rewriting: Mutex<Option<Instant>>,
+    pub(super) matching: ArcSwap<Ring>,
+    /// When the keys of look-alikes were last read, in microseconds.
+    pub(super) matching_at: AtomicI64,
 }
 
 impl Keyring {
@@ -83,6 +87,7 @@ impl Keyring {
         // Read back even after making them: of two first starts at once, one's keys were stored.
         let rows = store.read().await?.vault_keys().await?;
         let (keys, epochs) = VaultKeys::open(&*provider, &rows).await?;
+        let matching = Ring::open(&*provider, &rows).await?;
         Ok(Self {
             provider,
             store,
@@ -91,6 +96,8 @@ impl Keyring {
             epochs: ArcSwap::from_pointee(epochs),
             cache: KeyCache::new(),
             rewriting: Mutex::default(),
+            matching: ArcSwap::from_pointee(matching),
+            matching_at: AtomicI64::new(i64::MIN),
         })
     }
 

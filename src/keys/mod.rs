@@ -17,6 +17,7 @@ mod guest_keys;
 mod hierarchy;
 mod keyring;
 mod log_key;
+mod matching;
 mod provider;
 mod rotate;
 pub mod sql;
@@ -25,6 +26,7 @@ mod status;
 pub use error::{KeysError, OpenError, ProviderError};
 pub use guest_keys::{GuestKeys, Plain};
 pub use keyring::Keyring;
+pub use matching::{Exchange, MatchingKeys};
 pub use provider::{Cost, Description, KeyFile, Passphrase, RootKeyProvider, RootKeySource, Wrapped};
 pub use rotate::Rotated;
 pub use status::{KeyStatus, RootState, VaultKeyStatus, status};
@@ -48,11 +50,13 @@ pub enum Purpose {
     VaultData,
     /// Signs the checkpoints of the audit log. Key stores of older versions get it when it is first needed.
     LogSigning,
+    /// Tokens that look-alikes share, from their second version on; until then the index key makes them.
+    Matching,
 }
 
 impl Purpose {
-    /// All purposes; each has a key from the first start on.
-    pub const ALL: [Self; 8] = [
+    /// All purposes; each but the last has a key from the first start on.
+    pub const ALL: [Self; 9] = [
         Self::Epoch,
         Self::Index,
         Self::ApiKeyHash,
@@ -61,6 +65,7 @@ impl Purpose {
         Self::Token,
         Self::VaultData,
         Self::LogSigning,
+        Self::Matching,
     ];
 
     /// The word in the key store. Never changed: it is part of what the key is bound to.
@@ -75,6 +80,7 @@ impl Purpose {
             Self::Token => "token",
             Self::VaultData => "vault_data",
             Self::LogSigning => "log_signing",
+            Self::Matching => "matching",
         }
     }
 

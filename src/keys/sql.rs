@@ -26,6 +26,7 @@ statements! {
                          WHERE purpose = $1 AND version < $2 AND retired_at IS NULL";
     VAULT_KEY_STORE = "UPDATE vault_key SET wrapped = $3, key_check = $4 WHERE purpose = $1 AND version = $2";
     VAULT_KEY_DROP = "DELETE FROM vault_key WHERE purpose = $1 AND version = $2";
+    VAULT_KEYS_RETIRED = "SELECT version FROM vault_key WHERE purpose = $1 AND retired_at <= $2 ORDER BY version";
     EPOCHS_TO_DROP = "SELECT version FROM vault_key
                       WHERE purpose = $1 AND retired_at <= $2
                           AND NOT EXISTS (SELECT 1 FROM data_key WHERE epoch = vault_key.version)
@@ -266,6 +267,15 @@ impl Tx {
     /// Epochs that hold nothing and were retired by then.
     pub(super) async fn epochs_to_drop(&mut self, purpose: &str, by: i64) -> Result<Vec<i64>, StoreError> {
         Ok(on!(self, c => sqlx::query_scalar(EPOCHS_TO_DROP).bind(purpose).bind(by).fetch_all(c).await?))
+    }
+
+    /// Keys of a purpose that were retired by then.
+    pub(super) async fn retired_vault_keys(
+        &mut self,
+        purpose: &str,
+        by: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(VAULT_KEYS_RETIRED).bind(purpose).bind(by).fetch_all(c).await?))
     }
 
     /// Destroys a vault key.

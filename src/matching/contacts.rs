@@ -1,6 +1,6 @@
 //! E-mail addresses and phones: what is lent by a channel or shared by an office is nobody's.
 
-use super::{text::distance, weights::Cell};
+use super::{relays, text::distance, weights::Cell};
 
 /// An e-mail address that may be a person's.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -8,26 +8,6 @@ pub(super) struct Email {
     pub(super) local: String,
     pub(super) domain: String,
 }
-
-/// Domains whose addresses a channel lends for one booking.
-const RELAYS: [&str; 16] = [
-    "guest.booking.com",
-    "property.booking.com",
-    "m.expediapartnercentral.com",
-    "expediapartnercentral.com",
-    "guest.airbnb.com",
-    "reply.airbnb.com",
-    "guest.trip.com",
-    "trip.com",
-    "ctrip.com",
-    "guest.agoda.com",
-    "agoda-messaging.com",
-    "messaging.hotels.com",
-    "hotelbeds.com",
-    "messages.homeaway.com",
-    "guest.hostelworld.com",
-    "privaterelay.appleid.com",
-];
 
 /// Local parts of offices, and of nobody.
 const ROLES: [&str; 34] = [
@@ -81,12 +61,9 @@ const NO_DOMAINS: [&str; 8] = [
 pub(super) fn email(given: &str) -> Option<Email> {
     let text = super::text::nfkc(given).trim().to_lowercase();
     let (local, domain) = text.rsplit_once('@')?;
-    let is_relay = RELAYS
-        .iter()
-        .any(|relay| domain == *relay || domain.strip_suffix(relay).is_some_and(|rest| rest.ends_with('.')));
     let local = local.split('+').next().unwrap_or_default();
     let role = local.trim_end_matches(|c: char| c.is_ascii_digit());
-    if is_relay
+    if relays::is_nobodys(domain)
         || NO_DOMAINS.contains(&domain)
         || ROLES.contains(&role)
         || local.contains('*')

@@ -16,6 +16,7 @@ mod nicknames;
 mod papers;
 mod person;
 mod places;
+pub mod relays;
 mod same_name;
 pub mod score;
 mod text;

@@ -1,18 +1,23 @@
 //! Asking who somebody is: one by one and line by line, as far as the caller may know; handles of guests for consumers;
 //! weights that follow the stewards.
 
+use std::{fs, sync::Arc};
+
 use guest_vault::{
     access::operator,
-    base::{Errand as Order, RequestId},
+    base::{Errand as Order, PropertyTree, RequestId},
     guest::GuestError,
+    policy::{Policies, PolicySource},
 };
 use serde_json::{Value, json};
 
 use super::merging::{merge, record, steward, undo};
 use crate::support::{
-    app::{Answer, Errand, TestApp},
-    database::both,
+    app::{Answer, Errand, TestApp, tree},
+    database::{Database, both},
 };
+
+const RULES: &str = include_str!("../../policies/rules.csv");
 
 fn asked(surname: &str, given: &str, number: u32) -> Value {
     json!({"name": {"surname": surname, "given": given}, "phones": [{"number": format!("+351 91 {number:07}")}],
@@ -101,6 +106,135 @@ both!(a_batch_is_answered_line_by_line, async |database| {
     assert_eq!(app.send(empty).await.status, 400);
     app.finish().await;
 });
+
+/// A house that keeps its guests to itself: the desk sees nobody who is not at its own hotel around now. Agents learn that
+/// somebody is known elsewhere, or nobody does.
+async fn discreet(database: &Database, told: bool) -> TestApp {
+    let mut app = TestApp::start(database).await;
+    let folder = database.dir().join(format!("policies-{told}"));
+    fs::create_dir_all(&folder).unwrap();
+    let closed =
+        "\ndeny, front_desk|reservation_agent, *, *, *, read, none|past, plain|reveal|masked|token|flag\n";
+    let mut rules = RULES.to_owned() + closed;
+    if !told {
+        let right = "call_centre|front_desk|duty_manager|crm, known_elsewhere";
+        assert!(rules.contains(right));
+        rules = rules.replace(
+            &format!("reservation_agent|{right}"),
+            "duty_manager, known_elsewhere",
+        );
+    }
+    fs::write(folder.join("rules.csv"), rules).unwrap();
+    // The cases that ship are about the policy that ships.
+    fs::write(folder.join("cases.toml"), "").unwrap();
+    let tree = PropertyTree::new(tree()).unwrap();
+    let policies = Policies::load(PolicySource::Folder(folder), &tree).unwrap();
+    app.app.vault.policies = Arc::new(policies);
+    app
+}
+
+/// An answer without what differs from call to call.
+fn plain(answer: &Answer) -> Value {
+    let mut body = answer.body.clone();
+    body.as_object_mut().unwrap().remove("audit");
+    body
+}
+
+both!(
+    that_somebody_is_known_elsewhere_is_told_without_who,
+    async |database| {
+        elsewhere(database, true).await;
+    }
+);
+
+both!(without_the_right_who_is_elsewhere_is_nobody, async |database| {
+    elsewhere(database, false).await;
+});
+
+async fn elsewhere(database: &Database, told: bool) {
+    let known = asked("Silva", "Ana", 1_234_567);
+    let unknown = asked("Lindqvist", "Oskar", 7_000_007);
+    let app = discreet(database, told).await;
+    let ana = app.guest("web/1", record("Silva", "Ana", 1_234_567)).await;
+    let here = app.role_in("front_desk", &["LIS01"]).await.about("check_in");
+    let there = app
+        .role_in("front_desk", &["SHA01"])
+        .await
+        .about("check_in")
+        .at("SHA01");
+    // She is in Lisbon: Lisbon's desk knows her, and learns of nobody elsewhere.
+    let seen = resolve(&app, &here, known.clone()).await;
+    assert_eq!(seen.body["candidates"][0]["guest_id"], json!(ana), "{seen:?}");
+    assert!(seen.body.get("known_elsewhere").is_none(), "{seen:?}");
+    // Shanghai's desk is told that somebody is known, if the policy says so: no id, no score, no reason.
+    let hidden = resolve(&app, &there, known.clone()).await;
+    let nobody = resolve(&app, &there, unknown.clone()).await;
+    assert_eq!((hidden.status, nobody.status), (200, 200));
+    assert_eq!(hidden.body["candidates"], json!([]));
+    assert_eq!(nobody.body.get("known_elsewhere"), None);
+    if told {
+        assert_eq!(hidden.body["known_elsewhere"], 1, "{hidden:?}");
+    } else {
+        assert_eq!(plain(&hidden), plain(&nobody), "as if there were nobody");
+    }
+    let text = String::from_utf8(hidden.bytes.clone()).unwrap();
+    assert!(!text.contains(&ana) && !text.contains("Silva"), "{text}");
+    // The same line by line.
+    let lines = [&known, &unknown].map(|guest| json!({ "guest": guest }).to_string());
+    let request = TestApp::request(&there, actix_web::http::Method::POST, "/v1/resolve/batch")
+        .insert_header(("content-type", "application/x-ndjson"))
+        .set_payload(lines.join("\n"));
+    let text = String::from_utf8(app.send(request).await.bytes).unwrap();
+    let batch: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(batch[0]["candidates"], json!([]));
+    assert_eq!(batch[0].get("known_elsewhere"), told.then(|| json!(1)).as_ref());
+    assert_eq!(batch[1].get("known_elsewhere"), None);
+    // A purpose for which it may read nobody opens no way around.
+    let aside = resolve(&app, &there.clone().about("survey"), known.clone()).await;
+    assert_eq!((aside.status, aside.problem()), (403, "forbidden"));
+    // A booking at its own house makes her its own.
+    let sender = app.errand("integration", "booking").await.at("SHA01");
+    let stay = json!({"property": "SHA01", "arrival": "2026-03-06", "departure": "2026-03-08", "status": "confirmed"});
+    let booked = app
+        .put(&sender, &format!("/v1/guests/{ana}/stays/S-1"), stay)
+        .await;
+    assert!(booked.status < 300, "{booked:?}");
+    let now = resolve(&app, &there, known.clone()).await;
+    assert_eq!(now.body["candidates"][0]["guest_id"], json!(ana), "{now:?}");
+    app.finish().await;
+}
+
+both!(
+    the_shipped_matrix_lets_a_desk_know_names_of_every_house,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let ana = app.guest("web/1", record("Silva", "Ana", 1_234_567)).await;
+        let there = app
+            .role_in("front_desk", &["SHA01"])
+            .await
+            .about("check_in")
+            .at("SHA01");
+        let seen = resolve(&app, &there, asked("Silva", "Ana", 1_234_567)).await;
+        assert_eq!(seen.body["candidates"][0]["guest_id"], json!(ana), "{seen:?}");
+        // The matrix gives the desk names at any stay, and nothing of how to reach her.
+        let look = app
+            .get(&there, &format!("/v1/guests/{ana}?fields=name,phones,emails"))
+            .await;
+        assert_eq!(
+            (
+                look.view("name.surname"),
+                look.view("phones"),
+                look.view("emails")
+            ),
+            ("plain", "withheld", "withheld"),
+            "{look:?}"
+        );
+        app.finish().await;
+    }
+);
 
 async fn handle(app: &TestApp, guest: &str, consumer: &str) -> Answer {
     let path = format!("/v1/guests/{guest}/pseudonyms");

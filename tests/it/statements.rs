@@ -31,6 +31,8 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("guest", Which::Data, guest::sql::occasion::STATEMENTS),
     ("identity", Which::Data, identity::sql::STATEMENTS),
     ("identity", Which::Data, identity::sql::crossing::STATEMENTS),
+    ("identity", Which::Data, identity::sql::rekey::STATEMENTS),
+    ("identity", Which::Data, identity::sql::words::STATEMENTS),
     ("jobs", Which::Data, jobs::sql::STATEMENTS),
     ("keys", Which::Keys, keys::sql::STATEMENTS),
     ("portal", Which::Data, portal::sql::STATEMENTS),

@@ -12,7 +12,10 @@ use super::{
     scalar::{flag, word},
     text,
 };
-use crate::base::{Field, IndexKind};
+use crate::{
+    base::{Field, IndexKind},
+    matching::relays,
+};
 
 static LOCALS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| text::placeholders("local"));
 static DOMAINS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| text::placeholders("domain"));
@@ -40,7 +43,7 @@ pub(super) fn email(field: &Field, value: &Value, context: &Context<'_>) -> Chec
     if let (Some(raw), None) = (&parsed.raw, item.text("raw")) {
         item.put("raw", raw.as_str());
     }
-    let provider = relay::of_domain(&parsed.domain);
+    let provider = relays::of_domain(&parsed.domain);
     if provider.is_some() || lent {
         relay::complete(&mut item, provider, context);
     }

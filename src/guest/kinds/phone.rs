@@ -11,7 +11,10 @@ use super::{
     scalar::{flag, word},
     text,
 };
-use crate::base::{Field, IndexKind};
+use crate::{
+    base::{Field, IndexKind},
+    matching::relays,
+};
 
 /// What a phone is for.
 const KINDS: [&str; 7] = ["mobile", "home", "work", "fax", "voice", "pager", "other"];
@@ -44,7 +47,7 @@ pub(super) fn phone(field: &Field, value: &Value, context: &Context<'_>) -> Chec
     if let (Some(raw), None) = (parsed.raw, item.text("raw")) {
         item.put("raw", raw);
     }
-    let provider = relay::of_phone(&parsed.e164);
+    let provider = relays::of_phone(&parsed.e164);
     if provider.is_some() || lent {
         relay::complete(&mut item, provider, context);
     }
@@ -188,7 +191,7 @@ fn chinese_mobile(digits: &str) -> Option<String> {
 /// Numbers with a country code may be of a range too new for the metadata, or reserved for examples: their length
 /// must be one that the country has.
 fn international(dialled: &str) -> Option<String> {
-    if relay::of_phone(dialled).is_some() && (10..=16).contains(&dialled.len()) {
+    if relays::of_phone(dialled).is_some() && (10..=16).contains(&dialled.len()) {
         return Some(dialled.to_owned());
     }
     let number = phonenumber::parse(None, dialled).ok()?;

@@ -1,57 +1,15 @@
 //! Addresses lent by a booking channel: they reach the guest for a while, but say nothing of who it is.
 
-use std::sync::LazyLock;
-
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde_json::Value;
 
-use super::{Context, Reason, date, item::Item, scalar::code, text};
+use crate::matching::relays::days_after_departure;
+
+use super::{Context, Reason, date, item::Item, scalar::code};
 
 /// How long before an arrival rooms are booked, at most: hotels sell about a year ahead. A lent address that came
 /// without a stay is kept so long.
 const BOOKED_AHEAD: Days = Days::new(365);
-
-struct Relay {
-    kind: &'static str,
-    pattern: &'static str,
-    provider: &'static str,
-    after_departure: Option<Days>,
-}
-
-static RELAYS: LazyLock<Vec<Relay>> = LazyLock::new(|| {
-    text::table(include_str!("data/relays.csv"))
-        .filter_map(|line| {
-            let mut cells = line.split(',');
-            Some(Relay {
-                kind: cells.next()?,
-                pattern: cells.next()?,
-                provider: cells.next()?,
-                after_departure: cells.next()?.parse().ok().map(Days::new),
-            })
-        })
-        .collect()
-});
-
-/// Who lent an address of this domain.
-pub(super) fn of_domain(domain: &str) -> Option<&'static str> {
-    let below = |pattern: &str| {
-        domain
-            .strip_suffix(pattern)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
-    RELAYS
-        .iter()
-        .find(|r| r.kind == "domain" && below(r.pattern))
-        .map(|r| r.provider)
-}
-
-/// Who lent this phone number.
-pub(super) fn of_phone(number: &str) -> Option<&'static str> {
-    RELAYS
-        .iter()
-        .find(|r| r.kind == "phone" && number.starts_with(r.pattern))
-        .map(|r| r.provider)
-}
 
 /// Takes the `relay` member of a phone or an e-mail: lent by `provider` until `expires_at`. Whether it was given at all,
 /// well or not: an address that may be lent is never an identifier.
@@ -97,15 +55,11 @@ pub(super) fn complete(item: &mut Item<'_>, known: Option<&'static str>, context
 }
 
 fn lent_until(provider: &str, context: &Context<'_>) -> Option<NaiveDate> {
-    let relay = RELAYS
-        .iter()
-        .find(|r| r.provider == provider)
-        .or_else(|| RELAYS.iter().find(|r| r.kind == "other"))?;
     let departure = match context.departure {
         Some(departure) => departure.max(context.today),
         None => context.today.checked_add_days(BOOKED_AHEAD)?,
     };
-    departure.checked_add_days(relay.after_departure?)
+    departure.checked_add_days(Days::new(days_after_departure(provider)?))
 }
 
 /// Takes out of a list of phones or e-mails what was lent and is not to be shown: what has expired, and, where `own` is

@@ -72,6 +72,31 @@ statements! {
                    FROM hold WHERE guest_id = $1 AND lifted_at IS NULL AND created_at > $3
                        AND hold_id NOT IN (SELECT p.part_id FROM merge_part p WHERE p.kind = 'hold')
                        AND hold_id NOT IN (SELECT o.hold_id FROM hold o WHERE o.guest_id = $2)";
+    /// Whoever of the two the order was about, both are kept.
+    COPY_HOLDS = "INSERT INTO hold (guest_id, hold_id, matter, ground, categories, review_on, author, author_actor, approver,
+                      approver_actor, created_at, lifted_at, lifted_by, stays_from, stays_to)
+                  SELECT $2, hold_id, matter, ground, categories, review_on, author, author_actor, approver,
+                      approver_actor, created_at, lifted_at, lifted_by, stays_from, stays_to
+                  FROM hold WHERE guest_id = $1 AND lifted_at IS NULL";
+    /// Who was signed in as one of the two proved a contact of that one alone.
+    SESSIONS_END = "DELETE FROM browser_session WHERE guest_id IN ($1, $2)";
+    TICKETS_END = "UPDATE portal_ticket SET ends_at = 0 WHERE guest_id IN ($1, $2) AND ends_at > 0";
+    COPY_FINDINGS = "INSERT INTO quality_finding (guest_id, field, fault, found_at, settled_at, settled)
+                     SELECT $2, field, fault, found_at, settled_at, settled
+                     FROM quality_finding WHERE guest_id = $1 AND settled_at IS NULL
+                     ON CONFLICT (guest_id, field, fault) DO NOTHING";
+    /// What was settled of the two is settled of the one it was found with.
+    SETTLE_FINDINGS = "UPDATE quality_finding SET settled_at = $3, settled = 'mended'
+                       WHERE guest_id = $2 AND settled_at IS NULL
+                           AND EXISTS (SELECT 1 FROM quality_finding t
+                                       WHERE t.guest_id = $1 AND t.field = quality_finding.field
+                                           AND t.fault = quality_finding.fault
+                                           AND t.found_at = quality_finding.found_at AND t.settled_at IS NOT NULL)";
+    DROP_FINDINGS = "DELETE FROM quality_finding
+                     WHERE guest_id = $1
+                         AND EXISTS (SELECT 1 FROM quality_finding t
+                                     WHERE t.guest_id = $2 AND t.field = quality_finding.field
+                                         AND t.fault = quality_finding.fault AND t.found_at = quality_finding.found_at)";
     REQUESTS_OF = "SELECT request_id FROM request WHERE guest_id = $1 ORDER BY request_id";
     MOVE_REQUEST = "UPDATE request SET guest_id = $2 WHERE guest_id = $1 AND request_id = $3";
     REVIEWS_OF_ONE = "SELECT review_id FROM review WHERE one_id = $1 AND state = 'open' ORDER BY review_id";
@@ -417,6 +442,48 @@ impl Tx {
         id: Uuid,
     ) -> Result<(), StoreError> {
         run!(self, what.statement(), from.0, to.0, id);
+        Ok(())
+    }
+
+    /// Ends the sessions of the two in the guests' pages, and what would open one.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end_sessions(&mut self, (from, to): (GuestId, GuestId)) -> Result<(), StoreError> {
+        run!(self, SESSIONS_END, from.0, to.0);
+        run!(self, TICKETS_END, from.0, to.0);
+        Ok(())
+    }
+
+    /// What is to be made sure of about the one is so about the other.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn copy_findings(&mut self, (from, to): (GuestId, GuestId)) -> Result<(), StoreError> {
+        run!(self, COPY_FINDINGS, from.0, to.0);
+        Ok(())
+    }
+
+    /// Takes away what [`Tx::copy_findings`] put there; what was settled meanwhile is settled where it came from.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn return_findings(
+        &mut self,
+        (from, to): (GuestId, GuestId),
+        now: i64,
+    ) -> Result<(), StoreError> {
+        run!(self, SETTLE_FINDINGS, from.0, to.0, now);
+        run!(self, DROP_FINDINGS, from.0, to.0);
+        Ok(())
+    }
+
+    /// Puts the holds that stand for the other as well.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn copy_holds(&mut self, (from, to): (GuestId, GuestId)) -> Result<(), StoreError> {
+        run!(self, COPY_HOLDS, from.0, to.0);
         Ok(())
     }
 

@@ -496,7 +496,8 @@ async fn the_status_tells_what_is_there_and_what_is_wrong() {
         status(&bench.root(), &bench.store).await.unwrap(),
     ] {
         assert!(status.root.usable && status.root.provider == "key file");
-        assert_eq!(status.vault_keys.len(), Purpose::ALL.len());
+        // The keys of look-alikes get a second version only when they are exchanged.
+        assert_eq!(status.vault_keys.len(), Purpose::ALL.len() - 1);
         assert_eq!(
             (status.epochs[0].epoch, status.epochs[0].data_keys, status.guests),
             (1, 3, 1)

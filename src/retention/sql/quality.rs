@@ -28,8 +28,11 @@ statements! {
                     WHERE guest_id = $1 AND field = $2 AND fault = $3 AND settled_at IS NULL";
     FINDING_SETTLE = "UPDATE quality_finding SET settled_at = $3, settled = $4
                       WHERE guest_id = $1 AND field = $2 AND settled_at IS NULL";
+    /// Those of who was taken into another lie with that other.
     FINDINGS = "SELECT guest_id, field, fault, found_at FROM quality_finding
-                WHERE settled_at IS NULL AND guest_id > $1 ORDER BY guest_id, field, fault LIMIT $2";
+                WHERE settled_at IS NULL AND guest_id > $1
+                    AND NOT EXISTS (SELECT 1 FROM guest g WHERE g.guest_id = quality_finding.guest_id AND g.status = 'merged')
+                ORDER BY guest_id, field, fault LIMIT $2";
     FINDINGS_OF = "SELECT guest_id, field, fault, found_at FROM quality_finding
                    WHERE settled_at IS NULL AND guest_id = $1 ORDER BY field, fault";
 }
