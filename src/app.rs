@@ -1,5 +1,7 @@
 //! Floor 8: all that a request needs, built once from the configuration.
 
+mod pages;
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -16,7 +18,7 @@ use crate::{
             witness::Witness,
         },
     },
-    base::{Clock, PropertyTree, PropertyTreeError, RequestId},
+    base::{Clock, PropertyTreeError, RequestId},
     config::{AgentConfig, Config, ProviderKind, WebhookConfig, WitnessConfig},
     consent::{Rules, RulesError},
     console::{Console, Keepers, Observed, area},
@@ -35,6 +37,8 @@ use crate::{
     store::{Store, StoreError, StoreUrl, Which},
     web::{RateLimits, pages::Area},
 };
+
+pub use pages::Pages;
 
 /// Everything, opened. Cheap to clone.
 #[derive(Clone)]
@@ -67,37 +71,6 @@ pub struct App {
     pub portal: Option<Portal>,
     /// How people sign in to the console; what its pages have around them.
     pub console: Arc<Door>,
-}
-
-/// What pages need of the configuration.
-#[derive(Clone)]
-pub struct Pages {
-    /// Whether browsers come by TLS.
-    pub secure: bool,
-    /// Whose pages these are, as people know the house.
-    pub brand: Arc<str>,
-}
-
-impl Pages {
-    fn of(config: &Config, properties: &PropertyTree) -> Self {
-        let name = properties.top().map(|node| match node.name.as_str() {
-            "" => node.code.as_str(),
-            name => name,
-        });
-        let brand = config.portal.brand.as_deref().or(name);
-        // TLS ends here or at a proxy; one on this machine may stand before a loopback address, and then the address
-        // that browsers are given says so.
-        let given = config.console.sign_in.as_ref().map(|sign_in| &sign_in.address);
-        let mut given = given.into_iter().chain(&config.portal.base_url);
-        let server = &config.server;
-        Self {
-            secure: server.tls()
-                || server.behind_proxy
-                || !server.bind.is_loopback()
-                || given.any(|address| address.starts_with("https://")),
-            brand: brand.unwrap_or("guest-vault").into(),
-        }
-    }
 }
 
 /// How people sign in to the console.

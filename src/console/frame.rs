@@ -75,7 +75,11 @@ impl Frame {
     }
 
     /// A number that may be larger.
-    #[expect(clippy::unused_self, reason = "templates call it beside the others")]
+    #[expect(
+        clippy::unused_self,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "templates call it beside the others, and give references"
+    )]
     pub(super) fn at_least(&self, number: &usize, more: &bool) -> String {
         format!("{number}{}", if *more { "+" } else { "" })
     }

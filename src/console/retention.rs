@@ -53,7 +53,7 @@ struct RetentionPage {
     holds: Option<HoldRegister>,
     runs: Option<Vec<RunAnswer>>,
     /// The last run that looked ahead by the rules in force.
-    calendar: Option<Option<RunAnswer>>,
+    calendar: Option<RunAnswer>,
     today: NaiveDate,
 }
 
@@ -113,7 +113,7 @@ pub(super) async fn show(
     page(&RetentionPage {
         page: officer.frame("console.nav.retention"),
         rules: console.requests.eraser.rules.iter().map(line).collect(),
-        calendar: runs.as_ref().map(|runs| looked_ahead(runs).cloned()),
+        calendar: runs.as_deref().and_then(looked_ahead).cloned(),
         holds,
         runs,
         today: console.today(),

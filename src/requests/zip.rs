@@ -109,6 +109,9 @@ pub(crate) fn unzip(bytes: &[u8]) -> Result<Vec<(&str, &[u8])>, &'static str> {
         .rposition(|four| four == b"PK\x05\x06")
         .ok_or(DAMAGED)?;
     let end = bytes.get(end..).ok_or(DAMAGED)?;
+    if two(end, 20).is_none_or(|comment| end.len() != 22 + comment) {
+        return Err(DAMAGED);
+    }
     let (count, begin) = (two(end, 10).ok_or(DAMAGED)?, four(end, 16).ok_or(DAMAGED)?);
     let mut rest = bytes.get(begin..).ok_or(DAMAGED)?;
     let mut files: Vec<(&str, &[u8])> = Vec::new();

@@ -136,9 +136,9 @@ allow = ["127.0.0.1"]
       await enters(byPhone.page, digits(text.body.data.text));
       must([...byMail.faults, ...byPhone.faults].length === 0, [...byMail.faults, ...byPhone.faults].join("; "));
       // Nobody's contact: the same page, and nothing goes out.
-      await asks(byMail.page, vault.url, `nobody.${language}@example.org`);
-      await byMail.context.close();
-      await byPhone.context.close();
+      const stranger = await visitor(browser, vault.url, kind);
+      await asks(stranger.page, vault.url, `nobody.${language}@example.org`);
+      await Promise.all([byMail, byPhone, stranger].map((visit) => visit.context.close()));
     }
     // What goes out goes in order: had the stranger got one, it would be before this one.
     const last = await visitor(browser, vault.url, { language: "en", width: 390, scripts: true });

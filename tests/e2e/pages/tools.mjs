@@ -19,7 +19,8 @@ export const KINDS = ["en", "zh"].flatMap((language) =>
 
 /** A running vault: what it printed once it was ready, and how to end it. */
 async function started(binary, args, cwd) {
-  const child = spawn(binary, args, { cwd, stdio: ["ignore", "pipe", "inherit"] });
+  const env = { ...process.env, GUEST_VAULT_LOG_LEVEL: "error" };
+  const child = spawn(binary, args, { cwd, env, stdio: ["ignore", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout });
   const told = await new Promise((ready, failed) => {
     lines.on("line", (line) => line.startsWith("{") && ready(JSON.parse(line)));
