@@ -36,6 +36,10 @@ vectors:
 consent:
     bash .ci/steps.sh consent
 
+# Erasure, restores and the clock, on the real program.
+rights:
+    bash .ci/steps.sh rights
+
 policy:
     bash .ci/steps.sh policy
 

@@ -16,7 +16,7 @@ use crate::{
             witness::Witness,
         },
     },
-    base::{Clock, PropertyTreeError, RequestId},
+    base::{Clock, PropertyTree, PropertyTreeError, RequestId},
     config::{AgentConfig, Config, ProviderKind, WebhookConfig, WitnessConfig},
     consent::{Rules, RulesError},
     console::{Console, Keepers, Observed, area},
@@ -72,8 +72,32 @@ pub struct App {
 /// What pages need of the configuration.
 #[derive(Clone)]
 pub struct Pages {
-    /// Whether browsers come by TLS, ended here or by a proxy.
+    /// Whether browsers come by TLS.
     pub secure: bool,
+    /// Whose pages these are, as people know the house.
+    pub brand: Arc<str>,
+}
+
+impl Pages {
+    fn of(config: &Config, properties: &PropertyTree) -> Self {
+        let name = properties.top().map(|node| match node.name.as_str() {
+            "" => node.code.as_str(),
+            name => name,
+        });
+        let brand = config.portal.brand.as_deref().or(name);
+        // TLS ends here or at a proxy; one on this machine may stand before a loopback address, and then the address
+        // that browsers are given says so.
+        let given = config.console.sign_in.as_ref().map(|sign_in| &sign_in.address);
+        let mut given = given.into_iter().chain(&config.portal.base_url);
+        let server = &config.server;
+        Self {
+            secure: server.tls()
+                || server.behind_proxy
+                || !server.bind.is_loopback()
+                || given.any(|address| address.starts_with("https://")),
+            brand: brand.unwrap_or("guest-vault").into(),
+        }
+    }
 }
 
 /// How people sign in to the console.
@@ -87,19 +111,10 @@ pub struct Door {
 }
 
 /// The door of the console, as it is configured.
-fn door(config: &Config, clock: &Clock, witnesses: &[Witness]) -> Result<Door, AppError> {
+fn door(config: &Config, clock: &Clock, witnesses: &[Witness], pages: &Pages) -> Result<Door, AppError> {
     let sign_in = config.console.sign_in.as_ref();
     let provider = sign_in.map(|sign_in| OpenId::new(sign_in.clone(), clock.clone()));
     let origin = sign_in.map(|sign_in| Arc::from(sign_in.address.trim_end_matches('/')));
-    let by_tls = sign_in.is_some_and(|sign_in| sign_in.address.starts_with("https://"));
-    let top = config.property.iter().find(|node| node.parent.is_none());
-    let brand = top.map(|node| {
-        if node.name.is_empty() {
-            node.code.to_string()
-        } else {
-            node.name.clone()
-        }
-    });
     Ok(Door {
         provider: provider.transpose()?.map(Arc::new),
         anybody: config.console.anybody,
@@ -112,11 +127,7 @@ fn door(config: &Config, clock: &Clock, witnesses: &[Witness]) -> Result<Door, A
                 .collect(),
             retention_days: config.audit.retention_days,
         }),
-        area: area(
-            brand.unwrap_or_default().into(),
-            by_tls || config.server.tls() || !config.server.bind.is_loopback(),
-            origin,
-        ),
+        area: area(Arc::clone(&pages.brand), pages.secure, origin),
     })
 }
 
@@ -280,6 +291,7 @@ fn agents(config: &Config) -> Option<Arc<House>> {
         Some(Agent {
             id: agent.id.clone(),
             key: agent.key()?,
+            callbacks: agent.callbacks.clone(),
         })
     };
     Some(Arc::new(House {
@@ -349,6 +361,7 @@ impl App {
             (&config.events, &config.webhooks),
             &properties,
         )?;
+        let retention = Arc::new(retention::Rules::load(config.policies.dir.as_deref())?);
         let vault = Vault::new(Parts {
             store,
             log: log.clone(),
@@ -360,6 +373,7 @@ impl App {
             budgets: Arc::new(Budgets::new(config.budgets.clone(), clock.clone())),
             matcher: Arc::new(Matcher::new(thresholds(config), config.identity.merge_bridged)),
             bare_yes: config.consent.bare_yes,
+            overdue: retention::overdue(&retention),
         });
         if let Err(error) = vault.load_weights().await {
             tracing::warn!(%error, "the learnt weights cannot be read; the shipped ones decide");
@@ -381,7 +395,8 @@ impl App {
             log,
             clock,
         };
-        let console = Arc::new(door(config, &vault.clock, &witnesses)?);
+        let pages = Pages::of(config, &vault.properties);
+        let console = Arc::new(door(config, &vault.clock, &witnesses, &pages)?);
         // Loading the numbering plans of all countries takes a tenth of a second: now, not in the first request.
         kinds::warm_up();
         let mut app = Self {
@@ -391,7 +406,7 @@ impl App {
             courier: Arc::new(courier),
             sequencer,
             witnesses,
-            retention: Arc::new(retention::Rules::load(config.policies.dir.as_deref())?),
+            retention,
             processors: processors(config),
             agents: agents(config),
             pace: Pace {
@@ -400,14 +415,13 @@ impl App {
                 guests_per_second: config.retention.guests_per_second,
             },
             backup_days: config.backup.keep_days,
-            pages: Pages {
-                secure: config.server.tls() || config.server.behind_proxy,
-            },
+            pages,
             portal: None,
             console,
         };
         if config.portal.enabled {
-            app.portal = Some(Portal::open(app.requests(), &config.portal)?);
+            let brand = Arc::clone(&app.pages.brand);
+            app.portal = Some(Portal::open(app.requests(), &config.portal, brand)?);
         }
         Ok(app)
     }
@@ -523,6 +537,7 @@ impl App {
             sequencer: Arc::clone(&self.sequencer),
             observed: Arc::clone(&self.console.observed),
             keepers: Arc::clone(&self.console.keepers),
+            courier: Arc::clone(&self.courier),
         }
     }
 

@@ -122,6 +122,7 @@ fn consents(v1: Scope) -> Scope {
     .service(at("/notices/{id}/text").route(get().to(consent::get_notice_text)))
     .service(at("/consents/check").route(post().to(consent::post_check)))
     .service(at("/consents/counts").route(get().to(console::calls::get_consent_counts)))
+    .service(at("/consents/withdrawals").route(get().to(console::calls::get_withdrawals)))
     .service(at("/consents/record-key").route(get().to(consent::get_record_key)))
     .service(at("/consents/{id}/record").route(get().to(consent::get_record)))
     .service(at("/disclosures").route(get().to(consent::get_disclosures)))

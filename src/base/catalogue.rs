@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::FieldPath;
+use super::{FieldPath, Term};
 
 /// The drawer a field lies in: one data key per guest and category, so that one drawer can be destroyed alone.
 #[derive(
@@ -286,6 +286,8 @@ pub enum CatalogueError {
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     fields: Vec<Field>,
+    /// Of each field, read once: every look at a guest asks for them.
+    terms: Vec<Term>,
     by_path: HashMap<FieldPath, FieldIndex>,
 }
 
@@ -312,7 +314,12 @@ impl Catalogue {
                 return Err(entry("given twice; remove one"));
             }
         }
-        Ok(Self { fields, by_path })
+        let terms = terms(&fields)?;
+        Ok(Self {
+            fields,
+            terms,
+            by_path,
+        })
     }
 
     /// Every field with its position.
@@ -341,11 +348,16 @@ impl Catalogue {
         self.fields.get(usize::from(at.0))
     }
 
+    /// By when the values of the field at a position must be gone; never [`Term::Document`], but the document's.
+    #[must_use]
+    pub fn term(&self, at: FieldIndex) -> Term {
+        self.terms.get(usize::from(at.0)).copied().unwrap_or(Term::None)
+    }
+
     /// The field of a path.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<(FieldIndex, &Field)> {
-        let path: FieldPath = path.parse().ok()?;
-        let at = *self.by_path.get(&path)?;
+        let at = *self.by_path.get(path)?;
         Some((at, self.get(at)?))
     }
 
@@ -361,6 +373,25 @@ impl Catalogue {
             .map(|(at, _)| at)
             .collect()
     }
+}
+
+/// The document that other values are read from.
+const DOCUMENT: &str = "id_documents";
+
+fn terms(fields: &[Field]) -> Result<Vec<Term>, CatalogueError> {
+    let document = fields.iter().find(|field| field.path.as_str() == DOCUMENT);
+    let document = document
+        .and_then(|field| Term::read(&field.retention))
+        .unwrap_or(Term::Life);
+    let term = |field: &Field| match Term::read(&field.retention) {
+        Some(Term::Document) => Ok(document),
+        Some(term) => Ok(term),
+        None => Err(CatalogueError::Entry {
+            path: field.path.to_string(),
+            problem: "its retention is no term; see the head of policies/fields.toml",
+        }),
+    };
+    fields.iter().map(term).collect()
 }
 
 /// A set of fields of one catalogue, as bits.

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{Catalogue, CatalogueError, Field, IndexKind, Kind};
+use super::{Catalogue, CatalogueError, Field, IndexKind, Kind, Term};
 
 /// The shipped file, built in.
 const SHIPPED: &str = include_str!("../../policies/fields.toml");
@@ -94,7 +94,7 @@ fn shape_problem(field: &Field) -> Option<&'static str> {
     if field.accept && field.kind != Kind::ImageRef {
         return Some("accept is for kind = \"image_ref\" only");
     }
-    if !is_retention(&field.retention) {
+    if Term::read(&field.retention).is_none() {
         return Some(
             "retention is life, consent, document, until, none, or LS, CO, ME, CL or AT with + and a number of d or m",
         );
@@ -159,21 +159,6 @@ fn is_word(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-}
-
-fn is_retention(text: &str) -> bool {
-    if matches!(text, "life" | "consent" | "document" | "until" | "none") {
-        return true;
-    }
-    let Some((event, time)) = text.split_once('+') else {
-        return false;
-    };
-    let Some(number) = time.strip_suffix(['d', 'm']) else {
-        return false;
-    };
-    matches!(event, "LS" | "CO" | "ME" | "CL" | "AT")
-        && (1..=5).contains(&number.len())
-        && number.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -22,5 +22,5 @@ pub use ids::{ConsentId, EntryId, GuestId, ImportId, NoticeId, PrincipalId, Reco
 pub use names::{FieldPath, InvalidName, PropertyCode, Purpose, Role, SourceSystem};
 pub use property::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError};
 pub use stay::{StayState, StayStatus};
-pub use term::{Anchors, term_ends};
+pub use term::{Anchors, Begin, Length, Term};
 pub use view::{Action, View, Withheld};

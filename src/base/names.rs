@@ -3,7 +3,7 @@
 //! They come from configuration and headers, so each is checked once, here, and can then appear in logs,
 //! metrics and the audit log: the alphabet leaves no room for a name, a number with a country code or an address.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -39,6 +39,12 @@ macro_rules! names {
                     return Err(InvalidName { what: $what, longest: $longest, alphabet: $alphabet });
                 }
                 Ok(Self(text.into()))
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
             }
         }
 

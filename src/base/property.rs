@@ -102,6 +102,15 @@ impl PropertyTree {
         self.order.iter().filter_map(|code| self.nodes.get(code))
     }
 
+    /// The node that stands for the whole house: the group, or the first without a parent.
+    #[must_use]
+    pub fn top(&self) -> Option<&PropertyNode> {
+        let tops = || self.iter().filter(|node| node.parent.is_none());
+        tops()
+            .find(|node| node.kind == PropertyKind::Group)
+            .or_else(|| tops().next())
+    }
+
     /// The code itself, its parent, and so on up; longer than the tree only when parents run in a circle.
     #[must_use]
     pub fn ancestors(&self, code: &PropertyCode) -> Vec<PropertyCode> {

@@ -13,27 +13,92 @@ pub struct Anchors {
     pub consent_withdrawn: Option<NaiveDate>,
 }
 
-/// By when a term such as `LS+24m` wants a value gone that was recorded on this day; `None` when it has no end yet:
-/// `life`, `until` (its own date) and `document` are for who knows more.
-#[must_use]
-pub fn term_ends(term: &str, anchors: Anchors, recorded: NaiveDate) -> Option<NaiveDate> {
-    if term == "consent" {
-        return anchors.consent_withdrawn;
+/// By when a value must be gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Term {
+    /// As long as the guest.
+    Life,
+    /// As long as the consent.
+    Consent,
+    /// Until the date that the value carries.
+    Until,
+    /// As the document that it comes from.
+    Document,
+    /// Not at all.
+    None,
+    /// So long after a day.
+    After(Begin, Length),
+}
+
+/// The day that a term counts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// The last departure (`LS`, `CO`); of a guest without stays the last word about it.
+    LastStay,
+    /// The end of the last membership (`ME`).
+    MembershipEnd,
+    /// The day on which it was recorded (`AT`); a case is closed when the last word about it is in (`CL`).
+    Recorded,
+}
+
+/// How long a term is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// In days.
+    Days(u32),
+    /// In months.
+    Months(u32),
+}
+
+impl Term {
+    /// A term as the catalogue spells it, such as `LS+24m`; `None` when it is none.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        Some(match text {
+            "life" => Self::Life,
+            "consent" => Self::Consent,
+            "until" => Self::Until,
+            "document" => Self::Document,
+            "none" => Self::None,
+            text => {
+                let (begin, length) = text.split_once('+')?;
+                let begin = match begin {
+                    "LS" | "CO" => Begin::LastStay,
+                    "ME" => Begin::MembershipEnd,
+                    "AT" | "CL" => Begin::Recorded,
+                    _ => return None,
+                };
+                let (count, unit) = length.split_at_checked(length.len().checked_sub(1)?)?;
+                let digits =
+                    (1..=5).contains(&count.len()) && count.bytes().all(|byte| byte.is_ascii_digit());
+                let count = count.parse().ok().filter(|_| digits)?;
+                match unit {
+                    "d" => Self::After(begin, Length::Days(count)),
+                    "m" => Self::After(begin, Length::Months(count)),
+                    _ => return None,
+                }
+            }
+        })
     }
-    let (from, rest) = term.split_once('+')?;
-    let begin = match from {
-        // A guest without stays is measured from the last word about it.
-        "LS" | "CO" => anchors.last_stay.unwrap_or(recorded),
-        "ME" => anchors.membership_end?,
-        // A case is closed when the last word about it is in.
-        "AT" | "CL" => recorded,
-        _ => return None,
-    };
-    let (count, unit) = rest.split_at_checked(rest.len().checked_sub(1)?)?;
-    match unit {
-        "m" => begin.checked_add_months(Months::new(count.parse().ok()?)),
-        "d" => begin.checked_add_days(Days::new(count.parse().ok()?)),
-        _ => None,
+
+    /// By when it wants a value gone that was recorded on this day; `None` when that has no end yet, or is for who
+    /// knows more: [`Term::Life`], [`Term::Until`], [`Term::Document`].
+    #[must_use]
+    pub fn ends(self, anchors: Anchors, recorded: NaiveDate) -> Option<NaiveDate> {
+        let (begin, length) = match self {
+            Self::Consent => return anchors.consent_withdrawn,
+            Self::After(begin, length) => (begin, length),
+            Self::Life | Self::Until | Self::Document | Self::None => return None,
+        };
+        let from = match begin {
+            Begin::LastStay => anchors.last_stay.unwrap_or(recorded),
+            Begin::MembershipEnd => anchors.membership_end?,
+            Begin::Recorded => recorded,
+        };
+        match length {
+            Length::Days(count) => from.checked_add_days(Days::new(count.into())),
+            Length::Months(count) => from.checked_add_months(Months::new(count)),
+        }
     }
 }
 
@@ -49,15 +114,32 @@ mod tests {
             membership_end: Some(day("2026-06-30")),
             consent_withdrawn: None,
         };
-        let ends = |text| term_ends(text, anchors, day("2026-02-10"));
+        let ends = |text| Term::read(text).unwrap().ends(anchors, day("2026-02-10"));
         assert_eq!(ends("LS+1m"), Some(day("2026-02-28")));
         assert_eq!(ends("CO+30d"), Some(day("2026-03-02")));
         assert_eq!(ends("AT+13m"), Some(day("2027-03-10")));
         assert_eq!(ends("ME+12m"), Some(day("2027-06-30")));
-        for other in ["life", "consent", "document", "until", "LS+", "LS+x", "+1m"] {
+        for other in ["life", "consent", "document", "until", "none"] {
             assert_eq!(ends(other), None, "{other}");
         }
-        let nobody = |text| term_ends(text, Anchors::default(), day("2026-02-10"));
+        for wrong in [
+            "",
+            "LS",
+            "LS+",
+            "LS+x",
+            "+1m",
+            "LS+1y",
+            "LS+-1d",
+            "LS+123456d",
+            "XX+1d",
+        ] {
+            assert_eq!(Term::read(wrong), None, "{wrong}");
+        }
+        let nobody = |text| {
+            Term::read(text)
+                .unwrap()
+                .ends(Anchors::default(), day("2026-02-10"))
+        };
         assert_eq!(
             (nobody("LS+1m"), nobody("ME+1m")),
             (Some(day("2026-03-10")), None)

@@ -79,6 +79,9 @@ pub struct Verify {
     /// The certificate of an erasure instead of the log; with --vkey it is checked offline
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "url", "since"])]
     pub certificate: Option<PathBuf>,
+    /// A proof bundle of the console instead of the log; with --vkey it is checked offline
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "url", "since", "certificate"])]
+    pub bundle: Option<PathBuf>,
     /// Prints one line of JSON.
     #[arg(long)]
     pub json: bool,
@@ -180,9 +183,11 @@ impl AuditCommandError {
 pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Result<(), AuditCommandError> {
     match command {
         Command::Verify(arguments) => {
-            if let (Some(file), Some(vkey)) = (&arguments.certificate, &arguments.vkey) {
+            if let Some(vkey) = &arguments.vkey {
                 let verifier = Verifier::parse(vkey).map_err(AuditCommandError::Vkey)?;
-                return offline::certificate(file, &verifier, arguments.json, out);
+                if let Some(checked) = one_file(arguments, &verifier, out) {
+                    return checked;
+                }
             }
             if let (Some(source), Some(vkey)) = (outside(arguments)?, &arguments.vkey) {
                 let verifier = Verifier::parse(vkey).map_err(AuditCommandError::Vkey)?;
@@ -227,10 +232,23 @@ fn outside(arguments: &Verify) -> Result<Option<Source>, AuditCommandError> {
     Ok(arguments.dir.clone().map(Source::Folder))
 }
 
+/// Checks the file that is given instead of a log, if one is.
+fn one_file(
+    arguments: &Verify,
+    verifier: &Verifier,
+    out: &mut dyn Write,
+) -> Option<Result<(), AuditCommandError>> {
+    let json = arguments.json;
+    match (&arguments.certificate, &arguments.bundle) {
+        (Some(file), _) => Some(offline::certificate(file, verifier, json, out)),
+        (None, Some(file)) => Some(offline::bundle(file, verifier, json, out)),
+        (None, None) => None,
+    }
+}
+
 async fn check_with(arguments: &Verify, app: &App, out: &mut dyn Write) -> Result<(), AuditCommandError> {
-    if let Some(file) = &arguments.certificate {
-        let verifier = app.sequencer.signer().verifier();
-        return offline::certificate(file, verifier, arguments.json, out);
+    if let Some(checked) = one_file(arguments, app.sequencer.signer().verifier(), out) {
+        return checked;
     }
     let verifier = match &arguments.vkey {
         Some(vkey) => Verifier::parse(vkey).map_err(AuditCommandError::Vkey)?,

@@ -243,6 +243,13 @@ fn tell(arguments: &Restore, outcome: &Outcome, out: &mut dyn Write) -> Result<(
         "readable    {} other guests, {values} values open",
         replayed.others
     )?;
+    if replayed.registers_lost > 0 {
+        writeln!(
+            out,
+            "register    of {} guests the copies are lost: give the key store's own backup with --keys to make them again",
+            replayed.registers_lost
+        )?;
+    }
     let end = if arguments.drill {
         "a drill: thrown away"
     } else {

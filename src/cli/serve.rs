@@ -22,7 +22,7 @@ use crate::{
     audit::tlog::mirror::MirrorError,
     base::{Clock, InvalidName, PropertyCode, PropertyKind, RequestId},
     config::{Config, ServerFlags},
-    jobs::Keeper,
+    jobs::{Keeper, Teller},
     routes,
     web::{Check, Contract, Readiness},
 };
@@ -70,6 +70,9 @@ pub enum ServeError {
         "this program was built with the feature `bench-unrecorded` and records no read: it runs `demo` only"
     )]
     Unrecorded,
+    /// Agents cannot be told of their requests.
+    #[error("agents cannot be called: {0}")]
+    Teller(#[source] reqwest::Error),
     /// The contract cannot be written down.
     #[error("the contract cannot be written as JSON: {0}")]
     Contract(#[from] serde_json::Error),
@@ -123,6 +126,13 @@ pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -
         let promises = Arc::clone(&promises);
         tokio::spawn(async move { promises.run().await })
     };
+    let teller = match &app.agents {
+        Some(_) => {
+            let teller = Teller::new(app.agent_desk(), &config.drp.allow).map_err(ServeError::Teller)?;
+            Some(tokio::spawn(async move { teller.run().await }))
+        }
+        None => None,
+    };
     let stop = {
         let (alarm, told) = (keeper.alarm(), server::told_to_stop());
         async move {
@@ -135,6 +145,9 @@ pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -
     let outcome = server::serve_until(&config.server, shared, routes::configure(app), ready, stop).await;
     if let Some(follow) = follow {
         follow.abort();
+    }
+    if let Some(teller) = teller {
+        teller.abort();
     }
     // What is cut off here goes on at the next start, as after a crash.
     kept.abort();

@@ -3,7 +3,7 @@
 use data_encoding::BASE64;
 use serde::Deserialize;
 
-use crate::base::PropertyCode;
+use crate::base::{AddressRange, PropertyCode};
 
 /// The section `[drp]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -15,6 +15,8 @@ pub struct DrpConfig {
     pub property: Option<PropertyCode>,
     /// The agents: `[[drp.agents]]`.
     pub agents: Vec<AgentConfig>,
+    /// Addresses inside that agents may be told at: networks such as `10.1.0.0/16`.
+    pub allow: Vec<AddressRange>,
 }
 
 /// One agent.
@@ -25,6 +27,9 @@ pub struct AgentConfig {
     pub id: String,
     /// Its Ed25519 key, base64.
     pub key: String,
+    /// What the addresses begin with at which it may want to be told of its requests.
+    #[serde(default)]
+    pub callbacks: Vec<String>,
 }
 
 impl AgentConfig {
@@ -45,6 +50,16 @@ impl DrpConfig {
             if agent.key().is_none() {
                 wrong.push(format!(
                     "[[drp.agents]] {}: key must be 32 bytes in base64",
+                    agent.id
+                ));
+            }
+            let address = |begin: &String| {
+                let host = begin.strip_prefix("https://").or(begin.strip_prefix("http://"));
+                host.is_some_and(|host| host.contains('/'))
+            };
+            if !agent.callbacks.iter().all(address) {
+                wrong.push(format!(
+                    "[[drp.agents]] {}: callbacks begin with https://HOST/ (inside with http://HOST/)",
                     agent.id
                 ));
             }

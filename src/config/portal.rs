@@ -61,26 +61,36 @@ impl Default for PortalConfig {
     }
 }
 
+/// Whether what follows `://` is an address of this machine.
+fn is_local(rest: &str) -> bool {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| {
+        host.strip_prefix(own)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    })
+}
+
 /// An origin: scheme and host, no path.
 fn is_origin(text: &str) -> bool {
     let Some((scheme, host)) = text.split_once("://") else {
         return false;
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    let local = ["localhost", "127.0.0.1", "[::1]"]
-        .iter()
-        .any(|own| host.starts_with(own));
-    let carried = scheme == "https" || scheme == "http" && local;
+    let carried = scheme == "https" || scheme == "http" && is_local(host);
     carried && !host.is_empty() && host.chars().all(plain)
 }
 
 #[expect(clippy::disallowed_methods, reason = "only the way of carrying is looked at")]
 fn is_guarded(url: &SecretString) -> bool {
-    let url = url.expose_secret();
-    let local = ["smtp://localhost", "smtp://127.0.0.1", "smtp://[::1]"];
-    url.starts_with("smtps://")
-        || url.starts_with("smtp://") && url.contains("tls=required")
-        || local.iter().any(|own| url.starts_with(own))
+    match url.expose_secret().split_once("://") {
+        Some(("smtps", _)) => true,
+        Some(("smtp", rest)) => {
+            let query = rest.split_once('?').map_or("", |(_, query)| query);
+            query.split('&').any(|part| part == "tls=required") || is_local(rest)
+        }
+        _ => false,
+    }
 }
 
 impl PortalConfig {
@@ -109,6 +119,47 @@ impl PortalConfig {
             && (sms.allow.is_empty() || !sms.url.starts_with("http://"))
         {
             wrong.push("portal.sms.url must begin with https://; http:// only together with `allow`".into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_cross_no_network_in_clear() {
+        let guarded = |url: &str| is_guarded(&SecretString::from(url));
+        for good in [
+            "smtps://user:password@mail.example:465",
+            "smtp://mail.example:587?tls=required",
+            "smtp://127.0.0.1:25",
+            "smtp://localhost",
+        ] {
+            assert!(guarded(good), "{good}");
+        }
+        for bad in [
+            "smtp://mail.example:25",
+            "smtp://localhost.evil.example",
+            "smtp://127.0.0.1@mail.example",
+            "smtp://mail.example/?to=@localhost",
+            "smtp://tls=required@mail.example",
+            "http://localhost",
+        ] {
+            assert!(!guarded(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_goes_without_tls() {
+        assert!(is_origin("https://privacy.hotel.example") && is_origin("http://localhost:8650"));
+        for bad in [
+            "http://localhost.evil.example",
+            "http://privacy.hotel.example",
+            "https://x.example/y",
+            "https://",
+        ] {
+            assert!(!is_origin(bad), "{bad}");
         }
     }
 }

@@ -8,7 +8,8 @@ use super::values::lenient;
 #[derive(Deserialize, Clone)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetentionConfig {
-    /// How often all guests are looked at for what has had its time; never by itself, when 0.
+    /// How often all guests are looked at for what has had its time, besides at the turn of each day; never by itself,
+    /// when 0.
     #[serde(deserialize_with = "lenient")]
     pub every_hours: u16,
     /// Of how many guests something may go in one run before a second person has to agree.

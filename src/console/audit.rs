@@ -18,6 +18,7 @@ use crate::{
     audit::{
         Act, Event,
         search::{Filter, Place},
+        tlog::Stored,
     },
     base::{EntryId, GuestId, from_micros, micros},
     guest::{AccessReport, Entry, GuestError},
@@ -101,16 +102,19 @@ impl Asked {
             ("from", &self.from),
             ("to", &self.to),
         ];
-        let mut query: Vec<String> = parts
-            .into_iter()
-            .filter(|(_, value)| !value.trim().is_empty())
-            .map(|(name, value)| format!("{name}={}", encoded(value.trim())))
-            .collect();
-        if !cursor.is_empty() {
-            query.push(format!("cursor={cursor}"));
-        }
-        format!("/console/audit?{}", query.join("&"))
+        let cursor = cursor.to_owned();
+        let all = parts.into_iter().chain([("cursor", &cursor)]);
+        format!("/console/audit?{}", query(all))
     }
+}
+
+/// A query of the parts that say anything.
+pub(super) fn query<'p>(parts: impl IntoIterator<Item = (&'static str, &'p String)>) -> String {
+    let told = parts.into_iter().filter(|(_, value)| !value.trim().is_empty());
+    let pairs: Vec<String> = told
+        .map(|(name, value)| format!("{name}={}", encoded(value.trim())))
+        .collect();
+    pairs.join("&")
 }
 
 /// A value of a query (RFC 3986).
@@ -285,16 +289,25 @@ fn text_of(value: &serde_json::Value) -> String {
     }
 }
 
+/// One entry, as this officer may see it; recorded.
+async fn entry(console: &Console, officer: &Officer, id: EntryId) -> Result<Entry, Problem> {
+    let (vault, request) = (&console.vault, officer.request());
+    Ok(vault.read_entry(&officer.caller, request, id).await?)
+}
+
+/// The provable log, as this officer may read it; recorded.
+pub(super) async fn log(console: &Console, officer: &Officer) -> Result<Stored, Problem> {
+    let (vault, request) = (&console.vault, officer.request());
+    Ok(vault.provable_log(&officer.caller, request).await?)
+}
+
 /// One entry.
 pub(super) async fn show(
     console: Data<Console>,
     officer: Officer,
     id: PathId<EntryId>,
 ) -> Result<HttpResponse, Problem> {
-    let entry = console
-        .vault
-        .read_entry(&officer.caller, officer.request(), id.0)
-        .await?;
+    let entry = entry(&console, &officer, id.0).await?;
     let fields = entry.leaf.get("fields").and_then(|fields| fields.as_object());
     let fields = fields.map(|fields| {
         fields
@@ -331,10 +344,7 @@ pub(super) async fn show(
 
 async fn proof(console: &Console, officer: &Officer, index: Option<u64>) -> Result<Option<Proof>, Problem> {
     let Some(index) = index else { return Ok(None) };
-    let log = console
-        .vault
-        .provable_log(&officer.caller, officer.request())
-        .await?;
+    let log = log(console, officer).await?;
     let Some((size, _)) = log.checkpoint().await.map_err(GuestError::from)? else {
         return Ok(None);
     };
@@ -356,15 +366,9 @@ pub(super) async fn receipt(
     officer: Officer,
     id: PathId<EntryId>,
 ) -> Result<HttpResponse, Problem> {
-    let entry = console
-        .vault
-        .read_entry(&officer.caller, officer.request(), id.0)
-        .await?;
+    let entry = entry(&console, &officer, id.0).await?;
     let index = entry.log_index.ok_or(Problem::new(Kind::NotFound))?;
-    let log = console
-        .vault
-        .provable_log(&officer.caller, officer.request())
-        .await?;
+    let log = log(&console, &officer).await?;
     let text = log.receipt(index).await.map_err(GuestError::from)?;
     Ok(download(
         "text/plain; charset=utf-8",
@@ -382,6 +386,12 @@ pub(super) fn download(media: &'static str, name: &str, bytes: Vec<u8>) -> HttpR
             format!("attachment; filename=\"{name}\""),
         ))
         .body(bytes)
+}
+
+/// An answer that is kept as a file of JSON, for people to read too.
+pub(super) fn json_file(name: &str, what: &impl serde::Serialize) -> Result<HttpResponse, Problem> {
+    let bytes = serde_json::to_vec_pretty(what).map_err(|_| Problem::new(Kind::Internal))?;
+    Ok(download("application/json", name, bytes))
 }
 
 /// What an officer thinks of a reveal.
@@ -486,16 +496,19 @@ struct AccessPage {
 /// Accesses of one page; the file has all.
 const ACCESSES: usize = 200;
 
+/// Who saw what of a guest; recorded.
+async fn report(console: &Console, officer: &Officer, guest: GuestId) -> Result<AccessReport, Problem> {
+    let errand = officer.errand("audit")?;
+    Ok(console.vault.access_report(&errand, guest).await?)
+}
+
 /// Who saw what of a guest.
 pub(super) async fn access(
     console: Data<Console>,
     officer: Officer,
     id: PathId<GuestId>,
 ) -> Result<HttpResponse, Problem> {
-    let mut report = console
-        .vault
-        .access_report(&officer.errand("audit")?, id.0)
-        .await?;
+    let mut report = report(&console, &officer, id.0).await?;
     let total = report.accesses.len();
     report.accesses.reverse();
     report.accesses.truncate(ACCESSES);
@@ -512,14 +525,6 @@ pub(super) async fn access_file(
     officer: Officer,
     id: PathId<GuestId>,
 ) -> Result<HttpResponse, Problem> {
-    let report = console
-        .vault
-        .access_report(&officer.errand("audit")?, id.0)
-        .await?;
-    let bytes = serde_json::to_vec_pretty(&report).map_err(|_| Problem::new(Kind::Internal))?;
-    Ok(download(
-        "application/json",
-        &format!("access-{}.json", id.0),
-        bytes,
-    ))
+    let report = report(&console, &officer, id.0).await?;
+    json_file(&format!("access-{}.json", id.0), &report)
 }

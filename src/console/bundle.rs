@@ -4,7 +4,12 @@ use actix_web::{HttpResponse, web::Data};
 use data_encoding::HEXLOWER;
 use serde_json::json;
 
-use super::{Console, audit::download, officer::Officer, sign_in::Nothing};
+use super::{
+    Console,
+    audit::{download, log},
+    officer::Officer,
+    sign_in::Nothing,
+};
 use crate::{
     audit::{Act, Event},
     crypto::sha256,
@@ -15,16 +20,24 @@ use crate::{
 };
 
 /// The kind of statement that the log's key signs: never mistaken for a checkpoint.
-const KIND: &str = "proof-bundle";
+pub(super) const KIND: &str = "proof-bundle";
+/// The files that say what the others are.
+pub(super) const MANIFEST: &str = "MANIFEST.txt";
+pub(super) const NOTE: &str = "MANIFEST.note";
 
 const README: &str = "\
-This file was made by a guest-vault for somebody who must be able to check it without trusting the house.
+This file was made by a guest-vault for somebody who must be able to check it without trusting the house:
+
+    guest-vault audit verify --bundle FILE --vkey KEY
+
+with the public key from where the house has published it. By hand: docs/formats.md.
 
 MANIFEST.txt        the SHA-256 of every other file
 MANIFEST.note       the SHA-256 of MANIFEST.txt, signed by the key of the log
 log/vkey.txt        the public key; compare it with the published one
 log/checkpoint      the newest signed checkpoint of the log; log/cosigned: as witnesses saw it
-log/first.tlog-proof, log/last.tlog-proof   receipts (C2SP tlog-proof) of the first and the last entry
+log/first.entry, log/last.entry             the first and the last entry of the log, byte for byte
+log/first.tlog-proof, log/last.tlog-proof   their receipts (C2SP tlog-proof)
 policy.json         the policy in force: roles, purposes, rules, fields
 processing.json     the register of processing activities (GDPR Art. 30), derived from that policy
 holds.json          the register of legal holds
@@ -59,8 +72,8 @@ pub(super) async fn make(
     let manifest: String = files.iter().map(line).collect();
     let hash = HEXLOWER.encode(&sha256(manifest.as_bytes()));
     let note = console.sequencer.signer().sign_statement(KIND, &hash);
-    files.push(("MANIFEST.txt".to_owned(), manifest.into_bytes()));
-    files.push(("MANIFEST.note".to_owned(), note.into_bytes()));
+    files.push((MANIFEST.to_owned(), manifest.into_bytes()));
+    files.push((NOTE.to_owned(), note.into_bytes()));
     let named: Vec<(&str, Vec<u8>)> = files
         .iter()
         .map(|(name, bytes)| (name.as_str(), bytes.clone()))
@@ -72,10 +85,7 @@ pub(super) async fn make(
 type Files = Vec<(String, Vec<u8>)>;
 
 async fn log_files(console: &Console, officer: &Officer) -> Result<Files, Problem> {
-    let log = console
-        .vault
-        .provable_log(&officer.caller, officer.request())
-        .await?;
+    let log = log(console, officer).await?;
     let mut files = vec![(
         "log/vkey.txt".to_owned(),
         format!("{}\n", console.verifier().vkey()).into_bytes(),
@@ -86,6 +96,8 @@ async fn log_files(console: &Console, officer: &Officer) -> Result<Files, Proble
         for (name, at) in [("first", first), ("last", size.saturating_sub(1))] {
             if at < size {
                 let receipt = log.receipt(at).await.map_err(GuestError::from)?;
+                let entry = log.entry(at).await.map_err(GuestError::from)?;
+                files.push((format!("log/{name}.entry"), entry));
                 files.push((format!("log/{name}.tlog-proof"), receipt.into_bytes()));
             }
         }

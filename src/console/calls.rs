@@ -16,6 +16,7 @@ use super::{
     holds::HoldRegister,
     processing::ProcessingRegister,
     volume::{Volume, VolumeOptions},
+    withdrawals::Withdrawals,
 };
 use crate::{
     base::{Caller, EntryId, Errand},
@@ -30,6 +31,7 @@ use crate::{
     get_lapses,
     get_volume,
     get_consent_counts,
+    get_withdrawals,
     get_processing_register,
     post_judgement
 ))]
@@ -80,6 +82,19 @@ pub(crate) async fn get_consent_counts(
     Ok(web::Json(
         console.consent_counts(&errand, options.0.standing).await?,
     ))
+}
+
+/// The newest withdrawals and objections, and whether those have heard of them that webhooks tell of consents. The vault
+/// itself refuses from the next read on.
+#[utoipa::path(
+    get, path = "/v1/consents/withdrawals", tag = "consent", params(ErrandHeaders),
+    responses((status = 200, body = Withdrawals), Refusals)
+)]
+pub(crate) async fn get_withdrawals(
+    console: Data<Console>,
+    errand: Errand,
+) -> Result<impl Responder, Problem> {
+    Ok(web::Json(console.withdrawals(&errand).await?))
 }
 
 /// The register of processing activities (GDPR Art. 30), derived from the policy that is enforced, beside what the log

@@ -9,7 +9,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Console, frame::Frame, officer::Officer, volume::last_days};
+use super::{
+    Console,
+    frame::Frame,
+    officer::Officer,
+    volume::last_days,
+    withdrawals::{Heard, Withdrawal},
+};
 use crate::{
     audit::Act,
     base::{Errand, from_micros, micros},
@@ -192,6 +198,10 @@ struct ConsentPage {
     bars: Vec<Bar>,
     given: i64,
     withdrawn: i64,
+    /// The newest withdrawals, and who has heard of them.
+    withdrawals: Vec<Withdrawal>,
+    /// Whether anybody is told of consents at all.
+    listeners: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -211,9 +221,13 @@ pub(super) async fn show(
     let counts = console
         .consent_counts(&officer.errand("audit")?, wanted.0.standing.is_some())
         .await?;
-    let rows = rows(&console, &officer, &counts).await?;
+    let frame = officer.frame("console.nav.consent");
+    let rows = rows(&console, &officer, (&frame, &counts)).await?;
+    let withdrawals = console.withdrawals(&officer.errand("audit")?).await?.items;
     page(&ConsentPage {
-        page: officer.frame("console.nav.consent"),
+        listeners: withdrawals.iter().any(|one| !one.told.is_empty()),
+        withdrawals,
+        page: frame,
         bars: bars(&counts.weeks),
         given: counts.weeks.iter().map(|week| week.given).sum(),
         withdrawn: counts.weeks.iter().map(|week| week.withdrawn).sum(),
@@ -242,7 +256,7 @@ fn bars(weeks: &[WeekCount]) -> Vec<Bar> {
 async fn rows(
     console: &Console,
     officer: &Officer,
-    counts: &ConsentCounts,
+    (page, counts): (&Frame, &ConsentCounts),
 ) -> Result<Vec<PurposeRow>, Problem> {
     let mut by: BTreeMap<(String, String), Vec<&SaidCount>> = BTreeMap::new();
     for said in &counts.said {
@@ -304,7 +318,7 @@ async fn rows(
             given: of(&["given", "renewed"]),
             refused: of(&["refused"]),
             withdrawn: of(&["withdrawn", "objected"]),
-            channels: tally(&|one| Some(one.channel.clone())),
+            channels: tally(&|one| Some(page.w("channel", &one.channel))),
             notices: tally(&notice),
             purpose,
             recipient,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     Console,
-    audit::{day, download, encoded, end_of_day, told},
+    audit::{day, download, end_of_day, query, told},
     frame::Frame,
     officer::Officer,
 };
@@ -49,11 +49,7 @@ impl Asked {
             ("from", &self.from),
             ("to", &self.to),
         ];
-        let given = parts.iter().filter(|(_, value)| !value.is_empty());
-        let pairs: Vec<String> = given
-            .map(|(name, value)| format!("{name}={}", encoded(value)))
-            .collect();
-        pairs.join("&")
+        query(parts)
     }
 }
 

@@ -41,6 +41,12 @@ pub(super) struct LateErasure {
     pub(super) since: DateTime<Utc>,
 }
 
+impl LateErasure {
+    pub(super) fn path(&self) -> String {
+        format!("/console/requests/{}", self.case)
+    }
+}
+
 /// What a holder must have current, and until when it is.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Lapse {

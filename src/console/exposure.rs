@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     Console,
-    audit::{day, download, encoded, end_of_day, told},
+    audit::{day, end_of_day, json_file, query, told},
     frame::Frame,
     officer::Officer,
 };
@@ -57,11 +57,7 @@ impl Asked {
             ("from", &self.from),
             ("to", &self.to),
         ];
-        let query: Vec<String> = parts
-            .iter()
-            .map(|(name, value)| format!("{name}={}", encoded(value.trim())))
-            .collect();
-        format!("/console/exposure/file?{}", query.join("&"))
+        format!("/console/exposure/file?{}", query(parts))
     }
 }
 
@@ -88,12 +84,7 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, Problem> {
     let asked = asked.0;
     let mut found = match asked.question()? {
-        Some(question) => Some(
-            console
-                .vault
-                .exposure(&officer.caller, officer.request(), question)
-                .await?,
-        ),
+        Some(question) => Some(answer(&console, &officer, question).await?),
         None => None,
     };
     if let Some(found) = &mut found {
@@ -126,10 +117,15 @@ pub(super) async fn file(
 ) -> Result<HttpResponse, Problem> {
     let question = asked.0.question()?;
     let question = question.ok_or(Problem::new(Kind::InvalidRequest).field("from", "is required"))?;
-    let found = console
-        .vault
-        .exposure(&officer.caller, officer.request(), question)
-        .await?;
-    let bytes = serde_json::to_vec_pretty(&found).map_err(|_| Problem::new(Kind::Internal))?;
-    Ok(download("application/json", "exposure.json", bytes))
+    json_file("exposure.json", &answer(&console, &officer, question).await?)
+}
+
+/// The answer; recorded.
+async fn answer(
+    console: &Console,
+    officer: &Officer,
+    question: ExposureQuestion,
+) -> Result<Exposure, Problem> {
+    let (vault, request) = (&console.vault, officer.request());
+    Ok(vault.exposure(&officer.caller, request, question).await?)
 }

@@ -68,6 +68,18 @@ impl Frame {
         self.shell.f(key, "n", &number.to_string())
     }
 
+    /// The class of a figure that calls for somebody.
+    #[expect(clippy::unused_self, reason = "templates call it beside the others")]
+    pub(super) const fn alarm(&self, class: &'static str, calls: bool) -> &'static str {
+        if calls { class } else { "" }
+    }
+
+    /// A number that may be larger.
+    #[expect(clippy::unused_self, reason = "templates call it beside the others")]
+    pub(super) fn at_least(&self, number: &usize, more: &bool) -> String {
+        format!("{number}{}", if *more { "+" } else { "" })
+    }
+
     /// A text with two places filled in.
     pub(super) fn ff(
         &self,

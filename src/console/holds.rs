@@ -48,6 +48,12 @@ pub(crate) struct HoldLine {
     pub since: DateTime<Utc>,
 }
 
+impl HoldLine {
+    pub(super) fn path(&self) -> String {
+        format!("/console/retention/{}", self.guest_id)
+    }
+}
+
 /// The register.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct HoldRegister {

@@ -9,7 +9,7 @@ use actix_web::{
 };
 use askama::Template;
 
-use super::{Console, frame::Frame, officer::Officer};
+use super::{Console, audit::log, frame::Frame, officer::Officer};
 use crate::{
     audit::tlog::tile::Place,
     guest::GuestError,
@@ -65,10 +65,7 @@ fn head(size: u64, text: String) -> Head {
 
 /// How the log stands.
 pub(super) async fn show(console: Data<Console>, officer: Officer) -> Result<HttpResponse, Problem> {
-    let log = console
-        .vault
-        .provable_log(&officer.caller, officer.request())
-        .await?;
+    let log = log(&console, &officer).await?;
     let found = log.checkpoint().await.map_err(GuestError::from)?;
     let cosigned = log.cosigned().await.map_err(GuestError::from)?;
     let size = found.as_ref().map_or(0, |(size, _)| *size);
@@ -110,10 +107,7 @@ async fn mirror(console: &Console, folder: &Path, size: u64) -> Mirror {
 
 /// The newest signed checkpoint, for the browser.
 pub(super) async fn checkpoint(console: Data<Console>, officer: Officer) -> Result<HttpResponse, Problem> {
-    let log = console
-        .vault
-        .provable_log(&officer.caller, officer.request())
-        .await?;
+    let log = log(&console, &officer).await?;
     let found = log.checkpoint().await.map_err(GuestError::from)?;
     let (_, text) = found.ok_or(Problem::new(Kind::NotFound))?;
     Ok(HttpResponse::Ok()

@@ -13,12 +13,14 @@
 mod audit;
 mod bundle;
 pub(crate) mod calls;
+mod check;
 mod consent;
 mod disclosures;
 mod due;
 mod exposure;
 mod frame;
 mod holds;
+mod intake;
 mod logs;
 mod officer;
 mod processing;
@@ -31,10 +33,12 @@ pub mod sql;
 mod today;
 mod volume;
 mod why;
+mod withdrawals;
 
 use std::{path::PathBuf, sync::Arc};
 
 pub use calls::ConsoleCalls;
+pub use check::{Proven, check};
 pub use processing::Observed;
 pub use routes::{area, pages};
 
@@ -42,6 +46,7 @@ use crate::{
     access::{Attestations, OpenId, Sessions},
     audit::tlog::{Sequencer, note::Verifier},
     guest::Vault,
+    jobs::Courier,
     policy::{Desk, Right},
     requests::Requests,
     web::pages::Item,
@@ -70,6 +75,8 @@ pub struct Console {
     pub observed: Arc<Observed>,
     /// Who keeps a copy of the log, and who cosigns it.
     pub keepers: Arc<Keepers>,
+    /// Who is told of what happens.
+    pub courier: Arc<Courier>,
 }
 
 impl Console {

@@ -211,14 +211,29 @@ pub(crate) struct ProcessingRegister {
     pub measures: Vec<&'static str>,
 }
 
-/// What protects the data, in the words of Art. 32.
-const MEASURES: [&str; 6] = [
-    "every value sealed with AES-256-GCM under keys of its guest and category, bound to its place",
-    "access by role, property, purpose, point of stay and field; deny by default",
-    "every look recorded in an append-only, signed log (RFC 6962) before anything is shown",
-    "masking by default, plain values on demand only, counted and judged by a second person",
-    "erasure by destroying keys, recorded in the log and repeated after a restore",
-    "decisions on requests, holds and erasures by two people",
+/// What protects the data, in the words of Art. 32, each with the word of its text.
+const MEASURES: [(&str, &str); 6] = [
+    (
+        "sealed",
+        "every value sealed with AES-256-GCM under keys of its guest and category, bound to its place",
+    ),
+    (
+        "granted",
+        "access by role, property, purpose, point of stay and field; deny by default",
+    ),
+    (
+        "recorded",
+        "every look recorded in an append-only, signed log (RFC 6962) before anything is shown",
+    ),
+    (
+        "masked",
+        "masking by default, plain values on demand only, counted and judged by a second person",
+    ),
+    (
+        "erased",
+        "erasure by destroying keys, recorded in the log and repeated after a restore",
+    ),
+    ("two", "decisions on requests, holds and erasures by two people"),
 ];
 
 impl Console {
@@ -295,7 +310,7 @@ impl Console {
             observed_since: seen.since,
             observed_entries: seen.entries,
             observed_whole: seen.whole,
-            measures: MEASURES.to_vec(),
+            measures: MEASURES.iter().map(|(_, said)| *said).collect(),
         })
     }
 }
@@ -312,6 +327,8 @@ struct ProcessingPage {
     unused: usize,
     /// Fields that no entry looked at shows.
     unread: Vec<FieldUse>,
+    /// The words of the measures' texts.
+    measures: Vec<&'static str>,
 }
 
 /// The page.
@@ -326,6 +343,7 @@ pub(super) async fn show(console: Data<Console>, officer: Officer) -> Result<Htt
             .filter(|activity| activity.unused)
             .count(),
         unread: unread.cloned().collect(),
+        measures: MEASURES.iter().map(|(word, _)| *word).collect(),
         register,
     })
 }

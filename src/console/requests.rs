@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     base::GuestId,
-    erasure::{Fate, Preview},
+    erasure::{Fate, Preview, processors::Standing},
     policy::Right,
     requests::{Case, Check, Decision, DecisionInput, Ground, Kind, RequestError, State},
     web::{
@@ -36,6 +36,8 @@ struct QueuePage {
     page: Frame,
     open: OpenRequests,
     lines: Vec<RequestLine>,
+    /// Whether this role takes requests in.
+    takes_in: bool,
 }
 
 /// The open requests, the first due first.
@@ -44,6 +46,7 @@ pub(super) async fn queue(console: Data<Console>, officer: Officer) -> Result<Ht
     page(&QueuePage {
         lines: lines(&open, console.today()),
         page: officer.frame("console.nav.requests"),
+        takes_in: officer.may(Right::OpenRequest),
         open,
     })
 }

@@ -52,6 +52,8 @@ struct RetentionPage {
     rules: Vec<RuleLine>,
     holds: Option<HoldRegister>,
     runs: Option<Vec<RunAnswer>>,
+    /// The last run that looked ahead by the rules in force.
+    calendar: Option<Option<RunAnswer>>,
     today: NaiveDate,
 }
 
@@ -111,10 +113,17 @@ pub(super) async fn show(
     page(&RetentionPage {
         page: officer.frame("console.nav.retention"),
         rules: console.requests.eraser.rules.iter().map(line).collect(),
+        calendar: runs.as_ref().map(|runs| looked_ahead(runs).cloned()),
         holds,
         runs,
         today: console.today(),
     })
+}
+
+/// The newest of these runs that says what comes.
+fn looked_ahead(runs: &[RunAnswer]) -> Option<&RunAnswer> {
+    runs.iter()
+        .find(|run| !run.coming.is_empty() && run.rules_in_force.is_none())
 }
 
 #[derive(Template)]

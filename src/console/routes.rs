@@ -9,8 +9,8 @@ use actix_web::{
 };
 
 use super::{
-    audit, bundle, consent, disclosures, exposure, logs, processing, requests, retention, reviews, sign_in,
-    today, why,
+    audit, bundle, consent, disclosures, exposure, intake, logs, processing, requests, retention, reviews,
+    sign_in, today, why,
 };
 use crate::web::pages::{Area, guard};
 
@@ -54,6 +54,11 @@ pub fn pages(
         .service(resource("/sign-out").route(post().to(sign_in::leave)))
         .service(resource("").route(get().to(today::show)))
         .service(resource("/requests").route(get().to(requests::queue)))
+        .service(
+            resource("/requests/new")
+                .route(get().to(intake::show))
+                .route(post().to(intake::take)),
+        )
         .service(resource("/requests/{id}").route(get().to(requests::show)))
         .service(resource("/requests/{id}/verify").route(post().to(requests::verify)))
         .service(resource("/requests/{id}/decision").route(post().to(requests::decide)))

@@ -46,12 +46,20 @@ statements! {
                      ORDER BY purpose, recipient, state, channel, notice_id LIMIT 1000";
     CONSENTS_TREND = "SELECT (at - $1) / $2 AS slot, state, count(*) FROM consent
                       WHERE at >= $1 AND at < $3 GROUP BY 1, state ORDER BY 1, state";
-    /// How each guest's last word on each purpose and recipient stands.
-    CONSENTS_STANDING = "SELECT purpose, recipient, state, count(*) FROM (
-                             SELECT purpose, recipient, state, row_number() OVER (
+    /// How many guests' last words on each purpose and recipient are which: the last for each place, but none from before
+    /// a no that holds everywhere.
+    CONSENTS_STANDING = "SELECT purpose, recipient, state, count(DISTINCT guest_id) FROM (
+                             SELECT guest_id, purpose, recipient, scope, state, at, row_number() OVER (
                                  PARTITION BY guest_id, purpose, recipient, scope, separate
-                                 ORDER BY at DESC, consent_id DESC) AS newest FROM consent) AS said
-                         WHERE newest = 1 GROUP BY purpose, recipient, state ORDER BY purpose, recipient, state";
+                                 ORDER BY at DESC, consent_id DESC) AS newest,
+                                 max(CASE WHEN scope = '' AND state IN ('refused', 'withdrawn', 'objected') THEN at END) OVER (
+                                 PARTITION BY guest_id, purpose, recipient, separate) AS no_at
+                             FROM consent) AS said
+                         WHERE newest = 1 AND (no_at IS NULL OR at > no_at OR (at = no_at AND scope = ''))
+                         GROUP BY purpose, recipient, state ORDER BY purpose, recipient, state";
+    /// The newest refusals of what was allowed before.
+    WITHDRAWN = "SELECT guest_id, consent_id, purpose, recipient, state, channel, at FROM consent
+                 WHERE state IN ('withdrawn', 'objected') ORDER BY at DESC, consent_id DESC LIMIT $1";
     NOTICES_NAMED = "SELECT notice_id, language, version FROM notice WHERE purpose = $1 ORDER BY sequence DESC LIMIT 200";
     PURPOSE_LAST_USED = "SELECT max(at) FROM audit_event WHERE purpose = $1";
     VOLUME_REVEALS = "SELECT (at - $1) / $2 AS slot, count(*) FROM audit_event
@@ -83,6 +91,18 @@ pub(super) struct HoldRow {
     pub(super) approver: Option<Uuid>,
     pub(super) approver_actor: Option<String>,
     pub(super) created_at: i64,
+}
+
+/// A line of the ledger that takes something back.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(super) struct WithdrawnRow {
+    pub(super) guest_id: Uuid,
+    pub(super) consent_id: Uuid,
+    pub(super) purpose: String,
+    pub(super) recipient: String,
+    pub(super) state: String,
+    pub(super) channel: String,
+    pub(super) at: i64,
 }
 
 /// What was thought of a reveal: verdict, by whom, on whose orders, when.
@@ -176,6 +196,11 @@ impl Conn {
         &mut self,
     ) -> Result<Vec<(String, String, String, i64)>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(CONSENTS_STANDING).fetch_all(c).await?))
+    }
+
+    /// The newest lines that take something back, the newest first.
+    pub(super) async fn withdrawn(&mut self, most: i64) -> Result<Vec<WithdrawnRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(WITHDRAWN).bind(most).fetch_all(c).await?))
     }
 
     /// The newest notices of a purpose: id, language, version.

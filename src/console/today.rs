@@ -36,11 +36,23 @@ pub(super) struct RequestLine {
     pub(super) left: Option<i64>,
 }
 
+impl RequestLine {
+    pub(super) fn path(&self) -> String {
+        format!("/console/requests/{}", self.id)
+    }
+}
+
 /// A reveal, as a line.
 struct RevealLine {
     entry: Entry,
     fields: String,
     late: bool,
+}
+
+impl RevealLine {
+    fn path(&self) -> String {
+        format!("/console/audit/{}", self.entry.entry_id)
+    }
 }
 
 struct Reveals {

@@ -10,7 +10,7 @@ use super::{Console, audit::told, frame::Frame, officer::Officer};
 use crate::{
     base::{Action, Category, ConsentId, FieldSet, PropertyCode, Purpose, Role, StayState, View},
     guest::WhyAnswer,
-    policy::{ConsentAnswer, ExplainRequest, Facts, Snapshot},
+    policy::{Because, ConsentAnswer, Elsewhere, ExplainRequest, Facts, Snapshot},
     web::{Problem, StrictQuery, pages::page},
 };
 
@@ -76,6 +76,7 @@ struct WhyPage {
     page: Frame,
     asked: Asked,
     answer: Option<WhyAnswer>,
+    because: String,
     otherwise: Changes,
     roles: Vec<String>,
     purposes: Vec<String>,
@@ -115,8 +116,13 @@ pub(super) async fn show(
     let purposes: Vec<String> = policy.purposes().map(|rule| rule.code.to_string()).collect();
     let purpose: Option<Purpose> = told("purpose", &asked.purpose)?;
     let purpose = purpose.filter(|purpose| policy.purpose(purpose).is_some());
+    let frame = officer.frame("console.nav.why");
     page(&WhyPage {
-        page: officer.frame("console.nav.why"),
+        because: answer
+            .as_ref()
+            .map(|said| because(&frame, said))
+            .unwrap_or_default(),
+        page: frame,
         answer,
         otherwise,
         roles: policy.roles().iter().map(|role| role.code.to_string()).collect(),
@@ -138,6 +144,41 @@ pub(super) async fn show(
         purposes,
         asked,
     })
+}
+
+/// The reason, in the reader's language.
+fn because(page: &Frame, said: &WhyAnswer) -> String {
+    let list = |words: Vec<String>| words.join(page.t("console.because.comma"));
+    let reason = match &said.explanation.reason {
+        Because::Denied(rule) => page.f("console.because.denied", "rule", &rule.to_string()),
+        Because::Allowed(Some(rule)) => page.f("console.because.allowed", "rule", &rule.to_string()),
+        Because::Allowed(None) => page.t("console.because.plain").to_owned(),
+        Because::Unspoken(Elsewhere::Stays(stays)) => {
+            let stays = stays.iter().map(|stay| page.w("stay", stay.as_str())).collect();
+            page.f("console.because.stays", "list", &list(stays))
+        }
+        Because::Unspoken(Elsewhere::Purposes(purposes)) => {
+            let purposes = purposes
+                .iter()
+                .map(|code| page.w("purpose", code.as_str()))
+                .collect();
+            page.f("console.because.purposes", "list", &list(purposes))
+        }
+        Because::Unspoken(Elsewhere::Own) => page.t("console.because.own").to_owned(),
+        Because::Unspoken(Elsewhere::Nowhere) => page.t("console.because.nowhere").to_owned(),
+    };
+    // What the policy allows the guest's own word may take back.
+    let allowed = matches!(said.explanation.reason, Because::Allowed(_));
+    match &said.consent {
+        Some(consent) if allowed && said.explanation.view == View::None => page.ff(
+            "console.because.but",
+            "reason",
+            reason,
+            "state",
+            page.w("consent_state", consent.state),
+        ),
+        _ => reason,
+    }
 }
 
 /// The categories that any field lies in.

@@ -10,7 +10,7 @@ use crate::{
 use super::{Fate, Preview};
 
 /// The drawers that the guest register copies from.
-const FOR_THE_REGISTER: [Category; 4] = [
+pub(super) const FOR_THE_REGISTER: [Category; 4] = [
     Category::Identity,
     Category::Demographic,
     Category::Contact,
@@ -76,6 +76,27 @@ impl Due {
             fields: terms.iter().map(|term| term.field.clone()).collect(),
             conflict: plans.iter().any(|plan| plan.conflict.is_some()),
             drawers,
+        }
+    }
+
+    /// What of it was not over before.
+    pub(super) fn beyond(&self, before: &Self) -> Self {
+        let known = |category: Category| before.drawers.iter().any(|(one, _)| *one == category);
+        Self {
+            whole: self.whole && !before.whole,
+            drawers: self
+                .drawers
+                .iter()
+                .filter(|(category, _)| !known(*category))
+                .copied()
+                .collect(),
+            fields: self
+                .fields
+                .iter()
+                .filter(|field| !before.fields.contains(field))
+                .cloned()
+                .collect(),
+            ..Self::default()
         }
     }
 

@@ -16,6 +16,7 @@ pub mod certificate;
 mod due;
 pub(crate) mod fault;
 mod orphans;
+mod outlook;
 mod preview;
 pub mod processors;
 mod register;
@@ -38,6 +39,7 @@ use crate::{
     retention::Rules,
 };
 
+pub use outlook::ComingDay;
 pub use processors::Processor;
 pub use register::{RegisterAnswer, RegisterEntry, read_register};
 pub use replay::Replayed;

@@ -40,6 +40,20 @@ pub enum Said {
     Refused,
 }
 
+impl Standing {
+    /// The word of the contract.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Done => "done",
+            Self::Late => "late",
+            Self::Refused => "refused",
+            Self::Silent => "silent",
+        }
+    }
+}
+
 impl Said {
     const fn as_str(self) -> &'static str {
         match self {
@@ -207,6 +221,16 @@ impl Eraser {
         } else {
             Err(AnswerError::Unproven)
         }
+    }
+
+    /// What is known today of those who were told of the erasures of a case.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn processors_of(&self, case: Uuid) -> Result<Vec<ProcessorState>, ErasureError> {
+        let erasures = self.vault.store.read().await?.erasures_of_case(case).await?;
+        let erasures: Vec<Uuid> = erasures.iter().map(|row| row.erasure_id).collect();
+        self.processor_states(&erasures).await
     }
 
     /// What is known today of those who were told of some erasures.

@@ -11,7 +11,7 @@ use crate::{
     guest::GuestError,
 };
 
-use super::{Eraser, ErasureError, run::remove_drawers};
+use super::{Eraser, ErasureError, due::FOR_THE_REGISTER, run::remove_drawers};
 
 /// Guests looked at at a time.
 const PAGE: i64 = 500;
@@ -27,6 +27,9 @@ pub struct Replayed {
     pub left: u64,
     /// Guests that are there.
     pub others: u64,
+    /// Guests whose copies for the guest register were made after the backup and cannot be made again: the keys of what
+    /// they were made from are destroyed already in the key store that came with it.
+    pub registers_lost: u64,
 }
 
 #[derive(Deserialize)]
@@ -79,9 +82,11 @@ impl Eraser {
                 match known.get(&self.tombstone(guest)) {
                     None => report.others += 1,
                     Some(erasures) => {
+                        let mut unregistered = false;
                         for erased in erasures {
-                            self.again(guest, erased).await?;
+                            unregistered |= !self.again(guest, erased).await?;
                         }
+                        report.registers_lost += u64::from(unregistered);
                         report.guests += 1;
                         report.left += u64::from(self.is_left(guest, erasures).await?);
                     }
@@ -120,16 +125,22 @@ impl Eraser {
         Ok(known)
     }
 
-    /// One erasure again, on data that does not know of it.
-    async fn again(&self, guest: GuestId, erased: &Erased) -> Result<(), ErasureError> {
+    /// One erasure again, on data that does not know of it; `false` when the register's copies are lost.
+    async fn again(&self, guest: GuestId, erased: &Erased) -> Result<bool, ErasureError> {
         let vault = &self.vault;
         let now = micros(vault.clock.now());
-        let register = erased.whole && !erased.categories.contains(&Category::Statutory);
-        let copies = if register {
+        let source = erased
+            .categories
+            .iter()
+            .any(|category| FOR_THE_REGISTER.contains(category));
+        let register = source && !erased.categories.contains(&Category::Statutory);
+        let opens = self.opens(guest).await?;
+        let copies = if register && opens {
             self.copies(guest).await?
         } else {
             Vec::new()
         };
+        let lost = register && !opens && self.lacks_register(guest).await?;
         if !copies.is_empty() {
             let mut tx = vault.store.begin().await?;
             for (id, sealed) in &copies {
@@ -156,7 +167,29 @@ impl Eraser {
         }
         tx.commit().await?;
         tracing::info!(case = %erased.case, "an erasure was done again");
-        Ok(())
+        Ok(!lost)
+    }
+
+    /// Whether there is a key for all that is stored of a guest.
+    async fn opens(&self, guest: GuestId) -> Result<bool, ErasureError> {
+        let vault = &self.vault;
+        let keys = vault.keys.fresh_guest_keys(guest, &Category::ALL).await?;
+        let mut conn = vault.store.read().await?;
+        let values = conn.stored_values(guest).await?;
+        let stays = conn.stays(guest).await?;
+        drop(conn);
+        let policy = vault.policies.current();
+        let drawer = |field: &str| policy.catalogue().find(field).map(|(_, field)| field.category);
+        let mut needed = values.iter().filter_map(|value| drawer(&value.field));
+        Ok((stays.is_empty() || keys.has(Category::Stay)) && needed.all(|category| keys.has(category)))
+    }
+
+    /// Whether the register had a copy, as its key tells, that the restored data do not have.
+    async fn lacks_register(&self, guest: GuestId) -> Result<bool, ErasureError> {
+        let vault = &self.vault;
+        let keys = vault.keys.fresh_guest_keys(guest, &[Category::Statutory]).await?;
+        let rows = vault.store.read().await?.register(guest).await?;
+        Ok(keys.has(Category::Statutory) && rows.is_empty())
     }
 
     /// Whether a key or a value of what was erased is there.

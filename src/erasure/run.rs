@@ -18,7 +18,10 @@ use crate::{
     retention::{plan, read, spelt, sql as retention},
 };
 
-use super::{Eraser, ErasureError, Preview, fault::point, preview::preview, register, sql::ErasureRow};
+use super::{
+    Eraser, ErasureError, Preview, due::FOR_THE_REGISTER, fault::point, preview::preview, register,
+    sql::ErasureRow,
+};
 
 /// How often the log is looked at for the intent's place, and how long between.
 const LOOKS: u32 = 100;
@@ -27,6 +30,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const PAIRS: &str = "compound";
 /// Erasures taken up at once after a crash.
 const SOME: i64 = 100;
+/// Erasures whose traces in the files are swept at once.
+const MANY: i64 = 20_000;
 
 /// Who orders an erasure, and for which case.
 #[derive(Debug, Clone)]
@@ -99,7 +104,9 @@ impl Eraser {
             } else {
                 Category::ALL.to_vec()
             };
-            let register = own && told.whole && told.keeps_register();
+            // Also of a guest that goes in part: what is copied from goes now, and the law wants the copy.
+            let source = doomed.iter().any(|category| FOR_THE_REGISTER.contains(category));
+            let register = own && source && told.keeps_register();
             let row = self.intend(order, one, (told.whole, &doomed), register).await?;
             done.keys = done.keys.saturating_add(self.go_on(&row).await?);
         }
@@ -269,7 +276,7 @@ impl Eraser {
             self.remove(row, guest, &doomed, destroyed).await?;
             point("removed");
         }
-        self.sweep_files(row).await?;
+        self.sweep_files().await?;
         Ok(destroyed)
     }
 
@@ -359,21 +366,29 @@ impl Eraser {
         Ok(change.commit().await?)
     }
 
-    /// What the databases' own files still hold: free pages and logs of SQLite, dead rows of PostgreSQL.
-    async fn sweep_files(&self, row: &ErasureRow) -> Result<(), ErasureError> {
+    /// What the databases' own files still hold of confirmed erasures: free pages and logs of SQLite, dead rows of
+    /// PostgreSQL. Of many erasures at once, as it costs the same for one.
+    async fn sweep_files(&self) -> Result<(), ErasureError> {
+        let done = self.vault.store.read().await?.erasures_to_sweep(MANY).await?;
+        if done.is_empty() {
+            return Ok(());
+        }
         let keys_clean = self.vault.keys.scrub().await?;
         let data_clean = self.vault.store.scrub(&[]).await?;
         point("scrubbed");
         if keys_clean && data_clean {
             let mut tx = self.vault.store.begin().await?;
-            tx.erasure_swept(row, micros(self.vault.clock.now())).await?;
+            let now = micros(self.vault.clock.now());
+            for erasure in done {
+                tx.erasure_swept(erasure, now).await?;
+            }
             tx.commit().await?;
         }
         point("swept");
         Ok(())
     }
 
-    /// Finishes what a crash or a busy database left; returns how many there were.
+    /// Finishes what a crash or a busy database left; returns how many erasures that were.
     ///
     /// # Errors
     /// What database and key store say; what could be finished is.
@@ -386,6 +401,7 @@ impl Eraser {
                 failed = Some(error);
             }
         }
+        self.sweep_files().await?;
         failed.map_or(Ok(rows.len()), Err)
     }
 

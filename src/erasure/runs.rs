@@ -15,10 +15,10 @@ use crate::{
     events::Announcement,
     guest::GuestError,
     policy::Right,
-    retention::{Rules, facts, person, plan, same_person, sql as retention},
+    retention::{Rules, person, same_person},
 };
 
-use super::{Eraser, ErasureError, Order, due::Due, preview::preview, sql::runs::RunRow};
+use super::{ComingDay, Eraser, ErasureError, Order, due::Due, outlook::week_after, sql::runs::RunRow};
 
 /// Guests looked at at a time.
 const PAGE: i64 = 50;
@@ -93,7 +93,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, due: &Due) {
+    pub(super) fn add(&mut self, due: &Due) {
         for (category, values) in &due.drawers {
             let count = self.categories.entry(*category).or_default();
             count.guests = count.guests.saturating_add(1);
@@ -114,6 +114,9 @@ struct Counted {
     /// By the rules in force, when the run tries others.
     #[serde(default)]
     today: Option<Counts>,
+    /// Day by day, what will be over in the week after.
+    #[serde(default)]
+    coming: Vec<ComingDay>,
 }
 
 /// A run.
@@ -140,6 +143,10 @@ pub struct RunAnswer {
     /// What would go by the rules in force; only where the run tries other rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules_in_force: Option<Counts>,
+    /// What will be over in the week after, day by day, as things stood when it was counted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 7)]
+    pub coming: Vec<ComingDay>,
     /// Who ordered it; the vault itself, for those that come by themselves.
     pub author: PrincipalId,
     /// Who agreed, or did not.
@@ -190,7 +197,7 @@ impl<E: Into<GuestError>> From<E> for RunError {
 pub struct Pace {
     /// How many guests something may go of before a second person has to agree.
     pub approve_above: u64,
-    /// How often a run comes by itself; never, when zero.
+    /// How often a run comes by itself, besides at the turn of each day; never, when zero.
     pub every: TimeDelta,
     /// How many guests are looked at in a second.
     pub guests_per_second: u32,
@@ -238,6 +245,10 @@ impl Eraser {
         event: Event,
     ) -> Result<RunRow, RunError> {
         let now = self.vault.clock.now();
+        let counted = Counted {
+            coming: week_after(now.date_naive()),
+            ..Counted::default()
+        };
         let row = RunRow {
             run_id: Uuid::now_v7(),
             dry_run,
@@ -249,7 +260,7 @@ impl Eraser {
             due: 0,
             gone: 0,
             conflicts: 0,
-            counts: serde_json::to_string(&Counted::default()).unwrap_or_default(),
+            counts: serde_json::to_string(&counted).unwrap_or_default(),
             author: by.principal.0,
             author_actor: by.actor.clone(),
             approver: None,
@@ -333,7 +344,10 @@ impl Eraser {
         if self.pace.every > TimeDelta::zero() {
             let last = self.vault.store.read().await?.last_run().await?;
             let now = self.vault.clock.now();
-            let due = last.is_none_or(|at| from_micros(at) + self.pace.every <= now);
+            // Dates are days: what is over is over when the day begins.
+            let due = last
+                .map(from_micros)
+                .is_none_or(|last| last + self.pace.every <= now || last.date_naive() < now.date_naive());
             if due && self.vault.store.read().await?.open_run().await?.is_none() {
                 let caller = operator().map_err(|_| GuestError::Forbidden)?;
                 let mut event = Event::by(&caller, Act::Retention, RequestId::random(), now);
@@ -430,18 +444,24 @@ impl Eraser {
         (row, counted): (&mut RunRow, &mut Counted),
     ) -> Result<(), RunError> {
         let as_of: NaiveDate = row.as_of.parse().map_err(|_| GuestError::Damaged)?;
-        let Some((due, _)) = self.due(guest, tried.unwrap_or(&self.rules), as_of).await? else {
+        let Some(looked) = self.outlook(guest).await? else {
             return Ok(());
         };
+        let (rules, today) = (tried.unwrap_or(&self.rules), self.today());
+        let (due, _) = looked.due(rules, as_of, today);
         row.due = row.due.saturating_add((!due.is_empty()).into());
         row.conflicts = row.conflicts.saturating_add(due.conflict.into());
         counted.would.add(&due);
-        if tried.is_some()
-            && let Some((today, _)) = self.due(guest, &self.rules, as_of).await?
-        {
-            counted.today.get_or_insert_default().add(&today);
+        if tried.is_some() {
+            let (in_force, _) = looked.due(&self.rules, as_of, today);
+            counted.today.get_or_insert_default().add(&in_force);
         }
+        looked.add_to(&mut counted.coming, rules, as_of);
         Ok(())
+    }
+
+    fn today(&self) -> NaiveDate {
+        self.vault.clock.now().date_naive()
     }
 
     /// What comes after the last guest.
@@ -486,36 +506,12 @@ impl Eraser {
         Ok(matches!(state, Some(RunState::Counting | RunState::Running)))
     }
 
-    /// What of a guest has had its time, with what an erasure would do of it; `None` of guests that are gone.
-    async fn due(
-        &self,
-        guest: GuestId,
-        rules: &Rules,
-        as_of: NaiveDate,
-    ) -> Result<Option<(Due, super::Preview)>, RunError> {
-        let vault = &self.vault;
-        let Some(house) = facts(vault, guest).await? else {
-            return Ok(None);
-        };
-        if house.survivor.is_some() || house.status == "erased" {
-            return Ok(None);
-        }
-        let mut conn = vault.store.read().await?;
-        let holds = retention::holds(&mut conn, guest).await?;
-        let merged = u64::try_from(conn.absorbed(guest).await?.len()).unwrap_or(0);
-        drop(conn);
-        let plans = plan(&house.facts, rules);
-        let audit = house.keys.has(Category::Audit);
-        let today = vault.clock.now().date_naive();
-        let told = preview(&house.facts, &plans, &holds, (audit, merged), today);
-        Ok(Some((Due::of(&house.facts, &plans, &told, as_of), told)))
-    }
-
     /// Lets go what has had its time; `true` when there was something.
     async fn let_go(&self, run: Uuid, guest: GuestId, as_of: NaiveDate) -> Result<bool, RunError> {
-        let Some((due, told)) = self.due(guest, &self.rules, as_of).await? else {
+        let Some(looked) = self.outlook(guest).await? else {
             return Ok(false);
         };
+        let (due, told) = looked.due(&self.rules, as_of, self.today());
         if due.is_empty() {
             return Ok(false);
         }
@@ -583,6 +579,7 @@ fn shown(row: &RunRow) -> Result<RunAnswer, RunError> {
         conflicts: count(row.conflicts),
         would_erase: counted.would,
         rules_in_force: counted.today,
+        coming: counted.coming,
         author: PrincipalId(row.author),
         approver: row.approver.map(PrincipalId),
         created_at: from_micros(row.created_at),

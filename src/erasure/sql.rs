@@ -17,7 +17,8 @@ statements! {
                           keys, started_at, updated_at)
                       VALUES ($1, $2, $3, $4, $5, 'intended', $6, NULL, 0, $7, $7)";
     ERASURES_OPEN = "SELECT guest_id, erasure_id, case_id, whole, categories, stage, intent, confirmation, keys
-                     FROM erasure WHERE stage <> 'swept' ORDER BY stage, guest_id, erasure_id LIMIT $1";
+                     FROM erasure WHERE stage IN ('intended', 'shredded') ORDER BY stage, guest_id, erasure_id LIMIT $1";
+    ERASURES_TO_SWEEP = "SELECT guest_id, erasure_id FROM erasure WHERE stage = 'done' LIMIT $1";
     ERASURES_BY_CASE = "SELECT guest_id, erasure_id, case_id, whole, categories, stage, intent, confirmation, keys
                         FROM erasure WHERE case_id = $1 ORDER BY erasure_id";
     ERASURE_SHREDDED = "UPDATE erasure SET stage = 'shredded', keys = keys + $3, updated_at = $4
@@ -135,12 +136,20 @@ pub async fn is_known(db: &mut impl Database, guest: GuestId) -> Result<bool, St
 }
 
 impl Conn {
-    /// Erasures that are not finished.
+    /// Erasures that are not confirmed.
     ///
     /// # Errors
     /// What the database says.
     pub async fn open_erasures(&mut self, most: i64) -> Result<Vec<ErasureRow>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(ERASURES_OPEN).bind(most).fetch_all(c).await?))
+    }
+
+    /// Erasures that are confirmed, and whose traces in the files are not swept: guest and id.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn erasures_to_sweep(&mut self, most: i64) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(ERASURES_TO_SWEEP).bind(most).fetch_all(c).await?))
     }
 
     /// The erasures of a case, in order.
@@ -278,10 +287,12 @@ impl Tx {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn erasure_swept(&mut self, row: &ErasureRow, now: i64) -> Result<(), StoreError> {
-        on!(self, c => {
-            sqlx::query(ERASURE_SWEPT).bind(row.guest_id).bind(row.erasure_id).bind(now).execute(c).await?;
-        });
+    pub async fn erasure_swept(
+        &mut self,
+        (guest, erasure): (Uuid, Uuid),
+        now: i64,
+    ) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(ERASURE_SWEPT).bind(guest).bind(erasure).bind(now).execute(c).await?; });
         Ok(())
     }
 

@@ -25,7 +25,11 @@ statements! {
     DELIVERY_SWEEP = "DELETE FROM webhook_delivery
                       WHERE position < (SELECT coalesce(min(position), 9223372036854775807) FROM event_feed)";
     WEBHOOK = "SELECT position FROM webhook WHERE name = $1";
-    WEBHOOK_MAKE = "INSERT INTO webhook (name, position) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    WEBHOOK_MAKE = "INSERT INTO webhook (name, position, begins) VALUES ($1, $2, $2) ON CONFLICT DO NOTHING";
+    WEBHOOK_SPAN = "SELECT begins, position FROM webhook WHERE name = $1";
+    DELIVERY = "SELECT attempts, dead, answer FROM webhook_delivery WHERE webhook = $1 AND position = $2";
+    CONSENTS_OF_GUEST = "SELECT position, event_id, at, kind, guest_id, property, data FROM event_feed
+                         WHERE guest_id = $1 AND kind = 'consent.changed' ORDER BY position DESC LIMIT $2";
     WEBHOOK_SET = "UPDATE webhook SET position = $3 WHERE name = $1 AND position = $2";
     DUE = "SELECT d.position, d.attempts, f.event_id, f.at, f.kind, f.guest_id, f.property, f.data
            FROM webhook_delivery d JOIN event_feed f ON f.position = d.position
@@ -345,6 +349,42 @@ impl Conn {
     /// What the database says.
     pub async fn webhook_position(&mut self, name: &str) -> Result<Option<i64>, StoreError> {
         Ok(on!(self, c => sqlx::query_scalar(WEBHOOK).bind(name).fetch_optional(c).await?))
+    }
+
+    /// After which place of the feed a receiver is told of anything, and how far it was given the feed.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn webhook_span(&mut self, name: &str) -> Result<Option<(i64, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(WEBHOOK_SPAN).bind(name).fetch_optional(c).await?))
+    }
+
+    /// An event on its way to a receiver: how often it was tried, whether it was given up, the last answer. The row goes
+    /// when the receiver has taken it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn delivery(
+        &mut self,
+        receiver: &str,
+        position: i64,
+    ) -> Result<Option<(i64, bool, String)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(DELIVERY).bind(receiver).bind(position).fetch_optional(c).await?))
+    }
+
+    /// The newest events that tell of a guest's consents, as far as they are kept.
+    ///
+    /// # Errors
+    /// What the database says; a damaged row.
+    pub async fn consents_of_guest(
+        &mut self,
+        guest: GuestId,
+        most: i64,
+    ) -> Result<Vec<Numbered>, StoreError> {
+        let rows: Vec<Row> = on!(self, c => {
+            sqlx::query_as(CONSENTS_OF_GUEST).bind(guest.0).bind(most).fetch_all(c).await?
+        });
+        rows.into_iter().map(Numbered::try_from).collect()
     }
 
     /// What is to be sent to a receiver now.

@@ -186,7 +186,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`GuestError::Forbidden`], [`GuestError::NotFound`]; [`GuestError::Touched`] when something else has changed a
-    /// guest that it wrote to: then nothing is taken back.
+    /// guest that it wrote to, or counts on it (a hold, an open request, a note, a consumer's handle): then nothing is
+    /// taken back.
     pub async fn roll_back_import(
         &self,
         errand: &Errand,

@@ -31,7 +31,7 @@ const MOST_ROWS: i64 = 256;
 
 /// What is known of the guest: one of `phone`, `email`, `document`, `membership`, `external_id`, `reservation`; or two
 /// of `name`, `birth_date`, `phone_tail`, `postal_code`. Strong identifiers given together must all agree.
-#[derive(Clone, Deserialize, ToSchema)]
+#[derive(Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct By {
     /// A phone in any spelling; without a country code it is read as one of the property's country.
@@ -60,6 +60,19 @@ pub struct By {
     /// The postal code of the home.
     #[schema(max_length = 20)]
     pub postal_code: Option<String>,
+}
+
+impl By {
+    /// By an e-mail address, or by a telephone number.
+    #[must_use]
+    pub fn contact(text: &str) -> Self {
+        let mail = text.contains('@');
+        Self {
+            email: mail.then(|| text.to_owned()),
+            phone: (!mail).then(|| text.to_owned()),
+            ..Self::default()
+        }
+    }
 }
 
 /// A document to look up.
@@ -213,12 +226,20 @@ impl Vault {
     /// # Errors
     /// [`GuestError::BadQuestion`] when too little is said, or what cannot be.
     pub(crate) async fn who_is(&self, errand: &Errand, by: &By) -> Result<Option<GuestId>, GuestError> {
-        let question = self.question(errand, &self.policies.current(), by)?;
-        let matches = self.matches(errand, &question).await?;
-        match matches.as_slice() {
-            [one] => Ok(Some(one.guest)),
+        match self.who_are(errand, by).await?.as_slice() {
+            [one] => Ok(Some(*one)),
             _ => Ok(None),
         }
+    }
+
+    /// All whom a guest's own words may be about.
+    ///
+    /// # Errors
+    /// As [`Vault::who_is`].
+    pub(crate) async fn who_are(&self, errand: &Errand, by: &By) -> Result<Vec<GuestId>, GuestError> {
+        let question = self.question(errand, &self.policies.current(), by)?;
+        let matches = self.matches(errand, &question).await?;
+        Ok(matches.into_iter().map(|one| one.guest).collect())
     }
 
     /// Counts the guests that will be shown against the caller's access budget.

@@ -81,7 +81,7 @@ pub use occasion::{Occasion, OccasionKind, OccasionPlace, OccasionsInput};
 pub use records::{RecordView, RecordsAnswer};
 pub use resembling::{Matcher, Thresholds};
 pub use stay_list::{DayList, StayListAnswer, StayListInput};
-pub use vault::{Parts, Vault};
+pub use vault::{Overdue, Parts, Vault};
 pub use why::{ConsentSaid, NoticeSaid, WhyAnswer};
 pub use words::{
     AuditAnswer, FieldAnswer, GuestAnswer, LinkReason, Outcome, Party, Provenance, RecordAnswer, RecordInput,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use data_encoding::BASE32_NOPAD;
 use serde_json::Value;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use crate::{
     audit::{Act, Event, Receipt},
     base::{
         Action, Anchors, Catalogue, Category, Class, Errand, Field, FieldIndex, FieldPath, FieldSet, GuestId,
-        StayState, View, from_micros, micros, term_ends,
+        StayState, Term, View, from_micros, micros,
     },
     consent,
     crypto::{Aad, sha256},
@@ -45,6 +45,8 @@ pub(crate) struct Fetched {
     /// What the grant was narrowed to.
     pub(super) facts: Facts,
     pub(super) handles: Handles,
+    /// Whether it is for what the law asks, which also sees what has had its time.
+    pub(super) lawful: bool,
     /// When it was fetched.
     pub(super) at: DateTime<Utc>,
 }
@@ -295,10 +297,10 @@ impl Vault {
         if status == "restricted" && !lawful {
             return Ok(refused(event, GuestError::Restricted));
         }
-        let lines = if lawful {
-            lines
+        let (lines, stays) = if lawful {
+            (lines, stays)
         } else {
-            self.in_time(catalogue, lines, &stays)
+            self.in_time(catalogue, lines, stays)
         };
         let here = |stay: &Stay| self.properties.within(&stay.property, &errand.property);
         let stays = stays.into_iter().filter(here).collect();
@@ -312,28 +314,48 @@ impl Vault {
             grant,
             facts,
             handles: Handles::new(self, errand, guest),
+            lawful,
             at: self.clock.now(),
         })))
     }
 
-    /// What has had its time by the house's own terms is not shown, though no sweep may have come by yet.
-    fn in_time(&self, catalogue: &Catalogue, lines: Arc<Vec<Line>>, stays: &[Stay]) -> Arc<Vec<Line>> {
-        let today = self.clock.now().date_naive();
+    /// What has had its time, by the house's own terms or by a law's, is not shown, though no sweep may have come by yet.
+    fn in_time(
+        &self,
+        catalogue: &Catalogue,
+        lines: Arc<Vec<Line>>,
+        mut stays: Vec<Stay>,
+    ) -> (Arc<Vec<Line>>, Vec<Stay>) {
+        let now = self.clock.now();
+        let today = now.date_naive();
         let anchors = Anchors {
             last_stay: stays.iter().map(|stay| stay.input.departure).max(),
             ..Anchors::default()
         };
+        let by_law = self
+            .overdue
+            .as_ref()
+            .map(|overdue| overdue(&self.properties, &stays, now))
+            .unwrap_or_default();
+        let is_over = |at: FieldIndex, field: &Field, recorded: NaiveDate| {
+            let ends = catalogue.term(at).ends(anchors, recorded);
+            ends.is_some_and(|day| day <= today) || by_law.contains(&field.category)
+        };
         let over = |line: &Line| {
             let field = catalogue.find(&line.word).filter(|_| line.part() == Part::Field);
-            let term = field.map_or("", |(_, field)| field.retention.as_str());
-            let ends = term_ends(term, anchors, from_micros(line.at).date_naive());
-            ends.is_some_and(|day| day <= today)
+            field.is_some_and(|(at, field)| is_over(at, field, from_micros(line.at).date_naive()))
         };
-        if lines.iter().any(over) {
+        let lines = if lines.iter().any(over) {
             Arc::new(lines.iter().filter(|line| !over(line)).cloned().collect())
         } else {
             lines
+        };
+        if let Some((at, field)) = catalogue.find(STAY_LINKS)
+            && is_over(at, field, today)
+        {
+            stays.clear();
         }
+        (lines, stays)
     }
 
     /// Counts the look against the caller's access budget.
@@ -503,7 +525,9 @@ fn answer(
             } else {
                 opened.into_iter().next().unwrap_or_default()
             };
-            fields.insert(path, present(field, &value, grant.view(at), act));
+            if !value.is_null() {
+                fields.insert(path, present(field, &value, grant.view(at), act));
+            }
         }
     }
     Ok(fields)
@@ -539,7 +563,16 @@ pub(super) fn open(
     let mut value = serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?;
     // A channel lends an address for its booking. The guest's own consent to be written to does not cover it.
     kinds::drop_lent(&mut value, fetched.at, fetched.grant.needs_consent());
+    if !fetched.lawful && Term::read(&field.retention) == Some(Term::Until) && has_ended(&value, fetched.at) {
+        value = Value::Null;
+    }
     Ok(value)
+}
+
+/// Whether the day that a value carries has come.
+fn has_ended(value: &Value, now: DateTime<Utc>) -> bool {
+    let until = value.get("until").and_then(Value::as_str);
+    until.is_some_and(|day| day.parse::<NaiveDate>().is_ok_and(|day| day <= now.date_naive()))
 }
 
 /// One field's answer under a view.

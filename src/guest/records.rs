@@ -148,12 +148,10 @@ fn view(
         let answer = match receipt.grant().withheld(at) {
             Some(reason) => FieldAnswer::withheld(reason),
             None if view == View::Token => handle(&fetched.handles, field),
-            None => present(
-                field,
-                &open(fetched, receipt, (at, field), line)?,
-                view,
-                Act::ReadRecords,
-            ),
+            None => match open(fetched, receipt, (at, field), line)? {
+                Value::Null => continue,
+                value => present(field, &value, view, Act::ReadRecords),
+            },
         };
         fields.insert(line.word.clone(), answer);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::Datelike;
+use chrono::{DateTime, Datelike, Utc};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 };
 
 use super::{
-    GuestError, Matcher, detail,
+    GuestError, Matcher, Stay, detail,
     gather::{self, Guests},
     import_job::cards_in,
     together::Queue,
@@ -49,9 +49,14 @@ pub struct Vault {
     pub matcher: Arc<Matcher>,
     /// Whether what rests on consent takes a yes without a notice while its purpose has none.
     pub bare_yes: bool,
+    /// What a law wants gone by now; nothing where no rule sets such an end.
+    pub overdue: Option<Overdue>,
     pub(super) guests: Guests,
     pub(super) puts: Queue,
 }
+
+/// Which drawers of a guest some law wants gone by now, as far as its stays say: the rules are of the floor above.
+pub type Overdue = Arc<dyn Fn(&PropertyTree, &[Stay], DateTime<Utc>) -> Vec<Category> + Send + Sync>;
 
 /// Categories every look at a guest needs besides those of the fields: the stay window, and the pseudonym of the log.
 pub(super) const ALWAYS: [Category; 2] = [Category::Stay, Category::Audit];
@@ -78,6 +83,8 @@ pub struct Parts {
     pub matcher: Arc<Matcher>,
     /// See [`Vault::bare_yes`].
     pub bare_yes: bool,
+    /// See [`Vault::overdue`].
+    pub overdue: Option<Overdue>,
 }
 
 impl Vault {
@@ -95,6 +102,7 @@ impl Vault {
             rules,
             matcher,
             bare_yes,
+            overdue,
         } = parts;
         let guests = gather::readers(store.clone());
         let puts = Queue::of(&store);
@@ -110,6 +118,7 @@ impl Vault {
             record_key: Arc::default(),
             matcher,
             bare_yes,
+            overdue,
             guests,
             puts,
         }

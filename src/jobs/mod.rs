@@ -11,6 +11,7 @@ mod lease;
 mod outgoing;
 mod receiver;
 pub mod sql;
+mod teller;
 
 pub use courier::{Courier, CourierError, Done};
 pub use desk::{DeadLetter, EventDesk, EventsAnswer, EventsError, WebhookAnswer};
@@ -19,3 +20,4 @@ pub use keeper::Keeper;
 pub use lease::Lease;
 pub use outgoing::is_public;
 pub use receiver::{Receiver, ReceiverError};
+pub use teller::Teller;

@@ -1,8 +1,9 @@
 //! The opened hierarchy: what the rest of the program asks for keys.
 
-use std::sync::atomic::AtomicI64;
+use std::{sync::atomic::AtomicI64, time::Instant};
 
 use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -23,6 +24,9 @@ use super::{
 
 /// The version of the key that seals the vault's own values, until rotation makes another.
 const FIRST: u16 = 1;
+/// How many times as long as it took the key store is then left alone before it is written anew: that of ten thousand
+/// guests is after a minute, that of a million after some hours.
+const REST: u32 = 1_000;
 /// The key category of what belongs to no guest; no [`Category`] has this number.
 const VAULT: u8 = 0;
 
@@ -37,6 +41,8 @@ pub struct Keyring {
     pub(super) matching: ArcSwap<Ring>,
     /// When the keys of look-alikes were last read, in microseconds.
     pub(super) matching_at: AtomicI64,
+    /// Until when the key store is not written anew again.
+    rewriting: Mutex<Option<Instant>>,
 }
 
 impl Keyring {
@@ -91,6 +97,7 @@ impl Keyring {
             cache: KeyCache::new(),
             matching: ArcSwap::from_pointee(matching),
             matching_at: AtomicI64::new(i64::MIN),
+            rewriting: Mutex::default(),
         })
     }
 
@@ -145,12 +152,27 @@ impl Keyring {
         Ok(destroyed)
     }
 
-    /// Clears what the key store's own files still hold of destroyed keys; `false` when that must be tried again.
+    /// Clears what the key store's own files still hold of destroyed keys; `false` when that must be tried again: when
+    /// somebody is in the way, or the key store was written anew so lately that doing it again would cost too much.
     ///
     /// # Errors
     /// What the key store says.
     pub async fn scrub(&self) -> Result<bool, KeysError> {
-        Ok(self.store.scrub(&["data_key"]).await?)
+        let tables = ["data_key"];
+        let mut rest = self.rewriting.lock().await;
+        if rest.is_some_and(|until| Instant::now() < until) {
+            self.store.scrub(&tables).await?;
+            return Ok(false);
+        }
+        let begun = Instant::now();
+        let rewritten = self.store.rewrite(&tables).await;
+        *rest = Some(Instant::now() + begun.elapsed().saturating_mul(REST));
+        drop(rest);
+        if let Err(error) = rewritten {
+            tracing::warn!(%error, "the key store waits to be written anew");
+            return Ok(false);
+        }
+        Ok(self.store.scrub(&tables).await?)
     }
 
     /// Guests with data keys, in the order of their ids, after one of them: whoever is not in the data store is an

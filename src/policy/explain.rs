@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConsentAnswer, Facts, LegalBasis, RuleId, Snapshot};
+use super::{Because, ConsentAnswer, Elsewhere, Facts, LegalBasis, RuleId, Snapshot};
 use crate::base::{
     Action, ConsentId, FieldIndex, FieldPath, GuestId, PropertyCode, Purpose, Role, StayState, View,
 };
@@ -77,6 +77,10 @@ pub struct Explanation {
     pub legal_basis: LegalBasis,
     /// In words.
     pub because: String,
+    /// The same for whoever says it in another language.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub reason: Because,
     /// The version of the policy that decided.
     pub policy_version: String,
 }
@@ -123,10 +127,12 @@ impl Snapshot {
         } else {
             Decision::Allowed
         };
+        let reason = self.because(asked, at, view, rule);
         Ok(Explanation {
             decision,
             view,
-            because: self.because(asked, at, view, rule),
+            because: reason.to_string(),
+            reason,
             rule: rule.map(|rule| self.rule_text(rule)),
             needs_consent: purpose.needs_consent.then(|| ConsentAsked {
                 purpose: purpose.code.clone(),
@@ -164,41 +170,46 @@ impl Snapshot {
         grant.map_or((View::None, None), |grant| (grant.view(field), grant.rule(field)))
     }
 
-    fn because(&self, asked: &ExplainRequest, field: FieldIndex, view: View, rule: Option<RuleId>) -> String {
+    fn because(
+        &self,
+        asked: &ExplainRequest,
+        field: FieldIndex,
+        view: View,
+        rule: Option<RuleId>,
+    ) -> Because {
         match (view, rule) {
-            (View::None, Some(rule)) => format!("{rule} denies it, and a deny wins over every allow"),
-            (View::None, None) => format!("no rule allows it{}", self.elsewhere(asked, field)),
-            (_, Some(rule)) => format!("{rule} allows it and no rule denies it"),
-            (_, None) => "it is allowed".to_owned(),
+            (View::None, Some(rule)) => Because::Denied(rule),
+            (View::None, None) => Because::Unspoken(self.elsewhere(asked, field)),
+            (_, rule) => Because::Allowed(rule),
         }
     }
 
     /// Where the same role would see the field: at another stay, for its own guests, for another purpose.
-    fn elsewhere(&self, asked: &ExplainRequest, field: FieldIndex) -> String {
+    fn elsewhere(&self, asked: &ExplainRequest, field: FieldIndex) -> Elsewhere {
         let shown = |change: &dyn Fn(&mut ExplainRequest)| {
             let mut other = asked.clone();
             change(&mut other);
             self.ask(&other, field).0 != View::None
         };
-        let stays: Vec<&str> = StayState::ALL
+        let stays: Vec<StayState> = StayState::ALL
             .into_iter()
             .filter(|stay| shown(&|other| other.stay = *stay))
-            .map(StayState::as_str)
-            .collect();
-        let purposes: Vec<&str> = self
-            .purposes()
-            .filter(|purpose| shown(&|other| other.purpose = purpose.code.clone()))
-            .map(|purpose| purpose.code.as_str())
             .collect();
         if !stays.is_empty() {
-            return format!(" at this stay; a rule does at {}", stays.join(", "));
+            return Elsewhere::Stays(stays);
         }
         if shown(&|other| other.own = true) {
-            return " unless the guest is the caller's own".to_owned();
+            return Elsewhere::Own;
         }
-        if !purposes.is_empty() {
-            return format!(" for this purpose; a rule does for {}", purposes.join(", "));
+        let purposes: Vec<Purpose> = self
+            .purposes()
+            .filter(|purpose| shown(&|other| other.purpose = purpose.code.clone()))
+            .map(|purpose| purpose.code.clone())
+            .collect();
+        if purposes.is_empty() {
+            Elsewhere::Nowhere
+        } else {
+            Elsewhere::Purposes(purposes)
         }
-        " to this role".to_owned()
     }
 }

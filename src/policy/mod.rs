@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Category, ConsentId, FieldSet, Purpose, StayState};
 
 pub mod api;
+mod because;
 pub mod cases;
 mod compile;
 mod engine;
@@ -43,6 +44,7 @@ mod table;
 mod tests;
 mod words;
 
+pub use because::{Because, Elsewhere};
 pub use cases::CaseReport;
 pub use error::PolicyError;
 pub use explain::{ConsentAsked, Decision, ExplainError, ExplainRequest, Explanation, RuleText};

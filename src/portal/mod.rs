@@ -26,9 +26,7 @@ pub use sign_in::SignInError;
 
 use crate::{
     access::{Lifetime, Sessions},
-    base::{
-        Caller, Credential, Errand, GuestId, InvalidName, PrincipalId, PropertyCode, PropertyKind, RequestId,
-    },
+    base::{Caller, Credential, Errand, GuestId, InvalidName, PrincipalId, PropertyCode, RequestId},
     config::PortalConfig,
     erasure::certificate::Certified,
     guest::{AccessReport, GuestError, Vault},
@@ -50,33 +48,19 @@ pub struct Portal {
 }
 
 impl Portal {
-    /// The portal of a vault.
+    /// The portal of a vault; `brand` is whose pages these are.
     ///
     /// # Errors
     /// When codes cannot be brought as configured.
-    pub fn open(requests: Requests, config: &PortalConfig) -> Result<Self, DeliveryError> {
+    pub fn open(requests: Requests, config: &PortalConfig, brand: Arc<str>) -> Result<Self, DeliveryError> {
         let vault = requests.eraser.vault.clone();
-        let tops = || vault.properties.iter().filter(|node| node.parent.is_none());
-        let top = tops()
-            .find(|node| node.kind == PropertyKind::Group)
-            .or_else(|| tops().next());
-        let name = top.map(|node| {
-            if node.name.is_empty() {
-                node.code.as_str()
-            } else {
-                &node.name
-            }
-        });
-        let brand: Arc<str> = config.brand.as_deref().or(name).unwrap_or("guest-vault").into();
+        let top = vault.properties.top().map(|node| node.code.clone());
         Ok(Self {
             sessions: Sessions::new(vault.store.clone(), vault.clock.clone(), Lifetime::GUEST),
             delivery: Delivery::open(config, &vault.clock)?,
             regime: config.regime.as_str().into(),
             base_url: config.base_url.as_deref().map(Into::into),
-            top: top.map_or_else(
-                || vault.policies.current().first_property().clone(),
-                |node| node.code.clone(),
-            ),
+            top: top.unwrap_or_else(|| vault.policies.current().first_property().clone()),
             brand,
             requests,
             vault,

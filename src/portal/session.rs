@@ -58,7 +58,7 @@ impl Portal {
         let ticket = link_ticket(guest, &secret, micros(now), micros(end));
         change
             .tx
-            .add_ticket(&ticket, micros(now - Duration::hours(1)))
+            .add_tickets(&[ticket], micros(now - Duration::hours(1)))
             .await?;
         change.record(Vault::with_reason(event, errand, Some(&keys)));
         change.commit().await?;

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use chrono::Duration;
+use chrono::{Duration, NaiveDate};
 use uuid::Uuid;
 
 use crate::{
@@ -14,10 +14,14 @@ use crate::{
     crypto::{random, same},
     guest::{By, GuestError},
     keys::MacPurpose,
+    retention::facts,
     web::{Kind, Problem, pages::Browser},
 };
 
-use super::{Message, Portal, Way, sql::Ticket};
+use super::{
+    Message, Portal, Way,
+    sql::{CodeRow, Ticket},
+};
 
 /// How long a code is good.
 const CODE: Duration = Duration::minutes(10);
@@ -27,6 +31,8 @@ const TRIES: i64 = 5;
 const PER_CONTACT: i64 = 5;
 /// Codes asked for from one network within [`WINDOW`]: a hotel's lobby is one.
 const PER_NETWORK: i64 = 60;
+/// Guests who may share a contact: a couple, a family.
+const SHARED: usize = 3;
 /// How long asked-for codes are counted.
 const WINDOW: Duration = Duration::hours(1);
 
@@ -71,23 +77,6 @@ fn way_of(contact: &str) -> Way {
     }
 }
 
-fn asked(contact: &str) -> By {
-    let text = contact.to_owned();
-    let mail = way_of(contact) == Way::Mail;
-    By {
-        email: mail.then(|| text.clone()),
-        phone: (!mail).then_some(text),
-        document: None,
-        membership: None,
-        external_id: None,
-        reservation: None,
-        name: None,
-        birth_date: None,
-        phone_tail: None,
-        postal_code: None,
-    }
-}
-
 /// What two spellings of a contact have in common, for counting.
 fn plain(contact: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || matches!(c, '@' | '+' | '.');
@@ -117,7 +106,7 @@ impl Portal {
         )
     }
 
-    /// Sends a code to a contact, when it is one guest's and no other's; `only` is the guest it must be. The code is
+    /// Sends a code to a contact, when it is one guest's, or a few share it; `only` is the guest it must be. The code is
     /// good in this browser alone.
     ///
     /// # Errors
@@ -155,32 +144,39 @@ impl Portal {
         if of_contact >= PER_CONTACT || of_network >= PER_NETWORK {
             return Err(SignInError::TooMany);
         }
-        let guest = self.on_file(browser.request(), contact).await?;
-        let guest = guest.filter(|found| only.is_none_or(|only| only == *found));
+        let mut guests = self.holders(browser.request(), contact).await?;
+        guests.retain(|found| only.is_none_or(|only| only == *found));
         let code = six_digits();
-        let token: [u8; 32] = random();
-        let ticket = Ticket {
-            token,
-            kind: "code",
-            guest: guest.map(|guest| guest.0),
-            browser: Some(browser.binding()),
-            contact: Some(contact_mac),
-            network: network_mac,
-            code: Some(self.keyed(b"portal code\0", &[&token, code.as_bytes()])),
-            created_at: micros(now),
-            ends_at: micros(now + CODE),
+        // As many tickets for nobody's contact as for one that is shared; the first is the one that is counted.
+        let ticket = |at: usize| {
+            let token: [u8; 32] = random();
+            let first = at == 0;
+            Ticket {
+                token,
+                kind: "code",
+                guest: guests.get(at).map(|guest| guest.0),
+                browser: Some(browser.binding()),
+                contact: first.then_some(contact_mac),
+                network: network_mac.filter(|_| first),
+                code: Some(self.keyed(b"portal code\0", &[&token, code.as_bytes()])),
+                created_at: micros(now),
+                ends_at: micros(now + CODE),
+            }
         };
-        let event = self.sign_in_event(browser, guest, "code_sent").await?;
+        let tickets: Vec<Ticket> = (0..SHARED).map(ticket).collect();
+        let event = self
+            .sign_in_event(browser, only_one(&guests), "code_sent")
+            .await?;
         let mut change = self
             .vault
             .log
             .begin(&self.vault.store)
             .await
             .map_err(GuestError::from)?;
-        change.tx.add_ticket(&ticket, since).await?;
+        change.tx.add_tickets(&tickets, since).await?;
         change.record(event);
         change.commit().await.map_err(GuestError::from)?;
-        if guest.is_some() {
+        if !guests.is_empty() {
             let language = browser.language();
             let filled = |key| language.filled(key, &[("code", &code), ("brand", &self.brand)]);
             self.delivery.send(Message {
@@ -198,33 +194,61 @@ impl Portal {
         Ok(())
     }
 
-    /// Whether a contact is one guest's and no other's, so that a code would be sent there. For the demonstration, which
+    /// Whether a contact is one guest's and no other's, so that a code sent there is enough. For the demonstration, which
     /// says whom to sign in as.
     ///
     /// # Errors
     /// As for sending a code.
     pub async fn is_on_file(&self, contact: &str) -> Result<bool, SignInError> {
-        Ok(self.on_file(RequestId::random(), contact).await?.is_some())
+        let holders = self.holders(RequestId::random(), contact).await?;
+        Ok(only_one(&holders).is_some())
     }
 
-    /// Whose contact this is, when it is exactly one guest's. As much is looked up when it is nobody's.
-    async fn on_file(&self, request: RequestId, contact: &str) -> Result<Option<GuestId>, SignInError> {
+    /// Whose contact this is: one guest's, or a few share it. What more guests have is somebody else's, such as an
+    /// agency's, and lets nobody in. As much is looked up when it is nobody's.
+    async fn holders(&self, request: RequestId, contact: &str) -> Result<Vec<GuestId>, SignInError> {
         let errand = self.errand(None, request).map_err(|_| GuestError::Forbidden)?;
-        let found = match self.vault.who_is(&errand, &asked(contact)).await {
+        let found = match self.vault.who_are(&errand, &By::contact(contact)).await {
             Ok(found) => found,
             Err(GuestError::BadQuestion { .. }) => return Err(SignInError::NoContact),
             Err(error) => return Err(error.into()),
         };
-        let looked = found.unwrap_or_else(GuestId::random);
-        let head = self.vault.store.read().await?.guest_head(looked).await?;
-        Ok(match head {
-            Some((_, _, Some(survivor))) => Some(GuestId(survivor)),
-            Some((_, status, None)) if ["active", "restricted"].contains(&status.as_str()) => found,
-            _ => None,
-        })
+        let few = found.len() <= SHARED;
+        let mut holders = Vec::new();
+        let mut conn = self.vault.store.read().await?;
+        for at in 0..SHARED {
+            let known = found.get(at).copied().filter(|_| few);
+            let head = conn.guest_head(known.unwrap_or_else(GuestId::random)).await?;
+            let holder = match head {
+                Some((_, _, Some(survivor))) => Some(GuestId(survivor)),
+                Some((_, status, None)) if ["active", "restricted"].contains(&status.as_str()) => known,
+                _ => None,
+            };
+            holders.extend(holder.filter(|holder| !holders.contains(holder)));
+        }
+        Ok(holders)
     }
 
-    /// The guest whose code this browser typed, if it is the right one; each code once.
+    /// Of those who share a contact the one who was born on this day; who has it alone needs to say nothing.
+    async fn which(&self, guests: &[GuestId], born: &str) -> Result<Option<GuestId>, GuestError> {
+        if let [one] = guests {
+            return Ok(Some(*one));
+        }
+        let Ok(born) = born.trim().parse::<NaiveDate>() else {
+            return Ok(None);
+        };
+        let mut fitting = Vec::new();
+        for guest in guests {
+            let house = facts(&self.vault, *guest).await?;
+            if house.is_some_and(|house| house.facts.born == Some(born)) {
+                fitting.push(*guest);
+            }
+        }
+        Ok(only_one(&fitting))
+    }
+
+    /// The guest whose code this browser typed, if it is the right one; each code once. Where guests share the contact,
+    /// the day of birth says which of them it is.
     ///
     /// # Errors
     /// What the vault says.
@@ -232,32 +256,38 @@ impl Portal {
         &self,
         browser: &Browser,
         typed: &str,
+        born: &str,
     ) -> Result<Option<GuestId>, SignInError> {
         let now = micros(self.now());
-        let row = self
-            .vault
-            .store
-            .read()
-            .await?
-            .code_of_browser(&browser.binding(), now)
-            .await?;
-        let Some((token, guest, stored)) = row else {
+        let mut conn = self.vault.store.read().await?;
+        let rows = conn.codes_of_browser(&browser.binding(), now).await?;
+        drop(conn);
+        let Some((counted, ..)) = rows.first() else {
             return Ok(None);
         };
         let digits: String = typed.chars().filter(char::is_ascii_digit).take(7).collect();
-        let given = self.keyed(b"portal code\0", &[&token, digits.as_bytes()]);
         let mut tx = self.vault.store.begin().await?;
-        let may = tx.try_ticket(&token, TRIES, now).await?;
+        let may = tx.try_ticket(counted, TRIES, now).await?;
         tx.commit().await?;
-        let fits = may && same(&given, stored.as_deref().unwrap_or_default());
-        let guest = guest.map(GuestId);
-        let outcome = if fits && guest.is_some() {
+        let right = |(token, _, stored): &CodeRow| {
+            let given = self.keyed(b"portal code\0", &[token, digits.as_bytes()]);
+            same(&given, stored.as_deref().unwrap_or_default())
+        };
+        let fits = may && rows.iter().all(right);
+        let guests: Vec<GuestId> = rows.iter().filter_map(|row| row.1).map(GuestId).collect();
+        let guest = if fits {
+            self.which(&guests, born).await?
+        } else {
+            None
+        };
+        let outcome = if guest.is_some() {
             "signed_in"
         } else {
             "wrong_code"
         };
-        let mut event = self.sign_in_event(browser, guest, outcome).await?;
-        if outcome == "wrong_code" {
+        let about = guest.or_else(|| only_one(&guests));
+        let mut event = self.sign_in_event(browser, about, outcome).await?;
+        if guest.is_none() {
             event = event.denied(outcome);
         }
         let mut change = self
@@ -266,7 +296,10 @@ impl Portal {
             .begin(&self.vault.store)
             .await
             .map_err(GuestError::from)?;
-        let used = outcome == "signed_in" && change.tx.use_ticket(&token, now).await?;
+        let used = guest.is_some() && change.tx.use_ticket(counted, now).await?;
+        if used {
+            change.tx.end_codes(&browser.binding(), now).await?;
+        }
         change.record(event);
         change.commit().await.map_err(GuestError::from)?;
         Ok(guest.filter(|_| used))
@@ -290,6 +323,14 @@ impl Portal {
             event.subject = Some(self.vault.subject(looked, Some(&keys)));
         }
         Ok(event)
+    }
+}
+
+/// The one guest, when it is one.
+const fn only_one(guests: &[GuestId]) -> Option<GuestId> {
+    match guests {
+        [one] => Some(*one),
+        _ => None,
     }
 }
 

@@ -16,9 +16,10 @@ statements! {
     TICKETS_OF_NETWORK = "SELECT count(*) FROM portal_ticket WHERE network = $1 AND created_at > $2";
     /// Of the codes of a browser only the newest counts.
     CODES_OVER = "UPDATE portal_ticket SET ends_at = 0 WHERE browser = $1 AND kind = 'code' AND ends_at > $2";
-    CODE_OF_BROWSER = "SELECT token, guest_id, code FROM portal_ticket
-                       WHERE browser = $1 AND kind = 'code' AND ends_at > $2
-                       ORDER BY created_at DESC LIMIT 1";
+    /// All tickets of the newest code; first the one at which tries are counted.
+    CODES_OF_BROWSER = "SELECT token, guest_id, code FROM portal_ticket
+                        WHERE browser = $1 AND kind = 'code' AND ends_at > $2
+                        ORDER BY created_at DESC, CASE WHEN contact IS NULL THEN 1 ELSE 0 END, token LIMIT 3";
     /// Counted before it is compared, so that guesses at the same moment do not share a try.
     TICKET_TRY = "UPDATE portal_ticket SET tries = tries + 1 WHERE token = $1 AND tries < $2 AND ends_at > $3";
     LINK = "SELECT guest_id FROM portal_ticket WHERE token = $1 AND kind = 'link' AND ends_at > $2";
@@ -59,13 +60,13 @@ impl Conn {
         Ok((of_contact, of_network))
     }
 
-    /// The code that a browser waits for.
-    pub(super) async fn code_of_browser(
+    /// The code that a browser waits for, once for each guest that it may be.
+    pub(super) async fn codes_of_browser(
         &mut self,
         browser: &[u8],
         now: i64,
-    ) -> Result<Option<CodeRow>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(CODE_OF_BROWSER).bind(browser).bind(now).fetch_optional(c).await?))
+    ) -> Result<Vec<CodeRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(CODES_OF_BROWSER).bind(browser).bind(now).fetch_all(c).await?))
     }
 
     /// The guest of a link that was not used yet.
@@ -81,26 +82,37 @@ impl Conn {
 }
 
 impl Tx {
-    /// Gives out a way in, and sweeps out old ones.
-    pub(super) async fn add_ticket(&mut self, ticket: &Ticket, forget: i64) -> Result<(), StoreError> {
-        on!(self, c => {
-            sqlx::query(TICKETS_SWEEP).bind(forget).bind(ticket.created_at).execute(&mut *c).await?;
-            if let Some(browser) = &ticket.browser {
-                sqlx::query(CODES_OVER).bind(browser.as_slice()).bind(ticket.created_at).execute(&mut *c).await?;
-            }
-            sqlx::query(TICKET_INSERT)
-                .bind(ticket.token.as_slice())
-                .bind(ticket.kind)
-                .bind(ticket.guest)
-                .bind(ticket.browser.as_ref().map(<[u8; 32]>::as_slice))
-                .bind(ticket.contact.as_ref().map(<[u8; 32]>::as_slice))
-                .bind(ticket.network.as_ref().map(<[u8; 32]>::as_slice))
-                .bind(ticket.code.as_ref().map(<[u8; 32]>::as_slice))
-                .bind(ticket.created_at)
-                .bind(ticket.ends_at)
-                .execute(&mut *c)
-                .await?;
-        });
+    /// Gives out a way in, one ticket for each guest that it may lead to, and sweeps out old ones.
+    pub(super) async fn add_tickets(&mut self, tickets: &[Ticket], forget: i64) -> Result<(), StoreError> {
+        let Some(first) = tickets.first() else {
+            return Ok(());
+        };
+        on!(self, c => { sqlx::query(TICKETS_SWEEP).bind(forget).bind(first.created_at).execute(c).await?; });
+        if let Some(browser) = &first.browser {
+            self.end_codes(browser, first.created_at).await?;
+        }
+        for ticket in tickets {
+            on!(self, c => {
+                sqlx::query(TICKET_INSERT)
+                    .bind(ticket.token.as_slice())
+                    .bind(ticket.kind)
+                    .bind(ticket.guest)
+                    .bind(ticket.browser.as_ref().map(<[u8; 32]>::as_slice))
+                    .bind(ticket.contact.as_ref().map(<[u8; 32]>::as_slice))
+                    .bind(ticket.network.as_ref().map(<[u8; 32]>::as_slice))
+                    .bind(ticket.code.as_ref().map(<[u8; 32]>::as_slice))
+                    .bind(ticket.created_at)
+                    .bind(ticket.ends_at)
+                    .execute(c)
+                    .await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// Ends the codes that a browser waits for.
+    pub(super) async fn end_codes(&mut self, browser: &[u8], now: i64) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(CODES_OVER).bind(browser).bind(now).execute(c).await?; });
         Ok(())
     }
 

@@ -35,6 +35,8 @@ pub struct Agent {
     pub id: String,
     /// Its public key, Ed25519.
     pub key: [u8; 32],
+    /// What the addresses begin with at which it may want to be told of its requests.
+    pub callbacks: Vec<String>,
 }
 
 /// Whom agents speak to here.
@@ -68,6 +70,10 @@ struct Asked {
     issued_at: DateTime<Utc>,
     #[serde(rename = "expires-at")]
     expires_at: DateTime<Utc>,
+    #[serde(rename = "agent-request-id", default)]
+    name: Option<String>,
+    #[serde(default)]
+    status_callback: Option<String>,
     #[serde(default)]
     exercise: String,
     #[serde(default)]
@@ -88,6 +94,10 @@ pub struct AgentStatus {
     /// The request; absent when nothing was opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Uuid>,
+    /// What the agent calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 100)]
+    pub agent_request_id: Option<String>,
     /// When it was received.
     pub received_at: DateTime<Utc>,
     /// By when it is answered, as the law says.
@@ -165,22 +175,9 @@ impl AgentDesk {
 
     /// A message, in the protocol's order: signature, agent, business, not before, not after.
     fn read(&self, agent: &Agent, body: &[u8]) -> Result<(Asked, [u8; 32]), AgentError> {
-        let text: Vec<u8> = body
-            .iter()
-            .copied()
-            .filter(|byte| !byte.is_ascii_whitespace())
-            .collect();
-        let bytes = BASE64
-            .decode(&text)
-            .map_err(|_| AgentError::Bad("the body is not base64"))?;
-        let Some((signature, message)) = bytes.split_at_checked(SIGNATURE) else {
-            return Err(AgentError::Bad("the body is too short to be signed"));
-        };
-        if !verify_signature(&agent.key, message, signature) {
-            return Err(AgentError::Refused("the message is not signed by the agent"));
-        }
+        let message = signed(agent, body)?;
         let asked: Asked =
-            serde_json::from_slice(message).map_err(|_| AgentError::Bad("the message cannot be read"))?;
+            serde_json::from_slice(&message).map_err(|_| AgentError::Bad("the message cannot be read"))?;
         let business = self.house.as_ref().map(|house| house.business.as_str());
         let now = self.requests.vault().clock.now();
         if asked.agent != agent.id {
@@ -195,7 +192,7 @@ impl AgentDesk {
         if asked.expires_at <= now {
             return Err(AgentError::Bad("the message has run out"));
         }
-        Ok((asked, sha256(message)))
+        Ok((asked, sha256(&message)))
     }
 
     /// Takes a request in.
@@ -205,6 +202,12 @@ impl AgentDesk {
     pub async fn ask(&self, request: RequestId, token: &str, body: &[u8]) -> Result<AgentStatus, AgentError> {
         let agent = self.agent(token)?;
         let (asked, digest) = self.read(agent, body)?;
+        if asked.name.as_deref().is_some_and(|name| !is_name(name)) {
+            return Err(AgentError::Bad(
+                "agent-request-id is 1 to 100 of a-z, A-Z, 0-9, ., _, : and -",
+            ));
+        }
+        let denied = |now, reason| denied(now, asked.name.clone(), reason);
         self.once(&digest, asked.expires_at).await?;
         let now = self.requests.vault().clock.now();
         let kind = match asked.exercise.as_str() {
@@ -234,13 +237,23 @@ impl AgentDesk {
         let mut event = Event::of(&errand, Act::OpenRequest, now);
         event.outcome = Some("opened");
         let opened = self.requests.take_in(&errand, &input, event).await?;
+        let told_at = |url: &&String| agent.callbacks.iter().any(|begin| url.starts_with(begin));
+        let callback = asked.status_callback.as_ref().filter(told_at).map(String::as_str);
+        let mut tx = self.requests.vault().store.begin().await?;
+        tx.add_agent_request(
+            opened.request_id,
+            (asked.name.as_deref(), callback),
+            callback.map(|_| micros(now)),
+        )
+        .await?;
+        tx.commit().await?;
         self.status(&self.requests.row(opened.request_id).await?).await
     }
 
     /// Where a request of this agent stands.
     ///
     /// # Errors
-    /// [`RequestError::Absent`] also for another agent's.
+    /// [`AgentError::Refused`] for one that is not there, or another agent's.
     pub async fn look(&self, request: RequestId, token: &str, id: Uuid) -> Result<AgentStatus, AgentError> {
         let row = self.own(token, id).await?;
         let errand = self.errand(self.agent(token)?, request)?;
@@ -253,9 +266,16 @@ impl AgentDesk {
     /// Takes a request back, unless it is done or on its way.
     ///
     /// # Errors
-    /// [`RequestError::Absent`], [`RequestError::State`].
-    pub async fn revoke(&self, request: RequestId, token: &str, id: Uuid) -> Result<AgentStatus, AgentError> {
+    /// [`AgentError::Refused`] for one that is not there or another agent's, and for what the agent did not sign;
+    /// [`RequestError::State`].
+    pub async fn revoke(
+        &self,
+        request: RequestId,
+        token: &str,
+        (id, body): (Uuid, &[u8]),
+    ) -> Result<AgentStatus, AgentError> {
         let mut row = self.own(token, id).await?;
+        signed(self.agent(token)?, body)?;
         let errand = self.errand(self.agent(token)?, request)?;
         let open = [State::Received, State::Verified, State::Duplicate];
         if !State::from_word(&row.state).is_some_and(|state| open.contains(&state)) {
@@ -274,7 +294,7 @@ impl AgentDesk {
         let actor = actor(self.agent(token)?);
         let row = sql::request(&mut self.requests.vault().store.read().await?, id).await?;
         row.filter(|row| row.via == Via::Agent.as_str() && row.opened_actor.as_ref() == Some(&actor))
-            .ok_or_else(|| RequestError::Absent.into())
+            .ok_or(AgentError::Refused("there is no such request of this agent"))
     }
 
     fn errand(&self, agent: &Agent, request: RequestId) -> Result<Errand, AgentError> {
@@ -303,7 +323,7 @@ impl AgentDesk {
     }
 
     /// In the words of the protocol. Whether there is another case of the same guest is not told.
-    async fn status(&self, row: &RequestRow) -> Result<AgentStatus, AgentError> {
+    pub(super) async fn status(&self, row: &RequestRow) -> Result<AgentStatus, AgentError> {
         let state = State::from_word(&row.state).ok_or(GuestError::Damaged)?;
         let (status, reason) = match state {
             State::Received if row.stopped_since.is_some() => ("in_progress", Some("need_user_verification")),
@@ -317,8 +337,17 @@ impl AgentDesk {
             .due_on
             .as_deref()
             .and_then(|day| day.parse::<chrono::NaiveDate>().ok());
+        let known = self
+            .requests
+            .vault()
+            .store
+            .read()
+            .await?
+            .agent_request(row.request_id)
+            .await?;
         Ok(AgentStatus {
             request_id: Some(row.request_id),
+            agent_request_id: known.and_then(|known| known.name),
             received_at: from_micros(row.received_at),
             expected_by: due
                 .and_then(|day| day.and_hms_opt(23, 59, 59))
@@ -360,9 +389,35 @@ fn actor(agent: &Agent) -> String {
     format!("agent:{}", agent.id)
 }
 
-fn denied(now: DateTime<Utc>, reason: &'static str) -> AgentStatus {
+/// The message of a body: base64 of its signature and itself.
+fn signed(agent: &Agent, body: &[u8]) -> Result<Vec<u8>, AgentError> {
+    let text: Vec<u8> = body
+        .iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    let bytes = BASE64
+        .decode(&text)
+        .map_err(|_| AgentError::Bad("the body is not base64"))?;
+    let Some((signature, message)) = bytes.split_at_checked(SIGNATURE) else {
+        return Err(AgentError::Bad("the body is too short to be signed"));
+    };
+    if verify_signature(&agent.key, message, signature) {
+        Ok(message.to_vec())
+    } else {
+        Err(AgentError::Refused("the message is not signed by the agent"))
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
+    (1..=100).contains(&text.len()) && text.chars().all(allowed)
+}
+
+fn denied(now: DateTime<Utc>, name: Option<String>, reason: &'static str) -> AgentStatus {
     AgentStatus {
         request_id: None,
+        agent_request_id: name,
         received_at: now,
         expected_by: None,
         status: "denied",

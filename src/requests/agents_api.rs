@@ -58,15 +58,23 @@ fn token(request: &HttpRequest) -> &str {
 #[utoipa::path(
     post, path = "/drp/v1/agent/{id}", tag = "drp", params(("id" = String, Path, max_length = 50)),
     request_body(content = String, content_type = "text/plain"),
-    responses((status = 200, body = AgentToken), Refusals), security(())
+    responses(
+        (status = 200, body = AgentToken),
+        (status = 403, description = "Not signed by this agent for this house, now"),
+        Refusals
+    ),
+    security(())
 )]
 pub(crate) async fn post_agent(
     desk: Data<AgentDesk>,
     id: web::Path<String>,
     body: Bytes,
-) -> Result<impl Responder, Problem> {
-    let token = desk.greet(&id, &body)?;
-    Ok(web::Json(AgentToken {
+) -> Result<HttpResponse, Problem> {
+    // The protocol: whatever fails, 403 and nothing else.
+    let Ok(token) = desk.greet(&id, &body) else {
+        return Ok(HttpResponse::Forbidden().finish());
+    };
+    Ok(HttpResponse::Ok().json(AgentToken {
         agent_id: id.into_inner(),
         token,
     }))
@@ -119,18 +127,21 @@ pub(crate) async fn get_data_rights(
     ))
 }
 
-/// Takes a request back that this agent brought.
+/// Takes a request back that this agent brought: base64 of an Ed25519 signature and the JSON that it is over.
 #[utoipa::path(
     delete, path = "/drp/v1/data-rights-request/{id}", tag = "drp", params(("id" = Uuid, Path)),
+    request_body(content = String, content_type = "text/plain"),
     responses((status = 200, body = AgentStatus), (status = 409, description = "Done, or on its way"), Refusals)
 )]
 pub(crate) async fn delete_data_rights(
     desk: Data<AgentDesk>,
     id: web::Path<String>,
+    body: Bytes,
     request: HttpRequest,
 ) -> Result<impl Responder, Problem> {
     let id: Uuid = path_id(&id)?;
     Ok(web::Json(
-        desk.revoke(request_id(&request), token(&request), id).await?,
+        desk.revoke(request_id(&request), token(&request), (id, &body))
+            .await?,
     ))
 }

@@ -136,7 +136,11 @@ impl Requests {
                 principal: PrincipalId(principal),
                 actor,
             });
-        self.case(&row, timeline.collect())
+        let mut case = self.case(&row, timeline.collect())?;
+        if case.approved.is_some() {
+            case.processors = self.eraser.processors_of(id).await?;
+        }
+        Ok(case)
     }
 
     /// Notes how making sure of who asks went, and whose request it is.
@@ -293,6 +297,7 @@ impl Requests {
             guest_id: row.guest_id.map(GuestId),
             duplicate_of: row.duplicate_of,
             approved: self.approved(row)?,
+            processors: Vec::new(),
             timeline,
         })
     }

@@ -23,6 +23,7 @@ mod package;
 mod pages;
 mod silence;
 pub mod sql;
+mod telling;
 pub(crate) mod zip;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -32,7 +33,7 @@ use uuid::Uuid;
 
 use crate::{
     base::{GuestId, PrincipalId, PropertyCode},
-    erasure::{ErasureError, Preview},
+    erasure::{ErasureError, Preview, processors::ProcessorState},
     guest::GuestError,
 };
 
@@ -212,6 +213,10 @@ pub struct Case {
     /// What was approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved: Option<Preview>,
+    /// Those who were told of the erasure, and what is known of each; only where one case is read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 100)]
+    pub processors: Vec<ProcessorState>,
     /// What happened, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub timeline: Vec<TimelineStep>,

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use crate::web::escaped;
+
 use super::package::{Everything, SourceRecord};
 
 /// The words of the pages, by language.
@@ -153,20 +155,6 @@ fn address(item: &Value) -> Option<Value> {
         .as_object_mut()?
         .insert("countryCode".to_owned(), country.into());
     Some(address)
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            _ => out.push(c),
-        }
-    }
-    out
 }
 
 /// A value as people read it.

@@ -1,5 +1,7 @@
 //! Statements of requests.
 
+pub mod agents;
+
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 

@@ -97,9 +97,97 @@ pub(crate) fn zip(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     out
 }
 
+/// The files of a ZIP whose content is stored as it is, by its directory: each name once, each with the checksum that it
+/// should have. Nothing is believed of lengths that lead outside.
+///
+/// # Errors
+/// Why it cannot be read.
+pub(crate) fn unzip(bytes: &[u8]) -> Result<Vec<(&str, &[u8])>, &'static str> {
+    const DAMAGED: &str = "it is no ZIP, or is cut off";
+    let end = bytes
+        .windows(4)
+        .rposition(|four| four == b"PK\x05\x06")
+        .ok_or(DAMAGED)?;
+    let end = bytes.get(end..).ok_or(DAMAGED)?;
+    let (count, begin) = (two(end, 10).ok_or(DAMAGED)?, four(end, 16).ok_or(DAMAGED)?);
+    let mut rest = bytes.get(begin..).ok_or(DAMAGED)?;
+    let mut files: Vec<(&str, &[u8])> = Vec::new();
+    for _ in 0..count {
+        if !rest.starts_with(b"PK\x01\x02") {
+            return Err(DAMAGED);
+        }
+        if two(rest, 10) != Some(0) {
+            return Err("a file in it is compressed: give it as it was downloaded");
+        }
+        let (size, length) = (four(rest, 24).ok_or(DAMAGED)?, two(rest, 28).ok_or(DAMAGED)?);
+        let more = two(rest, 30).zip(two(rest, 32)).ok_or(DAMAGED)?;
+        let name = rest.get(46..46 + length).ok_or(DAMAGED)?;
+        let name = std::str::from_utf8(name).map_err(|_| DAMAGED)?;
+        let content = content(bytes, four(rest, 42).ok_or(DAMAGED)?, size).ok_or(DAMAGED)?;
+        if four(rest, 16) != usize::try_from(crc32(content)).ok() {
+            return Err("a file in it has another checksum than it should");
+        }
+        if files.iter().any(|(known, _)| *known == name) {
+            return Err("a file is in it twice");
+        }
+        files.push((name, content));
+        rest = rest.get(46 + length + more.0 + more.1..).ok_or(DAMAGED)?;
+    }
+    Ok(files)
+}
+
+/// What follows a local header.
+fn content(bytes: &[u8], at: usize, size: usize) -> Option<&[u8]> {
+    let header = bytes.get(at..).filter(|rest| rest.starts_with(b"PK\x03\x04"))?;
+    let begin = 30 + two(header, 26)? + two(header, 28)?;
+    header.get(begin..begin.checked_add(size)?)
+}
+
+fn two(bytes: &[u8], at: usize) -> Option<usize> {
+    let both = bytes.get(at..)?.first_chunk::<2>()?;
+    Some(u16::from_le_bytes(*both).into())
+}
+
+fn four(bytes: &[u8], at: usize) -> Option<usize> {
+    let all = bytes.get(at..)?.first_chunk::<4>()?;
+    usize::try_from(u32::from_le_bytes(*all)).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_packed_is_unpacked_and_nothing_else() {
+        let files = [
+            ("a.txt", b"one".to_vec()),
+            ("b/c.txt", Vec::new()),
+            ("ä", vec![0; 300]),
+        ];
+        let packed = zip(&files);
+        let found = unzip(&packed).unwrap();
+        assert_eq!(
+            found,
+            files.iter().map(|(n, b)| (*n, b.as_slice())).collect::<Vec<_>>()
+        );
+        assert!(unzip(&zip(&[("a", vec![1]), ("a", vec![2])])).is_err());
+        for cut in 0..packed.len() {
+            assert!(unzip(&packed[..cut]).is_err(), "{cut}");
+        }
+        // Whatever byte is changed, the files are as they were or it is refused; nothing else comes out.
+        for at in 0..packed.len() {
+            let mut changed = packed.clone();
+            changed[at] ^= 0x41;
+            if let Ok(other) = unzip(&changed) {
+                assert!(
+                    other
+                        .iter()
+                        .all(|(_, bytes)| files.iter().any(|(_, own)| own == bytes)),
+                    "{at}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn the_check_value_of_crc32_is_right() {

@@ -6,7 +6,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
 use crate::{
-    base::{Anchors, Catalogue, Category, GuestId, StayStatus, from_micros, micros, term_ends},
+    base::{
+        Anchors, Begin, Catalogue, Category, GuestId, Length, PropertyCode, PropertyTree, StayStatus, Term,
+        from_micros, micros,
+    },
     crypto::Aad,
     guest::{GuestError, StayInput, Vault, seal_version, stay_path},
     keys::GuestKeys,
@@ -58,7 +61,9 @@ pub async fn facts(vault: &Vault, guest: GuestId) -> Result<Option<House>, Guest
         };
         let plain = keys.open_internal(Category::Stay, &row.sealed, &aad)?;
         let input: StayInput = serde_json::from_slice(&plain).map_err(|_| GuestError::Damaged)?;
-        opened.extend(stay(vault, &row.property, &input, now));
+        if let Ok(code) = row.property.parse() {
+            opened.push(stay(&vault.properties, &code, &input, now));
+        }
     }
     let policy = vault.policies.current();
     let sealed = Sealed {
@@ -88,9 +93,14 @@ pub async fn facts(vault: &Vault, guest: GuestId) -> Result<Option<House>, Guest
     }))
 }
 
-fn stay(vault: &Vault, property: &str, input: &StayInput, now: DateTime<Utc>) -> Option<StayFact> {
-    let code = property.parse().ok()?;
-    let node = vault.properties.get(&code);
+/// A stay, as far as duties to keep are concerned.
+pub(super) fn stay(
+    properties: &PropertyTree,
+    code: &PropertyCode,
+    input: &StayInput,
+    now: DateTime<Utc>,
+) -> StayFact {
+    let node = properties.get(code);
     let today = now
         .with_timezone(&node.map(|node| node.timezone).unwrap_or_default())
         .date_naive();
@@ -107,7 +117,7 @@ fn stay(vault: &Vault, property: &str, input: &StayInput, now: DateTime<Utc>) ->
         StayStatus::Tentative => today <= input.arrival,
         _ => false,
     };
-    Some(StayFact {
+    StayFact {
         country: region,
         province,
         acknowledged: input.acknowledged_on,
@@ -115,7 +125,7 @@ fn stay(vault: &Vault, property: &str, input: &StayInput, now: DateTime<Utc>) ->
         departure: input.departure,
         came,
         open,
-    })
+    }
 }
 
 /// A guest's values, as they are stored, and what opens them.
@@ -173,24 +183,16 @@ impl Sealed<'_> {
     /// By when a value must be gone by the house's own term.
     fn ends(
         &self,
-        term: &str,
+        term: Term,
         anchors: Anchors,
         value: &StoredValue,
         category: Category,
     ) -> Option<NaiveDate> {
-        let recorded = from_micros(value.observed_at).date_naive();
-        match term {
-            "until" => {
-                let own = self.open(category, value)?;
-                own.get("until")?.as_str()?.parse().ok()
-            }
-            // As long as the document that it was read from.
-            "document" => {
-                let (_, document) = self.catalogue.find("id_documents")?;
-                term_ends(&document.retention, anchors, recorded)
-            }
-            term => term_ends(term, anchors, recorded),
+        if term == Term::Until {
+            let own = self.open(category, value)?;
+            return own.get("until")?.as_str()?.parse().ok();
         }
+        term.ends(anchors, from_micros(value.observed_at).date_naive())
     }
 
     /// Which drawers and fields hold anything, and by when the house's own terms want it gone.
@@ -204,14 +206,15 @@ impl Sealed<'_> {
         let mut found = Found::default();
         let mut fields: BTreeMap<&str, FieldTerm> = BTreeMap::new();
         for value in self.values {
-            let Some((_, field)) = self.catalogue.find(&value.field) else {
+            let Some((at, field)) = self.catalogue.find(&value.field) else {
                 continue;
             };
-            if field.retention == "life" {
+            let term = self.catalogue.term(at);
+            if term == Term::Life {
                 found.for_life(field.category);
                 continue;
             }
-            let ends = self.ends(&field.retention, anchors, value, field.category);
+            let ends = self.ends(term, anchors, value, field.category);
             found.add(field.category, 1, ends);
             let entry = fields.entry(&value.field).or_insert_with(|| FieldTerm {
                 field: field.path.clone(),
@@ -220,16 +223,7 @@ impl Sealed<'_> {
             });
             entry.house = later(entry.house, ends);
         }
-        let after = |day: Option<NaiveDate>| {
-            term_ends(
-                LONGEST,
-                Anchors {
-                    last_stay: day,
-                    ..anchors
-                },
-                day?,
-            )
-        };
+        let after = |day: Option<NaiveDate>| LONGEST.ends(Anchors::default(), day?);
         found.add(Category::Stay, stays, after(anchors.last_stay));
         let last_word = ledger.last.map(|at| from_micros(at).date_naive());
         // What was agreed to is proven for as long as it can be asked, and while it stands.
@@ -249,7 +243,7 @@ impl Sealed<'_> {
 }
 
 /// How long stays, and what was agreed to, are kept by the house's own terms.
-const LONGEST: &str = "LS+36m";
+const LONGEST: Term = Term::After(Begin::Recorded, Length::Months(36));
 
 /// The later of two days; a day that never comes is the latest.
 fn later(one: Option<NaiveDate>, other: Option<NaiveDate>) -> Option<NaiveDate> {

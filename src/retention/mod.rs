@@ -6,6 +6,7 @@ mod ask;
 mod engine;
 mod facts;
 mod holds;
+mod overdue;
 pub mod quality;
 pub mod quality_api;
 mod rules;
@@ -21,6 +22,7 @@ pub use ask::how_long;
 pub use engine::plan;
 pub use facts::{House, facts};
 pub use holds::{Ground, Hold, HoldAnswer, HoldError, Holds, person, read, same_person, spelt};
+pub use overdue::overdue;
 pub use rules::{Rule, Rules, RulesError, Span};
 
 /// A stay, as far as duties to keep are concerned.

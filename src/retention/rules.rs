@@ -1,6 +1,11 @@
 //! The rules as they are written in `policies/retention`.
 
-use std::{collections::BTreeMap, fmt, fs, path::Path, sync::OnceLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs,
+    path::Path,
+    sync::OnceLock,
+};
 
 use chrono::{Datelike as _, Days, Months, NaiveDate};
 use serde::Deserialize;
@@ -386,6 +391,27 @@ impl Rules {
             }
         }
         Ok(Self { rules })
+    }
+
+    /// Those that only ask for a guest's stays, whoever the guest is.
+    #[must_use]
+    pub fn of_stays_alone(&self) -> Self {
+        let alone = |rule: &&Rule| {
+            rule.enabled
+                && rule.trigger.is_of_a_stay()
+                && rule.guests == Guests::All
+                && rule.from_age.is_none()
+        };
+        Self {
+            rules: self.iter().filter(alone).cloned().collect(),
+        }
+    }
+
+    /// The drawers that some rule sets an end to.
+    #[must_use]
+    pub fn ended(&self) -> BTreeSet<Category> {
+        let ends = self.iter().filter(|rule| rule.max.is_some());
+        ends.flat_map(|rule| rule.categories.iter().copied()).collect()
     }
 
     /// One by one.

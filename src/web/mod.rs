@@ -3,6 +3,7 @@
 pub mod etag;
 pub mod headers;
 pub mod health;
+mod html;
 pub mod json;
 mod limits;
 pub mod metrics;
@@ -22,6 +23,7 @@ pub mod tls;
 
 pub use etag::{ETag, IfMatch};
 pub use health::{Check, Readiness};
+pub use html::escaped;
 pub use json::{JsonBytes, MergePatch, StrictJson};
 pub use limits::Limits;
 pub use openapi::{Contract, join_objects};

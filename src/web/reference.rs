@@ -4,16 +4,18 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::html::escaped;
+
 const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 
 /// The page.
 pub(super) fn page(api: &Value, style: &str) -> String {
-    let title = escape(text(api, "/info/title"));
+    let title = escaped(text(api, "/info/title"));
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><style>{style}</style></head><body>\
          <h1>{title}</h1><p class=\"quiet\">Version {}. <a href=\"/openapi.json\">OpenAPI document</a></p>{}",
-        escape(text(api, "/info/version")),
+        escaped(text(api, "/info/version")),
         prose(text(api, "/info/description")),
     );
     let calls = calls(api);
@@ -21,7 +23,7 @@ pub(super) fn page(api: &Value, style: &str) -> String {
     let mut section = None;
     for call in &calls {
         if section != Some(call.tag) {
-            let _ = write!(html, "<h2>{}</h2>", escape(call.tag));
+            let _ = write!(html, "<h2>{}</h2>", escaped(call.tag));
             section = Some(call.tag);
         }
         call.write(&mut html);
@@ -69,7 +71,7 @@ fn contents(html: &mut String, calls: &[Call]) {
             "<li><a href=\"#{}\">{} <code>{}</code></a></li>",
             call.anchor(),
             call.method.to_uppercase(),
-            escape(call.path)
+            escaped(call.path)
         );
     }
     html.push_str("</ul></nav>");
@@ -86,7 +88,7 @@ impl Call<'_> {
     }
 
     fn write(&self, html: &mut String) {
-        let (method, path) = (self.method.to_uppercase(), escape(self.path));
+        let (method, path) = (self.method.to_uppercase(), escaped(self.path));
         let _ = write!(
             html,
             "<h3 id=\"{}\"><span class=\"method\">{method}</span>{path}</h3>",
@@ -97,7 +99,7 @@ impl Call<'_> {
         self.parameters(html);
         for (media, content) in members(self.operation, "/requestBody/content") {
             let shape = content.get("schema").map(shape).unwrap_or_default();
-            let _ = write!(html, "<p>Body <code>{}</code>: {shape}</p>", escape(media));
+            let _ = write!(html, "<p>Body <code>{}</code>: {shape}</p>", escaped(media));
         }
         self.responses(html);
     }
@@ -112,8 +114,8 @@ impl Call<'_> {
             let _ = write!(
                 html,
                 "<tr><td class=\"name\">{}</td><td>{}{}</td><td>{}</td><td>{}</td></tr>",
-                escape(text(parameter, "/name")),
-                escape(text(parameter, "/in")),
+                escaped(text(parameter, "/name")),
+                escaped(text(parameter, "/in")),
                 if must { ", required" } else { "" },
                 parameter.get("schema").map(shape).unwrap_or_default(),
                 prose(text(parameter, "/description")),
@@ -128,13 +130,13 @@ impl Call<'_> {
             let bodies: Vec<String> = members(response, "/content")
                 .map(|(media, content)| {
                     let shape = content.get("schema").map(shape).unwrap_or_default();
-                    format!("{shape} <span class=\"quiet\">{}</span>", escape(media))
+                    format!("{shape} <span class=\"quiet\">{}</span>", escaped(media))
                 })
                 .collect();
             let _ = write!(
                 html,
                 "<tr><td class=\"name\">{}</td><td>{}</td><td>{}</td></tr>",
-                escape(status),
+                escaped(status),
                 bodies.join("<br>"),
                 prose(text(response, "/description")),
             );
@@ -149,7 +151,7 @@ fn schemas(html: &mut String, api: &Value) {
         let _ = write!(
             html,
             "<h3 id=\"shape-{0}\">{0}</h3>{1}",
-            escape(name),
+            escaped(name),
             prose(text(schema, "/description"))
         );
         let required: Vec<&str> = schema
@@ -169,7 +171,7 @@ fn schemas(html: &mut String, api: &Value) {
             let _ = write!(
                 rows,
                 "<tr><td class=\"name\">{}</td><td>{}{must}</td><td>{}</td></tr>",
-                escape(member),
+                escaped(member),
                 shape(of),
                 prose(text(of, "/description")),
             );
@@ -188,7 +190,7 @@ fn schemas(html: &mut String, api: &Value) {
 /// A type in a few words, with a link when it has a name.
 fn shape(schema: &Value) -> String {
     if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
-        let name = escape(name.rsplit('/').next().unwrap_or_default());
+        let name = escaped(name.rsplit('/').next().unwrap_or_default());
         return format!("<a href=\"#shape-{name}\">{name}</a>");
     }
     for (key, between) in [("oneOf", " or "), ("anyOf", " or "), ("allOf", " and ")] {
@@ -199,7 +201,7 @@ fn shape(schema: &Value) -> String {
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
         let values: Vec<String> = values
             .iter()
-            .map(|v| format!("<code>{}</code>", escape(&bare(v))))
+            .map(|v| format!("<code>{}</code>", escaped(&bare(v))))
             .collect();
         return values.join(" · ");
     }
@@ -212,7 +214,7 @@ fn shape(schema: &Value) -> String {
         .get("items")
         .map(|items| format!(" of {}", shape(items)))
         .unwrap_or_default();
-    format!("{}{inner}{}", escape(&name), bounds(schema))
+    format!("{}{inner}{}", escaped(&name), bounds(schema))
 }
 
 fn bounds(schema: &Value) -> String {
@@ -231,7 +233,7 @@ fn bounds(schema: &Value) -> String {
         .filter_map(|(key, word)| {
             schema
                 .get(*key)
-                .map(|value| format!("{word}{}", escape(&bare(value))))
+                .map(|value| format!("{word}{}", escaped(&bare(value))))
         })
         .collect();
     if told.is_empty() {
@@ -265,7 +267,7 @@ fn prose(text: &str) -> String {
         .filter(|p| !p.is_empty())
         .fold(String::new(), |mut html, paragraph| {
             html.push_str("<p>");
-            for (at, part) in escape(paragraph).split('`').enumerate() {
+            for (at, part) in escaped(paragraph).split('`').enumerate() {
                 let _ = if at % 2 == 1 {
                     write!(html, "<code>{part}</code>")
                 } else {
@@ -273,21 +275,6 @@ fn prose(text: &str) -> String {
                 };
             }
             html.push_str("</p>");
-            html
-        })
-}
-
-fn escape(text: &str) -> String {
-    text.chars()
-        .fold(String::with_capacity(text.len()), |mut html, c| {
-            match c {
-                '&' => html.push_str("&amp;"),
-                '<' => html.push_str("&lt;"),
-                '>' => html.push_str("&gt;"),
-                '"' => html.push_str("&quot;"),
-                '\'' => html.push_str("&#39;"),
-                _ => html.push(c),
-            }
             html
         })
 }

@@ -7,6 +7,7 @@ use actix_web::{http::Method, test::TestRequest};
 use data_encoding::BASE64;
 use guest_vault::{
     crypto::{KeyMaterial, SigningKey},
+    jobs::Teller,
     requests::agents::{Agent, House},
 };
 use serde_json::{Value, json};
@@ -34,11 +35,12 @@ fn asked(agent: &str, exercise: &str, issued: &str) -> Value {
            "name": "Mei Lin", "email": "lin.mei@guests.example", "email_verified": true})
 }
 
-async fn start(database: &crate::support::database::Database) -> TestApp {
+async fn start(database: &crate::support::database::Database, port: u16) -> TestApp {
     let mut app = TestApp::start(database).await;
     let agent = |id: &str, seed| Agent {
         id: id.to_owned(),
         key: key(seed).public(),
+        callbacks: vec![format!("http://127.0.0.1:{port}/told/")],
     };
     app.app.agents = Some(Arc::new(House {
         business: "ATLANTIC".to_owned(),
@@ -70,7 +72,7 @@ const REQUESTS: &str = "/drp/v1/data-rights-request";
 both!(
     an_agents_request_goes_its_way_and_tells_nothing_of_the_guest,
     async |database| {
-        let app = start(database).await;
+        let app = start(database, 1).await;
         app.guest("pms/l-1", lin("R-1", "2026-01-10", "2026-01-12", "checked_out"))
             .await;
         let token = token(&app, "CR_AA", 1).await;
@@ -121,9 +123,19 @@ both!(
             json!({"result": "needed"}),
         )
         .await;
-        let revoked = send(&app, Method::DELETE, &path(&known), &token, "").await;
+        let unsigned = send(
+            &app,
+            Method::DELETE,
+            &path(&known),
+            &token,
+            &message(&key(2), &json!({})),
+        )
+        .await;
+        assert_eq!(unsigned.status, 403, "taken back by another's signature");
+        let back = message(&key(1), &json!({"reason": "I changed my mind"}));
+        let revoked = send(&app, Method::DELETE, &path(&known), &token, &back).await;
         assert_eq!(revoked.body["status"], "revoked", "{revoked:?}");
-        let twice = send(&app, Method::DELETE, &path(&known), &token, "").await;
+        let twice = send(&app, Method::DELETE, &path(&known), &token, &back).await;
         assert_eq!(twice.status, 409);
         let opt_in = ask(&asked("CR_AA", "sale:opt-in", "2026-03-05T09:59:04Z")).await;
         assert_eq!(
@@ -137,7 +149,7 @@ both!(
 both!(
     what_an_agent_did_not_sign_for_this_house_now_is_refused,
     async |database| {
-        let app = start(database).await;
+        let app = start(database, 1).await;
         let (first, second) = (token(&app, "CR_AA", 1).await, token(&app, "OTHER", 2).await);
         let said = asked("CR_AA", "access", "2026-03-05T09:59:01Z");
         let good = message(&key(1), &said);
@@ -168,7 +180,100 @@ both!(
         assert_eq!(ask(&first, &good).await, 200);
         assert_eq!(ask(&first, &good).await, 409, "a message counts once");
         let stolen = send(&app, Method::POST, "/drp/v1/agent/OTHER", "", &good).await;
-        assert_eq!(stolen.status, 403);
+        assert_eq!((stolen.status, stolen.bytes.len()), (403, 0), "and nothing else");
+        app.finish().await;
+    }
+);
+
+/// Takes calls on the loopback interface: the first so many are answered 500.
+fn receiver(refused: usize) -> (u16, std::sync::mpsc::Receiver<Value>) {
+    use std::io::{BufRead as _, Read as _, Write as _};
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let (send, calls) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for (number, stream) in socket.incoming().enumerate() {
+            let mut stream = std::io::BufReader::new(stream.unwrap());
+            let (mut length, mut line) = (0, String::new());
+            while stream.read_line(&mut line).unwrap() > 2 {
+                if let Some(count) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = count.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).unwrap();
+            let status = if number < refused { "500 No" } else { "200 OK" };
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            stream.get_mut().write_all(answer.as_bytes()).unwrap();
+            if send.send(serde_json::from_slice(&body).unwrap()).is_err() {
+                return;
+            }
+        }
+    });
+    (port, calls)
+}
+
+both!(
+    an_agent_is_told_of_every_change_until_it_takes_it,
+    async |database| {
+        let (port, calls) = receiver(1);
+        let app = start(database, port).await;
+        app.guest("pms/l-1", lin("R-1", "2026-01-10", "2026-01-12", "checked_out"))
+            .await;
+        let token = token(&app, "CR_AA", 1).await;
+        let mut said = asked("CR_AA", "deletion", "2026-03-05T09:59:01Z");
+        said["agent-request-id"] = json!("cr-1");
+        said["status_callback"] = json!(format!("http://127.0.0.1:{port}/told/cr-1"));
+        let opened = send(&app, Method::POST, REQUESTS, &token, &message(&key(1), &said)).await;
+        assert_eq!(opened.body["agent_request_id"], "cr-1", "{opened:?}");
+        let inside = Teller::new(app.app.agent_desk(), &[]).unwrap();
+        assert_eq!(
+            inside.step().await.unwrap(),
+            0,
+            "an address inside is not called unless allowed"
+        );
+        let teller = Teller::new(app.app.agent_desk(), &["127.0.0.1".parse().unwrap()]).unwrap();
+        app.set_clock("2026-03-05T10:02:00Z");
+        assert_eq!(teller.step().await.unwrap(), 0, "it did not take it");
+        assert_eq!(teller.step().await.unwrap(), 0, "the next try waits");
+        app.set_clock("2026-03-05T10:05:00Z");
+        assert_eq!(teller.step().await.unwrap(), 1);
+        let told: Vec<Value> = calls.try_iter().collect();
+        assert_eq!(told, [opened.body.clone(), opened.body.clone()]);
+        app.set_clock("2026-03-05T10:06:00Z");
+        assert_eq!(teller.step().await.unwrap(), 0, "there is nothing new");
+
+        let id = opened.body["request_id"].as_str().unwrap();
+        let denied = json!({"decision": "deny", "ground": "no_match"});
+        app.post(
+            &officer(&app, "o-1").await,
+            &format!("/v1/requests/{id}/decision"),
+            denied,
+        )
+        .await;
+        app.set_clock("2026-03-05T10:07:00Z");
+        assert_eq!(teller.step().await.unwrap(), 1);
+        let last = calls.try_iter().last().unwrap();
+        assert_eq!(
+            (&last["status"], &last["reason"]),
+            (&json!("denied"), &json!("no_match"))
+        );
+        app.set_clock("2026-03-07T10:07:00Z");
+        assert_eq!(teller.step().await.unwrap(), 0, "nothing can follow");
+
+        // An address that the operator did not name for the agent is left alone.
+        let mut said = asked("CR_AA", "access", "2026-03-07T10:06:59Z");
+        said["expires-at"] = json!("2026-03-07T10:16:00Z");
+        said["status_callback"] = json!(format!("http://127.0.0.1:{port}/elsewhere"));
+        assert_eq!(
+            send(&app, Method::POST, REQUESTS, &token, &message(&key(1), &said))
+                .await
+                .status,
+            200
+        );
+        app.set_clock("2026-03-07T10:09:00Z");
+        assert_eq!(teller.step().await.unwrap(), 0);
         app.finish().await;
     }
 );

@@ -146,7 +146,8 @@ async fn a_restored_backup_forgets_nobody_and_brings_nobody_back() {
     let report = told(&out);
     assert_eq!(
         report["replayed"],
-        json!({"erasures": ERASED, "guests": ERASED, "left": 0, "others": GUESTS - ERASED})
+        json!({"erasures": ERASED, "guests": ERASED, "left": 0, "others": GUESTS - ERASED,
+               "registers_lost": 0})
     );
 
     let app = open(&config).await;
@@ -265,7 +266,8 @@ fn a_dump_of_postgresql_brings_nobody_back() {
         restore::run(&arguments, &config, &mut out).await.unwrap();
         assert_eq!(
             told(&out)["replayed"],
-            json!({"erasures": ERASED, "guests": ERASED, "left": 0, "others": GUESTS - ERASED})
+            json!({"erasures": ERASED, "guests": ERASED, "left": 0, "others": GUESTS - ERASED,
+               "registers_lost": 0})
         );
         let app = open(&config).await;
         let desk = app.errand("crm", "loyalty").await;

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::test::TestRequest;
+use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use crate::{
+    recounts::figure,
     rights::{lin, officer},
-    support::{app::TestApp, clerk::Browser, database::both},
+    support::{app::TestApp, browser::Browser, database::both},
 };
 
 /// The entries of the log, by action, that the demonstration's person of a role made.
@@ -27,13 +28,6 @@ async fn looks(app: &TestApp, role: &str) -> BTreeMap<String, usize> {
     count
 }
 
-/// The figure that a page shows before a text.
-fn figure(page: &str, text: &str) -> i64 {
-    let at = page.find(text).unwrap_or_else(|| panic!("no {text} in {page}"));
-    let (_, number) = page[..at].rsplit_once("class=\"figure\">").unwrap();
-    number.split('<').next().unwrap().trim().parse().unwrap()
-}
-
 async fn request_of(app: &TestApp, guest: &str, kind: &str, received: &str) -> String {
     let desk = app
         .errand("front_desk", "subject_request")
@@ -48,14 +42,14 @@ async fn request_of(app: &TestApp, guest: &str, kind: &str, received: &str) -> S
 
 both!(nobody_comes_in_without_a_role_that_has_a_page, async |database| {
     let app = TestApp::start(database).await;
-    let browser = Browser::new(&app);
+    let mut browser = Browser::new(&app);
     for path in [
         "/console",
         "/console/audit",
         "/console/requests",
         "/console/log/checkpoint",
     ] {
-        let answer = browser.get(path).await;
+        let answer = browser.look(path).await;
         assert_eq!(answer.status, 303, "{path}");
         assert!(
             answer.headers["location"].starts_with("/console/sign-in"),
@@ -91,29 +85,29 @@ both!(
     a_sign_in_changes_the_secret_and_a_sign_out_ends_the_session,
     async |database| {
         let app = TestApp::start(database).await;
-        let browser = Browser::new(&app);
-        browser.get("/console/sign-in").await;
-        let before = browser.cookies.lock().unwrap().clone();
+        let mut browser = Browser::new(&app);
+        browser.look("/console/sign-in").await;
+        let before = browser.cookies.clone();
         browser
             .post("/console/sign-in", "/console/sign-in", "role=compliance_officer")
             .await;
-        let after = browser.cookies.lock().unwrap().clone();
+        let after = browser.cookies.clone();
         assert_ne!(
             before["gv-staff"], after["gv-staff"],
             "a planted secret is worth nothing"
         );
-        let thief = Browser::new(&app);
-        *thief.cookies.lock().unwrap() = before;
-        assert_eq!(thief.get("/console").await.status, 303);
-        assert_eq!(browser.get("/console").await.status, 200);
+        let mut thief = Browser::new(&app);
+        thief.cookies = before;
+        assert_eq!(thief.look("/console").await.status, 303);
+        assert_eq!(browser.look("/console").await.status, 200);
         let left = browser.post("/console", "/console/sign-out", "").await;
         assert_eq!(
             (left.status, left.headers["location"].as_str()),
             (303, "/console/sign-in")
         );
-        *thief.cookies.lock().unwrap() = after;
+        thief.cookies = after;
         assert_eq!(
-            thief.get("/console").await.status,
+            thief.look("/console").await.status,
             303,
             "the old secret opens nothing any more"
         );
@@ -130,28 +124,24 @@ both!(
     a_form_of_another_site_or_without_its_secret_does_nothing,
     async |database| {
         let app = TestApp::start(database).await;
-        let browser = Browser::signed_in(&app, "compliance_officer").await;
+        let mut browser = Browser::signed_in(&app, "compliance_officer").await;
         let guest = app
             .guest("pms/l-1", lin("R-1", "2026-01-10", "2026-01-12", "checked_out"))
             .await;
         let id = request_of(&app, &guest, "access", "2026-03-01T08:00:00Z").await;
         let path = format!("/console/requests/{id}/verify");
+        assert_eq!(browser.raw(&path, "result=passed").await.status, 403, "no secret");
         assert_eq!(
-            browser.form(&path, "result=passed").await.status,
-            403,
-            "no secret"
-        );
-        assert_eq!(
-            browser.form(&path, "csrf=AAAA&result=passed").await.status,
+            browser.raw(&path, "csrf=AAAA&result=passed").await.status,
             403,
             "a wrong one"
         );
-        let foreign = TestRequest::post()
-            .uri(&path)
+        let foreign = browser
+            .request(Method::POST, &path)
             .insert_header(("content-type", "application/x-www-form-urlencoded"))
             .insert_header(("origin", "https://evil.example"))
             .set_payload("result=passed");
-        assert_eq!(browser.send(foreign).await.status, 403);
+        assert_eq!(browser.send(foreign).await, 403);
         let state = app
             .get(&officer(&app, "o-1").await, &format!("/v1/requests/{id}"))
             .await;
@@ -190,7 +180,7 @@ both!(
             .await;
         assert_eq!(shown.status, 200, "{shown:?}");
         app.app.settle_log().await;
-        let browser = Browser::signed_in(&app, "auditor").await;
+        let mut browser = Browser::signed_in(&app, "auditor").await;
         let found = app
             .get(
                 &app.errand("auditor", "audit").await,
@@ -212,7 +202,7 @@ both!(
             "/console/log".to_owned(),
         ];
         for path in open {
-            let answer = browser.get(&path).await;
+            let answer = browser.look(&path).await;
             assert_eq!(answer.status, 200, "{path}: {}", answer.text());
             let text = answer.text();
             for personal in [
@@ -239,7 +229,7 @@ both!(
             format!("/console/retention/{guest}"),
         ];
         for path in closed {
-            assert_eq!(browser.get(&path).await.status, 403, "{path}");
+            assert_eq!(browser.look(&path).await.status, 403, "{path}");
         }
         for path in [
             format!("/console/audit/{entry}/judgement"),
@@ -301,8 +291,8 @@ both!(
                 200
             );
         }
-        let browser = Browser::signed_in(&app, "compliance_officer").await;
-        let page = browser.get("/console").await.text();
+        let mut browser = Browser::signed_in(&app, "compliance_officer").await;
+        let page = browser.look("/console").await.text();
 
         let all = app.get(&one, "/v1/requests?limit=200").await;
         let open: Vec<&Value> = all.body["items"]
@@ -315,13 +305,10 @@ both!(
             .collect();
         let due = |from: &str, to: &str| {
             let due = open.iter().filter_map(|case| case["due_on"].as_str());
-            i64::try_from(due.filter(|day| *day >= from && *day < to).count()).unwrap()
+            u64::try_from(due.filter(|day| *day >= from && *day < to).count()).unwrap()
         };
-        assert_eq!(figure(&page, "requests overdue"), due("", "2026-03-05"));
-        assert_eq!(
-            figure(&page, "requests due within 7 days"),
-            due("2026-03-05", "2026-03-13")
-        );
+        assert_eq!(figure(&page, "overdue"), due("", "2026-03-05"));
+        assert_eq!(figure(&page, "soon"), due("2026-03-05", "2026-03-13"));
         assert!(page.contains(&format!("All {} open", open.len())), "{page}");
         let revealed = app
             .get(
@@ -330,17 +317,11 @@ both!(
             )
             .await;
         let reveals = revealed.body["items"].as_array().unwrap();
-        assert_eq!(
-            figure(&page, "reveals to judge"),
-            i64::try_from(reveals.len()).unwrap()
-        );
+        assert_eq!(figure(&page, "reveals"), u64::try_from(reveals.len()).unwrap());
         assert_eq!(reveals.len(), 2);
         let register = app.get(&one, "/v1/holds").await;
         assert_eq!(register.body["in_force"], 1, "{register:?}");
-        assert_eq!(
-            figure(&page, "holds to review"),
-            register.body["due"].as_i64().unwrap()
-        );
+        assert_eq!(figure(&page, "holds"), register.body["due"].as_u64().unwrap());
 
         // A judgement is recorded once, by somebody else, and the figure follows.
         let entry = reveals[0]["entry_id"].as_str().unwrap();
@@ -349,10 +330,7 @@ both!(
             .post(&path, &format!("{path}/judgement"), "verdict=justified")
             .await;
         assert_eq!(judged.status, 303, "{}", judged.text());
-        assert_eq!(
-            figure(&browser.get("/console").await.text(), "reveals to judge"),
-            1
-        );
+        assert_eq!(figure(&browser.look("/console").await.text(), "reveals"), 1);
         let again = app
             .post(
                 &one.clone().with("vault-reason", "x"),
@@ -425,7 +403,7 @@ both!(
         }
         let page = Browser::signed_in(&app, "auditor")
             .await
-            .get("/console/audit?from=2026-03-01&to=2026-03-02")
+            .look("/console/audit?from=2026-03-01&to=2026-03-02")
             .await
             .text();
         assert!(page.contains("<svg"), "{page}");
@@ -441,6 +419,66 @@ both!(
 );
 
 both!(
+    a_request_by_telephone_is_taken_in_without_a_word_about_who_is_known,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let guest = app
+            .guest("pms/l-1", lin("R-1", "2026-01-10", "2026-01-12", "checked_out"))
+            .await;
+        let mut browser = Browser::signed_in(&app, "compliance_officer").await;
+        let new = "/console/requests/new";
+        let form = |contact: &str, id: &str, on: &str| {
+            format!(
+                "type=access&regime=gdpr&received_via=phone&received_on={on}&guest_id={id}&contact={contact}"
+            )
+        };
+        let cases = [
+            (
+                form("lin.mei%40guests.example", "", "2026-03-02"),
+                Some(guest.as_str()),
+            ),
+            (form("%2B86+139+1234+5679", "", "2026-03-05"), None),
+            (form("", &guest, "2026-03-05"), Some(guest.as_str())),
+            (form("", "", "2026-03-05"), None),
+        ];
+        for (fields, wanted) in cases {
+            let taken = browser.post(new, new, &fields).await;
+            assert_eq!(taken.status, 303, "{}", taken.text());
+            let place = taken.headers["location"].clone();
+            let id = place.rsplit('/').next().unwrap();
+            let case = app
+                .get(&officer(&app, "o-1").await, &format!("/v1/requests/{id}"))
+                .await;
+            assert_eq!(case.body["guest_id"].as_str(), wanted, "{case:?}");
+            assert_eq!(case.body["received_via"], "phone");
+            // Nothing that the guest is known by is kept, or in an address.
+            assert!(!place.contains("lin") && !case.body.to_string().contains("lin.mei"));
+        }
+        let first = app.get(&officer(&app, "o-1").await, "/v1/requests").await;
+        let due = first.body["items"].as_array().unwrap().last().unwrap()["due_on"].clone();
+        assert_eq!(due, "2026-04-02", "the clock runs from the day on which it came");
+        let wrong = [
+            (form("nobody", "", "2026-03-05"), "telephone number"),
+            (form("lin.mei%40guests.example", &guest, "2026-03-05"), "not both"),
+            (form("", "", "2025-01-01"), "last year"),
+        ];
+        for (fields, told) in wrong {
+            let refused = browser.post(new, new, &fields).await;
+            assert_eq!(refused.status, 200, "{fields}");
+            assert!(refused.text().contains(told), "{}", refused.text());
+        }
+        // Who reads only takes nothing in.
+        let mut auditor = Browser::signed_in(&app, "auditor").await;
+        assert_eq!(auditor.look(new).await.status, 403);
+        let sent = auditor
+            .post("/console", new, &form("", &guest, "2026-03-05"))
+            .await;
+        assert_eq!(sent.status, 403);
+        app.finish().await;
+    }
+);
+
+both!(
     a_request_goes_from_the_queue_to_a_decision_by_two_people,
     async |database| {
         let app = TestApp::start(database).await;
@@ -449,13 +487,13 @@ both!(
             .await;
         let id = request_of(&app, &guest, "erasure", "2026-03-01T08:00:00Z").await;
         let page = format!("/console/requests/{id}");
-        let officer = Browser::signed_in(&app, "compliance_officer").await;
+        let mut officer = Browser::signed_in(&app, "compliance_officer").await;
         let verified = officer
             .post(&page, &format!("{page}/verify"), "result=passed")
             .await;
         assert_eq!(verified.status, 303, "{}", verified.text());
-        let approver = Browser::signed_in(&app, "general_manager").await;
-        let shown = approver.get(&page).await.text();
+        let mut approver = Browser::signed_in(&app, "general_manager").await;
+        let shown = approver.look(&page).await.text();
         let print = shown
             .split("name=\"preview\" value=\"")
             .nth(1)
@@ -489,45 +527,11 @@ both!(
             ["done", "waiting"].contains(&case.body["state"].as_str().unwrap()),
             "{case:?}"
         );
-        let answer = officer.get(&format!("{page}?answer=zh")).await.text();
+        let answer = officer.look(&format!("{page}?answer=zh")).await.text();
         assert!(
             answer.contains("尊敬的客人"),
             "the draft is in the guest's language"
         );
-        app.finish().await;
-    }
-);
-
-both!(
-    the_proof_bundle_is_signed_and_its_files_are_as_it_says,
-    async |database| {
-        let app = TestApp::start(database).await;
-        app.guest("pms/l-1", lin("R-1", "2026-01-10", "2026-01-12", "checked_out"))
-            .await;
-        app.app.settle_log().await;
-        let browser = Browser::signed_in(&app, "auditor").await;
-        let bundle = browser.post("/console/processing", "/console/bundle", "").await;
-        assert_eq!(
-            (bundle.status, bundle.headers["content-type"].as_str()),
-            (200, "application/zip")
-        );
-        let text = bundle.text();
-        for name in [
-            "MANIFEST.note",
-            "log/checkpoint",
-            "log/first.tlog-proof",
-            "policy.json",
-            "processing.json",
-        ] {
-            assert!(text.contains(name), "{name}");
-        }
-        assert!(
-            !text.contains("\"in_force\""),
-            "an auditor has no right to the holds"
-        );
-        assert!(!text.contains("guests.example"), "no guest in it");
-        let at = text.find("— ").unwrap();
-        assert!(text[at..].starts_with(&format!("— {}", app.app.sequencer.signer().verifier().name())));
         app.finish().await;
     }
 );

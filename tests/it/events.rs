@@ -25,7 +25,7 @@ use crate::support::{
 };
 
 /// Headers, names in lower case, and body.
-type Call = (Vec<(String, String)>, Vec<u8>);
+pub(crate) type Call = (Vec<(String, String)>, Vec<u8>);
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -212,14 +212,14 @@ both!(a_budget_that_is_used_up_is_told_once, async |database| {
 });
 
 /// Takes calls on the loopback interface and answers as told; each call is handed on whole.
-struct Listener {
-    url: String,
+pub(crate) struct Listener {
+    pub(crate) url: String,
     calls: mpsc::Receiver<Call>,
     answers: Arc<Mutex<VecDeque<u16>>>,
 }
 
 impl Listener {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hook", socket.local_addr().unwrap());
         let (send, calls) = mpsc::channel();
@@ -243,7 +243,7 @@ impl Listener {
         Self { url, calls, answers }
     }
 
-    fn answer(&self, statuses: &[u16]) {
+    pub(crate) fn answer(&self, statuses: &[u16]) {
         self.answers.lock().unwrap().extend(statuses);
     }
 
@@ -282,7 +282,7 @@ fn read_call(stream: &mut std::net::TcpStream) -> Option<Call> {
     }
 }
 
-fn hook(database: &Database, url: &str) -> WebhookConfig {
+pub(crate) fn hook(database: &Database, url: &str) -> WebhookConfig {
     let secret_file = database.dir().join("hook.secret");
     std::fs::write(&secret_file, format!("{SECRET}\nwhsec_{}\n", "A".repeat(32))).unwrap();
     WebhookConfig {
@@ -298,7 +298,7 @@ fn hook(database: &Database, url: &str) -> WebhookConfig {
 }
 
 /// An app that tells these receivers.
-async fn telling(database: &Database, webhooks: &[WebhookConfig]) -> TestApp {
+pub(crate) async fn telling(database: &Database, webhooks: &[WebhookConfig]) -> TestApp {
     let mut app = TestApp::start(database).await;
     app.app.courier = Arc::new(courier(&app, webhooks));
     app

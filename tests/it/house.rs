@@ -28,6 +28,7 @@ const BESIDE: &[(&str, &str)] = &[
     ("requests", "erasure"),
     ("requests", "retention"),
     ("portal", "jobs"),
+    ("console", "jobs"),
     ("main", "cli"),
     ("cli", "app"),
     ("cli", "routes"),

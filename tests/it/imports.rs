@@ -3,6 +3,7 @@
 use std::fs;
 
 use actix_web::http::Method;
+use guest_vault::{on, store::Which};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -206,6 +207,56 @@ both!(
             .await;
         assert_eq!(done.body["kept_records"], 1, "{done:?}");
         assert_eq!(app.get(&desk, &format!("/v1/guests/{old}")).await.status, 200);
+        app.finish().await;
+    }
+);
+
+both!(
+    what_somebody_counts_on_keeps_an_import_where_it_is,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let pms = app.errand("integration", "loyalty").await;
+        let officer = app
+            .errand("compliance_officer", "subject_request")
+            .await
+            .with("vault-actor", "o-1");
+        let desk = app.errand("housekeeping", "stay_service").await;
+        for (id, what) in [(300, "hold"), (310, "request"), (320, "note"), (330, "nothing")] {
+            let body: Vec<String> = (id..id + 3).map(|id| record(id).to_string()).collect();
+            let all = lines(&send(&app, &pms, "", body.join("\n")).await);
+            let guest = all[1]["guest_id"].as_str().unwrap();
+            let (errand, path, body) = match what {
+                "hold" => (
+                    &officer,
+                    format!("/v1/guests/{guest}/holds"),
+                    json!({"matter": "7/26", "ground": "legal_claim", "categories": [], "review_on": "2026-09-01"}),
+                ),
+                "request" => (
+                    &officer,
+                    "/v1/requests".to_owned(),
+                    json!({"guest_id": guest, "type": "access", "regime": "gdpr", "received_via": "email"}),
+                ),
+                _ => (
+                    &desk,
+                    format!("/v1/guests/{guest}/observations"),
+                    json!({"text": "likes the window open"}),
+                ),
+            };
+            if what != "nothing" {
+                assert_eq!(app.post(errand, &path, body).await.status, 201, "{what}");
+            }
+            let import = all.last().unwrap()["import_id"].as_str().unwrap();
+            let done = app
+                .post(&pms, &format!("/v1/imports/{import}/rollback"), Value::Null)
+                .await;
+            let wanted = if what == "nothing" { 200 } else { 409 };
+            assert_eq!(done.status, wanted, "{what}: {done:?}");
+        }
+        // Nothing is left by which the ones that went would still be taken for somebody.
+        let mut conn = database.open(Which::Data).await.read().await.unwrap();
+        let of_nobody = "SELECT count(*) FROM likeness_token t LEFT JOIN guest g ON g.guest_id = t.guest_id WHERE g.guest_id IS NULL";
+        let left: i64 = on!(&mut conn, c => sqlx::query_scalar(of_nobody).fetch_one(c).await.unwrap());
+        assert_eq!(left, 0);
         app.finish().await;
     }
 );

@@ -14,6 +14,7 @@ use crate::{
     rights::{lin, officer},
     support::{
         app::{Answer, TestApp},
+        browser::Browser,
         database::both,
     },
 };
@@ -89,6 +90,17 @@ both!(
             states(&told).iter().all(|(_, state)| state == "waiting"),
             "{told}"
         );
+        let page = case.replace("/v1/", "/console/");
+        let shown = async |texts: &[&str]| {
+            let mut officer = Browser::signed_in(&app, "compliance_officer").await;
+            let page = officer.look(&page).await.text();
+            for (name, text) in names.iter().zip(texts) {
+                let row = page.split(&format!("class=\"mono\">{name}<")).nth(1).unwrap();
+                let row = row.split("</tr>").next().unwrap();
+                assert!(row.contains(text), "{name} {text}: {row}");
+            }
+        };
+        shown(&["has time yet"; 5]).await;
         let erasure = told["processors"][0]["erasure_id"].as_str().unwrap().to_owned();
         let path = format!("/v1/erasures/{erasure}/acknowledgements");
         let say = async |body: Value| -> Answer { app.post(&system, &path, body).await };
@@ -144,6 +156,8 @@ both!(
         };
         assert_eq!(of("liar")["unproven"], 2);
         assert_eq!(of("unwilling")["ground"], "legal_obligation");
+        shown(&["done, signed", "but late", "silent", "refused, signed", "silent"]).await;
+        shown(&["", "", "2 answers not signed by it", "a law requires it", ""]).await;
         app.app.close().await;
     }
 );

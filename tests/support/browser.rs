@@ -75,6 +75,48 @@ impl<'a> Browser<'a> {
         self.send(request).await
     }
 
+    /// A page, as it comes.
+    pub(crate) async fn look(&mut self, path: &str) -> &Answer {
+        self.get(path).await;
+        self.answer.as_ref().unwrap()
+    }
+
+    /// A form of a page, with the token of the page that holds it; `fields` are written as they are sent.
+    pub(crate) async fn post(&mut self, from: &str, path: &str, fields: &str) -> &Answer {
+        assert_eq!(self.get(from).await, 200, "{from}");
+        let token = self.csrf();
+        assert!(!token.is_empty(), "{from} has a form");
+        self.raw(path, &format!("csrf={token}&{fields}")).await
+    }
+
+    /// A form without a page.
+    pub(crate) async fn raw(&mut self, path: &str, body: &str) -> &Answer {
+        let request = self
+            .request(Method::POST, path)
+            .insert_header(("origin", format!("http://{HOST}")))
+            .insert_header(("sec-fetch-site", "same-origin"))
+            .insert_header(("content-type", "application/x-www-form-urlencoded"))
+            .set_payload(body.trim_end_matches('&').to_owned());
+        self.send(request).await;
+        self.answer.as_ref().unwrap()
+    }
+
+    /// The browser of somebody who has chosen this role at the console of a demonstration.
+    pub(crate) async fn signed_in(app: &'a TestApp, role: &str) -> Self {
+        let mut browser = Self::new(app);
+        let fields = format!("role={role}&next=/console");
+        let answer = browser
+            .post("/console/sign-in", "/console/sign-in", &fields)
+            .await;
+        assert_eq!(
+            (answer.status, answer.headers["location"].as_str()),
+            (303, "/console"),
+            "{}",
+            answer.text()
+        );
+        browser
+    }
+
     /// Where the last answer leads.
     pub(crate) fn location(&self) -> &str {
         self.answer

@@ -3,7 +3,6 @@
 pub(crate) mod app;
 pub(crate) mod browser;
 pub(crate) mod canaries;
-pub(crate) mod clerk;
 pub(crate) mod database;
 pub(crate) mod guests;
 pub(crate) mod http;

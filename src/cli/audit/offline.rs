@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{AuditCommandError, Check};
 use crate::{
     audit::tlog::{chain, note::Verifier, receipt},
+    console,
     erasure::certificate,
 };
 
@@ -93,6 +94,38 @@ fn check(year: &Proof, verifier: &Verifier, out: &mut dyn Write) -> io::Result<b
             Ok(false)
         }
     }
+}
+
+/// A proof bundle of the console.
+pub(super) fn bundle(
+    path: &Path,
+    verifier: &Verifier,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), AuditCommandError> {
+    let proven = match console::check(&read(path)?, verifier) {
+        Ok(proven) => proven,
+        Err(why) => {
+            writeln!(out, "NOT PROVEN: {why}")?;
+            return Err(AuditCommandError::Bad);
+        }
+    };
+    if json {
+        serde_json::to_writer(&mut *out, &proven).map_err(io::Error::from)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    writeln!(out, "signed      by {}", proven.log)?;
+    writeln!(out, "files       {}, each as it was signed", proven.files)?;
+    writeln!(out, "checkpoint  {} entries", proven.entries)?;
+    for at in &proven.proven {
+        writeln!(out, "proven      entry {at}")?;
+    }
+    for (recipient, lines) in &proven.disclosures {
+        writeln!(out, "disclosed   to {recipient}: {lines} times")?;
+    }
+    writeln!(out, "complete    yes")?;
+    Ok(())
 }
 
 /// The certificate of an erasure.

@@ -210,6 +210,7 @@ async fn hold(
             budgets: Arc::new(Budgets::new(BudgetsConfig::default(), clock.clone())),
             matcher: Arc::new(Matcher::new(thresholds(config), config.identity.merge_bridged)),
             bare_yes: config.consent.bare_yes,
+            overdue: None,
         });
         values(&vault, findings).await;
         notices(&vault, findings).await;

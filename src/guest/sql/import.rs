@@ -22,7 +22,12 @@ statements! {
     TOUCHED = "SELECT count(*) FROM (
                    SELECT guest_id, max(version) AS version FROM import_record WHERE import_id = $1 GROUP BY guest_id
                ) AS r LEFT JOIN guest g ON g.guest_id = r.guest_id
-               WHERE g.guest_id IS NULL OR g.version <> r.version OR g.status <> 'active'";
+               WHERE g.guest_id IS NULL OR g.version <> r.version OR g.status <> 'active'
+                   OR EXISTS (SELECT 1 FROM hold h WHERE h.guest_id = r.guest_id AND h.lifted_at IS NULL)
+                   OR EXISTS (SELECT 1 FROM request q WHERE q.guest_id = r.guest_id
+                                  AND q.state NOT IN ('done', 'denied', 'duplicate', 'revoked'))
+                   OR EXISTS (SELECT 1 FROM observation o WHERE o.guest_id = r.guest_id)
+                   OR EXISTS (SELECT 1 FROM pseudonym p WHERE p.guest_id = r.guest_id)";
     SPOKEN = "SELECT count(*) FROM consent c
               WHERE c.record_id IS NULL AND c.at >= $2 AND c.guest_id IN (
                   SELECT guest_id FROM import_record WHERE import_id = $1)";
@@ -36,9 +41,13 @@ statements! {
     STAY_TOKENS_DELETE = "DELETE FROM stay_index WHERE guest_id = $1 AND stay_token IN (
                               SELECT stay_token FROM stay WHERE guest_id = $1 AND record_id = $2)";
     STAYS_DELETE = "DELETE FROM stay WHERE guest_id = $1 AND record_id = $2";
+    LIKENESS_DELETE = "DELETE FROM likeness_token WHERE guest_id = $1 AND record_id = $2";
+    REVIEWS_DELETE = "DELETE FROM review WHERE state = 'open' AND (one_id = $1 OR other_id = $1) AND record_id = $2";
     RECORD_DELETE = "DELETE FROM record WHERE guest_id = $1 AND record_id = $2";
     RECORDS_COUNT = "SELECT count(*) FROM record WHERE guest_id = $1";
     CONSENTS_DELETE = "DELETE FROM consent WHERE guest_id = $1";
+    FINDINGS_DELETE = "DELETE FROM quality_finding WHERE guest_id = $1";
+    QUESTIONS_DELETE = "DELETE FROM review WHERE state = 'open' AND (one_id = $1 OR other_id = $1)";
     GUEST_DELETE = "DELETE FROM guest WHERE guest_id = $1";
 }
 
@@ -144,6 +153,8 @@ impl Tx {
             INDEX_DELETE,
             STAY_TOKENS_DELETE,
             STAYS_DELETE,
+            LIKENESS_DELETE,
+            REVIEWS_DELETE,
             RECORD_DELETE,
         ] {
             on!(self, c => { sqlx::query(statement).bind(guest.0).bind(record.0).execute(c).await?; });
@@ -160,7 +171,7 @@ impl Tx {
         if left > 0 {
             return Ok(false);
         }
-        for statement in [CONSENTS_DELETE, GUEST_DELETE] {
+        for statement in [CONSENTS_DELETE, FINDINGS_DELETE, QUESTIONS_DELETE, GUEST_DELETE] {
             on!(self, c => { sqlx::query(statement).bind(guest.0).execute(c).await?; });
         }
         Ok(true)

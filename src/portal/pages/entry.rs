@@ -40,6 +40,9 @@ pub(super) struct ContactForm {
 #[serde(deny_unknown_fields)]
 pub(super) struct CodeForm {
     code: String,
+    /// The day of birth, where guests share the contact.
+    #[serde(default)]
+    born: String,
     next: String,
 }
 
@@ -233,7 +236,7 @@ pub(super) async fn give_code(
     browser: Browser,
     form: Form<CodeForm>,
 ) -> Result<HttpResponse, Problem> {
-    match portal.check_code(&browser, &form.0.code).await? {
+    match portal.check_code(&browser, &form.0.code, &form.0.born).await? {
         Some(guest) => let_in(&portal, &browser, (guest, true), &form.0.next).await,
         None => code_page(&portal, &browser, (false, &form.0.next), true),
     }
@@ -310,7 +313,8 @@ pub(super) async fn proof_code(me: Me, asked: StrictQuery<Onward>) -> Result<Htt
 }
 
 pub(super) async fn give_proof(me: Me, form: Form<CodeForm>) -> Result<HttpResponse, Problem> {
-    match me.portal.check_code(&me.browser, &form.0.code).await? {
+    let said = &form.0;
+    match me.portal.check_code(&me.browser, &said.code, &said.born).await? {
         Some(guest) if guest == me.guest => {
             me.portal.sessions.prove(me.browser.key()).await?;
             Ok(onto(&me.browser.area().own_path(Some(&form.0.next))))

@@ -1,6 +1,5 @@
 // The guest's pages: every task, as a guest does it.
-import { readFileSync } from "node:fs";
-import { must, sound } from "./tools.mjs";
+import { download, must, sound } from "./tools.mjs";
 
 /** The newest code in the outbox for this contact. */
 async function code(visit, url, contact) {
@@ -53,11 +52,6 @@ async function turn(page, wanted) {
   must((await page.locator("[role=status]").count()) === 1, "what was done is told");
 }
 
-async function download(page, selector) {
-  const [file] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
-  return { name: file.suggestedFilename(), text: readFileSync(await file.path(), "utf8") };
-}
-
 export async function portal(visit, demo, contact, pictures) {
   const { page } = visit;
   const look = (name) => sound(visit, `portal-${name}`, pictures);
@@ -92,7 +86,7 @@ export async function portal(visit, demo, contact, pictures) {
   await page.goto(`${demo.url}/privacy/looks?own=1`);
   await look("looks");
   const report = await download(page, "a[href='/privacy/looks/report.json']");
-  must(report.name === "access-report.json" && JSON.parse(report.text).complete, "the report is whole");
+  must(report.name === "access-report.json" && JSON.parse(report.bytes).complete, "the report is whole");
 
   await page.goto(`${demo.url}/privacy/requests`);
   await look("requests");

@@ -1,9 +1,12 @@
 // What every drive through the pages needs: the demonstration, a browser of every kind, and the checks that hold on
 // every page.
-import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
@@ -14,17 +17,76 @@ export const KINDS = ["en", "zh"].flatMap((language) =>
   [390, 1280].flatMap((width) => [true, false].map((scripts) => ({ language, width, scripts }))),
 );
 
-/** A demonstration, ready: what it printed, and how to end it. */
-export async function demonstration(binary) {
-  const child = spawn(binary, ["demo", "--port", "0", "--guests", "20", "--json"], { stdio: ["ignore", "pipe", "inherit"] });
+/** A running vault: what it printed once it was ready, and how to end it. */
+async function started(binary, args, cwd) {
+  const child = spawn(binary, args, { cwd, stdio: ["ignore", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout });
-  const line = await new Promise((ready, failed) => {
-    lines.once("line", ready);
-    child.once("exit", (code) => failed(new Error(`the demonstration ended: ${code}`)));
+  const told = await new Promise((ready, failed) => {
+    lines.on("line", (line) => line.startsWith("{") && ready(JSON.parse(line)));
+    child.once("exit", (code) => failed(new Error(`${args.join(" ")} ended: ${code}`)));
   });
   child.removeAllListeners("exit");
   const end = () => new Promise((ended) => child.once("exit", ended) && child.kill("SIGTERM"));
-  return { ...JSON.parse(line), end };
+  return { ...told, end };
+}
+
+/** A demonstration, ready. */
+export function demonstration(binary, guests) {
+  return started(binary, ["demo", "--port", "0", "--guests", String(guests), "--json"]);
+}
+
+/** A vault as operators run it, in a folder of its own: `toml` is its configuration, `files` lie beside it. */
+export async function installation(binary, toml, files, roles) {
+  const folder = mkdtempSync(join(tmpdir(), "guest-vault-pages-"));
+  for (const [name, text] of Object.entries({ ...files, "guest-vault.toml": toml })) {
+    writeFileSync(join(folder, name), text, { mode: 0o600 });
+  }
+  const keys = {};
+  for (const role of roles) {
+    const create = ["principal", "create", "--role", role, "--property", "GROUP", "--name", role, "--json"];
+    keys[role] = JSON.parse(execFileSync(binary, create, { cwd: folder })).key;
+  }
+  const vault = await started(binary, ["serve", "--json"], folder);
+  const end = async () => {
+    await vault.end();
+    rmSync(folder, { recursive: true });
+  };
+  return { ...vault, keys, properties: ["MAIN"], folder, end };
+}
+
+/** A call of the API; the answer's body. */
+export async function call(vault, role, purpose, method, path, body, actor = "e2e-1") {
+  const answer = await fetch(vault.url + path, {
+    method,
+    headers: {
+      authorization: `Bearer ${vault.keys[role]}`,
+      "vault-property": vault.properties[0],
+      "vault-purpose": purpose,
+      "vault-actor": actor,
+      "vault-reason": "case 7",
+      "content-type": "application/json",
+    },
+    body: body && JSON.stringify(body),
+  });
+  must(answer.ok, `${method} ${path}: ${answer.status} ${answer.ok ? "" : await answer.text()}`);
+  return answer.status === 204 ? null : answer.json();
+}
+
+/** A port of this machine that is free now. */
+export function freePort() {
+  return new Promise((done) => {
+    const server = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => done(port));
+    });
+  });
+}
+
+/** Clicks what gives a file: its name and its bytes. */
+export async function download(page, selector) {
+  const [file] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
+  const path = await file.path();
+  return { name: file.suggestedFilename(), bytes: readFileSync(path), path };
 }
 
 export async function browser() {
@@ -32,8 +94,8 @@ export async function browser() {
   return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 }
 
-/** A new visitor. Whatever the page does that it must not is collected in `faults`. */
-export async function visitor(browser, url, kind) {
+/** A new visitor. Whatever the page does that it must not is collected in `faults`: given, when it is the same visit. */
+export async function visitor(browser, url, kind, faults = []) {
   const context = await browser.newContext({
     locale: kind.language,
     viewport: { width: kind.width, height: 900 },
@@ -41,7 +103,6 @@ export async function visitor(browser, url, kind) {
     acceptDownloads: true,
   });
   const page = await context.newPage();
-  const faults = [];
   page.on("request", (request) => {
     if (!request.url().startsWith(url)) faults.push(`a request to elsewhere: ${request.url()}`);
   });

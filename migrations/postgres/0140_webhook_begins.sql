@@ -1,0 +1,2 @@
+-- After which place of the feed a receiver was told anything at all.
+ALTER TABLE webhook ADD COLUMN begins BIGINT NOT NULL DEFAULT 0;

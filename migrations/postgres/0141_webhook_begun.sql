@@ -1,0 +1,2 @@
+-- Where receivers that are there already began is not known: from here on it is.
+UPDATE webhook SET begins = position;

@@ -1,0 +1,1 @@
+CREATE INDEX consent_withdrawn ON consent (at, consent_id) WHERE state IN ('withdrawn', 'objected');

@@ -1,0 +1,162 @@
+//! A guest as a retention run looks at it: what has had its time, and what will have in the week to come.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    base::{Category, GuestId},
+    guest::GuestError,
+    retention::{Facts, Rules, facts, plan, sql as retention, sql::HoldRow},
+};
+
+use super::{Eraser, Preview, due::Due, preview::preview, runs::Counts};
+
+/// Days that a run looks ahead.
+const AHEAD: usize = 7;
+
+/// What will have had its time on one day, as things stand when it is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ComingDay {
+    /// The day.
+    pub day: NaiveDate,
+    /// Of how many guests something more goes on it.
+    pub guests: u64,
+    /// What.
+    pub would_erase: Counts,
+}
+
+/// The days after one, with nothing on them.
+pub(super) fn week_after(as_of: NaiveDate) -> Vec<ComingDay> {
+    let day = |day| ComingDay {
+        day,
+        guests: 0,
+        would_erase: Counts::default(),
+    };
+    as_of.iter_days().skip(1).take(AHEAD).map(day).collect()
+}
+
+/// What decides about a guest.
+pub(super) struct Outlook {
+    facts: Facts,
+    holds: Vec<HoldRow>,
+    marks: (bool, u64),
+}
+
+impl Eraser {
+    /// Looks at a guest; `None` when it is gone.
+    pub(super) async fn outlook(&self, guest: GuestId) -> Result<Option<Outlook>, GuestError> {
+        let Some(house) = facts(&self.vault, guest).await? else {
+            return Ok(None);
+        };
+        if house.survivor.is_some() || house.status == "erased" {
+            return Ok(None);
+        }
+        let mut conn = self.vault.store.read().await?;
+        let holds = retention::holds(&mut conn, guest).await?;
+        let merged = u64::try_from(conn.absorbed(guest).await?.len()).unwrap_or(0);
+        Ok(Some(Outlook {
+            marks: (house.keys.has(Category::Audit), merged),
+            facts: house.facts,
+            holds,
+        }))
+    }
+}
+
+impl Outlook {
+    /// What had its time by a day, with what an erasure would do of it on another.
+    pub(super) fn due(&self, rules: &Rules, as_of: NaiveDate, on: NaiveDate) -> (Due, Preview) {
+        let plans = plan(&self.facts, rules);
+        let told = preview(&self.facts, &plans, &self.holds, self.marks, on);
+        (Due::of(&self.facts, &plans, &told, as_of), told)
+    }
+
+    /// Adds what will have had its time on each of these days and had not the day before.
+    pub(super) fn add_to(&self, days: &mut [ComingDay], rules: &Rules, as_of: NaiveDate) {
+        let mut before = self.due(rules, as_of, as_of).0;
+        for coming in days {
+            let (due, _) = self.due(rules, coming.day, coming.day);
+            let more = due.beyond(&before);
+            coming.guests = coming.guests.saturating_add((!more.is_empty()).into());
+            coming.would_erase.add(&more);
+            before = due;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retention::{Drawer, FieldTerm, StayFact};
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn guest(contact: &str) -> Outlook {
+        let drawer = |category, house| Drawer {
+            category,
+            values: 2,
+            house: Some(day(house)),
+        };
+        let stay = StayFact {
+            country: "PT".to_owned(),
+            province: None,
+            acknowledged: None,
+            arrival: day("2026-01-10"),
+            departure: day("2026-01-12"),
+            came: true,
+            open: false,
+        };
+        Outlook {
+            facts: Facts {
+                stays: vec![stay],
+                drawers: vec![
+                    drawer(Category::Preference, "2028-01-12"),
+                    drawer(Category::Contact, contact),
+                ],
+                fields: vec![FieldTerm {
+                    field: "phones".parse().unwrap(),
+                    category: Category::Contact,
+                    house: Some(day(contact)),
+                }],
+                ..Facts::default()
+            },
+            holds: Vec::new(),
+            marks: (true, 0),
+        }
+    }
+
+    #[test]
+    fn each_thing_is_counted_on_the_day_on_which_its_time_ends() {
+        let today = day("2026-03-05");
+        let mut days = week_after(today);
+        assert_eq!(
+            (days.len(), days[0].day, days[6].day),
+            (7, day("2026-03-06"), day("2026-03-12"))
+        );
+        // Over already, on the first day, twice on the last, and after the week.
+        for contact in [
+            "2026-03-05",
+            "2026-03-06",
+            "2026-03-12",
+            "2026-03-12",
+            "2026-03-13",
+        ] {
+            guest(contact).add_to(&mut days, Rules::shipped(), today);
+        }
+        let guests: Vec<u64> = days.iter().map(|day| day.guests).collect();
+        assert_eq!(guests, [1, 0, 0, 0, 0, 0, 2]);
+        let last = &days[6].would_erase.categories[&Category::Contact];
+        assert_eq!((last.guests, last.values), (2, 4));
+        assert_eq!(days[6].would_erase.whole, 0);
+    }
+
+    #[test]
+    fn a_guest_whose_last_drawer_goes_is_counted_as_gone() {
+        let mut days = week_after(day("2028-01-08"));
+        guest("2026-03-01").add_to(&mut days, Rules::shipped(), day("2028-01-08"));
+        let whole: Vec<u64> = days.iter().map(|day| day.would_erase.whole).collect();
+        assert_eq!(whole, [0, 0, 0, 1, 0, 0, 0]);
+    }
+}
