@@ -38,11 +38,11 @@ pub struct Keyring {
     pub(super) keys: VaultKeys,
     pub(super) epochs: ArcSwap<Epochs>,
     pub(super) cache: KeyCache,
+    /// Until when the key store is not written anew again.
+    rewriting: Mutex<Option<Instant>>,
     pub(super) matching: ArcSwap<Ring>,
     /// When the keys of look-alikes were last read, in microseconds.
     pub(super) matching_at: AtomicI64,
-    /// Until when the key store is not written anew again.
-    rewriting: Mutex<Option<Instant>>,
 }
 
 impl Keyring {
@@ -95,9 +95,9 @@ impl Keyring {
             keys,
             epochs: ArcSwap::from_pointee(epochs),
             cache: KeyCache::new(),
+            rewriting: Mutex::default(),
             matching: ArcSwap::from_pointee(matching),
             matching_at: AtomicI64::new(i64::MIN),
-            rewriting: Mutex::default(),
         })
     }
 
