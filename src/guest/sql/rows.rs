@@ -259,8 +259,8 @@ fn text(spelling: Spelling, texts: &'static Texts, rows: usize, build: Build) ->
     let kept = rows
         .checked_ilog2()
         .and_then(|bits| texts.get(usize::try_from(bits).ok()?));
-    let built = || spelling.in_order(build(rows));
-    AssertSqlSafe(kept.map_or_else(built, |kept| kept.get_or_init(built).clone()))
+    let write = || spelling.in_order(build(rows));
+    AssertSqlSafe(kept.map_or_else(write, |kept| kept.get_or_init(write).clone()))
 }
 
 /// `($1, …), (…)`.
