@@ -127,7 +127,7 @@ fn filled<T>(items: &[T]) -> impl Iterator<Item = &T> {
 async fn data_keys_of(db: &mut impl Database, guests: &[GuestId]) -> Result<Vec<DataKeyRow>, StoreError> {
     let mut rows = Vec::new();
     for some in guests.chunks(BATCH) {
-        let text = data_keys(some.len().next_power_of_two());
+        let text = db.spelling().in_order(data_keys(some.len().next_power_of_two()));
         rows.extend(on!(db, c => {
             let mut query = sqlx::query_as::<_, DataKeyRow>(AssertSqlSafe(text));
             for guest in filled(some) {
@@ -216,7 +216,7 @@ impl Tx {
         while let Some(bits) = rest.len().checked_ilog2() {
             let (some, later) = rest.split_at((1 << bits).min(BATCH));
             rest = later;
-            let text = data_key_insert(some.len());
+            let text = self.spelling().in_order(data_key_insert(some.len()));
             on!(self, c => {
                 let mut query = sqlx::query(AssertSqlSafe(text));
                 for row in some {

@@ -104,7 +104,8 @@ fn surprise(answers: &[&Answered], shifts: &Shifts) -> f64 {
         (-if answer.same { bits } else { -bits }).exp2().ln_1p() / std::f64::consts::LN_2
     });
     let count = u32::try_from(answers.len()).unwrap_or(u32::MAX).max(1);
-    each.sum::<f64>() / f64::from(count)
+    // A sum of nothing is -0.
+    (each.sum::<f64>() + 0.0) / f64::from(count)
 }
 
 #[cfg(test)]

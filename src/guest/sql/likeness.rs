@@ -1,5 +1,7 @@
 //! Statements about the tokens that records of the same person share.
 
+use std::fmt::Write as _;
+
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -7,7 +9,7 @@ use super::{IDENTITY_DELETE, REVIEW_INSERT, ValueRow, padded, placeholders};
 use crate::{
     base::{GuestId, RecordId},
     on,
-    store::{Conn, StoreError, Tx},
+    store::{Conn, Database as _, StoreError, Tx},
 };
 
 /// Tokens of one statement at most.
@@ -15,8 +17,8 @@ const MOST_TOKENS: usize = 128;
 /// Guests of one statement at most.
 const MOST_GUESTS: usize = 64;
 
-/// For each token its holders, one more than `$1` allows at most, so that a token shared by thousands costs little.
-pub(super) fn postings(tokens: usize) -> String {
+/// For each token `most` of its holders, so that a token shared by thousands costs little.
+pub(super) fn postings(tokens: usize, most: i64) -> String {
     let mut sql = String::new();
     for at in 0..tokens {
         if at > 0 {
@@ -25,9 +27,9 @@ pub(super) fn postings(tokens: usize) -> String {
         sql.push_str(
             "SELECT token, guest_id FROM (SELECT DISTINCT token, guest_id FROM likeness_token WHERE token = ",
         );
-        placeholders(&mut sql, at + 2, 1);
-        sql.push_str(" LIMIT $1) AS t");
-        sql.push_str(&at.to_string());
+        placeholders(&mut sql, at + 1, 1);
+        // Writing to a String cannot fail.
+        let _ = write!(sql, " LIMIT {most}) AS t{at}");
     }
     sql
 }
@@ -81,10 +83,12 @@ impl Conn {
         most: i64,
     ) -> Result<Vec<([u8; 16], GuestId)>, StoreError> {
         let mut found = Vec::new();
+        let spelling = self.spelling();
         for some in tokens.chunks(MOST_TOKENS) {
             let some: Vec<[u8; 16]> = padded(some).collect();
             let rows: Vec<(Vec<u8>, Uuid)> = on!(self, c => {
-                let mut query = sqlx::query_as(AssertSqlSafe(postings(some.len()))).bind(most);
+                let text = spelling.in_order(postings(some.len(), most));
+                let mut query = sqlx::query_as(AssertSqlSafe(text));
                 for token in some {
                     query = query.bind(token.to_vec());
                 }
@@ -109,10 +113,12 @@ impl Conn {
     ) -> Result<Vec<ValueRow>, StoreError> {
         let mut found = Vec::new();
         let fields: Vec<&str> = padded(fields).collect();
+        let spelling = self.spelling();
         for some in guests.chunks(MOST_GUESTS) {
             let mut rows: Vec<ValueRow> = on!(self, c => {
                 let some: Vec<GuestId> = padded(some).collect();
-                let mut query = sqlx::query_as(AssertSqlSafe(values(some.len(), fields.len())));
+                let text = spelling.in_order(values(some.len(), fields.len()));
+                let mut query = sqlx::query_as(AssertSqlSafe(text));
                 for guest in some {
                     query = query.bind(guest.0);
                 }

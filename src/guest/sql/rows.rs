@@ -13,7 +13,7 @@ use crate::{
     events::Announcement,
     guest::{import_job::Mark, words::RecordHead},
     on,
-    store::{StoreError, Tx},
+    store::{Database as _, Spelling, StoreError, Tx},
 };
 
 /// Rows of one statement at most, as a power of two; sizes are powers of two so that few statements are prepared.
@@ -121,9 +121,10 @@ impl Tx {
             told,
             marks,
         } = rows;
+        let spelling = self.spelling();
         for some in parts(&guests) {
             on!(self, c => {
-                let mut query = sqlx::query(text(&GUESTS, some.len(), guests_insert));
+                let mut query = sqlx::query(text(spelling, &GUESTS, some.len(), guests_insert));
                 for (guest, now, manager) in some {
                     query = query.bind(guest.0).bind(manager.map(|t| t.to_vec())).bind(now).bind(now);
                 }
@@ -132,7 +133,7 @@ impl Tx {
         }
         for some in parts(&sources) {
             on!(self, c => {
-                let mut query = sqlx::query(text(&SOURCES, some.len(), sources_insert));
+                let mut query = sqlx::query(text(spelling, &SOURCES, some.len(), sources_insert));
                 for (token, guest, record) in some {
                     query = query.bind(&token[..]).bind(guest.0).bind(record.0);
                 }
@@ -143,7 +144,7 @@ impl Tx {
         self.write_values(&values).await?;
         for some in parts(&tokens) {
             on!(self, c => {
-                let mut query = sqlx::query(text(&TOKENS, some.len(), tokens_insert));
+                let mut query = sqlx::query(text(spelling, &TOKENS, some.len(), tokens_insert));
                 for (guest, record, token, field) in some {
                     query = query.bind(&token[..]).bind(guest.0).bind(record.0).bind(field);
                 }
@@ -152,7 +153,7 @@ impl Tx {
         }
         for some in parts(&marks) {
             on!(self, c => {
-                let mut query = sqlx::query(text(&MARKS, some.len(), marks_upsert));
+                let mut query = sqlx::query(text(spelling, &MARKS, some.len(), marks_upsert));
                 for mark in some {
                     query = query
                         .bind(mark.import.0)
@@ -167,7 +168,7 @@ impl Tx {
         }
         for some in parts(&likeness) {
             on!(self, c => {
-                let mut query = sqlx::query(text(&LIKENESS, some.len(), likeness_insert));
+                let mut query = sqlx::query(text(spelling, &LIKENESS, some.len(), likeness_insert));
                 for (guest, record, version, token) in some {
                     query = query.bind(&token[..]).bind(guest.0).bind(record.0).bind(version);
                 }
@@ -178,9 +179,10 @@ impl Tx {
     }
 
     async fn write_records(&mut self, records: &[(GuestId, RecordHead)]) -> Result<(), StoreError> {
+        let spelling = self.spelling();
         for some in parts(records) {
             on!(self, c => {
-                let mut query = sqlx::query(text(&RECORDS, some.len(), records_upsert));
+                let mut query = sqlx::query(text(spelling, &RECORDS, some.len(), records_upsert));
                 for (guest, head) in some {
                     query = query
                         .bind(guest.0)
@@ -201,9 +203,10 @@ impl Tx {
     }
 
     async fn write_values(&mut self, values: &[Value]) -> Result<(), StoreError> {
+        let spelling = self.spelling();
         for some in parts(values) {
             on!(self, c => {
-                let mut query = sqlx::query(text(&VALUES, some.len(), values_upsert));
+                let mut query = sqlx::query(text(spelling, &VALUES, some.len(), values_upsert));
                 for Value { guest, record, trust, observed_at, new } in some {
                     query = query
                         .bind(guest.0)
@@ -236,22 +239,28 @@ fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 /// Writes the statement for so many rows.
 type Build = fn(usize) -> String;
 
-/// Texts by size, written once: they are long.
-type Texts = [OnceLock<String>; 8];
+/// Texts by database and size, written once: they are long.
+type Texts = [[OnceLock<String>; 8]; 2];
 
-static GUESTS: Texts = [const { OnceLock::new() }; 8];
-static SOURCES: Texts = [const { OnceLock::new() }; 8];
-static RECORDS: Texts = [const { OnceLock::new() }; 8];
-static VALUES: Texts = [const { OnceLock::new() }; 8];
-static TOKENS: Texts = [const { OnceLock::new() }; 8];
-static MARKS: Texts = [const { OnceLock::new() }; 8];
-static LIKENESS: Texts = [const { OnceLock::new() }; 8];
+static GUESTS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
+static SOURCES: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
+static RECORDS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
+static VALUES: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
+static TOKENS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
+static MARKS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
+static LIKENESS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
 
-fn text(texts: &'static Texts, rows: usize, build: Build) -> AssertSqlSafe<String> {
+fn text(spelling: Spelling, texts: &'static Texts, rows: usize, build: Build) -> AssertSqlSafe<String> {
+    let [lite, postgres] = texts;
+    let texts = match spelling {
+        Spelling::Sqlite => lite,
+        Spelling::Postgres => postgres,
+    };
     let kept = rows
         .checked_ilog2()
         .and_then(|bits| texts.get(usize::try_from(bits).ok()?));
-    AssertSqlSafe(kept.map_or_else(|| build(rows), |kept| kept.get_or_init(|| build(rows)).clone()))
+    let write = || spelling.in_order(build(rows));
+    AssertSqlSafe(kept.map_or_else(write, |kept| kept.get_or_init(write).clone()))
 }
 
 /// `($1, …), (…)`.
