@@ -290,11 +290,7 @@ impl Vault {
         if status == "restricted" && !lawful {
             return Ok(refused(event, GuestError::Restricted));
         }
-        let (lines, stays) = if lawful {
-            (lines, stays)
-        } else {
-            self.in_time(catalogue, lines, stays)
-        };
+        let (lines, stays) = self.in_time(catalogue, lawful, (lines, stays));
         let here = |stay: &Stay| self.properties.within(&stay.property, &errand.property);
         let stays = stays.into_iter().filter(here).collect();
         Ok(Looked::Seen(Box::new(Fetched {
@@ -316,9 +312,12 @@ impl Vault {
     fn in_time(
         &self,
         catalogue: &Catalogue,
-        lines: Arc<Vec<Line>>,
-        mut stays: Vec<Stay>,
+        lawful: bool,
+        (lines, mut stays): (Arc<Vec<Line>>, Vec<Stay>),
     ) -> (Arc<Vec<Line>>, Vec<Stay>) {
+        if lawful {
+            return (lines, stays);
+        }
         let now = self.clock.now();
         let today = now.date_naive();
         let anchors = Anchors {
@@ -429,7 +428,10 @@ impl Vault {
 
 /// The categories of these fields, and those that every look needs; in order.
 fn drawers(catalogue: &Catalogue, fields: &FieldSet) -> Vec<Category> {
-    let of_fields = fields.iter().filter_map(|at| catalogue.get(at)).map(|f| f.category);
+    let of_fields = fields
+        .iter()
+        .filter_map(|at| catalogue.get(at))
+        .map(|f| f.category);
     let mut categories: Vec<Category> = of_fields.chain(ALWAYS).collect();
     categories.sort_unstable();
     categories.dedup();
