@@ -179,7 +179,13 @@ fn rights(v1: Scope) -> Scope {
             .route(post().to(retention::post_hold)),
     )
     .service(at("/guests/{id}/holds/{hold_id}").route(delete().to(retention::delete_hold)))
-    .service(at("/holds").route(get().to(console::calls::get_hold_register)))
+    .service(
+        at("/holds")
+            .route(get().to(console::calls::get_hold_register))
+            .route(post().to(retention::post_holds)),
+    )
+    .service(at("/holds/approval").route(post().to(retention::approve_holds)))
+    .service(at("/holds/lifting").route(post().to(retention::lift_holds)))
     .service(at("/guests/{id}/holds/{hold_id}/approval").route(post().to(retention::approve_hold)))
     .service(at("/guests/{id}/register").route(get().to(requests::get_register)))
     .service(

@@ -1,6 +1,6 @@
 //! The day's guests of a property, each in the caller's own view and each on record: the arrival brief.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::NaiveDate;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -119,6 +119,31 @@ impl Vault {
                 entry_id: receipt.entry(),
             },
         })
+    }
+
+    /// Who has a stay at a property that touches one of these days, by the index alone: long stays count by the week. At most one
+    /// more than `most`.
+    pub(crate) async fn in_house(
+        &self,
+        property: &PropertyCode,
+        days: &[NaiveDate],
+        most: usize,
+    ) -> Result<BTreeSet<GuestId>, GuestError> {
+        let mut guests = BTreeSet::new();
+        let mut conn = self.store.read().await?;
+        for day in days {
+            let tokens = self.list_tokens(List::InHouse, property, *day);
+            let mut after = Uuid::nil();
+            while guests.len() <= most {
+                let page = conn.stay_day(tokens, after, i64::from(MOST)).await?;
+                guests.extend(page.iter().copied().map(GuestId));
+                match page.last() {
+                    Some(last) if page.len() == usize::from(MOST) => after = *last,
+                    _ => break,
+                }
+            }
+        }
+        Ok(guests.into_iter().take(most + 1).collect())
     }
 
     fn check_list(&self, errand: &Errand, asked: &StayListInput) -> Result<(), GuestError> {

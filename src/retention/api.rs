@@ -17,11 +17,22 @@ use crate::{
     web::{Kind, PathId, Problem, StrictJson, StrictQuery, path_id},
 };
 
-use super::{CategoryPlan, Hold, HoldAnswer, HoldError, Holds, Rules, how_long};
+use super::{
+    CategoryPlan, Hold, HoldAnswer, HoldError, Holds, HoldsOf, ManyHolds, Rules, holds::Settling, how_long,
+};
 
 /// The calls of this folder; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(get_holds, post_hold, approve_hold, delete_hold, get_plan))]
+#[openapi(paths(
+    get_holds,
+    post_hold,
+    approve_hold,
+    delete_hold,
+    post_holds,
+    approve_holds,
+    lift_holds,
+    get_plan
+))]
 pub struct Calls;
 
 impl From<HoldError> for Problem {
@@ -104,6 +115,52 @@ pub(crate) async fn delete_hold(
 ) -> Result<HttpResponse, Problem> {
     let (guest, hold) = of_path(&path)?;
     Holds(&vault).lift(&errand, guest, hold).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Puts a hold of one matter on many guests, all or none: on those named, or on everybody who stayed at a property in those days.
+#[utoipa::path(
+    post, path = "/v1/holds", tag = "retention", params(ErrandHeaders),
+    request_body = ManyHolds, responses((status = 201, body = HoldsOf), Refusals)
+)]
+pub(crate) async fn post_holds(
+    vault: Data<Vault>,
+    errand: Errand,
+    body: StrictJson<ManyHolds>,
+) -> Result<HttpResponse, Problem> {
+    let answer = Holds(&vault).put_many(&errand, &body.0).await?;
+    Ok(HttpResponse::Created().json(answer))
+}
+
+/// Agrees to holds that another person put, all or none.
+#[utoipa::path(
+    post, path = "/v1/holds/approval", tag = "retention", params(ErrandHeaders), request_body = HoldsOf,
+    responses((status = 204, description = "Agreed"), (status = 409, description = "The same person"), Refusals)
+)]
+pub(crate) async fn approve_holds(
+    vault: Data<Vault>,
+    errand: Errand,
+    body: StrictJson<HoldsOf>,
+) -> Result<HttpResponse, Problem> {
+    Holds(&vault)
+        .settle_many(&errand, &body.0, Settling::Approve)
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Lifts holds that another person put, all or none.
+#[utoipa::path(
+    post, path = "/v1/holds/lifting", tag = "retention", params(ErrandHeaders), request_body = HoldsOf,
+    responses((status = 204, description = "Lifted"), (status = 409, description = "The same person"), Refusals)
+)]
+pub(crate) async fn lift_holds(
+    vault: Data<Vault>,
+    errand: Errand,
+    body: StrictJson<HoldsOf>,
+) -> Result<HttpResponse, Problem> {
+    Holds(&vault)
+        .settle_many(&errand, &body.0, Settling::Lift)
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    audit::{Act, Event},
+    audit::{Act, Change, Event},
     base::{Caller, Category, Errand, GuestId, PrincipalId, from_micros, micros},
     guest::{GuestError, Vault},
     policy::Right,
@@ -157,24 +157,44 @@ impl Holds<'_> {
     /// [`GuestError::Forbidden`], [`GuestError::NotFound`], [`GuestError::Gone`], [`GuestError::BadQuestion`].
     pub async fn put(&self, errand: &Errand, guest: GuestId, hold: &Hold) -> Result<HoldAnswer, HoldError> {
         let event = self.allowed(errand, guest, "put").await?;
-        let wrong = |field: &str, reason: &str| GuestError::BadQuestion {
-            field: field.to_owned(),
-            reason: reason.to_owned(),
+        if let Err(error) = self.possible(hold) {
+            return Err(refused(self.0, event, error).await);
+        }
+        let mut change = self.0.log.begin(&self.0.store).await?;
+        let answer = self.add(&mut change, (errand, event), guest, hold).await?;
+        change.commit().await.map_err(GuestError::from)?;
+        Ok(answer)
+    }
+
+    /// Whether there can be such a hold.
+    pub(super) fn possible(&self, hold: &Hold) -> Result<(), GuestError> {
+        let wrong = |field: &str, reason: &str| {
+            Err(GuestError::BadQuestion {
+                field: field.to_owned(),
+                reason: reason.to_owned(),
+            })
         };
-        let now = self.0.clock.now();
+        let days = hold.stays_from.zip(hold.stays_to);
         if hold.matter.trim().is_empty() || hold.matter.chars().count() > 100 {
-            return Err(refused(self.0, event, wrong("matter", "must be 1 to 100 characters")).await);
+            wrong("matter", "must be 1 to 100 characters")
+        } else if hold.review_on <= self.0.clock.now().date_naive() {
+            wrong("review_on", "must lie ahead")
+        } else if days.is_some_and(|(from, to)| from > to) {
+            wrong("stays_to", "must not lie before stays_from")
+        } else {
+            Ok(())
         }
-        if hold.review_on <= now.date_naive() {
-            return Err(refused(self.0, event, wrong("review_on", "must lie ahead")).await);
-        }
-        if hold
-            .stays_from
-            .zip(hold.stays_to)
-            .is_some_and(|(from, to)| from > to)
-        {
-            return Err(refused(self.0, event, wrong("stays_to", "must not lie before stays_from")).await);
-        }
+    }
+
+    /// Inside a change: the hold and its record.
+    pub(super) async fn add(
+        &self,
+        change: &mut Change,
+        (errand, event): (&Errand, Event),
+        guest: GuestId,
+        hold: &Hold,
+    ) -> Result<HoldAnswer, HoldError> {
+        let now = self.0.clock.now();
         let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
         let (stays_from, stays_to) = (day(hold.stays_from), day(hold.stays_to));
         let id = Uuid::now_v7();
@@ -184,7 +204,6 @@ impl Holds<'_> {
             .seal_own("hold", id, hold.matter.as_bytes())
             .map_err(GuestError::from)?
             .into_bytes();
-        let mut change = self.0.log.begin(&self.0.store).await?;
         let new = NewHold {
             hold: id,
             matter: &matter,
@@ -197,7 +216,6 @@ impl Holds<'_> {
         };
         change.tx.put_hold(guest, &new, micros(now)).await?;
         change.record(event);
-        change.commit().await.map_err(GuestError::from)?;
         Ok(HoldAnswer {
             hold_id: id,
             matter: hold.matter.clone(),
@@ -220,11 +238,7 @@ impl Holds<'_> {
         let event = self.allowed(errand, guest, "approved").await?;
         self.other_person(errand, guest, hold).await?;
         let mut change = self.0.log.begin(&self.0.store).await?;
-        let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
-        if !change.tx.approve_hold(guest, hold, by).await? {
-            return Err(HoldError::Absent);
-        }
-        change.record(event);
+        settle(&mut change, (errand, event), (guest, hold), Settling::Approve).await?;
         Ok(change.commit().await.map_err(GuestError::from)?)
     }
 
@@ -236,19 +250,16 @@ impl Holds<'_> {
         let event = self.allowed(errand, guest, "lifted").await?;
         self.other_person(errand, guest, hold).await?;
         let mut change = self.0.log.begin(&self.0.store).await?;
-        let now = micros(self.0.clock.now());
-        if !change
-            .tx
-            .lift_hold(guest, hold, now, errand.caller.principal.0)
-            .await?
-        {
-            return Err(HoldError::Absent);
-        }
-        change.record(event);
+        settle(&mut change, (errand, event), (guest, hold), Settling::Lift).await?;
         Ok(change.commit().await.map_err(GuestError::from)?)
     }
 
-    async fn other_person(&self, errand: &Errand, guest: GuestId, hold: Uuid) -> Result<(), HoldError> {
+    pub(super) async fn other_person(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        hold: Uuid,
+    ) -> Result<(), HoldError> {
         let rows = sql::holds(&mut self.0.store.read().await?, guest).await?;
         let row = rows
             .iter()
@@ -262,7 +273,7 @@ impl Holds<'_> {
     }
 
     /// The event of a call that this caller may make about a guest that is there.
-    async fn allowed(
+    pub(super) async fn allowed(
         &self,
         errand: &Errand,
         guest: GuestId,
@@ -320,7 +331,48 @@ impl Holds<'_> {
     }
 }
 
-async fn refused(vault: &Vault, event: Event, error: GuestError) -> HoldError {
+/// What another person does about a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Settling {
+    /// Agrees to it.
+    Approve,
+    /// Ends it.
+    Lift,
+}
+
+impl Settling {
+    /// The word of the log.
+    pub(super) const fn outcome(self) -> &'static str {
+        match self {
+            Self::Approve => "approved",
+            Self::Lift => "lifted",
+        }
+    }
+}
+
+/// Inside a change: agrees to a hold or ends it, on record.
+pub(super) async fn settle(
+    change: &mut Change,
+    (errand, event): (&Errand, Event),
+    (guest, hold): (GuestId, Uuid),
+    how: Settling,
+) -> Result<(), HoldError> {
+    let by = errand.caller.principal.0;
+    let done = match how {
+        Settling::Approve => {
+            let by = (by, errand.caller.actor.as_deref());
+            change.tx.approve_hold(guest, hold, by).await?
+        }
+        Settling::Lift => change.tx.lift_hold(guest, hold, micros(event.at), by).await?,
+    };
+    if !done {
+        return Err(HoldError::Absent);
+    }
+    change.record(event);
+    Ok(())
+}
+
+pub(super) async fn refused(vault: &Vault, event: Event, error: GuestError) -> HoldError {
     match vault.refuse::<()>(event, error).await {
         Err(error) => error.into(),
         Ok(()) => HoldError::Absent,

@@ -6,6 +6,7 @@ mod ask;
 mod engine;
 mod facts;
 mod holds;
+mod many_holds;
 mod overdue;
 pub mod quality;
 pub mod quality_api;
@@ -22,6 +23,7 @@ pub use ask::how_long;
 pub use engine::plan;
 pub use facts::{House, facts};
 pub use holds::{Ground, Hold, HoldAnswer, HoldError, Holds, person, read, same_person, spelt};
+pub use many_holds::{HoldOf, HoldsOf, ManyHolds};
 pub use overdue::overdue;
 pub use rules::{Rule, Rules, RulesError, Span};
 

@@ -35,6 +35,7 @@ mod keys;
 mod kill;
 mod lookups;
 mod lost;
+mod many_holds;
 mod matrix;
 mod merging;
 mod migrations;
