@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::{Errand, TestApp},
+    browser::Browser,
     database::both,
 };
 
@@ -133,6 +134,26 @@ both!(
             (leaf.status, &leaf.body["action"]),
             (200, &json!("break_glass")),
             "{leaf:?}"
+        );
+
+        // An officer finds it on the day's page, and judges it there.
+        let mut browser = Browser::signed_in(&app, "compliance_officer").await;
+        let today = browser.look("/console").await.text();
+        assert!(
+            today.contains("Opened in an emergency") && today.contains("fd-17"),
+            "{today}"
+        );
+        let page = format!("/console/audit/{entry}");
+        let judged = browser
+            .post(&page, &format!("{page}/judgement"), "verdict=justified")
+            .await;
+        assert_eq!(judged.status, 303, "{}", judged.text());
+        assert!(
+            !browser
+                .look("/console")
+                .await
+                .text()
+                .contains("Opened in an emergency")
         );
 
         // Half an hour later it is shut again.
