@@ -194,6 +194,7 @@ impl Act {
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = LogDecision)]
 pub enum Decision {
     /// Allowed, at least in part.
     Permitted,

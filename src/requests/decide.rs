@@ -24,6 +24,7 @@ const SOME: i64 = 200;
 /// What is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RequestDecision)]
 pub enum Decision {
     /// It is done.
     Approve,

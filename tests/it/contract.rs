@@ -1,6 +1,6 @@
 //! The published contract is what the code serves.
 
-use std::{env, fs, path::Path};
+use std::{collections::BTreeMap, env, fs, path::Path};
 
 use guest_vault::{
     routes,
@@ -39,4 +39,61 @@ fn every_call_of_v1_tells_its_refusals_and_needs_a_credential() {
             );
         }
     }
+}
+
+/// Schemas of one name become one in the document, whichever comes last: a call would then promise what another answers.
+#[test]
+fn no_two_schemas_have_one_name() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                // What only the tests of a file have is in no document.
+                let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+                for name in schemas(text) {
+                    places.entry(name).or_default().push(path.display().to_string());
+                }
+            }
+        }
+    }
+    assert!(places.len() > 150, "the search finds {} schemas", places.len());
+    let twice: Vec<_> = places.iter().filter(|(_, at)| at.len() > 1).collect();
+    assert!(
+        twice.is_empty(),
+        "give one of each another name, #[schema(as = …)]: {twice:#?}"
+    );
+}
+
+/// The names of the schemas that a source text declares.
+fn schemas(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("ToSchema") {
+        let derive = text[..at]
+            .rfind("#[")
+            .is_some_and(|from| text[from..].starts_with("#[derive("));
+        if !derive {
+            continue;
+        }
+        let after = &text[at..];
+        let declared = [" struct ", " enum ", "\nstruct ", "\nenum "]
+            .into_iter()
+            .filter_map(|word| Some((after.find(word)?, word.len())))
+            .min();
+        let Some((begins, length)) = declared else {
+            continue;
+        };
+        let named = after[..begins].split("#[schema(as = ").nth(1);
+        let name = named.unwrap_or(&after[begins + length..]);
+        let end = name
+            .find(|c: char| !c.is_alphanumeric() && c != '_')
+            .unwrap_or(name.len());
+        // A macro's `$name` has none.
+        found.extend((end > 0).then(|| name[..end].to_owned()));
+    }
+    found
 }
