@@ -9,6 +9,7 @@ mod ids;
 mod names;
 mod property;
 mod stay;
+mod table;
 mod term;
 mod view;
 
@@ -22,5 +23,6 @@ pub use ids::{ConsentId, EntryId, GuestId, ImportId, NoticeId, PrincipalId, Reco
 pub use names::{FieldPath, InvalidName, PropertyCode, Purpose, Role, SourceSystem};
 pub use property::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError};
 pub use stay::{StayState, StayStatus};
+pub use table::table;
 pub use term::{Anchors, Begin, Length, Term};
 pub use view::{Action, View, Withheld};

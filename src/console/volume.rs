@@ -109,10 +109,10 @@ impl Console {
             .checked_add(length - 1)
             .map_or(0, |span| span / length);
         if !(1..=MOST_SLOTS).contains(&slots) {
-            let wrong = GuestError::BadQuestion {
-                field: "to".to_owned(),
-                reason: format!("must be after `from`, at most {MOST_SLOTS} slots later"),
-            };
+            let wrong = GuestError::bad(
+                "to",
+                format!("must be after `from`, at most {MOST_SLOTS} slots later"),
+            );
             return self.vault.refuse(event, wrong).await;
         }
         let mut conn = self.vault.store.read().await?;

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     base::{Category, GuestId},
     guest::GuestError,
-    retention::{Facts, Rules, facts, plan, sql as retention, sql::HoldRow},
+    retention::{CategoryPlan, Facts, Rules, facts, plan, sql as retention, sql::HoldRow},
 };
 
 use super::{Eraser, Preview, due::Due, preview::preview, runs::Counts};
@@ -66,16 +66,20 @@ impl Eraser {
 impl Outlook {
     /// What had its time by a day, with what an erasure would do of it on another.
     pub(super) fn due(&self, rules: &Rules, as_of: NaiveDate, on: NaiveDate) -> (Due, Preview) {
-        let plans = plan(&self.facts, rules);
-        let told = preview(&self.facts, &plans, &self.holds, self.marks, on);
-        (Due::of(&self.facts, &plans, &told, as_of), told)
+        self.due_by(&plan(&self.facts, rules), as_of, on)
+    }
+
+    fn due_by(&self, plans: &[CategoryPlan], as_of: NaiveDate, on: NaiveDate) -> (Due, Preview) {
+        let told = preview(&self.facts, plans, &self.holds, self.marks, on);
+        (Due::of(&self.facts, plans, &told, as_of), told)
     }
 
     /// Adds what will have had its time on each of these days and had not the day before.
     pub(super) fn add_to(&self, days: &mut [ComingDay], rules: &Rules, as_of: NaiveDate) {
-        let mut before = self.due(rules, as_of, as_of).0;
+        let plans = plan(&self.facts, rules);
+        let mut before = self.due_by(&plans, as_of, as_of).0;
         for coming in days {
-            let (due, _) = self.due(rules, coming.day, coming.day);
+            let (due, _) = self.due_by(&plans, coming.day, coming.day);
             let more = due.beyond(&before);
             coming.guests = coming.guests.saturating_add((!more.is_empty()).into());
             coming.would_erase.add(&more);

@@ -222,10 +222,9 @@ impl Eraser {
                 Some("new rules are only tried: `dry_run=true`".to_owned())
             };
             if let Some(reason) = wrong {
-                let field = "rules".to_owned();
                 return self
                     .vault
-                    .refuse(event, GuestError::BadQuestion { field, reason })
+                    .refuse(event, GuestError::bad("rules", reason))
                     .await
                     .map_err(Into::into);
             }

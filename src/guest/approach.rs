@@ -142,12 +142,12 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         let Some(purpose) = policy.purpose(&asked.purpose) else {
-            let unknown = bad("purpose", "is not of this policy; GET /v1/policy lists what is");
+            let unknown = GuestError::bad("purpose", "is not of this policy; GET /v1/policy lists what is");
             return self.refuse(event, unknown).await;
         };
         if asked.guest_ids.is_empty() || asked.guest_ids.len() > MOST_GUESTS {
             return self
-                .refuse(event, bad("guest_ids", "name 1 to 10000 guests"))
+                .refuse(event, GuestError::bad("guest_ids", "name 1 to 10000 guests"))
                 .await;
         }
         let now = self.clock.now();
@@ -288,7 +288,7 @@ impl Vault {
         let tokens = self.suppression_tokens(errand, asked.channel, &asked.address);
         if tokens.is_empty() {
             return self
-                .refuse(event, bad("address", "is no address of this channel"))
+                .refuse(event, GuestError::bad("address", "is no address of this channel"))
                 .await;
         }
         let mut change = self.log.begin(&self.store).await?;
@@ -309,12 +309,5 @@ impl Vault {
             channel: asked.channel,
             suppressed: asked.suppressed,
         })
-    }
-}
-
-fn bad(field: &str, reason: &str) -> GuestError {
-    GuestError::BadQuestion {
-        field: field.to_owned(),
-        reason: reason.to_owned(),
     }
 }

@@ -137,10 +137,10 @@ impl Vault {
         if let Some(rule) = named {
             return Ok(rule.code.clone());
         }
-        let unknown = GuestError::BadQuestion {
-            field: "recipient".to_owned(),
-            reason: "no purpose names it; GET /v1/policy lists those that do".to_owned(),
-        };
+        let unknown = GuestError::bad(
+            "recipient",
+            "no purpose names it; GET /v1/policy lists those that do",
+        );
         self.refuse(event, unknown).await
     }
 

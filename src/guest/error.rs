@@ -107,6 +107,14 @@ impl From<CommitError> for GuestError {
 }
 
 impl GuestError {
+    /// A question that cannot be asked: where in it, and why; never the value.
+    pub(crate) fn bad(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::BadQuestion {
+            field: field.into(),
+            reason: reason.into(),
+        }
+    }
+
     /// Whether nothing was changed for certain; otherwise what the change may need, its keys above all, must stay.
     pub(crate) const fn is_undone(&self) -> bool {
         !matches!(self, Self::PerhapsDone(_))

@@ -237,10 +237,7 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         if asked.to <= asked.from {
-            let question = GuestError::BadQuestion {
-                field: "to".to_owned(),
-                reason: "must be after `from`".to_owned(),
-            };
+            let question = GuestError::bad("to", "must be after `from`");
             return self.refuse(event, question).await;
         }
         let mut count = self.counted(&asked.filter()).await?;

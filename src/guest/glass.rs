@@ -43,11 +43,8 @@ impl Vault {
         let mut event = Event::of(errand, Act::BreakGlass, self.clock.now());
         event.subject = Some(self.subject(guest, None));
         if !policy.purpose(&errand.purpose).is_some_and(|p| p.break_glass) {
-            let field = "Vault-Purpose".to_owned();
-            let reason = "is no emergency: name a purpose with break_glass (GET /v1/policy)".to_owned();
-            return self
-                .refuse(event, GuestError::BadQuestion { field, reason })
-                .await;
+            let reason = "is no emergency: name a purpose with break_glass (GET /v1/policy)";
+            return self.refuse(event, GuestError::bad("Vault-Purpose", reason)).await;
         }
         if errand.reason.is_none() {
             return self.refuse(event, GuestError::ReasonRequired).await;
@@ -70,8 +67,7 @@ impl Vault {
             Some(&fetched.keys),
         );
         let (open_until, judge_by) = (event.at + OPEN_FOR, event.at + JUDGED_WITHIN);
-        let mut told = Announcement::break_glass(event.at, guest, errand.caller.principal);
-        told.property = Some(errand.property.clone());
+        let told = Announcement::break_glass(event.at, guest, errand.caller.principal);
         let mut change = self.log.begin(&self.store).await?;
         let entry_id = change.record(event);
         let row = GlassRow {
@@ -81,7 +77,7 @@ impl Vault {
             judge_by,
         };
         change.tx.insert_glass(errand, &row).await?;
-        change.tx.announce(&told).await?;
+        change.tx.announce(&told.at_property(&errand.property)).await?;
         change.commit().await?;
         Ok(BreakGlassAnswer {
             entry_id,

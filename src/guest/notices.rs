@@ -63,10 +63,7 @@ impl Vault {
             Some(_) => said.wrong(self.clock.now()),
         };
         if let Some((field, reason)) = wrong {
-            let (field, reason) = (field.to_owned(), reason.to_owned());
-            return self
-                .refuse(event, GuestError::BadQuestion { field, reason })
-                .await;
+            return self.refuse(event, GuestError::bad(field, reason)).await;
         }
         let mut tries = 0;
         loop {

@@ -234,12 +234,7 @@ impl Vault {
 }
 
 fn check(asked: &OccasionsInput, agreed: bool) -> Result<(), GuestError> {
-    let bad = |field: &str, reason: &str| {
-        Err(GuestError::BadQuestion {
-            field: field.to_owned(),
-            reason: reason.to_owned(),
-        })
-    };
+    let bad = |field: &str, reason: &str| Err(GuestError::bad(field, reason));
     let kinds: BTreeSet<_> = asked.kinds.iter().collect();
     if !agreed {
         bad(

@@ -60,10 +60,7 @@ impl Question {
 }
 
 fn bad(field: &str, reason: &str) -> GuestError {
-    GuestError::BadQuestion {
-        field: format!("by.{field}"),
-        reason: reason.to_owned(),
-    }
+    GuestError::bad(format!("by.{field}"), reason)
 }
 
 impl Vault {
@@ -119,10 +116,7 @@ impl Vault {
         if question.asked.is_empty() && question.pairs.is_empty() {
             let few =
                 format!("needs one of {STRONG}, or two of name, birth_date, phone_tail and postal_code");
-            return Err(GuestError::BadQuestion {
-                field: "by".to_owned(),
-                reason: few,
-            });
+            return Err(GuestError::bad("by", few));
         }
         Ok(question)
     }

@@ -217,11 +217,7 @@ impl Vault {
         policy: &Arc<Snapshot>,
     ) -> Result<Looked, GuestError> {
         let catalogue = policy.catalogue();
-        let wanted: FieldSet = if wanted.is_empty() {
-            catalogue.iter().map(|(at, _)| at).collect()
-        } else {
-            wanted.iter().copied().collect()
-        };
+        let wanted = asked_for(catalogue, wanted);
         let mut event = Event::of(errand, act, self.clock.now());
         event.policy_version = Some(policy.version().to_owned());
         event.subject = Some(self.subject(guest, None));
@@ -426,8 +422,17 @@ impl Vault {
     }
 }
 
+/// The fields that are asked for; none named: all.
+pub(super) fn asked_for(catalogue: &Catalogue, wanted: &[FieldIndex]) -> FieldSet {
+    if wanted.is_empty() {
+        catalogue.iter().map(|(at, _)| at).collect()
+    } else {
+        wanted.iter().copied().collect()
+    }
+}
+
 /// The categories of these fields, and those that every look needs; in order.
-fn drawers(catalogue: &Catalogue, fields: &FieldSet) -> Vec<Category> {
+pub(super) fn drawers(catalogue: &Catalogue, fields: &FieldSet) -> Vec<Category> {
     let of_fields = fields
         .iter()
         .filter_map(|at| catalogue.get(at))
@@ -522,7 +527,7 @@ fn answer(
         } else if let Some(values) = plan.get(&at) {
             let opened = values
                 .iter()
-                .map(|line| open(fetched, receipt, (at, field), line))
+                .map(|line| open(catalogue, fetched, receipt, (at, field), line))
                 .collect::<Result<Vec<Value>, GuestError>>()?;
             let value = if field.list {
                 kinds::merge_lists(field.kind, opened)
@@ -550,6 +555,7 @@ pub(super) fn handle(handles: &Handles, field: &Field) -> FieldAnswer {
 
 /// Opens one value against the receipt, without what was lent to the guest and is not to be shown any more.
 pub(super) fn open(
+    catalogue: &Catalogue,
     fetched: &Fetched,
     receipt: &Receipt<Grant>,
     (at, field): (FieldIndex, &Field),
@@ -567,7 +573,7 @@ pub(super) fn open(
     let mut value = serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?;
     // A channel lends an address for its booking. The guest's own consent to be written to does not cover it.
     kinds::drop_lent(&mut value, fetched.at, fetched.grant.needs_consent());
-    if !fetched.lawful && Term::read(&field.retention) == Some(Term::Until) && has_ended(&value, fetched.at) {
+    if !fetched.lawful && catalogue.term(at) == Term::Until && has_ended(&value, fetched.at) {
         value = Value::Null;
     }
     Ok(value)

@@ -148,7 +148,7 @@ fn view(
         let answer = match receipt.grant().withheld(at) {
             Some(reason) => FieldAnswer::withheld(reason),
             None if view == View::Token => handle(&fetched.handles, field),
-            None => match open(fetched, receipt, (at, field), line)? {
+            None => match open(catalogue, fetched, receipt, (at, field), line)? {
                 Value::Null => continue,
                 value => present(field, &value, view, Act::ReadRecords),
             },

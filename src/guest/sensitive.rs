@@ -3,13 +3,10 @@
 use std::sync::LazyLock;
 
 use super::kinds::{self, Reason};
+use crate::base::table;
 
-static HEALTH: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    include_str!("data/health_words.csv")
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .collect()
-});
+static HEALTH: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| table(include_str!("data/health_words.csv")).collect());
 
 /// What a note holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

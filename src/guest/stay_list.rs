@@ -10,15 +10,14 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Event},
-    base::{Action, Category, Errand, FieldIndex, FieldSet, GuestId, PropertyCode, View},
+    base::{Action, Category, Errand, FieldIndex, GuestId, PropertyCode, View},
     policy::{Right, Snapshot},
 };
 
 use super::{
     AuditAnswer, GuestAnswer, GuestError, Vault,
-    read::{Fetched, Looked, STAY_LINKS},
+    read::{Fetched, Looked, STAY_LINKS, asked_for, drawers},
     stay_index::DayList as List,
-    vault::ALWAYS,
 };
 
 pub use super::stay_index::DayList;
@@ -147,12 +146,7 @@ impl Vault {
     }
 
     fn check_list(&self, errand: &Errand, asked: &StayListInput) -> Result<(), GuestError> {
-        let bad = |field: &str, reason: &str| {
-            Err(GuestError::BadQuestion {
-                field: field.to_owned(),
-                reason: reason.to_owned(),
-            })
-        };
+        let bad = |field: &str, reason: &str| Err(GuestError::bad(field, reason));
         if self.properties.get(&asked.property).is_none()
             || !self.properties.within(&asked.property, &errand.property)
         {
@@ -222,23 +216,10 @@ impl Vault {
 /// The drawers of all that could be shown; `None` when nothing can.
 fn categories_shown(errand: &Errand, policy: &Arc<Snapshot>, wanted: &[FieldIndex]) -> Option<Vec<Category>> {
     let catalogue = policy.catalogue();
-    let fields: FieldSet = if wanted.is_empty() {
-        catalogue.iter().map(|(at, _)| at).collect()
-    } else {
-        wanted.iter().copied().collect()
-    };
+    let fields = asked_for(catalogue, wanted);
     let role = &errand.caller.role;
     let grant = policy.decide(role, &errand.property, &errand.purpose, Action::Read, &fields)?;
-    let columns = grant.columns();
-    let mut all: Vec<Category> = columns
-        .iter()
-        .filter_map(|at| catalogue.get(at))
-        .map(|field| field.category)
-        .collect();
-    all.extend(ALWAYS);
-    all.sort_unstable();
-    all.dedup();
-    Some(all)
+    Some(drawers(catalogue, &grant.columns()))
 }
 
 /// Whether one of the guest's stays stands on the list: the index knows weeks of long stays, and no check-outs.

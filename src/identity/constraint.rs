@@ -116,10 +116,7 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         if one.record_id == other.record_id {
-            let error = GuestError::BadQuestion {
-                field: "other.record_id".to_owned(),
-                reason: "is the same record".to_owned(),
-            };
+            let error = GuestError::bad("other.record_id", "is the same record");
             return self.refuse(event, error).await;
         }
         for place in [one, other] {

@@ -85,10 +85,7 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         if survivor == absorbed {
-            let error = GuestError::BadQuestion {
-                field: "absorb".to_owned(),
-                reason: "is the same guest".to_owned(),
-            };
+            let error = GuestError::bad("absorb", "is the same guest");
             return self.refuse(event, error).await;
         }
         self.must_know(errand, survivor, Act::Merge).await?;

@@ -89,10 +89,7 @@ impl Vault {
         let with = self.keys.matching_keys().await?;
         let (probe, rejected) = self.probe_of(errand, &policy, guest, &with);
         if probe.keys.is_empty() {
-            let error = GuestError::BadQuestion {
-                field: "guest".to_owned(),
-                reason: "says nothing that anybody could be found by".to_owned(),
-            };
+            let error = GuestError::bad("guest", "says nothing that anybody could be found by");
             return self.refuse(event, error).await;
         }
         if let Err(exceeded) = self.budgets.search(&errand.caller) {

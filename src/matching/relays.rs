@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use crate::base::table;
+
 /// A line of the table.
 struct Relay {
     kind: &'static str,
@@ -19,8 +21,6 @@ impl Relay {
 }
 
 static RELAYS: LazyLock<Vec<Relay>> = LazyLock::new(|| {
-    let lines = include_str!("data/relays.csv").lines().map(str::trim);
-    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
     let relay = |line: &'static str| {
         let mut cells = line.split(',');
         Some(Relay {
@@ -30,7 +30,7 @@ static RELAYS: LazyLock<Vec<Relay>> = LazyLock::new(|| {
             days: cells.next()?.parse().ok(),
         })
     };
-    lines.filter_map(relay).collect()
+    table(include_str!("data/relays.csv")).filter_map(relay).collect()
 });
 
 /// Who lent an address of this domain.

@@ -75,21 +75,20 @@ impl Requests {
     ) -> Result<Opened, RequestError> {
         let now = self.vault().clock.now();
         let received = input.received_at.unwrap_or(now);
-        let wrong = |field: &str, reason: &str| GuestError::BadQuestion {
-            field: field.to_owned(),
-            reason: reason.to_owned(),
-        };
         let Some(regime) = Deadlines::shipped().regime(&input.regime) else {
             return Err(self
                 .refused(
                     event,
-                    wrong("regime", "is not configured; see policies/deadlines.toml"),
+                    GuestError::bad("regime", "is not configured; see policies/deadlines.toml"),
                 )
                 .await);
         };
         if received > now || (now - received).num_days() > 365 {
             return Err(self
-                .refused(event, wrong("received_at", "must lie within the last year"))
+                .refused(
+                    event,
+                    GuestError::bad("received_at", "must lie within the last year"),
+                )
                 .await);
         }
         let guest = match self.whose(errand, input).await {
@@ -171,10 +170,10 @@ impl Requests {
             (Some(by), None) => vault.who_is(errand, by).await?,
             (None, guest) => guest,
             (Some(_), Some(_)) => {
-                return Err(GuestError::BadQuestion {
-                    field: "identifiers".to_owned(),
-                    reason: "give the guest's id or identifiers, not both".to_owned(),
-                });
+                return Err(GuestError::bad(
+                    "identifiers",
+                    "give the guest's id or identifiers, not both",
+                ));
             }
         };
         let head = vault

@@ -168,12 +168,7 @@ impl Holds<'_> {
 
     /// Whether there can be such a hold.
     pub(super) fn possible(&self, hold: &Hold) -> Result<(), GuestError> {
-        let wrong = |field: &str, reason: &str| {
-            Err(GuestError::BadQuestion {
-                field: field.to_owned(),
-                reason: reason.to_owned(),
-            })
-        };
+        let wrong = |field: &str, reason: &str| Err(GuestError::bad(field, reason));
         let days = hold.stays_from.zip(hold.stays_to);
         if hold.matter.trim().is_empty() || hold.matter.chars().count() > 100 {
             wrong("matter", "must be 1 to 100 characters")

@@ -63,13 +63,10 @@ impl Holds<'_> {
     /// As [`Holds::put`]; [`GuestError::BadQuestion`] when it is about nobody, or about more than one call takes.
     pub async fn put_many(&self, errand: &Errand, wanted: &ManyHolds) -> Result<HoldsOf, HoldError> {
         let event = self.about_many(errand).await?;
-        let guests = match self.possible(&wanted.hold) {
-            Ok(()) => self.meant(errand, wanted).await?,
-            Err(error) => Err(error),
-        };
-        let guests = match guests {
+        let guests = match self.meant(errand, wanted).await {
             Ok(guests) => guests,
-            Err(error) => return Err(refused(self.0, event, error).await),
+            Err(error @ GuestError::BadQuestion { .. }) => return Err(refused(self.0, event, error).await),
+            Err(error) => return Err(error.into()),
         };
         let mut events = Vec::with_capacity(guests.len());
         for guest in &guests {
@@ -103,7 +100,7 @@ impl Holds<'_> {
     ) -> Result<(), HoldError> {
         let event = self.about_many(errand).await?;
         if which.holds.is_empty() || which.holds.len() > MOST {
-            let error = wrong("holds", "must be 1 to 1000");
+            let error = GuestError::bad("holds", "must be 1 to 1000");
             return Err(refused(self.0, event, error).await);
         }
         let mut events = Vec::with_capacity(which.holds.len());
@@ -129,21 +126,21 @@ impl Holds<'_> {
         Err(refused(self.0, event, GuestError::Forbidden).await)
     }
 
-    /// Whom a call is about, each once; the inner error is the caller's.
-    async fn meant(
-        &self,
-        errand: &Errand,
-        wanted: &ManyHolds,
-    ) -> Result<Result<Vec<GuestId>, GuestError>, HoldError> {
+    /// Whom a call is about, each once.
+    async fn meant(&self, errand: &Errand, wanted: &ManyHolds) -> Result<Vec<GuestId>, GuestError> {
+        self.possible(&wanted.hold)?;
         let guests: BTreeSet<GuestId> = match (&wanted.property, wanted.guests.as_slice()) {
             (None, guests @ [_, ..]) => guests.iter().copied().collect(),
             (Some(property), []) => {
                 let known = self.0.properties.get(property).is_some();
                 if !known || !self.0.properties.within(property, &errand.property) {
-                    return Ok(Err(wrong("property", "property_out_of_scope")));
+                    return Err(GuestError::bad("property", "property_out_of_scope"));
                 }
                 let Some((from, to)) = wanted.hold.stays_from.zip(wanted.hold.stays_to) else {
-                    return Ok(Err(wrong("hold.stays_from", "name the first and the last day")));
+                    return Err(GuestError::bad(
+                        "hold.stays_from",
+                        "name the first and the last day",
+                    ));
                 };
                 let days: Vec<_> = from
                     .iter_days()
@@ -151,31 +148,24 @@ impl Holds<'_> {
                     .take(DAYS + 1)
                     .collect();
                 if days.len() > DAYS {
-                    return Ok(Err(wrong("hold.stays_to", "at most 92 days in one call")));
+                    return Err(GuestError::bad("hold.stays_to", "at most 92 days in one call"));
                 }
                 self.0.in_house(property, &days, MOST).await?
             }
-            _ => return Ok(Err(wrong("guests", "name either guests or a property"))),
+            _ => return Err(GuestError::bad("guests", "name either guests or a property")),
         };
         if guests.is_empty() {
-            return Ok(Err(wrong("property", "nobody stayed there in those days")));
+            return Err(GuestError::bad("property", "nobody stayed there in those days"));
         }
         if guests.len() > MOST {
-            return Ok(Err(wrong(
+            return Err(GuestError::bad(
                 "guests",
                 "more than 1000 in one call; name fewer, or fewer days",
-            )));
+            ));
         }
         let guests: Vec<GuestId> = guests.into_iter().collect();
-        let keys = self.0.keys.many_guest_keys(&guests, &[Category::Audit]).await;
-        drop(keys.map_err(GuestError::from)?);
-        Ok(Ok(guests))
-    }
-}
-
-fn wrong(field: &str, reason: &str) -> GuestError {
-    GuestError::BadQuestion {
-        field: field.to_owned(),
-        reason: reason.to_owned(),
+        // All keys at once; what follows finds them in the cache.
+        self.0.keys.many_guest_keys(&guests, &[Category::Audit]).await?;
+        Ok(guests)
     }
 }

@@ -20,7 +20,7 @@ use crate::{
 const KINDS: [&str; 7] = ["mobile", "home", "work", "fax", "voice", "pager", "other"];
 
 /// Patterns that are kept compiled. The library keeps 100: a house with guests of a dozen countries compiled them anew with
-/// nearly every number, which was a third of what an import took. This holds those of fifty countries.
+/// nearly every number, which was a quarter of what an import took. This holds those of fifty countries.
 const PATTERNS: usize = 800;
 
 /// Loads the metadata, which takes about 0.1 s: at the start rather than in a guest's request.

@@ -8,9 +8,10 @@ use std::{
 use serde_json::Value;
 
 use super::{Reason, text};
+use crate::base::table;
 
 static COUNTRIES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
-    text::table(include_str!("data/countries.csv"))
+    table(include_str!("data/countries.csv"))
         .filter_map(|line| line.split_once(','))
         .flat_map(|(two, other)| [(two, two), (other, two)])
         .collect()
@@ -24,7 +25,7 @@ const NOT_COUNTRIES: [&str; 17] = [
 ];
 
 static LANGUAGES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
-    text::table(include_str!("data/languages.csv"))
+    table(include_str!("data/languages.csv"))
         .flat_map(|line| {
             let two = line.split(',').next().unwrap_or_default();
             line.split(',').map(move |code| (code, two))
@@ -33,7 +34,7 @@ static LANGUAGES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(
 });
 
 static SCRIPTS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    text::table(include_str!("data/scripts.txt"))
+    table(include_str!("data/scripts.txt"))
         .flat_map(str::split_whitespace)
         .collect()
 });

@@ -6,13 +6,7 @@ use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{LONGEST_NOTE, Reason, card};
-
-/// Lines of a data table, without comments.
-pub(super) fn table(text: &'static str) -> impl Iterator<Item = &'static str> {
-    text.lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty() && !l.starts_with('#'))
-}
+use crate::base::table;
 
 /// The values of one kind in the table of placeholders, lower-cased.
 pub(super) fn placeholders(kind: &str) -> HashSet<&'static str> {

@@ -1,5 +1,6 @@
 //! The statements of break-glass.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
@@ -7,7 +8,6 @@ use crate::{
     on, statements,
     store::{Conn, StoreError, Tx},
 };
-use chrono::{DateTime, Utc};
 
 statements! {
     INSERT = "INSERT INTO break_glass (guest_id, entry_id, principal, actor, role, property, purpose, open_until, judge_by)
