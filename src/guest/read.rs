@@ -21,7 +21,7 @@ use crate::{
 };
 
 use super::{
-    AuditAnswer, FieldAnswer, GuestAnswer, GuestError, Stay, Vault,
+    AuditAnswer, FieldAnswer, GuestAnswer, GuestError, Lapsing, Stay, Vault,
     gather::{Asked, ByVersion},
     kinds, records,
     sql::{Line, Part},
@@ -286,7 +286,17 @@ impl Vault {
         if status == "restricted" && !lawful {
             return Ok(refused(event, GuestError::Restricted));
         }
-        let (lines, stays) = self.in_time(catalogue, lawful, (lines, stays));
+        let lapsing = match head.lapsing.as_deref().filter(|_| !lawful) {
+            Some(sealed) => match Lapsing::open(guest, &keys, sealed) {
+                Ok(lapsing) => lapsing,
+                Err(error) => {
+                    event.act = Act::DamageFound;
+                    return Ok(refused(event, error));
+                }
+            },
+            None => Lapsing::default(),
+        };
+        let (lines, stays) = self.in_time(catalogue, (lawful, &lapsing), (lines, stays));
         let here = |stay: &Stay| self.properties.within(&stay.property, &errand.property);
         let stays = stays.into_iter().filter(here).collect();
         Ok(Looked::Seen(Box::new(Fetched {
@@ -308,7 +318,7 @@ impl Vault {
     fn in_time(
         &self,
         catalogue: &Catalogue,
-        lawful: bool,
+        (lawful, lapsing): (bool, &Lapsing),
         (lines, mut stays): (Arc<Vec<Line>>, Vec<Stay>),
     ) -> (Arc<Vec<Line>>, Vec<Stay>) {
         if lawful {
@@ -327,7 +337,9 @@ impl Vault {
             .unwrap_or_default();
         let is_over = |at: FieldIndex, field: &Field, recorded: NaiveDate| {
             let ends = catalogue.term(at).ends(anchors, recorded);
-            ends.is_some_and(|day| day <= today) || by_law.contains(&field.category)
+            ends.is_some_and(|day| day <= today)
+                || by_law.contains(&field.category)
+                || lapsing.is_over(field, today)
         };
         let over = |line: &Line| {
             let field = catalogue.find(&line.word).filter(|_| line.part() == Part::Field);

@@ -26,7 +26,7 @@ const LINE: char = '\u{1e}';
 /// What a [`Line`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// The guest itself: status in `word`, survivor in `id`, manager token in `sealed`.
+    /// The guest itself: status in `word`, survivor in `id`, manager token in `sealed`, what of it lapses in `lapsing`.
     Guest,
     /// A sealed value: record in `id`, path in `word`.
     Field,
@@ -59,6 +59,8 @@ pub struct Line {
     pub at: i64,
     /// When a consent ends.
     pub until: Option<i64>,
+    /// What of the guest lapses, sealed.
+    pub lapsing: Option<Vec<u8>>,
 }
 
 impl Line {
@@ -98,6 +100,7 @@ impl Line {
             trust: 0,
             at: 0,
             until: None,
+            lapsing: None,
         }
     }
 }
@@ -108,6 +111,7 @@ type Columns = (
     i64,
     String,
     Option<Uuid>,
+    Option<Vec<u8>>,
     Option<Vec<u8>>,
     Option<String>,
     Option<String>,
@@ -151,6 +155,7 @@ pub(super) fn text(spelling: Spelling, guests: usize, fields: usize) -> String {
     };
     format!(
         "SELECT g.guest_id, g.version, g.status, g.survivor, g.manager_token,
+             CASE WHEN g.lapsing_state = 1 THEN g.lapsing END,
              (SELECT {stays} FROM stay s WHERE s.guest_id = g.guest_id),
              (SELECT {consents} FROM consent c WHERE c.guest_id = g.guest_id AND c.purpose = $1),
              {values}
@@ -209,11 +214,12 @@ type ReadLine = fn(&[&str]) -> Option<Line>;
 
 /// The lines of one row.
 fn lines(row: Columns) -> Result<(GuestId, Vec<Line>), StoreError> {
-    let (guest, version, status, survivor, manager, stays, consents, values) = row;
+    let (guest, version, status, survivor, manager, lapsing, stays, consents, values) = row;
     let mut all = vec![Line {
         id: survivor,
         version,
         sealed: manager,
+        lapsing,
         ..Line::of(Part::Guest, &status)
     }];
     let parts: [(Option<String>, ReadLine); 3] = [(stays, stay), (consents, consent), (values, value)];
