@@ -10,8 +10,7 @@ use crate::{
 
 statements! {
     LAPSING = "SELECT lapsing_state, lapsing FROM guest WHERE guest_id = $1";
-    LAPSING_SET = "UPDATE guest SET lapsing = $3, lapsing_state = CASE WHEN $3 IS NULL THEN 0 ELSE 1 END
-                   WHERE guest_id = $1 AND version = $2";
+    LAPSING_SET = "UPDATE guest SET lapsing = $3, lapsing_state = $4 WHERE guest_id = $1 AND version = $2";
     LAPSING_UNSURE = "UPDATE guest SET lapsing_state = 2 WHERE guest_id = $1 AND status <> 'erased'";
     TO_LOOK_AT = "SELECT guest_id FROM guest WHERE lapsing_state = 2 ORDER BY guest_id LIMIT 1000";
     NEWEST = "SELECT max(position) FROM event_feed";
@@ -64,7 +63,8 @@ impl Tx {
         sealed: Option<&[u8]>,
     ) -> Result<(), StoreError> {
         on!(self, c => {
-            let set = sqlx::query(LAPSING_SET).bind(guest.0).bind(version).bind(sealed);
+            let state = i64::from(sealed.is_some());
+            let set = sqlx::query(LAPSING_SET).bind(guest.0).bind(version).bind(sealed).bind(state);
             if set.execute(&mut *c).await?.rows_affected() == 0 {
                 sqlx::query(LAPSING_UNSURE).bind(guest.0).execute(c).await?;
             }
