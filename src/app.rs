@@ -21,7 +21,7 @@ use crate::{
     base::{Clock, PropertyTreeError, RequestId},
     config::{AgentConfig, Config, ProviderKind, WebhookConfig, WitnessConfig},
     consent::{Rules, RulesError},
-    console::{Console, Keepers, Observed, area},
+    console::{Console, Keepers, Standings, area},
     crypto::MacKey,
     erasure::{Eraser, Pace, Processor},
     guest::{GuestError, Matcher, Parts, Thresholds, Vault, kinds},
@@ -78,7 +78,7 @@ pub struct Door {
     provider: Option<Arc<OpenId>>,
     anybody: bool,
     keepers: Arc<Keepers>,
-    observed: Arc<Observed>,
+    standings: Arc<Standings>,
     /// What its pages have in common.
     pub area: Area,
 }
@@ -91,7 +91,7 @@ fn door(config: &Config, clock: &Clock, witnesses: &[Witness], pages: &Pages) ->
     Ok(Door {
         provider: provider.transpose()?.map(Arc::new),
         anybody: config.console.anybody,
-        observed: Arc::default(),
+        standings: Arc::default(),
         keepers: Arc::new(Keepers {
             mirror: config.audit.mirror.clone(),
             witnesses: witnesses
@@ -508,8 +508,8 @@ impl App {
             provider: self.console.provider.clone(),
             anybody: self.console.anybody,
             sequencer: Arc::clone(&self.sequencer),
-            observed: Arc::clone(&self.console.observed),
             keepers: Arc::clone(&self.console.keepers),
+            standings: Arc::clone(&self.console.standings),
             courier: Arc::clone(&self.courier),
         }
     }

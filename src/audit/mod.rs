@@ -12,6 +12,7 @@ mod change;
 mod event;
 pub mod leaf;
 pub mod search;
+mod shown;
 pub mod siem;
 pub mod sql;
 pub mod tlog;
@@ -19,4 +20,5 @@ mod writer;
 
 pub use change::{Change, CommitError};
 pub use event::{Act, Decision, Detail, Erasure, Event, Subject, Who};
+pub use shown::{Observer, Shown};
 pub use writer::{AuditError, Log, Receipt};

@@ -13,6 +13,7 @@ use super::Event;
 pub(super) mod find;
 pub(super) mod log;
 pub(super) mod restore;
+pub(super) mod shown;
 
 /// The most rows of one statement. Each size up to here is prepared once by each connection that needs it.
 pub(super) const ROWS: usize = 64;
@@ -39,6 +40,15 @@ statements! {
     FIRST_DISCLOSURE = "SELECT min(at) FROM audit_event
                         WHERE purpose LIKE 'third_party:%' AND decision = 'permitted' AND at >= $1";
     FIRST_SINCE = "SELECT min(l.log_index) FROM audit_event e JOIN log_entry l ON l.entry_id = e.entry_id WHERE e.at >= $1";
+    PLACE = "SELECT size, first_index, shown_to FROM log_head WHERE log = 'main'";
+    LEAVES = "SELECT e.leaf FROM log_entry l JOIN audit_event e ON e.entry_id = l.entry_id
+              WHERE l.log_index >= $1 AND l.log_index < $2 AND e.decision = 'permitted'";
+    FIRST_AT = "SELECT e.at FROM log_entry l JOIN audit_event e ON e.entry_id = l.entry_id
+                WHERE l.log_index >= $1 ORDER BY l.log_index LIMIT 1";
+    SHOWN = "SELECT field, at FROM field_shown";
+    SHOWN_MOVE = "UPDATE log_head SET shown_to = $2 WHERE log = 'main' AND shown_to <= $1";
+    SHOWN_SET = "INSERT INTO field_shown (field, at) VALUES ($1, $2)
+                 ON CONFLICT (field) DO UPDATE SET at = excluded.at WHERE field_shown.at < excluded.at";
     PRUNE_EVENTS = "DELETE FROM audit_event WHERE entry_id IN
                         (SELECT entry_id FROM log_entry WHERE log_index >= $1 AND log_index < $2)";
     PRUNE_ENTRIES = "DELETE FROM log_entry WHERE log_index >= $1 AND log_index < $2";

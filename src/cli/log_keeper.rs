@@ -11,11 +11,14 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     app::App,
-    audit::tlog::{
-        Stored,
-        mirror::{Mirror, MirrorError},
-        patrol::Patrol,
-        witness,
+    audit::{
+        Observer,
+        tlog::{
+            Stored,
+            mirror::{Mirror, MirrorError},
+            patrol::Patrol,
+            witness,
+        },
     },
     config::AuditConfig,
     guest::KEPT_YEARS,
@@ -60,6 +63,8 @@ impl LogKeeper {
             tasks.push(tokio::spawn(cosign(app.clone())));
         }
         tasks.push(tokio::spawn(async move { sequencer.run().await }));
+        let observer = Observer::new(app.vault.store.clone());
+        tasks.push(tokio::spawn(async move { observer.run().await }));
         Ok(Self {
             app: app.clone(),
             mirror,

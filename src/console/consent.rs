@@ -1,6 +1,13 @@
 //! What guests agree to: by purpose, notice and channel, over time, and how it stands.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use actix_web::{HttpResponse, web::Data};
 use askama::Template;
@@ -13,20 +20,26 @@ use super::{
     Console,
     frame::Frame,
     officer::Officer,
+    sql::SaidRow,
     volume::last_days,
     withdrawals::{Heard, Withdrawal},
 };
 use crate::{
     audit::Act,
     base::{Errand, from_micros, micros},
-    guest::GuestError,
+    guest::{GuestError, Vault},
     policy::Right,
+    store::StoreError,
     web::{Problem, StrictQuery, pages::page},
 };
 
 /// Weeks of the trend.
 const WEEKS: i64 = 12;
 const WEEK: i64 = 7 * 86_400_000_000;
+/// The most ways of saying something that an answer has.
+const MOST_WAYS: usize = 1000;
+/// How long a page waits for what reads the whole ledger.
+const PATIENCE: Duration = Duration::from_millis(150);
 
 /// What was said about a purpose, in one way.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -97,6 +110,104 @@ pub(crate) struct ConsentCounts {
     pub standing: Option<Vec<StandingCount>>,
 }
 
+/// How it stands, as it was last counted: that reads the whole ledger, and no page waits for it.
+#[derive(Default)]
+pub struct Standings {
+    last: Mutex<Option<Counted>>,
+    counting: AtomicBool,
+}
+
+#[derive(Clone)]
+struct Counted {
+    at: DateTime<Utc>,
+    rows: Vec<StandingCount>,
+}
+
+impl Standings {
+    /// Counts anew, and answers with that if it is quick; else with what was counted before, and the new count comes with
+    /// the next question.
+    async fn soon(self: &Arc<Self>, vault: &Vault) -> Option<Counted> {
+        if !self.counting.swap(true, Ordering::AcqRel) {
+            let (all, vault) = (Arc::clone(self), vault.clone());
+            let count = tokio::spawn(async move {
+                let at = vault.clock.now();
+                match standing(&vault).await {
+                    Ok(rows) => {
+                        if let Ok(mut last) = all.last.lock() {
+                            *last = Some(Counted { at, rows });
+                        }
+                    }
+                    Err(error) => tracing::warn!(%error, "how consents stand was not counted"),
+                }
+                all.counting.store(false, Ordering::Release);
+            });
+            // Too slow, or failed: what was known before is the answer.
+            let _ = tokio::time::timeout(PATIENCE, count).await;
+        }
+        self.last.lock().ok()?.clone()
+    }
+}
+
+async fn standing(vault: &Vault) -> Result<Vec<StandingCount>, StoreError> {
+    let rows = vault.store.read().await?.consents_standing().await?;
+    let line = |(purpose, recipient, state, count)| StandingCount {
+        purpose,
+        recipient,
+        state,
+        count,
+    };
+    Ok(rows.into_iter().map(line).collect())
+}
+
+/// Adds up, over weeks, what was said in each way; and over ways, what was given and taken back in each week.
+fn added_up(rows: Vec<SaidRow>, from: i64) -> (Vec<SaidCount>, Vec<WeekCount>) {
+    let week = |slot: i64| WeekCount {
+        from: from_micros(from + slot * WEEK),
+        given: 0,
+        withdrawn: 0,
+    };
+    let mut weeks: Vec<WeekCount> = (0..WEEKS).map(week).collect();
+    let mut said: Vec<SaidCount> = Vec::new();
+    for (purpose, recipient, state, channel, notice_id, slot, count) in rows {
+        if count == 0 {
+            continue;
+        }
+        if let Some(week) = usize::try_from(slot).ok().and_then(|slot| weeks.get_mut(slot)) {
+            match state.as_str() {
+                "given" | "renewed" => week.given += count,
+                "withdrawn" | "objected" => week.withdrawn += count,
+                _ => {}
+            }
+        }
+        let one = SaidCount {
+            purpose,
+            recipient,
+            state,
+            channel,
+            notice_id,
+            count,
+        };
+        match said.last_mut().filter(|last| last.way() == one.way()) {
+            Some(last) => last.count += count,
+            None => said.push(one),
+        }
+    }
+    said.truncate(MOST_WAYS);
+    (said, weeks)
+}
+
+impl SaidCount {
+    fn way(&self) -> (&str, &str, &str, &str, Option<Uuid>) {
+        (
+            &self.purpose,
+            &self.recipient,
+            &self.state,
+            &self.channel,
+            self.notice_id,
+        )
+    }
+}
+
 impl Console {
     /// What guests said in the last twelve weeks, counted; and, where asked for, how it stands now, which reads the whole
     /// ledger. Recorded.
@@ -106,60 +217,32 @@ impl Console {
     pub(super) async fn consent_counts(
         &self,
         errand: &Errand,
-        standing: bool,
+        stands: bool,
     ) -> Result<ConsentCounts, GuestError> {
         let event = self
             .look(errand, (Act::ReadConsents, "counted"), &[Right::ReadAudit])
             .await?;
         let days = last_days(self.vault.clock.now(), WEEKS * 7);
-        let time = (micros(days.from), micros(days.to));
-        let mut conn = self.vault.store.read().await?;
-        let said = conn.consents_said(time).await?;
-        let trend = conn.consents_trend(time, WEEK).await?;
-        let rows = if standing {
-            Some(conn.consents_standing().await?)
+        let from = micros(days.from);
+        let rows = self
+            .vault
+            .store
+            .read()
+            .await?
+            .consents_said(from, (WEEK, WEEKS))
+            .await?;
+        let standing = if stands {
+            Some(standing(&self.vault).await?)
         } else {
             None
         };
-        drop(conn);
         self.vault.log.record(event, ()).await?;
-        let week = |slot: i64| {
-            let of = |states: [&str; 2]| {
-                let those = trend
-                    .iter()
-                    .filter(|(at, state, _)| *at == slot && states.contains(&state.as_str()));
-                those.map(|(_, _, count)| count).sum()
-            };
-            WeekCount {
-                from: from_micros(time.0 + slot * WEEK),
-                given: of(["given", "renewed"]),
-                withdrawn: of(["withdrawn", "objected"]),
-            }
-        };
-        let said = said.into_iter().map(
-            |(purpose, recipient, state, channel, notice_id, count)| SaidCount {
-                purpose,
-                recipient,
-                state,
-                channel,
-                notice_id,
-                count,
-            },
-        );
-        let standing = rows.map(|rows| {
-            let line = |(purpose, recipient, state, count)| StandingCount {
-                purpose,
-                recipient,
-                state,
-                count,
-            };
-            rows.into_iter().map(line).collect()
-        });
+        let (said, weeks) = added_up(rows, from);
         Ok(ConsentCounts {
             from: days.from,
             to: days.to,
-            said: said.collect(),
-            weeks: (0..WEEKS).map(week).collect(),
+            said,
+            weeks,
             standing,
         })
     }
@@ -198,6 +281,10 @@ struct ConsentPage {
     bars: Vec<Bar>,
     given: i64,
     withdrawn: i64,
+    /// When it was counted how it stands.
+    counted_at: Option<DateTime<Utc>>,
+    /// Whether that is being counted for the first time.
+    counting: bool,
     /// The newest withdrawals, and who has heard of them.
     withdrawals: Vec<Withdrawal>,
     /// Whether anybody is told of consents at all.
@@ -218,9 +305,13 @@ pub(super) async fn show(
     officer: Officer,
     wanted: StrictQuery<Wanted>,
 ) -> Result<HttpResponse, Problem> {
-    let counts = console
-        .consent_counts(&officer.errand("audit")?, wanted.0.standing.is_some())
-        .await?;
+    let mut counts = console.consent_counts(&officer.errand("audit")?, false).await?;
+    let counted = match wanted.0.standing {
+        Some(_) => console.standings.soon(&console.vault).await,
+        None => None,
+    };
+    let counted_at = counted.as_ref().map(|counted| counted.at);
+    counts.standing = counted.map(|counted| counted.rows);
     let frame = officer.frame("console.nav.consent");
     let rows = rows(&console, &officer, (&frame, &counts)).await?;
     let withdrawals = console.withdrawals(&officer.errand("audit")?).await?.items;
@@ -228,6 +319,8 @@ pub(super) async fn show(
         listeners: withdrawals.iter().any(|one| !one.told.is_empty()),
         withdrawals,
         page: frame,
+        counted_at,
+        counting: wanted.0.standing.is_some() && counted_at.is_none(),
         bars: bars(&counts.weeks),
         given: counts.weeks.iter().map(|week| week.given).sum(),
         withdrawn: counts.weeks.iter().map(|week| week.withdrawn).sum(),

@@ -39,7 +39,7 @@ use std::{path::PathBuf, sync::Arc};
 
 pub use calls::ConsoleCalls;
 pub use check::{Proven, check};
-pub use processing::Observed;
+pub use consent::Standings;
 pub use routes::{area, pages};
 
 use crate::{
@@ -71,8 +71,8 @@ pub struct Console {
     pub anybody: bool,
     /// What signs the log, and by what it is checked.
     pub sequencer: Arc<Sequencer>,
-    /// Which fields the newest entries of the log show.
-    pub observed: Arc<Observed>,
+    /// How consents stand, as last counted.
+    pub standings: Arc<Standings>,
     /// Who keeps a copy of the log, and who cosigns it.
     pub keepers: Arc<Keepers>,
     /// Who is told of what happens.

@@ -1,7 +1,5 @@
 //! The processing register (GDPR Art. 30), derived from the policy that is enforced, held against what the log shows.
 
-use std::{collections::BTreeMap, sync::Mutex};
-
 use actix_web::{HttpResponse, web::Data};
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,110 +8,15 @@ use utoipa::ToSchema;
 
 use super::{Console, frame::Frame, officer::Officer};
 use crate::{
-    audit::{
-        Act,
-        leaf::Leaf,
-        search::{self, Filter, Place},
-    },
+    audit::{Act, Observer},
     base::{Action, Errand, FieldSet, from_micros},
-    guest::{GuestError, Vault},
+    guest::GuestError,
     policy::Right,
-    store::StoreError,
     web::{Problem, pages::page},
 };
 
-/// Entries looked at when a page is shown; the next look goes on from there.
-const PAGE: usize = 4_000;
 /// What was not read for so long could be done without.
 const WINDOW: TimeDelta = TimeDelta::days(365);
-
-/// Which fields the entries of the log show, as far as they were looked at: from the newest backwards, a part with each
-/// look, so that no page waits for a year of entries.
-#[derive(Default)]
-pub struct Observed(Mutex<Seen>);
-
-#[derive(Default, Clone)]
-struct Seen {
-    /// When each field was last shown.
-    fields: BTreeMap<String, DateTime<Utc>>,
-    /// Where the next part begins, going back.
-    oldest: Option<Place>,
-    /// The newest entry looked at.
-    newest: Option<Place>,
-    entries: u64,
-    /// Whether all of the window was looked at.
-    whole: bool,
-}
-
-/// What is known of the fields that were read.
-pub(super) struct Observation {
-    /// When each field was last shown.
-    pub(super) fields: BTreeMap<String, DateTime<Utc>>,
-    /// Back to when entries were looked at.
-    pub(super) since: Option<DateTime<Utc>>,
-    /// How many.
-    pub(super) entries: u64,
-    /// Whether these are all of the last twelve months.
-    pub(super) whole: bool,
-}
-
-impl Observed {
-    /// Looks at the next part, and tells what is known.
-    pub(super) async fn look(&self, vault: &Vault) -> Result<Observation, StoreError> {
-        let mut seen = self.0.lock().map(|seen| seen.clone()).unwrap_or_default();
-        let from = vault.clock.now() - WINDOW;
-        let since = Filter {
-            from: Some(from),
-            ..Filter::default()
-        };
-        if let Some(newest) = seen.newest {
-            for row in search::entries_since(&vault.store, &since, Some(newest), PAGE).await? {
-                seen.take(&row.leaf, Place::of(&row));
-            }
-        }
-        if !seen.whole {
-            let rows = search::entries(&vault.store, &since, seen.oldest, PAGE).await?;
-            seen.whole = rows.len() < PAGE;
-            for row in &rows {
-                seen.take(&row.leaf, Place::of(row));
-                seen.oldest = Some(Place::of(row));
-            }
-        }
-        seen.fields.retain(|_, at| *at >= from);
-        let told = Observation {
-            fields: seen.fields.clone(),
-            since: seen.oldest.map(|place| from_micros(place.at)),
-            entries: seen.entries,
-            whole: seen.whole,
-        };
-        if let Ok(mut kept) = self.0.lock()
-            && kept.entries <= seen.entries
-        {
-            *kept = seen;
-        }
-        Ok(told)
-    }
-}
-
-impl Seen {
-    fn take(&mut self, leaf: &[u8], place: Place) {
-        self.entries += 1;
-        if self
-            .newest
-            .is_none_or(|newest| (newest.at, newest.entry.0) < (place.at, place.entry.0))
-        {
-            self.newest = Some(place);
-        }
-        let Some(leaf) = Leaf::read(leaf).filter(Leaf::discloses) else {
-            return;
-        };
-        let at = from_micros(leaf.at);
-        for (path, _) in leaf.shown() {
-            let last = self.fields.entry(path.to_string()).or_insert(at);
-            *last = (*last).max(at);
-        }
-    }
-}
 
 /// One processing activity: a purpose as the policy enforces it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -177,7 +80,7 @@ pub(crate) struct FieldUse {
     /// Of which category.
     #[schema(max_length = 40)]
     pub category: &'static str,
-    /// When, by the entries looked at; never, when absent.
+    /// When, in the last twelve months; not, when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_shown: Option<DateTime<Utc>>,
 }
@@ -199,12 +102,12 @@ pub(crate) struct ProcessingRegister {
     /// Each field of the catalogue.
     #[schema(max_items = 1000)]
     pub fields: Vec<FieldUse>,
-    /// Back to when entries were looked at for the fields.
+    /// When the first of the entries looked at was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_since: Option<DateTime<Utc>>,
     /// How many entries were looked at.
     pub observed_entries: u64,
-    /// Whether these are all of the last twelve months; otherwise asking again looks further back.
+    /// Whether these are all that the log has; otherwise the rest is being looked at.
     pub observed_whole: bool,
     /// Measures that protect the data (Art. 32), all of them built in.
     #[schema(max_items = 20)]
@@ -287,7 +190,7 @@ impl Console {
                 last_used,
             });
         }
-        let seen = self.observed.look(&self.vault).await?;
+        let seen = Observer::new(self.vault.store.clone()).told().await?;
         self.vault.log.record(event, ()).await?;
         let limits = self.requests.eraser.rules.iter().map(|rule| StorageLimit {
             rule: rule.id.clone(),
@@ -299,7 +202,11 @@ impl Console {
         let fields = policy.catalogue().iter().map(|(_, field)| FieldUse {
             field: field.path.to_string(),
             category: field.category.as_str(),
-            last_shown: seen.fields.get(field.path.as_str()).copied(),
+            last_shown: seen
+                .fields
+                .get(&field.path)
+                .copied()
+                .filter(|at| *at >= now - WINDOW),
         });
         Ok(ProcessingRegister {
             at: now,

@@ -40,12 +40,49 @@ statements! {
               WHERE at >= $1 AND at < $3 GROUP BY 1 ORDER BY 1";
     VOLUME_DENIED = "SELECT (at - $1) / $2 AS slot, count(*) FROM audit_event
                      WHERE decision = 'denied' AND at >= $1 AND at < $3 GROUP BY 1 ORDER BY 1";
-    /// What guests said in a time, by purpose, recipient, state, channel and notice.
-    CONSENTS_SAID = "SELECT purpose, recipient, state, channel, notice_id, count(*) FROM consent
-                     WHERE at >= $1 AND at < $2 GROUP BY purpose, recipient, state, channel, notice_id
-                     ORDER BY purpose, recipient, state, channel, notice_id LIMIT 1000";
-    CONSENTS_TREND = "SELECT (at - $1) / $2 AS slot, state, count(*) FROM consent
-                      WHERE at >= $1 AND at < $3 GROUP BY 1, state ORDER BY 1, state";
+    /// What guests said, by purpose, recipient, state, channel, notice and slot of time. Which kinds of words there are is
+    /// found by leaps through the index, and each count is a range of it: a ledger of millions is not read. A line's notice
+    /// is one of its purpose.
+    CONSENTS_SAID = "WITH RECURSIVE p (purpose) AS (
+                         SELECT min(purpose) FROM consent
+                         UNION ALL SELECT (SELECT min(c.purpose) FROM consent c WHERE c.purpose > p.purpose)
+                             FROM p WHERE purpose IS NOT NULL
+                     ), r (purpose, recipient) AS (
+                         SELECT purpose, (SELECT min(c.recipient) FROM consent c WHERE c.purpose = p.purpose)
+                             FROM p WHERE purpose IS NOT NULL
+                         UNION ALL SELECT purpose, (SELECT min(c.recipient) FROM consent c
+                             WHERE c.purpose = r.purpose AND c.recipient > r.recipient) FROM r WHERE recipient IS NOT NULL
+                     ), s (purpose, recipient, state) AS (
+                         SELECT purpose, recipient, (SELECT min(c.state) FROM consent c
+                             WHERE c.purpose = r.purpose AND c.recipient = r.recipient) FROM r WHERE recipient IS NOT NULL
+                         UNION ALL SELECT purpose, recipient, (SELECT min(c.state) FROM consent c
+                             WHERE c.purpose = s.purpose AND c.recipient = s.recipient AND c.state > s.state)
+                             FROM s WHERE state IS NOT NULL
+                     ), h (purpose, recipient, state, channel) AS (
+                         SELECT purpose, recipient, state, (SELECT min(c.channel) FROM consent c
+                             WHERE c.purpose = s.purpose AND c.recipient = s.recipient AND c.state = s.state)
+                             FROM s WHERE state IS NOT NULL
+                         UNION ALL SELECT purpose, recipient, state, (SELECT min(c.channel) FROM consent c
+                             WHERE c.purpose = h.purpose AND c.recipient = h.recipient AND c.state = h.state
+                                 AND c.channel > h.channel) FROM h WHERE channel IS NOT NULL
+                     ), slots (slot) AS (
+                         SELECT CAST(0 AS BIGINT) UNION ALL SELECT slot + 1 FROM slots WHERE slot + 1 < $3
+                     )
+                     SELECT purpose, recipient, state, channel, NULL AS notice_id, slot, (SELECT count(*) FROM consent c
+                         WHERE c.purpose = h.purpose AND c.recipient = h.recipient AND c.state = h.state
+                             AND c.channel = h.channel AND c.notice_id IS NULL
+                             AND c.at >= $1 + slot * $2 AND c.at < $1 + (slot + 1) * $2) AS said
+                         FROM h CROSS JOIN slots WHERE channel IS NOT NULL
+                     UNION ALL
+                     SELECT h.purpose, recipient, state, channel, n.notice_id, slot, (SELECT count(*) FROM consent c
+                         WHERE c.purpose = h.purpose AND c.recipient = h.recipient AND c.state = h.state
+                             AND c.channel = h.channel AND c.notice_id = n.notice_id
+                             AND c.at >= $1 + slot * $2 AND c.at < $1 + (slot + 1) * $2) AS said
+                         FROM h JOIN notice n ON n.purpose = h.purpose CROSS JOIN slots
+                         WHERE channel IS NOT NULL AND EXISTS (SELECT 1 FROM consent c
+                             WHERE c.purpose = h.purpose AND c.recipient = h.recipient AND c.state = h.state
+                                 AND c.channel = h.channel AND c.notice_id = n.notice_id)
+                     ORDER BY 1, 2, 3, 4, 5, 6";
     /// How many guests' last words on each purpose and recipient are which: the last for each place, but none from before
     /// a no that holds everywhere.
     CONSENTS_STANDING = "SELECT purpose, recipient, state, count(DISTINCT guest_id) FROM (
@@ -108,8 +145,8 @@ pub(super) struct WithdrawnRow {
 /// What was thought of a reveal: verdict, by whom, on whose orders, when.
 pub(super) type JudgementRow = (String, Uuid, Option<String>, i64);
 
-/// What guests said: purpose, recipient, state, channel, notice, how often.
-pub(super) type SaidRow = (String, String, String, String, Option<Uuid>, i64);
+/// What guests said: purpose, recipient, state, channel, notice, slot of time, how often.
+pub(super) type SaidRow = (String, String, String, String, Option<Uuid>, i64, i64);
 
 /// Which lines of the log are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,18 +214,15 @@ impl Conn {
         }))
     }
 
-    /// Purpose, recipient, state, channel, notice, how often.
-    pub(super) async fn consents_said(&mut self, (from, to): (i64, i64)) -> Result<Vec<SaidRow>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(CONSENTS_SAID).bind(from).bind(to).fetch_all(c).await?))
-    }
-
-    /// Slot, state, how often.
-    pub(super) async fn consents_trend(
+    /// What was said in each of so many slots from a time on, also where that is nothing. Times in microseconds.
+    pub(super) async fn consents_said(
         &mut self,
-        (from, to): (i64, i64),
-        slot: i64,
-    ) -> Result<Vec<(i64, String, i64)>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(CONSENTS_TREND).bind(from).bind(slot).bind(to).fetch_all(c).await?))
+        from: i64,
+        (slot, slots): (i64, i64),
+    ) -> Result<Vec<SaidRow>, StoreError> {
+        Ok(
+            on!(self, c => sqlx::query_as(CONSENTS_SAID).bind(from).bind(slot).bind(slots).fetch_all(c).await?),
+        )
     }
 
     /// Purpose, recipient, state, how many.

@@ -18,7 +18,12 @@ use crate::{
     retention::{Rules, person, same_person},
 };
 
-use super::{ComingDay, Eraser, ErasureError, Order, due::Due, outlook::week_after, sql::runs::RunRow};
+use super::{
+    ComingDay, Eraser, ErasureError, Order,
+    due::Due,
+    outlook::{add_to, week_after},
+    sql::runs::RunRow,
+};
 
 /// Guests looked at at a time.
 const PAGE: i64 = 50;
@@ -341,17 +346,22 @@ impl Eraser {
     /// What database, key store and log say; the rest waits for the next time.
     pub async fn work(&self, most: u32) -> Result<(), RunError> {
         if self.pace.every > TimeDelta::zero() {
-            let last = self.vault.store.read().await?.last_run().await?;
+            let mut conn = self.vault.store.read().await?;
+            let (last, counted) = (conn.last_run(false).await?, conn.last_run(true).await?);
+            let open = conn.open_run().await?.is_some();
+            drop(conn);
             let now = self.vault.clock.now();
             // Dates are days: what is over is over when the day begins.
-            let due = last
-                .map(from_micros)
-                .is_none_or(|last| last + self.pace.every <= now || last.date_naive() < now.date_naive());
-            if due && self.vault.store.read().await?.open_run().await?.is_none() {
+            let due = |last: Option<i64>| {
+                let last = last.map(from_micros);
+                last.is_none_or(|last| last + self.pace.every <= now || last.date_naive() < now.date_naive())
+            };
+            // While one waits for a second person, another counts: reads are told of what lapses all the same.
+            if due(last) && (!open || due(counted)) {
                 let caller = operator().map_err(|_| GuestError::Forbidden)?;
                 let mut event = Event::by(&caller, Act::Retention, RequestId::random(), now);
                 event.outcome = Some("begun");
-                self.new_run(&caller, false, None, event).await?;
+                self.new_run(&caller, open, None, event).await?;
             }
         }
         let waiting = self.vault.store.read().await?.runs_to_do().await?;
@@ -443,7 +453,7 @@ impl Eraser {
         (row, counted): (&mut RunRow, &mut Counted),
     ) -> Result<(), RunError> {
         let as_of: NaiveDate = row.as_of.parse().map_err(|_| GuestError::Damaged)?;
-        let Some(looked) = self.outlook(guest).await? else {
+        let Some((whose, looked)) = self.outlook(guest).await? else {
             return Ok(());
         };
         let (rules, today) = (tried.unwrap_or(&self.rules), self.today());
@@ -455,7 +465,11 @@ impl Eraser {
             let (in_force, _) = looked.due(&self.rules, as_of, today);
             counted.today.get_or_insert_default().add(&in_force);
         }
-        looked.add_to(&mut counted.coming, rules, as_of);
+        let week = looked.week(rules, as_of);
+        add_to(&mut counted.coming, &week);
+        if tried.is_none() {
+            self.remember(&whose, &week).await?;
+        }
         Ok(())
     }
 
@@ -507,7 +521,7 @@ impl Eraser {
 
     /// Lets go what has had its time; `true` when there was something.
     async fn let_go(&self, run: Uuid, guest: GuestId, as_of: NaiveDate) -> Result<bool, RunError> {
-        let Some(looked) = self.outlook(guest).await? else {
+        let Some((_, looked)) = self.outlook(guest).await? else {
             return Ok(false);
         };
         let (due, told) = looked.due(&self.rules, as_of, self.today());

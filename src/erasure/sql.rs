@@ -1,5 +1,6 @@
 //! Statements of erasures: what goes, and how far it has come.
 
+pub mod lapsing;
 pub mod notices;
 pub mod runs;
 
@@ -27,12 +28,15 @@ statements! {
                     WHERE guest_id = $1 AND erasure_id = $2 AND stage = 'shredded'";
     ERASURE_SWEPT = "UPDATE erasure SET stage = 'swept', updated_at = $3
                      WHERE guest_id = $1 AND erasure_id = $2 AND stage = 'done'";
-    GUEST_FATE = "UPDATE guest SET status = $2, version = version + 1, updated_at = $3
+    GUEST_FATE = "UPDATE guest SET status = $2, version = version + 1, updated_at = $3,
+                      lapsing_state = CASE WHEN lapsing_state = 0 THEN 0 ELSE 2 END
                   WHERE guest_id = $1 AND status IN ('active', 'restricted', 'merged')";
     GUEST_GONE = "UPDATE guest SET status = 'erased', survivor = NULL, manager_token = NULL, version = version + 1,
-                      updated_at = $2
+                      updated_at = $2, lapsing = NULL, lapsing_state = 0
                   WHERE guest_id = $1";
-    GUEST_BUMP = "UPDATE guest SET version = version + 1, updated_at = $2 WHERE guest_id = $1";
+    GUEST_BUMP = "UPDATE guest SET version = version + 1, updated_at = $2,
+                      lapsing_state = CASE WHEN lapsing_state = 0 THEN 0 ELSE 2 END
+                  WHERE guest_id = $1";
     /// Also those that were merged into one that was merged.
     ABSORBED = "WITH RECURSIVE taken (guest_id) AS (
                     SELECT guest_id FROM guest WHERE survivor = $1 AND status = 'merged'

@@ -384,7 +384,7 @@ impl Vault {
     }
 
     /// The keyed token of an account manager's staff id.
-    pub(super) fn manager_token(&self, staff: &str) -> [u8; 16] {
+    pub(crate) fn manager_token(&self, staff: &str) -> [u8; 16] {
         self.keys.index_key().token("account_manager", staff.as_bytes())
     }
 }

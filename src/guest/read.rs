@@ -7,7 +7,6 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDate, Utc};
-use data_encoding::BASE32_NOPAD;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -19,14 +18,15 @@ use crate::{
         StayState, Term, View, from_micros, micros,
     },
     consent,
-    crypto::{Aad, sha256},
-    keys::{GuestKeys, MacPurpose},
+    crypto::Aad,
+    keys::GuestKeys,
     policy::{ConsentAnswer, Facts, Grant, Right, RuleId, Snapshot, mask},
 };
 
 use super::{
-    AuditAnswer, FieldAnswer, GuestAnswer, GuestError, Stay, Vault,
+    AuditAnswer, FieldAnswer, GuestAnswer, GuestError, Lapsing, Stay, Vault,
     gather::{Asked, ByVersion},
+    handles::Handles,
     kinds, records,
     sql::{Line, Part},
     survivor,
@@ -78,30 +78,6 @@ impl Fetched {
 pub(crate) enum Looked {
     Seen(Box<Fetched>),
     Refused(Box<Event>, GuestError),
-}
-
-/// What a consumer calls a guest's values by when it needs no more than a stable handle: the same each time for the
-/// same consumer, and different for each, so that two consumers cannot join what they have.
-pub(super) struct Handles([u8; 32]);
-
-impl Handles {
-    fn new(vault: &Vault, errand: &Errand, guest: GuestId) -> Self {
-        let mac = vault.keys.mac(MacPurpose::Token);
-        Self(mac.mac_of(&[
-            b"handle",
-            errand.caller.principal.0.as_bytes(),
-            guest.0.as_bytes(),
-        ]))
-    }
-
-    pub(super) fn of(&self, field: &str) -> String {
-        let hash = sha256(&[self.0.as_slice(), field.as_bytes()].concat());
-        let short = hash
-            .first_chunk::<16>()
-            .map(|h| BASE32_NOPAD.encode(h))
-            .unwrap_or_default();
-        format!("tok_{}", short.to_ascii_lowercase())
-    }
 }
 
 impl Vault {
@@ -308,7 +284,14 @@ impl Vault {
         if status == "restricted" && !lawful {
             return Ok(refused(act, subject, GuestError::Restricted));
         }
-        let (lines, stays) = self.in_time(catalogue, lawful, (lines, stays));
+        let lapsing = match head.lapsing.as_deref().filter(|_| !lawful) {
+            Some(sealed) => match Lapsing::open(guest, &keys, sealed) {
+                Ok(lapsing) => lapsing,
+                Err(error) => return Ok(refused(Act::DamageFound, subject, error)),
+            },
+            None => Lapsing::default(),
+        };
+        let (lines, stays) = self.in_time(catalogue, (lawful, &lapsing), (lines, stays));
         let here = |stay: &Stay| self.properties.within(&stay.property, &errand.property);
         let stays = stays.into_iter().filter(here).collect();
         Ok(Looked::Seen(Box::new(Fetched {
@@ -331,7 +314,7 @@ impl Vault {
     fn in_time(
         &self,
         catalogue: &Catalogue,
-        lawful: bool,
+        (lawful, lapsing): (bool, &Lapsing),
         (lines, mut stays): (Arc<Vec<Line>>, Vec<Stay>),
     ) -> (Arc<Vec<Line>>, Vec<Stay>) {
         if lawful {
@@ -350,7 +333,9 @@ impl Vault {
             .unwrap_or_default();
         let is_over = |at: FieldIndex, field: &Field, recorded: NaiveDate| {
             let ends = catalogue.term(at).ends(anchors, recorded);
-            ends.is_some_and(|day| day <= today) || by_law.contains(&field.category)
+            ends.is_some_and(|day| day <= today)
+                || by_law.contains(&field.category)
+                || lapsing.is_over(field, today)
         };
         let over = |line: &Line| {
             let field = catalogue.find(&line.word).filter(|_| line.part() == Part::Field);

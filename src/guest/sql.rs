@@ -34,7 +34,8 @@ statements! {
     REVIEW_INSERT = "INSERT INTO review (review_id, kind, one_id, record_id, other_id, bits, reasons, weights, property,
                          priority, state, created_at, decided_at, decided_by)
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, NULL, NULL)";
-    GUEST_TOUCH = "UPDATE guest SET version = version + 1, updated_at = $3
+    GUEST_TOUCH = "UPDATE guest SET version = version + 1, updated_at = $3,
+                       lapsing_state = CASE WHEN lapsing_state = 0 THEN 0 ELSE 2 END
                    WHERE guest_id = $1 AND version = $2 AND status = 'active'";
     GUEST_MANAGER = "UPDATE guest SET manager_token = $2 WHERE guest_id = $1";
     GUEST_HEAD = "SELECT version, status, survivor FROM guest WHERE guest_id = $1";

@@ -108,7 +108,7 @@ impl Vault {
     }
 
     /// The drawer of a field.
-    fn category_of(&self, field: &str) -> Result<Category, GuestError> {
+    pub(super) fn category_of(&self, field: &str) -> Result<Category, GuestError> {
         let policy = self.policies.current();
         let found = policy.catalogue().find(field);
         found.map(|(_, field)| field.category).ok_or(GuestError::Damaged)

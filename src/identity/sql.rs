@@ -20,9 +20,11 @@ pub mod rekey;
 pub mod words;
 
 statements! {
-    MARK_MERGED = "UPDATE guest SET status = 'merged', survivor = $2, version = version + 1, updated_at = $4
+    MARK_MERGED = "UPDATE guest SET status = 'merged', survivor = $2, version = version + 1, updated_at = $4,
+                       lapsing_state = CASE WHEN lapsing_state = 0 THEN 0 ELSE 2 END
                    WHERE guest_id = $1 AND version = $3 AND status = 'active'";
-    MARK_ACTIVE = "UPDATE guest SET status = 'active', survivor = NULL, version = version + 1, updated_at = $3
+    MARK_ACTIVE = "UPDATE guest SET status = 'active', survivor = NULL, version = version + 1, updated_at = $3,
+                       lapsing_state = CASE WHEN lapsing_state = 0 THEN 0 ELSE 2 END
                    WHERE guest_id = $1 AND status = 'merged' AND survivor = $2";
     TAKE_MANAGER = "UPDATE guest SET manager_token = (SELECT o.manager_token FROM guest o WHERE o.guest_id = $2)
                     WHERE guest_id = $1 AND manager_token IS NULL

@@ -31,6 +31,8 @@ pub struct Keeper {
     lease: Lease,
     /// Up to when questions about guests that may be one were looked at, in microseconds.
     bridged: AtomicI64,
+    /// Up to where in the feed guests were looked at for what lapses of them.
+    lapsing: AtomicI64,
 }
 
 impl Keeper {
@@ -43,6 +45,7 @@ impl Keeper {
             requests,
             lease,
             bridged: AtomicI64::new(0),
+            lapsing: AtomicI64::new(0),
         }
     }
 
@@ -81,6 +84,9 @@ impl Keeper {
         }
         if let Err(error) = self.requests.eraser.work(AT_A_LOOK).await {
             tracing::error!(%error, "a retention run waits");
+        }
+        if let Err(error) = self.requests.eraser.look_again(&self.lapsing).await {
+            tracing::error!(%error, "guests that changed wait to be looked at for what lapses of them");
         }
         if let Err(error) = Quality(&self.requests.eraser.vault).work(QUALITY_PAGES).await {
             tracing::error!(%error, "a review of data quality waits");

@@ -144,6 +144,11 @@ impl Rule {
     pub fn place(&self) -> String {
         self.province.clone().unwrap_or_else(|| self.country.clone())
     }
+
+    /// Whether it only asks for a guest's stays, whoever the guest is.
+    fn is_of_a_stay_alone(&self) -> bool {
+        self.trigger.is_of_a_stay() && self.guests == Guests::All && self.from_age.is_none()
+    }
 }
 
 const fn yes() -> bool {
@@ -396,15 +401,19 @@ impl Rules {
     /// Those that only ask for a guest's stays, whoever the guest is.
     #[must_use]
     pub fn of_stays_alone(&self) -> Self {
-        let alone = |rule: &&Rule| {
-            rule.enabled
-                && rule.trigger.is_of_a_stay()
-                && rule.guests == Guests::All
-                && rule.from_age.is_none()
-        };
+        let alone = |rule: &&Rule| rule.enabled && rule.is_of_a_stay_alone();
         Self {
             rules: self.iter().filter(alone).cloned().collect(),
         }
+    }
+
+    /// Whether any sets an end to a drawer by more than a guest's stays.
+    #[must_use]
+    pub fn ask_for_more(&self) -> bool {
+        let mut ends = self
+            .iter()
+            .filter(|rule| rule.enabled && rule.max.is_some() && !rule.categories.is_empty());
+        ends.any(|rule| !rule.is_of_a_stay_alone())
     }
 
     /// The drawers that some rule sets an end to.

@@ -13,7 +13,7 @@ use crate::support::{
     database::both,
 };
 
-async fn records(app: &TestApp, guest: &str) -> Vec<String> {
+pub(crate) async fn records(app: &TestApp, guest: &str) -> Vec<String> {
     let errand = steward(app).await;
     let answer = app.get(&errand, &format!("/v1/guests/{guest}/records")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -23,7 +23,13 @@ async fn records(app: &TestApp, guest: &str) -> Vec<String> {
         .collect()
 }
 
-async fn say(app: &TestApp, word: &str, one: (&str, &str), other: (&str, &str), force: bool) -> Answer {
+pub(crate) async fn say(
+    app: &TestApp,
+    word: &str,
+    one: (&str, &str),
+    other: (&str, &str),
+    force: bool,
+) -> Answer {
     let of = |(guest, record): (&str, &str)| json!({"guest_id": guest, "record_id": record});
     let body = json!({"decision": word, "one": of(one), "other": of(other), "force": force});
     app.post(&steward(app).await, "/v1/constraints", body).await

@@ -4,11 +4,13 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use super::{
+    constraining::{records, say},
     merging::{merge, record, state, steward, undo},
     rights::officer,
 };
 use crate::support::{
     app::{Answer, TestApp},
+    browser::Browser,
     database::both,
 };
 
@@ -282,3 +284,104 @@ async fn walk(app: &TestApp, guests: &[String], mut seed: u64) {
         assert!(tries < 500, "some merge can never be undone");
     }
 }
+
+both!(doubts_go_over_and_nobody_stays_signed_in, async |database| {
+    let app = TestApp::start(database).await;
+    let guests = guests(&app).await;
+    let mut bounced = record("Moreau", "Odile", 6_060_606);
+    bounced["guest"]["emails"] = json!([{"address": "odile@moreau.example", "bounce": "hard"}]);
+    let (one, other) = (guests[0].clone(), app.guest("web/6060606", bounced).await);
+    let review = app
+        .post(&officer(&app, "o-1").await, "/v1/quality/reviews", json!({}))
+        .await;
+    assert_eq!(review.body["bounced"], 1, "{review:?}");
+    assert_eq!(doubts(&app).await, [other.clone()]);
+    let (mut theirs, mut ours) = (signed_in(&app, &other).await, signed_in(&app, &one).await);
+    let merged = merge(&app, &one, &other, "").await;
+    assert_eq!(merged.status, 201, "{merged:?}");
+    // Whoever was signed in as one of them would be shown what was the other's: both sign in anew.
+    for browser in [&mut theirs, &mut ours] {
+        assert_eq!(browser.get("/privacy/data").await, 303);
+    }
+    assert_eq!(doubts(&app).await, [one.clone()]);
+
+    // Settled for the one that both are, it is settled for the one it was about.
+    let settled = app
+        .post(
+            &officer(&app, "o-1").await,
+            &format!("/v1/guests/{one}/findings/emails"),
+            json!({"result": "confirmed"}),
+        )
+        .await;
+    assert_eq!(settled.status, 204, "{settled:?}");
+    let mut both = signed_in(&app, &one).await;
+    assert_eq!(undo(&app, &merged).await.status, 200);
+    assert_eq!(doubts(&app).await, Vec::<String>::new());
+    assert_eq!(both.get("/privacy/data").await, 303);
+    app.finish().await;
+});
+
+/// The guests of whom something is to be made sure of again.
+async fn doubts(app: &TestApp) -> Vec<String> {
+    let queue = app.get(&officer(app, "o-1").await, "/v1/quality/findings").await;
+    let items = queue.body["items"].as_array().unwrap();
+    items
+        .iter()
+        .map(|item| item["guest_id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// A guest's browser, signed in by a link of the hotel's app.
+async fn signed_in<'a>(app: &'a TestApp, guest: &str) -> Browser<'a> {
+    let house = app.errand("integration", "booking").await;
+    let link = app
+        .post(&house, &format!("/v1/guests/{guest}/portal-sessions"), json!({}))
+        .await;
+    let path = link.body["path"].as_str().unwrap().to_owned();
+    let mut browser = Browser::new(app);
+    browser.get(&path).await;
+    browser.submit(&path, &[]).await;
+    assert_eq!(browser.get("/privacy/data").await, 200);
+    browser
+}
+
+both!(
+    what_hangs_on_a_guest_stays_where_it_protects_when_a_record_is_taken_out,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let guest = app.guest("web/1", record("Silva", "Ana", 1_234_567)).await;
+        let mut twin = record("Silva", "Ana", 1_234_567);
+        twin["stays"][0]["reservation"] = json!("R-2");
+        twin["guest"]["account_manager_id"] = json!("am-7");
+        assert_eq!(app.guest("pms/2", twin).await, guest);
+        hold(&app, &guest, "A-1").await;
+        let request = ask(&app, &guest).await;
+        let looks = async |guest: &str| {
+            let manager = app
+                .errand("account_manager", "service_follow_up")
+                .await
+                .with("vault-actor", "am-7");
+            let seen = app
+                .get(&manager, &format!("/v1/guests/{guest}?fields=phones,memberships"))
+                .await;
+            assert_eq!(seen.status, 200, "{seen:?}");
+            !seen.body["fields"]["phones"]["value"].is_null()
+        };
+        assert!(looks(&guest).await);
+        let mut browser = signed_in(&app, &guest).await;
+        let all = records(&app, &guest).await;
+        let said = say(&app, "different", (&guest, &all[0]), (&guest, &all[1]), false).await;
+        assert_eq!(said.status, 200, "{said:?}");
+        let new = said.body["other"]["guest_id"].as_str().unwrap().to_owned();
+        // Whose the matter is nobody knows: neither may go. Who asked is told so by whom the request was about.
+        for one in [&guest, &new] {
+            assert_eq!(held(&app, one).await, ["A-1"]);
+        }
+        assert_eq!(whose(&app, &request).await, json!(guest));
+        assert_eq!(browser.get("/privacy/data").await, 303);
+        // The portfolio goes with the record that names it.
+        assert!(looks(&new).await);
+        assert!(!looks(&guest).await);
+        app.finish().await;
+    }
+);

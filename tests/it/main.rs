@@ -33,6 +33,7 @@ mod house;
 mod imports;
 mod keys;
 mod kill;
+mod lapsing;
 mod lookups;
 mod lost;
 mod many_holds;

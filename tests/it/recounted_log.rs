@@ -172,6 +172,8 @@ both!(
         let ids = guests(&app).await;
         looked_at(&app, &ids).await;
         let mut browser = Browser::signed_in(&app, "auditor").await;
+        // Fields are held against entries that have their index.
+        app.app.settle_log().await;
         let page = browser.look("/console/processing").await.text();
         let auditor = auditor(&app).await;
         let entries = all(&app, &auditor, "/v1/audit/entries?to=2026-03-06T08:00:00Z").await;

@@ -170,7 +170,10 @@ both!(
             u64::try_from(mine.count()).unwrap()
         };
         let mut browser = Browser::signed_in(&app, "auditor").await;
-        let page = browser.look("/console/consent?standing=1").await.text();
+        let mut page = browser.look("/console/consent?standing=1").await.text();
+        while page.contains("id=\"counting\"") {
+            page = browser.look("/console/consent?standing=1").await.text();
+        }
         let shown = rows(&page, "id=\"by-head\"");
         assert_eq!(shown.len(), 2, "{shown:?}");
         for (label, purpose) in [

@@ -22,6 +22,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("consent", Which::Data, consent::sql::STATEMENTS),
     ("console", Which::Data, console::sql::STATEMENTS),
     ("erasure", Which::Data, erasure::sql::STATEMENTS),
+    ("erasure", Which::Data, erasure::sql::lapsing::STATEMENTS),
     ("erasure", Which::Data, erasure::sql::notices::STATEMENTS),
     ("erasure", Which::Data, erasure::sql::runs::STATEMENTS),
     ("events", Which::Data, events::sql::STATEMENTS),

@@ -5,7 +5,8 @@
 
 A guest stayed in Portugal; a hotel's own rules set a minimum and maxima on drawers, the shipped ones on the register, the
 catalogue on fields. The vault is started at noon of the day before each date and of the day itself, once with runs switched
-off (what a look shows by itself) and once with runs (what is gone), and asked what is shown and what is there. The dates stand
+off (what a look shows by itself), once with runs (what is gone) and once with runs that wait for a second person who never
+comes (what is not shown though it is there), and asked what is shown and what is there. The dates stand
 below, worked out by hand. Exit code 0 when every answer is as expected; 1 otherwise, or when libfaketime is not installed.
 """
 
@@ -64,8 +65,8 @@ ARRIVAL, DEPARTURE, WRITTEN = "2027-01-08", "2027-01-10", "2027-01-11"
 # The day on which each is over: shown up to the day before, and gone by a run of that day.
 #   phones           90 days after the departure by a maximum, though the house would keep them 24 months
 #   tax_invoice      30 days after by the house: shown no longer, but kept for 60 days by a minimum
-#   occupation       40 days after by a maximum for foreigners: a look does not know who is one, so a run ends it, and
-#                    without one the house's 24 months
+#   occupation       40 days after by a maximum for foreigners: a look does not know who is one, so the run of the day
+#                    before tells it, and without one the house's 24 months
 #   name.surname     24 months after the departure by the house
 #   restriction      until the day it carries
 #   stay_links       36 months after the departure by the house
@@ -98,7 +99,7 @@ def run_of(vault, day):
     end = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < end:
         runs = vault.call("compliance_officer/o-1", "GET", "/v1/retention/runs")["items"]
-        if runs and runs[0]["as_of"] == day and runs[0]["state"] == "done":
+        if runs and runs[0]["as_of"] == day and runs[0]["state"] in ("done", "waiting", "simulated"):
             return
         time.sleep(0.2)
     sys.exit(f"{day}: no run was done")
@@ -120,36 +121,42 @@ def there(vault):
 
 
 def drill(binary, folder, runs):
-    vault = Vault(binary, folder, more=f'[policies]\ndir = "policies"\n[retention]\nevery_hours = {24 * runs}\n')
+    """`runs`: none, done, or waiting for a second person."""
+    above = "approve_above = 0\n" if runs == "waiting" else ""
+    every = 0 if runs == "none" else 24
+    vault = Vault(binary, folder, more=f'[policies]\ndir = "policies"\n[retention]\nevery_hours = {every}\n{above}')
     vault.file("policies", "retention").mkdir(parents=True)
     for name in ("model.conf", "roles.csv", "rules.csv", "purposes.toml", "fields.toml", "cases.toml"):
         shutil.copy(ROOT / "policies" / name, vault.file("policies"))
     vault.file("policies", "retention", "drill.toml").write_text(RULES)
     guest = Guest(1, "CN")
     guest.document["restriction"]["until"] = OVER["restriction"][0]
-    days = {over[runs] for over in OVER.values()} | {over[1] for over in OVER.values()} | set(REGISTER)
+    days = {day for both in OVER.values() for day in both} | set(REGISTER)
     days = sorted({near for day in days for near in (day, day_before(day))})
     with vault_at(vault, WRITTEN):
         guest.put(vault, ARRIVAL, DEPARTURE)
     for day in days:
         with vault_at(vault, day):
-            if runs:
+            if runs == "done":
                 run_of(vault, day)
+            # Where runs wait, what the run of the day before told is enough.
             seen = shown(vault, guest)
+            if runs == "waiting":
+                run_of(vault, day)
+                seen_after = shown(vault, guest)
+                assert seen == seen_after, f"{day}: the run shows {sorted(seen_after)}, before it {sorted(seen)}"
             stays = there(vault)
             entries = vault.call("compliance_officer/o-1", "GET", f"/v1/guests/{guest.id}/register",
                                  purpose="legal_retention", expect=(200, 404, 410))
-        until = {field: over for field, (over, _) in OVER.items()}
-        if runs:
-            # Whichever comes first.
-            until = {field: min(both) for field, both in OVER.items()}
+        # Whichever comes first.
+        until = {field: both[0] if runs == "none" else min(both) for field, both in OVER.items()}
         expected = {field for field, over in until.items() if day < over}
         assert seen == expected, f"{day}: shown {sorted(seen)}, expected {sorted(expected)}"
-        expected = {field for field, (_, over) in OVER.items() if not runs or day < over}
+        expected = {field for field, (_, over) in OVER.items() if runs != "done" or day < over}
         assert stays == expected, f"{day}: there {sorted(stays)}, expected {sorted(expected)}"
-        registered = runs and REGISTER[0] <= day < REGISTER[1]
+        registered = runs == "done" and REGISTER[0] <= day < REGISTER[1]
         assert bool(entries.get("entries")) == registered, f"{day}: the register says {entries}"
-    print(f"{'with' if runs else 'without'} runs: {len(days)} days from {days[0]} to {days[-1]}, each as expected")
+    print(f"runs {runs}: {len(days)} days from {days[0]} to {days[-1]}, each as expected")
 
 
 def main():
@@ -158,7 +165,7 @@ def main():
     options = options.parse_args()
     if not LIBRARY:
         sys.exit("libfaketime is not installed (Debian: libfaketime)")
-    for runs in (False, True):
+    for runs in ("none", "done", "waiting"):
         with tempfile.TemporaryDirectory() as folder:
             drill(options.binary, folder, runs)
 

@@ -68,6 +68,14 @@ def files(*roots):
                 yield path
 
 
+def content(path):
+    """What is in a file; nothing in one that a database removed meanwhile."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def words_in(paths):
     """Files in which a guest's own words stand, however they are written."""
     needles = set()
@@ -78,7 +86,7 @@ def words_in(paths):
             whole = base64.b64encode(b"\0" * shift + raw)
             needles.add(whole[(shift * 8 + 5) // 6 : (shift + len(raw)) * 8 // 6])
     pattern = re.compile(b"|".join(map(re.escape, needles)))
-    return [str(path) for path in paths if pattern.search(path.read_bytes())]
+    return [str(path) for path in paths if pattern.search(content(path))]
 
 
 def blobs_in(blobs, paths):
@@ -86,7 +94,7 @@ def blobs_in(blobs, paths):
     wanted = {int.from_bytes(blob[8:16], sys.byteorder): blob for blob in blobs}
     found = set()
     for path in paths:
-        data = path.read_bytes()
+        data = content(path)
         for shift in range(8):
             part = data[shift : shift + (len(data) - shift) // 8 * 8]
             found.update(wanted.keys() & set(array("Q", part)))
@@ -333,9 +341,14 @@ def drill(vault, guests, databases):
         if databases:
             # Its write-ahead log keeps what was: docs/backup.md says for how long it may be kept.
             run(["psql", "-q", vault.urls[1], "-c", "CHECKPOINT"])
-    roots = [databases] if databases else [vault.file("data")]
+    roots = [databases / "base"] if databases else [vault.file("data")]
     told["keys_that_went"] = len(drill.doomed(rows, "keys"))
     told["sealed_values_without_a_key_left_in_files"] = drill.check_bytes(rows, roots)
+    if databases:
+        keys = drill.doomed(rows, "keys")
+        left = blobs_in(keys, files(databases / "pg_wal"))
+        told["of_these_in_the_write_ahead_log_for_as_long_as_it_is_kept"] = f"{len(left)} of {len(keys)}"
+        roots = [databases]
     spoken = words_in(files(*roots, vault.file("mirror"), vault.file("stderr.log"), exported,
                             *map(pathlib.Path, second if databases else [second, f"{second}.keys"])))
     assert not spoken, f"personal data in clear: {spoken}"

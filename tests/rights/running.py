@@ -76,7 +76,7 @@ def age_key():
 
 @contextlib.contextmanager
 def postgres():
-    """A cluster of this run; gives a function that makes a database and says its URL."""
+    """A cluster of this run; gives a function that makes a database and says its URL, and the folder of all of it."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         child = {}
         if os.geteuid() == 0:
@@ -93,7 +93,7 @@ def postgres():
             return url
 
         try:
-            yield make, pathlib.Path(folder, "data", "base")
+            yield make, pathlib.Path(folder, "data")
         finally:
             shell.stdin.close()
             shell.wait(timeout=WAIT_SECONDS)

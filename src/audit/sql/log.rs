@@ -167,37 +167,6 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(CHAIN).bind(subject.to_vec()).fetch_optional(c).await?))
     }
 
-    /// Events of a writer from a number on.
-    pub(in crate::audit) async fn news_of(
-        &mut self,
-        writer: Uuid,
-        from: i64,
-        most: i64,
-    ) -> Result<Vec<News>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(NEWS_OF).bind(writer).bind(from).bind(most).fetch_all(c).await?))
-    }
-
-    /// The ends of these subjects' chains, of those that have one.
-    pub(in crate::audit) async fn chains(&mut self, subjects: &[[u8; 16]]) -> Result<Vec<Chain>, StoreError> {
-        static TEXTS: Texts<usize> = Texts::none();
-        let spelling = self.spelling();
-        let (mut found, mut rest) = (Vec::new(), subjects);
-        while !rest.is_empty() {
-            let (now, later) = some(rest);
-            rest = later;
-            let text = TEXTS.of(spelling, now.len(), || chains(now.len()));
-            let rows: Vec<Chain> = on!(self, c => {
-                let mut query = sqlx::query_as(text);
-                for subject in now {
-                    query = query.bind(subject.as_slice());
-                }
-                query.fetch_all(c).await?
-            });
-            found.extend(rows);
-        }
-        Ok(found)
-    }
-
     /// The index of an entry, once it has one.
     ///
     /// # Errors
@@ -269,10 +238,41 @@ impl Tx {
         Ok(())
     }
 
+    /// Events of a writer from a number on.
+    pub(in crate::audit) async fn news_of(
+        &mut self,
+        writer: Uuid,
+        from: i64,
+        most: i64,
+    ) -> Result<Vec<News>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(NEWS_OF).bind(writer).bind(from).bind(most).fetch_all(c).await?))
+    }
+
     /// Sets the next number of a writer.
     pub(in crate::audit) async fn set_writer(&mut self, writer: Uuid, next: i64) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(WRITER_SET).bind(writer).bind(next).execute(c).await.map(drop)?);
         Ok(())
+    }
+
+    /// The ends of these subjects' chains, of those that have one.
+    pub(in crate::audit) async fn chains(&mut self, subjects: &[[u8; 16]]) -> Result<Vec<Chain>, StoreError> {
+        static TEXTS: Texts<usize> = Texts::none();
+        let spelling = self.spelling();
+        let (mut found, mut rest) = (Vec::new(), subjects);
+        while !rest.is_empty() {
+            let (now, later) = some(rest);
+            rest = later;
+            let text = TEXTS.of(spelling, now.len(), || chains(now.len()));
+            let rows: Vec<Chain> = on!(self, c => {
+                let mut query = sqlx::query_as(text);
+                for subject in now {
+                    query = query.bind(subject.as_slice());
+                }
+                query.fetch_all(c).await?
+            });
+            found.extend(rows);
+        }
+        Ok(found)
     }
 
     /// Sets the ends of chains; each subject comes once.

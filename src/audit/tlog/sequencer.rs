@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     audit::sql::log::{self as sql, Chain, Head, News, Placed},
     base::{Clock, micros},
-    store::{Conn, Store, Tx},
+    store::{Store, Tx},
 };
 
 use super::{
@@ -101,60 +101,47 @@ impl Sequencer {
             return Ok((Step::Idle, false));
         }
         let head = sql::head(&mut conn).await?.ok_or(LogError::Absent)?;
-        let now = micros(self.clock.now());
-        let mine = head.holder == Some(self.me);
-        if !mine && head.held_until >= now {
-            return Ok((Step::Held, false));
-        }
-        // What nobody else may change meanwhile is read before the transaction: SQLite's writers wait for it.
-        if !(mine && head.held_until >= now.saturating_add(LEASE_MICROS / 2)) && !self.take(now).await? {
-            return Ok((Step::Held, false));
-        }
-        let growth = self.plan(&mut conn).await?;
         drop(conn);
-        let mut tx = self.store.begin().await?;
         let now = micros(self.clock.now());
+        if head.holder != Some(self.me) && head.held_until >= now {
+            return Ok((Step::Held, false));
+        }
+        let mut tx = self.store.begin().await?;
+        // The row is locked from here to the end: of two that come this far, the second finds it taken.
         if !tx
             .take_log(self.me, now.saturating_add(LEASE_MICROS), now)
             .await?
         {
             return Ok((Step::Held, false));
         }
-        growth.write(&mut tx).await?;
+        let (grown, more) = self.grow(&mut tx).await?;
         tx.commit().await?;
-        let grown = growth.placed.len();
         metrics::counter!("guest_vault_log_entries_total").increment(u64::try_from(grown).unwrap_or(0));
-        Ok((Step::Grown(grown), growth.more))
+        Ok((Step::Grown(grown), more))
     }
 
-    /// Takes the right to grow the log; of two that try, the second finds it taken.
-    async fn take(&self, now: i64) -> Result<bool, LogError> {
-        let mut tx = self.store.begin().await?;
-        let taken = tx
-            .take_log(self.me, now.saturating_add(LEASE_MICROS), now)
-            .await?;
-        tx.commit().await?;
-        Ok(taken)
-    }
-
-    async fn plan(&self, conn: &mut Conn) -> Result<Growth, LogError> {
-        let head = sql::head(conn).await?.ok_or(LogError::Absent)?;
+    async fn grow(&self, tx: &mut Tx) -> Result<(usize, bool), LogError> {
+        let head = sql::head(tx).await?.ok_or(LogError::Absent)?;
         let signed = check_head(&head, self.signer.verifier())?;
-        let mut edge = edge(conn, signed.size).await?;
+        let mut edge = edge(tx, signed.size).await?;
         if edge.root() != signed.root {
             return Err(LogError::Changed("the tiles of its edge".to_owned()));
         }
-        let (news, more) = collect(conn).await?;
-        let mut growth = append(conn, &mut edge, &news).await?;
+        let (news, more) = collect(tx).await?;
+        let mut full = BTreeMap::new();
+        append(tx, &mut edge, &news, &mut full).await?;
         for (tile, hashes) in edge.partial() {
-            growth.tiles.insert((tile.level, tile.index), tile::join(hashes));
+            full.insert((tile.level, tile.index), tile::join(hashes));
         }
-        growth.checkpoint = self.signer.sign(Checkpoint {
+        for ((level, at), hashes) in &full {
+            tx.set_tile(*level, number(*at), hashes).await?;
+        }
+        let checkpoint = self.signer.sign(Checkpoint {
             size: edge.size(),
             root: edge.root(),
         });
-        (growth.from, growth.to, growth.more) = (head.size, number(edge.size()), more);
-        Ok(growth)
+        tx.grow_log(number(edge.size()), &checkpoint, head.size).await?;
+        Ok((news.len(), more))
     }
 
     /// Works until dropped.
@@ -190,37 +177,6 @@ impl Sequencer {
     }
 }
 
-/// What one step writes.
-#[derive(Default)]
-struct Growth {
-    placed: Vec<Placed>,
-    writers: BTreeMap<Uuid, i64>,
-    ends: Vec<Chain>,
-    tiles: BTreeMap<(u8, u64), Vec<u8>>,
-    checkpoint: String,
-    /// The sizes of the log before and after.
-    from: i64,
-    to: i64,
-    /// Whether more is waiting.
-    more: bool,
-}
-
-impl Growth {
-    async fn write(&self, tx: &mut Tx) -> Result<(), LogError> {
-        // First, because it fails when the log is not the one that was read.
-        tx.grow_log(self.to, &self.checkpoint, self.from).await?;
-        tx.add_log_entries(&self.placed).await?;
-        for (writer, next) in &self.writers {
-            tx.set_writer(*writer, *next).await?;
-        }
-        tx.set_chains(&self.ends).await?;
-        for ((level, at), hashes) in &self.tiles {
-            tx.set_tile(*level, number(*at), hashes).await?;
-        }
-        Ok(())
-    }
-}
-
 /// The head's checkpoint, when it is ours and says what the head says.
 fn check_head(head: &Head, verifier: &Verifier) -> Result<Checkpoint, LogError> {
     if head.origin != verifier.name() {
@@ -239,14 +195,14 @@ fn check_head(head: &Head, verifier: &Verifier) -> Result<Checkpoint, LogError> 
 
 /// Events without an index, in the order that they get: by time, and those of a writer in its own order; and whether
 /// there are more.
-async fn collect(conn: &mut Conn) -> Result<(Vec<News>, bool), LogError> {
+async fn collect(tx: &mut Tx) -> Result<(Vec<News>, bool), LogError> {
     let mut ordered = Vec::new();
-    let writers = sql::news(conn).await?;
+    let writers = sql::news(tx).await?;
     // What does not fit is read again in the next step: of several writers, each brings its share.
     let share = BATCH.div_ceil(writers.len().max(1)).max(LEAST);
     let mut horizon = Uuid::max();
     for (writer, next) in writers {
-        let rows = conn
+        let rows = tx
             .news_of(writer, next, i64::try_from(share).unwrap_or(i64::MAX))
             .await?;
         let mut expected = next;
@@ -273,7 +229,7 @@ async fn collect(conn: &mut Conn) -> Result<(Vec<News>, bool), LogError> {
 }
 
 /// The ends of the chains that these events go on with.
-async fn chains(conn: &mut Conn, news: &[News]) -> Result<HashMap<[u8; 16], (u64, Hash)>, LogError> {
+async fn chains(tx: &mut Tx, news: &[News]) -> Result<HashMap<[u8; 16], (u64, Hash)>, LogError> {
     let subjects: BTreeSet<[u8; 16]> = news
         .iter()
         .filter_map(|row| entry::subject(&source(row)))
@@ -284,7 +240,7 @@ async fn chains(conn: &mut Conn, news: &[News]) -> Result<HashMap<[u8; 16], (u64
         subject,
         seq,
         leaf_hash,
-    } in conn.chains(&subjects).await?
+    } in tx.chains(&subjects).await?
     {
         let changed = || LogError::Changed("the chain of a subject".to_owned());
         let subject = subject.try_into().map_err(|_| changed())?;
@@ -302,31 +258,38 @@ fn source(row: &News) -> Source<'_> {
     }
 }
 
-async fn append(conn: &mut Conn, edge: &mut Edge, news: &[News]) -> Result<Growth, LogError> {
-    let mut chains = chains(conn, news).await?;
-    let mut touched = BTreeSet::new();
-    let mut growth = Growth::default();
+async fn append(
+    tx: &mut Tx,
+    edge: &mut Edge,
+    news: &[News],
+    full: &mut BTreeMap<(u8, u64), Vec<u8>>,
+) -> Result<(), LogError> {
+    let mut chains = chains(tx, news).await?;
+    let (mut writers, mut touched) = (BTreeMap::new(), BTreeSet::new());
+    let mut placed = Vec::with_capacity(news.len());
     for row in news {
         let source = source(row);
         let subject = entry::subject(&source);
         let link = subject.map(|subject| next(chains.get(&subject)));
         let hash = leaf_hash(&entry::bytes(&source, link.as_ref()));
-        growth.placed.push(Placed {
+        placed.push(Placed {
             index: number(edge.size()),
             entry: row.entry_id,
             seq: link.map(|link| number(link.number)),
             previous: link.and_then(|link| link.previous).map(|hash| hash.to_vec()),
         });
         edge.push(hash, &mut |tile, hashes| {
-            growth.tiles.insert((tile.level, tile.index), tile::join(hashes));
+            full.insert((tile.level, tile.index), tile::join(hashes));
         });
         if let (Some(subject), Some(link)) = (subject, link) {
             chains.insert(subject, (link.number, hash));
             touched.insert(subject);
         }
-        growth
-            .writers
-            .insert(row.writer, row.writer_seq.saturating_add(1));
+        writers.insert(row.writer, row.writer_seq.saturating_add(1));
+    }
+    tx.add_log_entries(&placed).await?;
+    for (writer, next) in writers {
+        tx.set_writer(writer, next).await?;
     }
     let end = |subject: [u8; 16]| {
         chains.get(&subject).map(|(seq, hash)| Chain {
@@ -335,8 +298,8 @@ async fn append(conn: &mut Conn, edge: &mut Edge, news: &[News]) -> Result<Growt
             leaf_hash: hash.to_vec(),
         })
     };
-    growth.ends = touched.into_iter().filter_map(end).collect();
-    Ok(growth)
+    let ends: Vec<Chain> = touched.into_iter().filter_map(end).collect();
+    Ok(tx.set_chains(&ends).await?)
 }
 
 /// The place after the end of a chain.

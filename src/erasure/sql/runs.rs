@@ -91,12 +91,12 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(RUN_OPEN).bind(false).fetch_optional(c).await?))
     }
 
-    /// When the last run began that was more than counted, in microseconds.
+    /// When the last run began that only counts, or the last that does more, in microseconds.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn last_run(&mut self) -> Result<Option<i64>, StoreError> {
-        Ok(on!(self, c => sqlx::query_scalar(RUN_LAST).bind(false).fetch_one(c).await?))
+    pub async fn last_run(&mut self, dry_run: bool) -> Result<Option<i64>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(RUN_LAST).bind(dry_run).fetch_one(c).await?))
     }
 
     /// The runs that have something to do.

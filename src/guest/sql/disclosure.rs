@@ -24,7 +24,7 @@ const GUEST: char = '\u{1c}';
 /// What a [`Line`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// The guest itself: status in `word`, survivor in `id`, manager token in `sealed`.
+    /// The guest itself: status in `word`, survivor in `id`, manager token in `sealed`, what of it lapses in `lapsing`.
     Guest,
     /// A sealed value: record in `id`, path in `word`.
     Field,
@@ -57,6 +57,8 @@ pub struct Line {
     pub at: i64,
     /// When a consent ends.
     pub until: Option<i64>,
+    /// What of the guest lapses, sealed.
+    pub lapsing: Option<Vec<u8>>,
 }
 
 impl Line {
@@ -96,6 +98,7 @@ impl Line {
             trust: 0,
             at: 0,
             until: None,
+            lapsing: None,
         }
     }
 }
@@ -135,12 +138,14 @@ pub(super) fn text(spelling: Spelling, guests: usize, fields: usize) -> String {
         )
     };
     let (guest, survivor, manager) = (id("g.guest_id"), id("g.survivor"), hex("g.manager_token"));
+    let lapsing = hex("CASE WHEN g.lapsing_state = 1 THEN g.lapsing END");
     let groups = [
         guest,
         "g.version".to_owned(),
         "g.status".to_owned(),
         format!("coalesce({survivor}, '')"),
         format!("coalesce({manager}, '')"),
+        format!("coalesce({lapsing}, '')"),
         format!("coalesce((SELECT {stays} FROM stay s WHERE s.guest_id = g.guest_id), '')"),
         format!(
             "coalesce((SELECT {consents} FROM consent c WHERE c.guest_id = g.guest_id AND c.purpose = $1), '')"
@@ -204,7 +209,17 @@ fn parts<const COUNT: usize>(text: &str, between: char) -> Option<[&str; COUNT]>
 
 /// What was said of one guest; `None` for what this program did not write.
 fn lines(said: &str) -> Option<(GuestId, Vec<Line>)> {
-    let [guest, version, status, survivor, manager, stays, consents, values] = parts(said, GROUP)?;
+    let [
+        guest,
+        version,
+        status,
+        survivor,
+        manager,
+        lapsing,
+        stays,
+        consents,
+        values,
+    ] = parts(said, GROUP)?;
     let mut all = Vec::with_capacity(1 + values.matches(LINE).count() + 4);
     all.push(Line {
         id: match survivor {
@@ -215,6 +230,10 @@ fn lines(said: &str) -> Option<(GuestId, Vec<Line>)> {
         sealed: match manager {
             "" => None,
             manager => Some(bytes(manager)?),
+        },
+        lapsing: match lapsing {
+            "" => None,
+            lapsing => Some(bytes(lapsing)?),
         },
         ..Line::of(Part::Guest, status)
     });
