@@ -71,7 +71,7 @@ impl Attestations {
         for_tokens: bool,
         (store, log, clock): (Store, Log, Clock),
     ) -> Self {
-        let lookup = Gather::new(MOST, Register(store.clone()));
+        let lookup = Gather::new(&store, MOST, Register(store.clone()));
         Self {
             config,
             for_tokens,

@@ -21,7 +21,7 @@ pub(super) struct Lookup(Gather<Uuid, Row, Principals>);
 
 impl Lookup {
     pub(super) fn new(store: Store) -> Self {
-        Self(Gather::new(MOST, Principals(store)))
+        Self(Gather::new(&store.clone(), MOST, Principals(store)))
     }
 
     /// The principal as it stands now.

@@ -1,12 +1,11 @@
 //! Statements of the audit log.
 
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::{
     base::{EntryId, WriterId, micros},
     on, statements,
-    store::{Conn, Database, StoreError},
+    store::{Conn, Database, StoreError, Texts},
 };
 
 use super::Event;
@@ -147,6 +146,22 @@ fn values(rows: usize, columns: usize) -> String {
     rows.join(",")
 }
 
+/// The statements of this folder that are written for so many rows, at most [`ROWS`], for the test that prepares each.
+#[must_use]
+pub fn built_statements() -> Vec<(String, String)> {
+    type Build = fn(usize) -> String;
+    let build: [(&str, Build); 4] = [
+        ("events", insert),
+        ("chains", log::chains),
+        ("ends of chains", log::chains_upsert),
+        ("places", log::places_insert),
+    ];
+    let sizes = |(name, build): (&'static str, Build)| {
+        [1, 2, ROWS].map(|rows| (format!("{name} {rows}"), build(rows)))
+    };
+    build.into_iter().flat_map(sizes).collect()
+}
+
 /// The first of them, as many as one statement takes.
 fn some<T>(items: &[T]) -> (&[T], &[T]) {
     items.split_at(items.len().min(ROWS))
@@ -165,13 +180,15 @@ pub(super) async fn insert_events(
     writer: WriterId,
     events: &[Numbered<'_>],
 ) -> Result<(), StoreError> {
+    static TEXTS: Texts<usize> = Texts::none();
+    let spelling = db.spelling();
     let mut rest = events;
     while !rest.is_empty() {
         let (now, later) = some(rest);
         rest = later;
-        let rows = now.len();
+        let text = TEXTS.of(spelling, now.len(), || insert(now.len()));
         on!(db, c => {
-            let mut query = sqlx::query(AssertSqlSafe(insert(rows)));
+            let mut query = sqlx::query(text);
             for Numbered { entry, sequence, event } in now {
                 query = query
                     .bind(entry.0)

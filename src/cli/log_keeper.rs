@@ -27,9 +27,6 @@ use crate::{
 /// How often the mirror is brought up to date, and held against the database.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A step of the patrol that is quicker than this finds the machine at rest.
-const AT_REST: Duration = Duration::from_millis(80);
-
 /// How often what is too old is removed.
 const AGE: Duration = Duration::from_hours(1);
 
@@ -133,14 +130,12 @@ async fn patrol(app: App) {
             );
             round = Instant::now();
         }
-        // A log that is looked at as a whole has its rest; a long one takes a quarter of the time there is, and a tenth
-        // while the machine has other work, which makes a step long.
-        let took = begun.elapsed();
-        let rest = if took < AT_REST { 3 } else { 9 };
-        pause = if patrol.is_round() || found.is_err() {
+        // A log that is looked at as a whole has its rest, and so has who writes it; else the patrol takes a quarter of
+        // the time there is.
+        pause = if patrol.is_round() || patrol.is_growing() || found.is_err() {
             LOOK
         } else {
-            took.saturating_mul(rest).min(LOOK)
+            begun.elapsed().saturating_mul(3).min(LOOK)
         };
         // Damage stays damage until somebody has looked, though the walk may be elsewhere by now.
         let Ok(Some(found)) = found else {

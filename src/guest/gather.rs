@@ -47,7 +47,7 @@ pub(super) type Guests = Gather<Asked, Vec<Line>, Fetch>;
 
 /// Readers of this store.
 pub(super) fn readers(store: Store) -> Guests {
-    Gather::new(MOST, Fetch(store))
+    Gather::new(&store.clone(), MOST, Fetch(store))
 }
 
 #[derive(Clone)]

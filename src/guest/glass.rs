@@ -61,11 +61,8 @@ impl Vault {
             ));
             return self.refuse(event, error).await;
         }
-        let event = Self::with_reason(
-            self.event(errand, Act::BreakGlass, &fetched),
-            errand,
-            Some(&fetched.keys),
-        );
+        let event = fetched.event(errand, Act::BreakGlass);
+        let event = Self::with_reason(event, errand, Some(&fetched.keys));
         let (open_until, judge_by) = (event.at + OPEN_FOR, event.at + JUDGED_WITHIN);
         let told = Announcement::break_glass(event.at, guest, errand.caller.principal);
         let mut change = self.log.begin(&self.store).await?;

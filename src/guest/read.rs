@@ -1,6 +1,10 @@
 //! Reading a guest: decide, fetch only what may be shown, narrow to this guest, record, open, mask.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    sync::Arc,
+};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use data_encoding::BASE32_NOPAD;
@@ -9,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     access::Exceeded,
-    audit::{Act, Event, Receipt},
+    audit::{Act, Event, Receipt, Subject},
     base::{
         Action, Anchors, Catalogue, Category, Class, Errand, Field, FieldIndex, FieldPath, FieldSet, GuestId,
         StayState, Term, View, from_micros, micros,
@@ -17,7 +21,7 @@ use crate::{
     consent,
     crypto::{Aad, sha256},
     keys::{GuestKeys, MacPurpose},
-    policy::{ConsentAnswer, Facts, Grant, Right, Snapshot, mask},
+    policy::{ConsentAnswer, Facts, Grant, Right, RuleId, Snapshot, mask},
 };
 
 use super::{
@@ -35,6 +39,7 @@ pub(super) const STAY_LINKS: &str = "stay_links";
 /// A guest fetched for a grant, nothing of it opened but what decides.
 pub(crate) struct Fetched {
     pub(super) guest: GuestId,
+    pub(super) subject: Subject,
     pub(super) version: i64,
     pub(super) status: String,
     pub(super) lines: Arc<Vec<Line>>,
@@ -51,14 +56,28 @@ pub(crate) struct Fetched {
     pub(super) at: DateTime<Utc>,
 }
 
+impl Fetched {
+    /// The event of what is done with it.
+    pub(super) fn event(&self, errand: &Errand, act: Act) -> Event {
+        let grant = &self.grant;
+        let mut event = Event::of(errand, act, self.at);
+        event.subject = Some(self.subject);
+        event.policy_version = Some(grant.policy_version().to_owned());
+        event.basis = Some(match grant.consent_id() {
+            Some(id) => format!("consent:{id}"),
+            None => grant.purpose().legal_basis.as_str().to_owned(),
+        });
+        let rules: BTreeSet<RuleId> = grant.columns().iter().filter_map(|at| grant.rule(at)).collect();
+        event.rules = rules.iter().map(RuleId::to_string).collect();
+        event.rules.sort_unstable();
+        event
+    }
+}
+
 /// A guest fetched, or refused with the event that says so, not yet recorded.
 pub(crate) enum Looked {
     Seen(Box<Fetched>),
     Refused(Box<Event>, GuestError),
-}
-
-fn refused(event: Event, error: GuestError) -> Looked {
-    Looked::Refused(Box::new(event), error)
 }
 
 /// What a consumer calls a guest's values by when it needs no more than a stable handle: the same each time for the
@@ -143,7 +162,7 @@ impl Vault {
     ) -> Result<GuestAnswer, GuestError> {
         let catalogue = policy.catalogue();
         let plan = plan(catalogue, fetched);
-        let mut event = self.event(errand, act, fetched);
+        let mut event = fetched.event(errand, act);
         event.fields = shown(catalogue, fetched, &plan, act);
         if by_name {
             note_withheld(&mut event, catalogue, &fetched.grant);
@@ -166,7 +185,7 @@ impl Vault {
                 },
             }),
             Err(error) => {
-                let event = self.event(errand, Act::DamageFound, fetched);
+                let event = fetched.event(errand, Act::DamageFound);
                 self.refuse(event, error).await
             }
         }
@@ -218,9 +237,13 @@ impl Vault {
     ) -> Result<Looked, GuestError> {
         let catalogue = policy.catalogue();
         let wanted = asked_for(catalogue, wanted);
-        let mut event = Event::of(errand, act, self.clock.now());
-        event.policy_version = Some(policy.version().to_owned());
-        event.subject = Some(self.subject(guest, None));
+        let refused = |act, subject, error| {
+            let mut event = Event::of(errand, act, self.clock.now());
+            event.policy_version = Some(policy.version().to_owned());
+            event.subject = Some(subject);
+            Looked::Refused(Box::new(event), error)
+        };
+        let nobody = self.subject(guest, None);
         let caller = &errand.caller;
         let Some(grant) = policy.decide(
             &caller.role,
@@ -229,16 +252,16 @@ impl Vault {
             Action::Read,
             &wanted,
         ) else {
-            return Ok(refused(event, GuestError::Forbidden));
+            return Ok(refused(act, nobody, GuestError::Forbidden));
         };
         if act != Act::Search
             && let Err(exceeded) = self.spend(errand, guest, act)
         {
-            return Ok(refused(event, exceeded.into()));
+            return Ok(refused(act, nobody, exceeded.into()));
         }
         // An emergency shows one guest at a time, and only to who said why.
         if grant.purpose().break_glass && act != Act::BreakGlass && !self.is_open(errand, guest).await? {
-            return Ok(refused(event, GuestError::NotOpen));
+            return Ok(refused(act, nobody, GuestError::NotOpen));
         }
         let columns = grant.columns();
         let categories = drawers(catalogue, &columns);
@@ -256,22 +279,21 @@ impl Vault {
         .await?;
         let keys = self.completed(keys, catalogue, &lines, &categories).await?;
         let Some(head) = lines.iter().find(|l| l.part() == Part::Guest) else {
-            return Ok(refused(event, GuestError::NotFound));
+            return Ok(refused(act, nobody, GuestError::NotFound));
         };
-        event.subject = Some(self.subject(guest, Some(&keys)));
+        let (at, subject) = (self.clock.now(), self.subject(guest, Some(&keys)));
         let (version, status) = (head.version, head.word.clone());
         match (status.as_str(), head.id) {
             ("merged", Some(survivor)) => {
-                return Ok(refused(event, GuestError::Moved(GuestId(survivor))));
+                return Ok(refused(act, subject, GuestError::Moved(GuestId(survivor))));
             }
-            ("erased", _) => return Ok(refused(event, GuestError::Gone)),
+            ("erased", _) => return Ok(refused(act, subject, GuestError::Gone)),
             _ => {}
         }
         // Without the guest's audit key the log could not say about whom the look was, nor keep its reason.
-        let named = event.subject.is_some_and(|subject| subject.pseudonym.is_some());
+        let named = subject.pseudonym.is_some();
         let Some(stays) = Self::open_stays(guest, &lines, &keys).ok().filter(|_| named) else {
-            event.act = Act::DamageFound;
-            return Ok(refused(event, GuestError::Damaged));
+            return Ok(refused(Act::DamageFound, subject, GuestError::Damaged));
         };
         let facts = Facts {
             stay: self.stay_state(errand, &stays),
@@ -280,19 +302,16 @@ impl Vault {
         };
         let grant = grant.narrow(&facts);
         if !grant.visible() {
-            return Ok(refused(event, GuestError::NotFound));
+            return Ok(refused(act, subject, GuestError::NotFound));
         }
         let lawful = ["legal_retention", "subject_request"].contains(&errand.purpose.as_str());
         if status == "restricted" && !lawful {
-            return Ok(refused(event, GuestError::Restricted));
+            return Ok(refused(act, subject, GuestError::Restricted));
         }
         let lapsing = match head.lapsing.as_deref().filter(|_| !lawful) {
             Some(sealed) => match Lapsing::open(guest, &keys, sealed) {
                 Ok(lapsing) => lapsing,
-                Err(error) => {
-                    event.act = Act::DamageFound;
-                    return Ok(refused(event, error));
-                }
+                Err(error) => return Ok(refused(Act::DamageFound, subject, error)),
             },
             None => Lapsing::default(),
         };
@@ -301,6 +320,7 @@ impl Vault {
         let stays = stays.into_iter().filter(here).collect();
         Ok(Looked::Seen(Box::new(Fetched {
             guest,
+            subject,
             version,
             status,
             lines,
@@ -310,7 +330,7 @@ impl Vault {
             facts,
             handles: Handles::new(self, errand, guest),
             lawful,
-            at: self.clock.now(),
+            at,
         })))
     }
 
@@ -386,27 +406,6 @@ impl Vault {
             return Ok(keys);
         }
         Ok(Box::pin(self.keys.fresh_guest_keys(keys.guest(), categories)).await?)
-    }
-
-    pub(super) fn event(&self, errand: &Errand, act: Act, fetched: &Fetched) -> Event {
-        let grant = &fetched.grant;
-        let mut event = Event::of(errand, act, self.clock.now());
-        event.subject = Some(self.subject(fetched.guest, Some(&fetched.keys)));
-        event.policy_version = Some(grant.policy_version().to_owned());
-        event.basis = Some(match grant.consent_id() {
-            Some(id) => format!("consent:{id}"),
-            None => grant.purpose().legal_basis.as_str().to_owned(),
-        });
-        let mut rules: Vec<String> = grant
-            .columns()
-            .iter()
-            .filter_map(|at| grant.rule(at))
-            .map(|rule| rule.to_string())
-            .collect();
-        rules.sort_unstable();
-        rules.dedup();
-        event.rules = rules;
-        event
     }
 
     fn is_portfolio(&self, errand: &Errand, guest: GuestId, head: &Line) -> bool {
@@ -526,7 +525,7 @@ fn answer(
     let mut fields = BTreeMap::new();
     for at in grant.wanted().iter() {
         let Some(field) = catalogue.get(at) else { continue };
-        let path = field.path.to_string();
+        let path = field.path.as_str().to_owned();
         if let Some(reason) = grant.withheld(at) {
             fields.insert(path, FieldAnswer::withheld(reason));
         } else if grant.view(at) == View::Token {
@@ -547,7 +546,7 @@ fn answer(
                 opened.into_iter().next().unwrap_or_default()
             };
             if !value.is_null() {
-                fields.insert(path, present(field, &value, grant.view(at), act));
+                fields.insert(path, present(field, value, grant.view(at), act));
             }
         }
     }
@@ -598,7 +597,7 @@ fn has_ended(value: &Value, now: DateTime<Utc>) -> bool {
 }
 
 /// One field's answer under a view.
-pub(super) fn present(field: &Field, value: &Value, view: View, act: Act) -> FieldAnswer {
+pub(super) fn present(field: &Field, value: Value, view: View, act: Act) -> FieldAnswer {
     let as_shown = effective(view, act);
     FieldAnswer {
         view: as_shown.as_str(),

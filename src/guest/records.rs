@@ -81,7 +81,7 @@ impl Vault {
             .await?;
         let rows = self.store.read().await?.records(guest).await?;
         let catalogue = policy.catalogue();
-        let mut event = self.event(errand, Act::ReadRecords, &fetched);
+        let mut event = fetched.event(errand, Act::ReadRecords);
         event.fields = shown(catalogue, &fetched);
         event.count = u64::try_from(rows.len()).ok();
         let event = Self::with_reason(event, errand, Some(&fetched.keys));
@@ -150,7 +150,7 @@ fn view(
             None if view == View::Token => handle(&fetched.handles, field),
             None => match open(catalogue, fetched, receipt, (at, field), line)? {
                 Value::Null => continue,
-                value => present(field, &value, view, Act::ReadRecords),
+                value => present(field, value, view, Act::ReadRecords),
             },
         };
         fields.insert(line.word.clone(), answer);
@@ -194,7 +194,7 @@ pub(super) fn stays_answer(field: &Field, stays: &[Stay], view: View, act: Act) 
     }
     let plain = |stay: &Stay| serde_json::to_value(stay).unwrap_or_default();
     let value = Value::Array(stays.iter().map(plain).collect());
-    let mut answer = present(field, &value, view, act);
+    let mut answer = present(field, value, view, act);
     if view == View::Flag {
         answer.value = Some(Value::from(stays.len()));
     }

@@ -8,7 +8,7 @@ use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Conn, PerThread};
+use super::{Conn, PerThread, Store};
 
 /// Callers that may wait; more are told to come back.
 const QUEUE: usize = 4096;
@@ -23,8 +23,8 @@ struct Question<K, V> {
     answer: oneshot::Sender<Result<Option<Arc<V>>, Unanswered>>,
 }
 
-/// Questions of one kind, by key. Each thread that asks has its own reader, so that no answer crosses threads. Cheap to
-/// clone; the readers end with the last clone.
+/// Questions of one kind, by key. On PostgreSQL each thread that asks has its own reader, so that no answer crosses
+/// threads. Cheap to clone; the readers end with the last clone.
 pub struct Gather<K, V, F>(Arc<Readers<K, V, F>>);
 
 struct Readers<K, V, F> {
@@ -45,10 +45,10 @@ where
     V: Send + Sync + 'static,
     F: AsyncAsk<K, V> + Clone + Send + Sync + 'static,
 {
-    /// Readers that ask `ask` for at most `most` distinct keys at a time; a key that is not in its answer has none. A
+    /// Readers of this store that ask `ask` for at most `most` distinct keys at a time; a key that is not in its answer has none. A
     /// failure is `ask`'s to log.
-    pub fn new(most: usize, ask: F) -> Self {
-        let queues = PerThread::default();
+    pub fn new(store: &Store, most: usize, ask: F) -> Self {
+        let queues = PerThread::readers(store);
         Self(Arc::new(Readers { queues, most, ask }))
     }
 
@@ -122,6 +122,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::store::StoreUrl;
 
     #[derive(Clone)]
     struct Doubles(Arc<AtomicUsize>);
@@ -144,7 +145,10 @@ mod tests {
     #[actix_web::test]
     async fn each_caller_gets_its_own_answer_and_few_statements_serve_many() {
         let asked = Arc::new(AtomicUsize::new(0));
-        let gather = Gather::new(8, Doubles(Arc::clone(&asked)));
+        let folder = tempfile::tempdir().unwrap();
+        let url = StoreUrl::Sqlite(folder.path().join("vault.db"));
+        let store = Store::open(&url, 2).await.unwrap();
+        let gather = Gather::new(&store, 8, Doubles(Arc::clone(&asked)));
         let all = (0..64_u32).filter(|k| *k != 13).map(|k| {
             let gather = gather.clone();
             async move { (k, gather.find(k).await.unwrap().map(|v| *v)) }

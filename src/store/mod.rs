@@ -12,6 +12,7 @@ mod pooler;
 mod scrub;
 mod spelling;
 mod state;
+mod texts;
 
 use sqlx::{
     PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction, pool::PoolConnection,
@@ -24,6 +25,7 @@ pub use per_thread::PerThread;
 pub use pooler::Pooler;
 pub use spelling::Spelling;
 pub use state::Tables;
+pub use texts::Texts;
 
 /// A database: embedded SQLite or PostgreSQL. Cheap to clone.
 #[derive(Clone)]
@@ -53,8 +55,10 @@ pub enum Conn {
     Sqlite(PoolConnection<Sqlite>),
     /// Of the pool.
     Postgres(PoolConnection<Postgres>),
-    /// One task's own.
-    Own(Box<PgConnection>),
+    /// One task's own, of SQLite.
+    OwnSqlite(Box<SqliteConnection>),
+    /// One task's own, of PostgreSQL.
+    OwnPostgres(Box<PgConnection>),
 }
 
 /// The live connection of a [`Tx`] or [`Conn`]; what [`on!`](crate::on!) matches on.
@@ -93,7 +97,8 @@ impl Database for Conn {
         match self {
             Self::Sqlite(conn) => Live::Sqlite(conn),
             Self::Postgres(conn) => Live::Postgres(conn),
-            Self::Own(conn) => Live::Postgres(conn),
+            Self::OwnSqlite(conn) => Live::Sqlite(conn),
+            Self::OwnPostgres(conn) => Live::Postgres(conn),
         }
     }
 }
@@ -146,16 +151,17 @@ impl Store {
         })
     }
 
-    /// A connection for one task to keep between its statements, and to drop after an error. PostgreSQL's socket is
-    /// served by the thread that opened it; a pool's may be another's, and each answer would go through both.
+    /// A connection to read from for one task to keep between its statements, and to drop after an error. PostgreSQL's
+    /// socket is served by the thread that opened it; a pool's may be another's, and each answer would go through both. What
+    /// goes back to a pool is tried out each time, which on SQLite costs as much as a small statement.
     ///
     /// # Errors
     /// When none can be had in time.
     pub async fn own(&self) -> Result<Conn, StoreError> {
-        match self {
-            Self::Sqlite { .. } => self.read().await,
-            Self::Postgres(pool) => Ok(Conn::Own(Box::new(open::connect(pool).await?))),
-        }
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Conn::OwnSqlite(Box::new(open::connect_sqlite(readers).await?)),
+            Self::Postgres(pool) => Conn::OwnPostgres(Box::new(open::connect(pool).await?)),
+        })
     }
 
     /// The same, for a task whose every statement is a transaction of its own.
@@ -197,10 +203,10 @@ impl Store {
 }
 
 impl Conn {
-    /// The same again if it is worth keeping between statements: SQLite's connections are few and go back.
+    /// The same again if it is the task's own to keep between statements: a pool's goes back.
     #[must_use]
     pub fn kept(self) -> Option<Self> {
-        matches!(self, Self::Own(_)).then_some(self)
+        matches!(self, Self::OwnSqlite(_) | Self::OwnPostgres(_)).then_some(self)
     }
 }
 

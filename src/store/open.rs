@@ -9,7 +9,7 @@ use std::{
 };
 
 use sqlx::{
-    Connection, Executor, PgConnection, PgPool, SqlitePool,
+    Connection, Executor, PgConnection, PgPool, SqliteConnection, SqlitePool,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -27,6 +27,9 @@ const KEYS_SCHEMA: &str = "guest_vault_keys";
 
 /// SQLite connections that read: each is a thread with a cache of its own, and few serve many by sharing statements.
 const MOST_READERS: u32 = 4;
+
+/// Their caches, in negative KiB: whatever another connection writes empties them, and the system keeps the pages.
+const READERS_CACHE: &str = "-8192";
 
 /// How long a caller waits for a connection before it is told that the database cannot be reached.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -158,8 +161,10 @@ async fn open_sqlite(path: &Path, connections: u32) -> Result<Store, StoreError>
             .max_lifetime(None)
     };
     let writer: SqlitePool = pool(1).connect_with(sqlite_options(path)).await?;
-    let readers = pool(connections.clamp(1, MOST_READERS))
-        .connect_lazy_with(sqlite_options(path).pragma("query_only", "ON"));
+    let reading = sqlite_options(path)
+        .pragma("query_only", "ON")
+        .pragma("cache_size", READERS_CACHE);
+    let readers = pool(connections.clamp(1, MOST_READERS)).connect_lazy_with(reading);
     Ok(Store::Sqlite { readers, writer })
 }
 
@@ -176,6 +181,11 @@ fn make_private(path: &Path) -> io::Result<()> {
         .mode(0o600)
         .open(path)
         .map(drop)
+}
+
+/// A connection beside the pool, like one of the pool's.
+pub(super) async fn connect_sqlite(pool: &SqlitePool) -> Result<SqliteConnection, StoreError> {
+    Ok(SqliteConnection::connect_with(&pool.connect_options()).await?)
 }
 
 /// A connection beside the pool, like one of the pool's.

@@ -33,6 +33,13 @@ impl<T> PerThread<T> {
             all: RwLock::default(),
         }
     }
+
+    /// For what reads from this store: a statement of SQLite's goes through a thread of its own anyway, and one reader for
+    /// all takes more of them together.
+    #[must_use]
+    pub fn readers(store: &Store) -> Self {
+        Self::writers(store)
+    }
 }
 
 impl<T: Clone> PerThread<T> {

@@ -1,7 +1,7 @@
 //! The little that the two databases spell differently.
 
 /// One of two ways to write the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Spelling {
     /// SQLite's.
     Sqlite,

@@ -71,6 +71,11 @@ both!(every_statement_is_prepared, async |database| {
             }
         }
         if which == Which::Data {
+            for (name, sql) in audit::sql::built_statements() {
+                let sql = AssertSqlSafe(sql).into_sql_str();
+                let prepared = on!(&mut conn, c => c.prepare(sql).await.map(drop));
+                prepared.unwrap_or_else(|e| panic!("audit: {name}: {e}"));
+            }
             let spelling = conn.spelling();
             for (name, sql) in guest::sql::built_statements(spelling) {
                 let sql = AssertSqlSafe(sql).into_sql_str();

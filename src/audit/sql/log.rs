@@ -1,11 +1,10 @@
 //! Statements of the provable log.
 
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::{
     on,
-    store::{Conn, Database, StoreError, Tx},
+    store::{Conn, Database, StoreError, Texts, Tx},
 };
 
 use super::{
@@ -72,6 +71,25 @@ pub(in crate::audit) struct Logged {
     /// What it is searched by.
     #[sqlx(flatten)]
     pub(in crate::audit) columns: Columns,
+}
+
+/// The ends of so many subjects' chains.
+pub(super) fn chains(subjects: usize) -> String {
+    let list = values(1, subjects);
+    format!("SELECT subject, seq, leaf_hash FROM log_subject WHERE subject IN {list}")
+}
+
+pub(super) fn chains_upsert(rows: usize) -> String {
+    let values = values(rows, 3);
+    format!(
+        "INSERT INTO log_subject (subject, seq, leaf_hash) VALUES {values}
+         ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, leaf_hash = excluded.leaf_hash"
+    )
+}
+
+pub(super) fn places_insert(rows: usize) -> String {
+    let values = values(rows, 4);
+    format!("INSERT INTO log_entry (log_index, entry_id, subject_seq, previous) VALUES {values}")
 }
 
 /// The head of the log, once there is one.
@@ -149,6 +167,37 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(CHAIN).bind(subject.to_vec()).fetch_optional(c).await?))
     }
 
+    /// Events of a writer from a number on.
+    pub(in crate::audit) async fn news_of(
+        &mut self,
+        writer: Uuid,
+        from: i64,
+        most: i64,
+    ) -> Result<Vec<News>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(NEWS_OF).bind(writer).bind(from).bind(most).fetch_all(c).await?))
+    }
+
+    /// The ends of these subjects' chains, of those that have one.
+    pub(in crate::audit) async fn chains(&mut self, subjects: &[[u8; 16]]) -> Result<Vec<Chain>, StoreError> {
+        static TEXTS: Texts<usize> = Texts::none();
+        let spelling = self.spelling();
+        let (mut found, mut rest) = (Vec::new(), subjects);
+        while !rest.is_empty() {
+            let (now, later) = some(rest);
+            rest = later;
+            let text = TEXTS.of(spelling, now.len(), || chains(now.len()));
+            let rows: Vec<Chain> = on!(self, c => {
+                let mut query = sqlx::query_as(text);
+                for subject in now {
+                    query = query.bind(subject.as_slice());
+                }
+                query.fetch_all(c).await?
+            });
+            found.extend(rows);
+        }
+        Ok(found)
+    }
+
     /// The index of an entry, once it has one.
     ///
     /// # Errors
@@ -220,55 +269,23 @@ impl Tx {
         Ok(())
     }
 
-    /// Events of a writer from a number on.
-    pub(in crate::audit) async fn news_of(
-        &mut self,
-        writer: Uuid,
-        from: i64,
-        most: i64,
-    ) -> Result<Vec<News>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(NEWS_OF).bind(writer).bind(from).bind(most).fetch_all(c).await?))
-    }
-
     /// Sets the next number of a writer.
     pub(in crate::audit) async fn set_writer(&mut self, writer: Uuid, next: i64) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(WRITER_SET).bind(writer).bind(next).execute(c).await.map(drop)?);
         Ok(())
     }
 
-    /// The ends of these subjects' chains, of those that have one.
-    pub(in crate::audit) async fn chains(&mut self, subjects: &[[u8; 16]]) -> Result<Vec<Chain>, StoreError> {
-        let (mut found, mut rest) = (Vec::new(), subjects);
-        while !rest.is_empty() {
-            let (now, later) = some(rest);
-            rest = later;
-            let list = values(1, now.len());
-            let text = format!("SELECT subject, seq, leaf_hash FROM log_subject WHERE subject IN {list}");
-            let rows: Vec<Chain> = on!(self, c => {
-                let mut query = sqlx::query_as(AssertSqlSafe(text));
-                for subject in now {
-                    query = query.bind(subject.as_slice());
-                }
-                query.fetch_all(c).await?
-            });
-            found.extend(rows);
-        }
-        Ok(found)
-    }
-
     /// Sets the ends of chains; each subject comes once.
     pub(in crate::audit) async fn set_chains(&mut self, chains: &[Chain]) -> Result<(), StoreError> {
+        static TEXTS: Texts<usize> = Texts::none();
+        let spelling = self.spelling();
         let mut rest = chains;
         while !rest.is_empty() {
             let (now, later) = some(rest);
             rest = later;
-            let values = values(now.len(), 3);
-            let text = format!(
-                "INSERT INTO log_subject (subject, seq, leaf_hash) VALUES {values}
-                 ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq, leaf_hash = excluded.leaf_hash"
-            );
+            let text = TEXTS.of(spelling, now.len(), || chains_upsert(now.len()));
             on!(self, c => {
-                let mut query = sqlx::query(AssertSqlSafe(text));
+                let mut query = sqlx::query(text);
                 for Chain { subject, seq, leaf_hash } in now {
                     query = query.bind(subject.as_slice()).bind(seq).bind(leaf_hash.as_slice());
                 }
@@ -280,15 +297,15 @@ impl Tx {
 
     /// Gives entries their index.
     pub(in crate::audit) async fn add_log_entries(&mut self, entries: &[Placed]) -> Result<(), StoreError> {
+        static TEXTS: Texts<usize> = Texts::none();
+        let spelling = self.spelling();
         let mut rest = entries;
         while !rest.is_empty() {
             let (now, later) = some(rest);
             rest = later;
-            let values = values(now.len(), 4);
-            let text =
-                format!("INSERT INTO log_entry (log_index, entry_id, subject_seq, previous) VALUES {values}");
+            let text = TEXTS.of(spelling, now.len(), || places_insert(now.len()));
             on!(self, c => {
-                let mut query = sqlx::query(AssertSqlSafe(text));
+                let mut query = sqlx::query(text);
                 for Placed { index, entry, seq, previous } in now {
                     query = query.bind(index).bind(entry).bind(seq).bind(previous.as_deref());
                 }

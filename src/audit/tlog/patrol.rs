@@ -19,6 +19,8 @@ const AT_ONCE: usize = 4;
 
 /// So many full tiles of 256 entries are looked at in a step, besides the newest.
 const TILES: u64 = 16;
+/// So many while the log grows by tiles: who makes it grow needs the machine.
+const TILES_UNDER_LOAD: u64 = 4;
 /// So many new ones at most: a log that caught up is walked in turn.
 const NEWEST: u64 = 256;
 
@@ -28,6 +30,7 @@ pub struct Patrol {
     verifier: Verifier,
     next: u64,
     seen: u64,
+    growing: bool,
 }
 
 fn finding(index: Option<u64>, what: impl Into<String>) -> Finding {
@@ -46,6 +49,7 @@ impl Patrol {
             verifier,
             next: 0,
             seen: u64::MAX,
+            growing: false,
         }
     }
 
@@ -53,6 +57,12 @@ impl Patrol {
     #[must_use]
     pub const fn is_round(&self) -> bool {
         self.next == 0
+    }
+
+    /// Whether the log grew by a tile or more between the last two steps.
+    #[must_use]
+    pub const fn is_growing(&self) -> bool {
+        self.growing
     }
 
     /// One step; the first thing that is wrong.
@@ -82,7 +92,9 @@ impl Patrol {
             .saturating_sub(1)
             .max(full.saturating_sub(NEWEST))..full.saturating_add(1);
         let begin = if self.next < full { self.next } else { 0 };
-        let end = begin.saturating_add(TILES).min(full);
+        self.growing = full > self.seen;
+        let tiles = if self.growing { TILES_UNDER_LOAD } else { TILES };
+        let end = begin.saturating_add(tiles).min(full);
         // Also past what is found: one damaged row must not hide another.
         self.seen = full;
         self.next = if end < full { end } else { 0 };

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     audit::sql::log::{self as sql, Chain, Head, News, Placed},
     base::{Clock, micros},
-    store::{Store, Tx},
+    store::{Conn, Store, Tx},
 };
 
 use super::{
@@ -29,7 +29,7 @@ const TICK: Duration = Duration::from_millis(300);
 /// For how long one process keeps the right to grow the log after it last did: what another waits after a crash.
 const LEASE_MICROS: i64 = 3_000_000;
 /// The most events of one transaction, so that writers do not wait long.
-const BATCH: usize = 512;
+const BATCH: usize = 256;
 
 /// The least that one step reads of a writer.
 const LEAST: usize = 32;
@@ -91,52 +91,70 @@ impl Sequencer {
     /// # Errors
     /// [`LogError`]; then nothing was changed.
     pub async fn step(&self) -> Result<Step, LogError> {
+        Ok(self.advance().await?.0)
+    }
+
+    /// A step, and whether more is waiting than fitted into its transaction.
+    async fn advance(&self) -> Result<(Step, bool), LogError> {
         let mut conn = self.store.read().await?;
         if sql::news(&mut conn).await?.is_empty() {
-            return Ok(Step::Idle);
+            return Ok((Step::Idle, false));
         }
         let head = sql::head(&mut conn).await?.ok_or(LogError::Absent)?;
-        drop(conn);
         let now = micros(self.clock.now());
-        if head.holder != Some(self.me) && head.held_until >= now {
-            return Ok(Step::Held);
+        let mine = head.holder == Some(self.me);
+        if !mine && head.held_until >= now {
+            return Ok((Step::Held, false));
         }
+        // What nobody else may change meanwhile is read before the transaction: SQLite's writers wait for it.
+        if !(mine && head.held_until >= now.saturating_add(LEASE_MICROS / 2)) && !self.take(now).await? {
+            return Ok((Step::Held, false));
+        }
+        let growth = self.plan(&mut conn).await?;
+        drop(conn);
         let mut tx = self.store.begin().await?;
-        // The row is locked from here to the end: of two that come this far, the second finds it taken.
+        let now = micros(self.clock.now());
         if !tx
             .take_log(self.me, now.saturating_add(LEASE_MICROS), now)
             .await?
         {
-            return Ok(Step::Held);
+            return Ok((Step::Held, false));
         }
-        let grown = self.grow(&mut tx).await?;
+        growth.write(&mut tx).await?;
         tx.commit().await?;
+        let grown = growth.placed.len();
         metrics::counter!("guest_vault_log_entries_total").increment(u64::try_from(grown).unwrap_or(0));
-        Ok(Step::Grown(grown))
+        Ok((Step::Grown(grown), growth.more))
     }
 
-    async fn grow(&self, tx: &mut Tx) -> Result<usize, LogError> {
-        let head = sql::head(tx).await?.ok_or(LogError::Absent)?;
+    /// Takes the right to grow the log; of two that try, the second finds it taken.
+    async fn take(&self, now: i64) -> Result<bool, LogError> {
+        let mut tx = self.store.begin().await?;
+        let taken = tx
+            .take_log(self.me, now.saturating_add(LEASE_MICROS), now)
+            .await?;
+        tx.commit().await?;
+        Ok(taken)
+    }
+
+    async fn plan(&self, conn: &mut Conn) -> Result<Growth, LogError> {
+        let head = sql::head(conn).await?.ok_or(LogError::Absent)?;
         let signed = check_head(&head, self.signer.verifier())?;
-        let mut edge = edge(tx, signed.size).await?;
+        let mut edge = edge(conn, signed.size).await?;
         if edge.root() != signed.root {
             return Err(LogError::Changed("the tiles of its edge".to_owned()));
         }
-        let news = collect(tx).await?;
-        let mut full = BTreeMap::new();
-        append(tx, &mut edge, &news, &mut full).await?;
+        let (news, more) = collect(conn).await?;
+        let mut growth = append(conn, &mut edge, &news).await?;
         for (tile, hashes) in edge.partial() {
-            full.insert((tile.level, tile.index), tile::join(hashes));
+            growth.tiles.insert((tile.level, tile.index), tile::join(hashes));
         }
-        for ((level, at), hashes) in &full {
-            tx.set_tile(*level, number(*at), hashes).await?;
-        }
-        let checkpoint = self.signer.sign(Checkpoint {
+        growth.checkpoint = self.signer.sign(Checkpoint {
             size: edge.size(),
             root: edge.root(),
         });
-        tx.grow_log(number(edge.size()), &checkpoint, head.size).await?;
-        Ok(news.len())
+        (growth.from, growth.to, growth.more) = (head.size, number(edge.size()), more);
+        Ok(growth)
     }
 
     /// Works until dropped.
@@ -146,10 +164,11 @@ impl Sequencer {
         loop {
             tick.tick().await;
             loop {
-                match self.step().await {
-                    // More is waiting than fits into one transaction.
-                    Ok(Step::Grown(grown)) if grown >= LEAST => {}
-                    Ok(_) => break,
+                match self.advance().await {
+                    // What came meanwhile waits for the next tick: a step for a few events costs nearly what one for
+                    // many does, and SQLite's writers wait for each.
+                    Ok((_, true)) => {}
+                    Ok((_, false)) => break,
                     Err(LogError::Store(error)) if error.is_transient() => break,
                     Err(error) => {
                         tracing::error!(%error, "the log did not grow; events wait");
@@ -171,6 +190,37 @@ impl Sequencer {
     }
 }
 
+/// What one step writes.
+#[derive(Default)]
+struct Growth {
+    placed: Vec<Placed>,
+    writers: BTreeMap<Uuid, i64>,
+    ends: Vec<Chain>,
+    tiles: BTreeMap<(u8, u64), Vec<u8>>,
+    checkpoint: String,
+    /// The sizes of the log before and after.
+    from: i64,
+    to: i64,
+    /// Whether more is waiting.
+    more: bool,
+}
+
+impl Growth {
+    async fn write(&self, tx: &mut Tx) -> Result<(), LogError> {
+        // First, because it fails when the log is not the one that was read.
+        tx.grow_log(self.to, &self.checkpoint, self.from).await?;
+        tx.add_log_entries(&self.placed).await?;
+        for (writer, next) in &self.writers {
+            tx.set_writer(*writer, *next).await?;
+        }
+        tx.set_chains(&self.ends).await?;
+        for ((level, at), hashes) in &self.tiles {
+            tx.set_tile(*level, number(*at), hashes).await?;
+        }
+        Ok(())
+    }
+}
+
 /// The head's checkpoint, when it is ours and says what the head says.
 fn check_head(head: &Head, verifier: &Verifier) -> Result<Checkpoint, LogError> {
     if head.origin != verifier.name() {
@@ -187,15 +237,16 @@ fn check_head(head: &Head, verifier: &Verifier) -> Result<Checkpoint, LogError> 
     }
 }
 
-/// Events without an index, in the order that they get: by time, and those of a writer in its own order.
-async fn collect(tx: &mut Tx) -> Result<Vec<News>, LogError> {
+/// Events without an index, in the order that they get: by time, and those of a writer in its own order; and whether
+/// there are more.
+async fn collect(conn: &mut Conn) -> Result<(Vec<News>, bool), LogError> {
     let mut ordered = Vec::new();
-    let writers = sql::news(tx).await?;
+    let writers = sql::news(conn).await?;
     // What does not fit is read again in the next step: of several writers, each brings its share.
     let share = BATCH.div_ceil(writers.len().max(1)).max(LEAST);
     let mut horizon = Uuid::max();
     for (writer, next) in writers {
-        let rows = tx
+        let rows = conn
             .news_of(writer, next, i64::try_from(share).unwrap_or(i64::MAX))
             .await?;
         let mut expected = next;
@@ -216,12 +267,13 @@ async fn collect(tx: &mut Tx) -> Result<Vec<News>, LogError> {
     }
     ordered.retain(|(latest, _)| *latest <= horizon);
     ordered.sort_by_key(|(latest, row)| (*latest, row.writer, row.writer_seq));
+    let left = horizon != Uuid::max() || ordered.len() > BATCH;
     ordered.truncate(BATCH);
-    Ok(ordered.into_iter().map(|(_, row)| row).collect())
+    Ok((ordered.into_iter().map(|(_, row)| row).collect(), left))
 }
 
 /// The ends of the chains that these events go on with.
-async fn chains(tx: &mut Tx, news: &[News]) -> Result<HashMap<[u8; 16], (u64, Hash)>, LogError> {
+async fn chains(conn: &mut Conn, news: &[News]) -> Result<HashMap<[u8; 16], (u64, Hash)>, LogError> {
     let subjects: BTreeSet<[u8; 16]> = news
         .iter()
         .filter_map(|row| entry::subject(&source(row)))
@@ -232,7 +284,7 @@ async fn chains(tx: &mut Tx, news: &[News]) -> Result<HashMap<[u8; 16], (u64, Ha
         subject,
         seq,
         leaf_hash,
-    } in tx.chains(&subjects).await?
+    } in conn.chains(&subjects).await?
     {
         let changed = || LogError::Changed("the chain of a subject".to_owned());
         let subject = subject.try_into().map_err(|_| changed())?;
@@ -250,38 +302,31 @@ fn source(row: &News) -> Source<'_> {
     }
 }
 
-async fn append(
-    tx: &mut Tx,
-    edge: &mut Edge,
-    news: &[News],
-    full: &mut BTreeMap<(u8, u64), Vec<u8>>,
-) -> Result<(), LogError> {
-    let mut chains = chains(tx, news).await?;
-    let (mut writers, mut touched) = (BTreeMap::new(), BTreeSet::new());
-    let mut placed = Vec::with_capacity(news.len());
+async fn append(conn: &mut Conn, edge: &mut Edge, news: &[News]) -> Result<Growth, LogError> {
+    let mut chains = chains(conn, news).await?;
+    let mut touched = BTreeSet::new();
+    let mut growth = Growth::default();
     for row in news {
         let source = source(row);
         let subject = entry::subject(&source);
         let link = subject.map(|subject| next(chains.get(&subject)));
         let hash = leaf_hash(&entry::bytes(&source, link.as_ref()));
-        placed.push(Placed {
+        growth.placed.push(Placed {
             index: number(edge.size()),
             entry: row.entry_id,
             seq: link.map(|link| number(link.number)),
             previous: link.and_then(|link| link.previous).map(|hash| hash.to_vec()),
         });
         edge.push(hash, &mut |tile, hashes| {
-            full.insert((tile.level, tile.index), tile::join(hashes));
+            growth.tiles.insert((tile.level, tile.index), tile::join(hashes));
         });
         if let (Some(subject), Some(link)) = (subject, link) {
             chains.insert(subject, (link.number, hash));
             touched.insert(subject);
         }
-        writers.insert(row.writer, row.writer_seq.saturating_add(1));
-    }
-    tx.add_log_entries(&placed).await?;
-    for (writer, next) in writers {
-        tx.set_writer(writer, next).await?;
+        growth
+            .writers
+            .insert(row.writer, row.writer_seq.saturating_add(1));
     }
     let end = |subject: [u8; 16]| {
         chains.get(&subject).map(|(seq, hash)| Chain {
@@ -290,8 +335,8 @@ async fn append(
             leaf_hash: hash.to_vec(),
         })
     };
-    let ends: Vec<Chain> = touched.into_iter().filter_map(end).collect();
-    Ok(tx.set_chains(&ends).await?)
+    growth.ends = touched.into_iter().filter_map(end).collect();
+    Ok(growth)
 }
 
 /// The place after the end of a chain.

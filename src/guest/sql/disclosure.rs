@@ -1,13 +1,7 @@
-//! All that a disclosure needs of a guest, in one row: a row of its own for each value would cost more on its way
-//! than the value.
-
-use std::{
-    collections::HashMap,
-    sync::{OnceLock, RwLock},
-};
+//! All that disclosures need of some guests, in one text: on its way from the database a row of its own for each value
+//! would cost more than the value, and each row for a guest wakes its reader once more.
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{padded, placeholders};
@@ -15,13 +9,17 @@ use crate::{
     base::GuestId,
     consent::{Spoken, State},
     on,
-    store::{Conn, Database, Spelling, StoreError},
+    store::{Conn, Database, Spelling, StoreError, Texts},
 };
 
 /// Between the parts of a line.
 const PART: char = '\u{1f}';
 /// Between lines.
 const LINE: char = '\u{1e}';
+/// Between the words of a guest, and its lines of one kind.
+const GROUP: char = '\u{1d}';
+/// Between guests.
+const GUEST: char = '\u{1c}';
 
 /// What a [`Line`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,20 +103,7 @@ impl Line {
     }
 }
 
-/// The columns of [`text`], by position: looking each up by name costs more than the rest of a row.
-type Columns = (
-    Uuid,
-    i64,
-    String,
-    Option<Uuid>,
-    Option<Vec<u8>>,
-    Option<Vec<u8>>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-);
-
-/// The statement for so many guests and fields: $1 is the purpose, then come the guests, then the fields.
+/// The statement for so many guests and fields: $1 is the purpose, then come the fields, then the guests.
 pub(super) fn text(spelling: Spelling, guests: usize, fields: usize) -> String {
     let lines = |parts: &[&str]| {
         let parts = parts.join(&format!(" || '{PART}' || "));
@@ -128,13 +113,12 @@ pub(super) fn text(spelling: Spelling, guests: usize, fields: usize) -> String {
     let stays = lines(&[&id("stay_token"), "property", "version", &hex("sealed")]);
     let until = "coalesce(CAST(valid_until AS TEXT), '')";
     let matter = "recipient || ' ' || scope || ' ' || separate";
-    let superseded =
-        "coalesce((SELECT min(n.valid_from) FROM notice n WHERE n.purpose = $1 AND n.terms > c.terms), 0)";
+    let superseded = "coalesce((SELECT min(n.valid_from) FROM notice n WHERE n.purpose = c.purpose AND n.terms > c.terms), 0)";
     let consents = lines(&[&id("consent_id"), "state", matter, superseded, "at", until]);
     let mut those = String::new();
-    placeholders(&mut those, 2, guests);
+    placeholders(&mut those, 2 + fields, guests);
     let values = if fields == 0 {
-        "CAST(NULL AS TEXT)".to_owned()
+        "''".to_owned()
     } else {
         let rank = "CASE WHEN pinned THEN 2 WHEN verified THEN 1 ELSE 0 END";
         let sealed = hex("sealed");
@@ -148,36 +132,31 @@ pub(super) fn text(spelling: Spelling, guests: usize, fields: usize) -> String {
             &sealed,
         ]);
         let mut wanted = String::new();
-        placeholders(&mut wanted, 2 + guests, fields);
+        placeholders(&mut wanted, 2, fields);
         format!(
             "(SELECT {values} FROM field_value v WHERE v.guest_id = g.guest_id AND v.field IN ({wanted}))"
         )
     };
+    let (guest, survivor, manager) = (id("g.guest_id"), id("g.survivor"), hex("g.manager_token"));
+    let lapsing = hex("g.lapsing");
+    let groups = [
+        guest,
+        "g.version".to_owned(),
+        "g.status".to_owned(),
+        format!("coalesce({survivor}, '')"),
+        format!("coalesce({manager}, '')"),
+        format!("coalesce(CASE WHEN g.lapsing_state = 1 THEN {lapsing} END, '')"),
+        format!("coalesce((SELECT {stays} FROM stay s WHERE s.guest_id = g.guest_id), '')"),
+        format!(
+            "coalesce((SELECT {consents} FROM consent c WHERE c.guest_id = g.guest_id AND c.purpose = $1), '')"
+        ),
+        format!("coalesce({values}, '')"),
+    ]
+    .join(&format!(" || '{GROUP}' || "));
     format!(
-        "SELECT g.guest_id, g.version, g.status, g.survivor, g.manager_token,
-             CASE WHEN g.lapsing_state = 1 THEN g.lapsing END,
-             (SELECT {stays} FROM stay s WHERE s.guest_id = g.guest_id),
-             (SELECT {consents} FROM consent c WHERE c.guest_id = g.guest_id AND c.purpose = $1),
-             {values}
-         FROM guest g WHERE g.guest_id IN ({those})"
+        "SELECT string_agg(one.said, '{GUEST}') FROM
+             (SELECT {groups} AS said FROM guest g WHERE g.guest_id IN ({those})) one"
     )
-}
-
-/// The same, written once for each size: it is long, and asked for thousands of times a second.
-fn kept_text(spelling: Spelling, guests: usize, fields: usize) -> &'static str {
-    type Texts = RwLock<HashMap<(Spelling, usize, usize), &'static str>>;
-    static TEXTS: OnceLock<Texts> = OnceLock::new();
-    let texts = TEXTS.get_or_init(RwLock::default);
-    let size = (spelling, guests, fields);
-    if let Some(text) = texts.read().ok().and_then(|all| all.get(&size).copied()) {
-        return text;
-    }
-    // Sizes are powers of two below a bound, so few are ever leaked.
-    let text: &'static str = Box::leak(text(spelling, guests, fields).into_boxed_str());
-    if let Ok(mut all) = texts.write() {
-        all.insert(size, text);
-    }
-    text
 }
 
 impl Conn {
@@ -192,98 +171,119 @@ impl Conn {
         fields: &[&str],
         purpose: &str,
     ) -> Result<Vec<(GuestId, Vec<Line>)>, StoreError> {
+        static TEXTS: Texts<(usize, usize)> = Texts::none();
         let guests: Vec<GuestId> = padded(guests).collect();
         let fields: Vec<&str> = padded(fields).collect();
-        let sql = kept_text(self.spelling(), guests.len(), fields.len());
-        let rows: Vec<Columns> = on!(self, c => {
-            let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(purpose);
-            for guest in guests {
-                query = query.bind(guest.0);
-            }
+        let spelling = self.spelling();
+        let sql = TEXTS.of(spelling, (guests.len(), fields.len()), || {
+            text(spelling, guests.len(), fields.len())
+        });
+        let said: Option<String> = on!(self, c => {
+            let mut query = sqlx::query_scalar(sql).bind(purpose);
             for field in fields {
                 query = query.bind(field);
             }
-            query.fetch_all(c).await?
+            for guest in guests {
+                query = query.bind(guest.0);
+            }
+            query.fetch_one(c).await?
         });
-        rows.into_iter().map(lines).collect()
+        let Some(said) = said else { return Ok(Vec::new()) };
+        let guests: Option<Vec<_>> = said.split(GUEST).map(lines).collect();
+        guests.ok_or(StoreError::Damaged("a line of a guest"))
     }
 }
 
 /// Reads the parts of a line.
-type ReadLine = fn(&[&str]) -> Option<Line>;
+type ReadLine = fn(&str) -> Option<Line>;
 
-/// The lines of one row.
-fn lines(row: Columns) -> Result<(GuestId, Vec<Line>), StoreError> {
-    let (guest, version, status, survivor, manager, lapsing, stays, consents, values) = row;
-    let mut all = vec![Line {
-        id: survivor,
-        version,
-        sealed: manager,
-        lapsing,
-        ..Line::of(Part::Guest, &status)
-    }];
-    let parts: [(Option<String>, ReadLine); 3] = [(stays, stay), (consents, consent), (values, value)];
-    for (text, read) in &parts {
-        let Some(text) = text else { continue };
-        for line in text.split(LINE) {
-            let mut parts = [""; 7];
-            let mut said = line.split(PART);
-            let mut count = 0;
-            for (part, word) in parts.iter_mut().zip(said.by_ref()) {
-                *part = word;
-                count += 1;
-            }
-            let whole = parts
-                .get(..count)
-                .filter(|_| said.next().is_none())
-                .and_then(read);
-            all.push(whole.ok_or(StoreError::Damaged("a line of a guest"))?);
-        }
+/// The parts of a text, when there are so many.
+fn parts<const COUNT: usize>(text: &str, between: char) -> Option<[&str; COUNT]> {
+    let mut parts = [""; COUNT];
+    let mut said = text.split(between);
+    for part in &mut parts {
+        *part = said.next()?;
     }
-    Ok((GuestId(guest), all))
+    said.next().is_none().then_some(parts)
 }
 
-fn stay(parts: &[&str]) -> Option<Line> {
-    let [token, property, version, sealed] = parts else {
-        return None;
-    };
+/// What was said of one guest; `None` for what this program did not write.
+fn lines(said: &str) -> Option<(GuestId, Vec<Line>)> {
+    let [
+        guest,
+        version,
+        status,
+        survivor,
+        manager,
+        lapsing,
+        stays,
+        consents,
+        values,
+    ] = parts(said, GROUP)?;
+    let mut all = Vec::with_capacity(1 + values.matches(LINE).count() + 4);
+    all.push(Line {
+        id: match survivor {
+            "" => None,
+            survivor => Some(survivor.parse().ok()?),
+        },
+        version: version.parse().ok()?,
+        sealed: match manager {
+            "" => None,
+            manager => Some(bytes(manager)?),
+        },
+        lapsing: match lapsing {
+            "" => None,
+            lapsing => Some(bytes(lapsing)?),
+        },
+        ..Line::of(Part::Guest, status)
+    });
+    let kinds: [(&str, ReadLine); 3] = [(stays, stay), (consents, consent), (values, value)];
+    for (text, read) in kinds.into_iter().filter(|(text, _)| !text.is_empty()) {
+        for line in text.split(LINE) {
+            all.push(read(line)?);
+        }
+    }
+    Some((GuestId(guest.parse().ok()?), all))
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()
+}
+
+fn stay(line: &str) -> Option<Line> {
+    let [token, property, version, sealed] = parts(line, PART)?;
     Some(Line {
         id: Some(token.parse().ok()?),
         version: version.parse().ok()?,
-        sealed: Some(HEXLOWER_PERMISSIVE.decode(sealed.as_bytes()).ok()?),
+        sealed: Some(bytes(sealed)?),
         ..Line::of(Part::Stay, property)
     })
 }
 
-fn consent(parts: &[&str]) -> Option<Line> {
-    let [id, state, matter, superseded, at, until] = parts else {
-        return None;
-    };
+fn consent(line: &str) -> Option<Line> {
+    let [id, state, matter, superseded, at, until] = parts(line, PART)?;
     Some(Line {
         id: Some(id.parse().ok()?),
-        more: Some((*matter).to_owned()),
+        more: Some(matter.to_owned()),
         trust: superseded.parse().ok()?,
         at: at.parse().ok()?,
-        until: if until.is_empty() {
-            None
-        } else {
-            Some(until.parse().ok()?)
+        until: match until {
+            "" => None,
+            until => Some(until.parse().ok()?),
         },
         ..Line::of(Part::Consent, state)
     })
 }
 
-fn value(parts: &[&str]) -> Option<Line> {
-    let [record, field, version, rank, trust, at, sealed] = parts else {
-        return None;
-    };
+fn value(line: &str) -> Option<Line> {
+    let [record, field, version, rank, trust, at, sealed] = parts(line, PART)?;
     Some(Line {
         id: Some(record.parse().ok()?),
         version: version.parse().ok()?,
         rank: rank.parse().ok()?,
         trust: trust.parse().ok()?,
         at: at.parse().ok()?,
-        sealed: Some(HEXLOWER_PERMISSIVE.decode(sealed.as_bytes()).ok()?),
+        sealed: Some(bytes(sealed)?),
         ..Line::of(Part::Field, field)
     })
 }
