@@ -18,6 +18,7 @@ mod evidence;
 mod exposure;
 mod gather;
 pub(crate) mod glass;
+mod holders;
 pub(crate) mod idempotency;
 mod import;
 pub(crate) mod import_job;
