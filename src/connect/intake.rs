@@ -99,6 +99,7 @@ pub struct Intake {
     request: RequestId,
     within: Option<PropertyCode>,
     import: Option<ImportId>,
+    later: bool,
 }
 
 impl Intake {
@@ -112,7 +113,15 @@ impl Intake {
             request: RequestId::random(),
             within: None,
             import,
+            later: false,
         }
+    }
+
+    /// Makes a guest of each record that its source has not sent before; who is whom is asked later.
+    #[must_use]
+    pub const fn resolving_later(mut self, later: bool) -> Self {
+        self.later = later;
+        self
     }
 
     /// Refuses records of properties outside this one.
@@ -146,21 +155,12 @@ impl Intake {
         }
     }
 
-    /// Stores (or checks) records; one answer for each, in the same order.
+    /// Stores (or checks) records, and adds them to the import's numbers; one answer for each, in the same order.
     ///
     /// # Errors
     /// When none can be taken now: then the batch may be in or not.
     pub async fn take(&self, batch: Vec<RecordLine>, mode: Mode) -> Result<Vec<Put>, GuestError> {
-        let puts = match mode {
-            Mode::Write => self.write(batch).await?,
-            Mode::Check => {
-                let mut puts = Vec::with_capacity(batch.len());
-                for record in batch {
-                    puts.push(self.check(record).await?);
-                }
-                puts
-            }
-        };
+        let puts = self.put(batch, mode).await?;
         if let Some(import) = self.import {
             let mut counts = Counts::default();
             for put in &puts {
@@ -169,6 +169,23 @@ impl Intake {
             self.vault.count_import(import, &counts).await?;
         }
         Ok(puts)
+    }
+
+    /// The same for who keeps the numbers with other things: [`Vault::import_came_to`].
+    ///
+    /// # Errors
+    /// As [`Intake::take`].
+    pub async fn put(&self, batch: Vec<RecordLine>, mode: Mode) -> Result<Vec<Put>, GuestError> {
+        match mode {
+            Mode::Write => self.write(batch).await,
+            Mode::Check => {
+                let mut puts = Vec::with_capacity(batch.len());
+                for record in batch {
+                    puts.push(self.check(record).await?);
+                }
+                Ok(puts)
+            }
+        }
     }
 
     /// Puts on record that a source sent what must not be kept.
@@ -231,7 +248,11 @@ impl Intake {
                 Err(refused) => puts.push(Some(refused)),
             }
         }
-        let mut answers = self.vault.put_many(incoming, self.import).await.into_iter();
+        let mut answers = self
+            .vault
+            .put_many(incoming, self.import, self.later)
+            .await
+            .into_iter();
         let mut all = Vec::with_capacity(puts.len());
         for put in puts {
             all.push(match put {

@@ -1,13 +1,22 @@
 //! Many records at once, in one transaction: what an import needs to be fast.
 
+use std::{collections::BTreeMap, num::NonZero};
+
+use futures_util::{StreamExt as _, future, stream};
+
 use crate::base::{Errand, GuestId, ImportId, SourceSystem};
 
 use super::{
     GuestError, Outcome, RecordAnswer, RecordInput, Rejected, Vault,
     prepare::{Prepared, check_source},
     put::Place,
-    together::{Waiting, apart},
+    together::{AT_ONCE, Waiting, apart},
 };
+
+/// Records of one transaction at most.
+const PART: usize = 100;
+/// Records that are worth another thread.
+const LEAST: usize = 25;
 
 /// What would become of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,29 +36,37 @@ pub type Incoming = (Errand, SourceSystem, String, RecordInput);
 
 impl Vault {
     /// Stores records as [`Vault::put_record`] does, many in one transaction; an answer for each, in their order. After
-    /// a failure of store, keys or log part of them may be in, and the same again completes them.
+    /// a failure of store, keys or log part of them may be in, and the same again completes them. With `later` a record
+    /// that its source has not sent before makes a guest, whoever it resembles.
     pub async fn put_many(
         &self,
         records: Vec<Incoming>,
         import: Option<ImportId>,
+        later: bool,
     ) -> Vec<Result<RecordAnswer, GuestError>> {
         let mut answers: Vec<Option<Result<RecordAnswer, GuestError>>> = Vec::with_capacity(records.len());
         let mut rest: Vec<(usize, Waiting)> = Vec::with_capacity(records.len());
-        for (at, (errand, source, id, input)) in records.into_iter().enumerate() {
-            match self.prepare_incoming(&errand, &source, &id, input).await {
-                Ok(prepared) => {
-                    let prepared = Prepared { import, ..prepared };
+        for (at, prepared) in self.prepare_many(records).await.into_iter().enumerate() {
+            match prepared {
+                Ok((errand, prepared)) => {
+                    let prepared = Prepared {
+                        import,
+                        later,
+                        ..prepared
+                    };
                     answers.push(None);
-                    rest.push((at, Waiting { errand, prepared }));
+                    rest.push((at, Waiting::new(errand, prepared)));
                 }
                 Err(error) => answers.push(Some(Err(error))),
             }
         }
         while !rest.is_empty() {
-            let (now, later) = apart(rest, |(_, waiting)| waiting.marks());
+            let (now, later) = apart(rest, &BTreeMap::new(), |(_, waiting)| waiting.marks());
             rest = later;
             let (places, batch): (Vec<usize>, Vec<Waiting>) = now.into_iter().unzip();
-            for (at, answer) in places.into_iter().zip(self.put_each(&batch).await) {
+            let parts = stream::iter(batch.chunks(PART)).map(|part| self.put_each(part));
+            let told: Vec<Vec<_>> = parts.buffered(AT_ONCE).collect().await;
+            for (at, answer) in places.into_iter().zip(told.into_iter().flatten()) {
                 if let Some(place) = answers.get_mut(at) {
                     *place = Some(answer);
                 }
@@ -70,10 +87,7 @@ impl Vault {
         input: RecordInput,
     ) -> Result<Preview, GuestError> {
         let prepared = self.prepare_incoming(errand, source, id, input).await?;
-        let waiting = Waiting {
-            errand: errand.clone(),
-            prepared,
-        };
+        let waiting = Waiting::new(errand.clone(), prepared);
         let place = self.place(&waiting).await?;
         let (guest, outcome) = match place {
             Place::Known(guest, _) | Place::Linked(guest, _) => (Some(guest), Outcome::Linked),
@@ -94,6 +108,46 @@ impl Vault {
         })
     }
 
+    /// Checks records on all processors; an answer for each, in their order.
+    async fn prepare_many(&self, records: Vec<Incoming>) -> Vec<Result<(Errand, Prepared), GuestError>> {
+        let mut all = Vec::with_capacity(records.len());
+        if let Err(error) = self.keys.matching_keys().await {
+            all.push(Err(error.into()));
+            all.extend(records.iter().skip(1).map(|_| Err(GuestError::Unanswered)));
+            return all;
+        }
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let each = records.len().div_ceil(threads).max(LEAST);
+        let (mut records, mut parts) = (records.into_iter().peekable(), Vec::new());
+        while records.peek().is_some() {
+            let (part, vault) = (records.by_ref().take(each).collect::<Vec<_>>(), self.clone());
+            let count = part.len();
+            let check = move || {
+                part.into_iter()
+                    .map(|one| vault.prepare_one(one))
+                    .collect::<Vec<_>>()
+            };
+            parts.push((count, tokio::task::spawn_blocking(check)));
+        }
+        for (count, part) in parts {
+            match part.await {
+                Ok(prepared) => all.extend(prepared),
+                Err(_) => all.extend((0..count).map(|_| Err(GuestError::Unanswered))),
+            }
+        }
+        let noticed = all.into_iter().map(|one| async {
+            let (errand, prepared) = one?;
+            Ok((errand, self.with_notices(prepared).await?))
+        });
+        future::join_all(noticed).await
+    }
+
+    fn prepare_one(&self, (errand, source, id, input): Incoming) -> Result<(Errand, Prepared), GuestError> {
+        check_source(&source, &id).map_err(|rejected| GuestError::Rejected(vec![rejected]))?;
+        let prepared = self.prepare(&errand, &self.policies.current(), (&source, &id), input)?;
+        Ok((errand, prepared))
+    }
+
     async fn prepare_incoming(
         &self,
         errand: &Errand,
@@ -101,9 +155,8 @@ impl Vault {
         id: &str,
         input: RecordInput,
     ) -> Result<Prepared, GuestError> {
-        check_source(source, id).map_err(|rejected| GuestError::Rejected(vec![rejected]))?;
         self.keys.matching_keys().await?;
-        let prepared = self.prepare(errand, &self.policies.current(), (source, id), input)?;
+        let (_, prepared) = self.prepare_one((errand.clone(), source.clone(), id.to_owned(), input))?;
         self.with_notices(prepared).await
     }
 }

@@ -142,6 +142,25 @@ impl Vault {
         Ok(tx.commit().await?)
     }
 
+    /// Notes how many lines of a file are in, and adds what became of them to the numbers of their import: together, so
+    /// that lines that come again after a kill are counted once.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn import_came_to(
+        &self,
+        (file, lines): (&[u8], i64),
+        counted: Option<(ImportId, &Counts)>,
+    ) -> Result<(), GuestError> {
+        let now = micros(self.clock.now());
+        let mut tx = self.store.begin().await?;
+        tx.set_import_progress(file, lines, now).await?;
+        if let Some((import, counts)) = counted {
+            tx.count_import(import, counts, now).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
     /// Ends an import: recorded with the number of its records.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod exposure;
 mod gather;
 pub(crate) mod glass;
 mod handles;
+mod holders;
 pub(crate) mod idempotency;
 mod import;
 pub(crate) mod import_job;

@@ -43,6 +43,8 @@ pub(super) struct Prepared {
     pub(super) pinned: bool,
     /// The import that it came with.
     pub(super) import: Option<ImportId>,
+    /// Whether who this may be is asked later, of all guests at once.
+    pub(super) later: bool,
     /// Who this may be.
     pub(super) probe: Probe,
 }
@@ -203,6 +205,7 @@ impl Vault {
             policy_version: policy.version().to_owned(),
             pinned: false,
             import: None,
+            later: false,
             probe,
             input,
         }

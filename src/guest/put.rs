@@ -256,8 +256,12 @@ impl Vault {
         let mut event = self.put_event(errand, prepared, guest, keys);
         event.fields = written;
         for stay in &prepared.stays {
-            self.write_stay(change, errand, (guest, record), stay, keys)
-                .await?;
+            if matches!(place, Place::New(_)) {
+                rows.stay(self.sealed_stay(errand, (guest, record), stay, 1, keys)?);
+            } else {
+                self.write_stay(change, errand, (guest, record), stay, keys)
+                    .await?;
+            }
         }
         for (statement, terms) in &prepared.consents {
             self.write_consent(change, errand, (guest, Some(record)), (statement, *terms), keys)

@@ -1,7 +1,7 @@
 //! Which guests a record may belong to, and what follows: link, ask a steward, or a new guest.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -14,20 +14,18 @@ use uuid::Uuid;
 use crate::{
     audit::Change,
     base::{Action, Errand, FieldSet, GuestId, RecordId, micros},
-    matching::{Frequencies, Person, Score, Weights, blocking::CAP, score::score},
+    matching::{Frequencies, Person, Score, Weights, score::score},
     policy::Snapshot,
-    store::Conn,
 };
 
 use super::{
     GuestError, LinkReason, Vault,
-    likeness::{Keyed, PARTS, Probe, categories, opened, person_of},
+    holders::{Crowds, Holders},
+    likeness::{PARTS, Probe, categories, opened, person_of},
     put::{Decided, Place},
     sql::NewReview,
 };
 
-/// Guests compared with one record at most.
-const MOST: usize = 400;
 /// Others that a steward is asked about for one record.
 const MOST_DOUBTS: usize = 3;
 /// For how long a count of all guests is good enough.
@@ -49,6 +47,7 @@ pub struct Matcher {
     /// Whether guests that a record shows to be one are merged without asking.
     pub merges: bool,
     weights: Mutex<Arc<Weights>>,
+    crowds: Crowds,
     guests: AtomicI64,
     counted_at: AtomicI64,
 }
@@ -61,6 +60,7 @@ impl Matcher {
             thresholds,
             merges,
             weights: Mutex::new(Arc::new(Weights::default())),
+            crowds: Crowds::default(),
             guests: AtomicI64::new(0),
             counted_at: AtomicI64::new(i64::MIN),
         }
@@ -100,83 +100,11 @@ pub(crate) struct Finding {
     pub(crate) crowded: BTreeSet<[u8; 16]>,
 }
 
-/// Who holds which tokens.
-struct Holders(HashMap<[u8; 16], Vec<GuestId>>);
-
-impl Holders {
-    /// What is held by another key's token is held by the token as it is written.
-    fn of(postings: Vec<([u8; 16], GuestId)>, others: &HashMap<[u8; 16], [u8; 16]>) -> Self {
-        let mut of: HashMap<[u8; 16], Vec<GuestId>> = HashMap::new();
-        for (token, guest) in postings {
-            let token = others.get(&token).copied().unwrap_or(token);
-            of.entry(token).or_default().push(guest);
-        }
-        // A token that two statements asked for came twice, and so does who is held by two keys.
-        for list in of.values_mut() {
-            list.sort_unstable();
-            list.dedup();
-        }
-        Self(of)
-    }
-
-    fn list(&self, token: &[u8; 16]) -> &[GuestId] {
-        self.0.get(token).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    fn is_crowded(list: &[GuestId]) -> bool {
-        u32::try_from(list.len()).is_ok_and(|holders| holders > CAP)
-    }
-
-    /// Whom to compare: those that share most keys first, should there be too many.
-    fn candidates(&self, probe: &Probe, second: bool) -> Vec<GuestId> {
-        let mut shared: BTreeMap<GuestId, usize> = BTreeMap::new();
-        for token in probe.asked(second) {
-            let list = self.list(&token);
-            let others = list.iter().filter(|guest| probe.guest != Some(**guest));
-            for guest in others.filter(|_| !Self::is_crowded(list)) {
-                *shared.entry(*guest).or_default() += 1;
-            }
-        }
-        let mut all: Vec<(GuestId, usize)> = shared.into_iter().collect();
-        all.sort_by_key(|(guest, shared)| (std::cmp::Reverse(*shared), *guest));
-        all.into_iter().take(MOST).map(|(guest, _)| guest).collect()
-    }
-
-    /// Tokens of this one that so many hold that they find nobody.
-    fn crowded(&self, probe: &Probe, second: bool) -> BTreeSet<[u8; 16]> {
-        probe
-            .asked(second)
-            .filter(|token| Self::is_crowded(self.list(token)))
-            .collect()
-    }
-
-    /// How many others hold each key: the candidate itself is one of the holders, and so is the guest in question.
-    fn frequencies(&self, probe: &Probe, guests: f64) -> Frequencies {
-        let mut frequencies = Frequencies::new(guests);
-        let both = 1 + usize::from(probe.guest.is_some());
-        for keyed in &probe.keys {
-            let others = self.list(&keyed.token).len().saturating_sub(both);
-            frequencies.note(keyed.key.clone(), u32::try_from(others).unwrap_or(u32::MAX));
-        }
-        frequencies
-    }
-}
-
-/// Who holds these keys.
-async fn held<'p>(conn: &mut Conn, keys: impl Iterator<Item = &'p Keyed>) -> Result<Holders, GuestError> {
-    let mut tokens = BTreeSet::new();
-    let mut others = HashMap::new();
-    for keyed in keys {
-        tokens.insert(keyed.token);
-        tokens.extend(&keyed.others);
-        others.extend(keyed.others.iter().map(|other| (*other, keyed.token)));
-    }
-    if tokens.is_empty() {
-        return Ok(Holders(HashMap::new()));
-    }
-    let tokens: Vec<[u8; 16]> = tokens.into_iter().collect();
-    let postings = conn.identity_postings(&tokens, i64::from(CAP) + 1).await?;
-    Ok(Holders::of(postings, &others))
+/// What is known of those whom several may be.
+#[derive(Default)]
+struct Known {
+    holders: Holders,
+    people: BTreeMap<GuestId, Person>,
 }
 
 /// How a score is told: what each comparison adds.
@@ -240,12 +168,19 @@ impl Vault {
 
     /// The same of several, who share their statements; a finding for each, in order.
     pub(crate) async fn resembling_each(&self, probes: &[&Probe]) -> Result<Vec<Finding>, GuestError> {
-        let mut findings = self.resembling_in(probes, false).await?;
+        let mut known = Known::default();
+        let mut findings = self.resembling_in(&mut known, probes, false).await?;
         let unfound = findings.iter().zip(probes).enumerate();
         let unfound =
             unfound.filter(|(_, (finding, probe))| finding.found.is_empty() && probe.has_second_tier());
         let (at, again): (Vec<usize>, Vec<&Probe>) = unfound.map(|(at, (_, probe))| (at, *probe)).unzip();
-        for (at, finding) in at.into_iter().zip(self.resembling_in(&again, true).await?) {
+        if again.is_empty() {
+            return Ok(findings);
+        }
+        for (at, finding) in at
+            .into_iter()
+            .zip(self.resembling_in(&mut known, &again, true).await?)
+        {
             if let Some(first) = findings.get_mut(at) {
                 *first = finding;
             }
@@ -253,28 +188,40 @@ impl Vault {
         Ok(findings)
     }
 
-    async fn resembling_in(&self, probes: &[&Probe], second: bool) -> Result<Vec<Finding>, GuestError> {
+    async fn resembling_in(
+        &self,
+        known: &mut Known,
+        probes: &[&Probe],
+        second: bool,
+    ) -> Result<Vec<Finding>, GuestError> {
+        let now = micros(self.clock.now());
+        let keys = probes.iter().flat_map(|probe| probe.keys_asked(second));
         let mut conn = self.store.read().await?;
-        let holders = held(
-            &mut conn,
-            probes.iter().flat_map(|probe| probe.keys_asked(second)),
-        )
-        .await?;
+        let holders = &mut known.holders;
+        holders.ask(&mut conn, &self.matcher.crowds, keys, now).await?;
         let candidates: Vec<Vec<GuestId>> = probes
             .iter()
             .map(|probe| holders.candidates(probe, second))
             .collect();
         let guests: BTreeSet<GuestId> = candidates.iter().flatten().copied().collect();
-        let guests: Vec<GuestId> = guests.into_iter().collect();
+        let unknown = guests
+            .into_iter()
+            .filter(|guest| !known.people.contains_key(guest));
+        let guests: Vec<GuestId> = unknown.collect();
         let rows = conn.likeness_of(&guests, &PARTS).await?;
         drop(conn);
-        let people = self.people(&guests, rows).await?;
+        known.people.extend(self.people(&guests, rows).await?);
         let count = self.guests_about().await?;
         let mut findings: Vec<Finding> = probes
             .iter()
             .zip(&candidates)
             .map(|(probe, candidates)| Finding {
-                found: self.scored(probe, &holders.frequencies(probe, count), candidates, &people),
+                found: self.scored(
+                    probe,
+                    &holders.frequencies(probe, second, count),
+                    candidates,
+                    &known.people,
+                ),
                 crowded: holders.crowded(probe, second),
             })
             .collect();
@@ -299,6 +246,19 @@ impl Vault {
         Ok(findings)
     }
 
+    /// Which tokens of these too many hold, for each in order: those are not written.
+    pub(super) async fn crowded_of(&self, probes: &[&Probe]) -> Result<Vec<BTreeSet<[u8; 16]>>, GuestError> {
+        let mut holders = Holders::default();
+        if !probes.is_empty() {
+            let keys = probes.iter().flat_map(|probe| probe.keys_asked(true));
+            let mut conn = self.store.read().await?;
+            holders
+                .count(&mut conn, &self.matcher.crowds, keys, micros(self.clock.now()))
+                .await?;
+        }
+        Ok(probes.iter().map(|probe| holders.crowded(probe, true)).collect())
+    }
+
     /// How two guests compare, each as all its records describe it, with how rare is what they share.
     pub(crate) async fn compared(&self, one: GuestId, other: GuestId) -> Result<Score, GuestError> {
         let guests = [one, other];
@@ -306,10 +266,12 @@ impl Vault {
         let mut people = self.people(&guests, rows).await?;
         let mut person = |guest: &GuestId| people.remove(guest).unwrap_or_default();
         let probe = Probe::of_guest(&self.keys.matching_keys().await?, one, person(&one));
+        let mut holders = Holders::default();
+        let (keys, now) = (probe.keys_asked(true), micros(self.clock.now()));
         let mut conn = self.store.read().await?;
-        let holders = held(&mut conn, probe.keys_asked(true)).await?;
+        holders.ask(&mut conn, &self.matcher.crowds, keys, now).await?;
         drop(conn);
-        let frequencies = holders.frequencies(&probe, self.guests_about().await?);
+        let frequencies = holders.frequencies(&probe, true, self.guests_about().await?);
         Ok(score(
             &self.matcher.weights(),
             &frequencies,

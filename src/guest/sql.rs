@@ -26,8 +26,8 @@ use crate::{
 pub use disclosure::{Line, Part};
 pub use likeness::NewReview;
 pub use rows::Rows;
-pub use write::NewValue;
 use write::stay_index_insert;
+pub use write::{NewStay, NewValue};
 
 statements! {
     IDENTITY_DELETE = "DELETE FROM likeness_token WHERE guest_id = $1 AND record_id = $2";
@@ -474,11 +474,9 @@ pub fn built_statements(spelling: Spelling) -> Vec<(String, String)> {
     all.extend(rows::all());
     for tokens in [1, 2, 4, 8, 16, 32, 64] {
         all.push((format!("postings {tokens}"), likeness::postings(tokens, 201)));
+        all.push((format!("crowded {tokens}"), likeness::crowded(tokens, 200)));
         all.push((format!("likeness {tokens}"), likeness::values(tokens, 16)));
         all.push((format!("holders {tokens}"), holders(tokens)));
-    }
-    for size in [1, 2, 4, 8, 16] {
-        all.push((format!("stay index {size}"), stay_index_insert(size)));
     }
     all
 }

@@ -16,7 +16,7 @@ use super::{
     GuestError, Rejected, Stay, StayInput, Vault,
     prepare::seal_version,
     put,
-    sql::{Line, Part, StayRow},
+    sql::{Line, NewStay, Part, StayRow},
     window::{self, Window},
 };
 
@@ -135,9 +135,32 @@ impl Vault {
         stay: &StayInput,
         keys: &GuestKeys,
     ) -> Result<(), GuestError> {
+        let token = self.token_of(errand, stay);
+        let version = change.tx.stay_version(guest, token).await? + 1;
+        let stay = self.sealed_stay(errand, (guest, record), stay, version, keys)?;
+        change.tx.upsert_stay(&stay).await?;
+        Ok(change
+            .tx
+            .set_stay_index(guest, token, version == 1, &stay.tokens)
+            .await?)
+    }
+
+    fn token_of(&self, errand: &Errand, stay: &StayInput) -> Uuid {
+        let stay = with_property(errand, stay);
+        self.stay_token(&stay.property, &stay.input.reservation)
+    }
+
+    /// A stay as it is stored.
+    pub(super) fn sealed_stay(
+        &self,
+        errand: &Errand,
+        (guest, record): (GuestId, RecordId),
+        stay: &StayInput,
+        version: i64,
+        keys: &GuestKeys,
+    ) -> Result<NewStay, GuestError> {
         let stay = with_property(errand, stay);
         let token = self.stay_token(&stay.property, &stay.input.reservation);
-        let version = change.tx.stay_version(guest, token).await? + 1;
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&stay.input).unwrap_or_default());
         let path = path(stay.property.as_str());
         let sealed = keys.seal(Category::Stay, &place(guest, token, &path, version), &plain)?;
@@ -148,15 +171,12 @@ impl Vault {
             version,
             sealed: sealed.into_bytes(),
         };
-        change
-            .tx
-            .upsert_stay(&row, record, micros(self.clock.now()))
-            .await?;
-        let tokens = self.stay_tokens(&stay);
-        Ok(change
-            .tx
-            .set_stay_index(guest, token, version == 1, &tokens)
-            .await?)
+        Ok(NewStay {
+            row,
+            record,
+            now: micros(self.clock.now()),
+            tokens: self.stay_tokens(&stay),
+        })
     }
 
     fn stay_token(&self, property: &PropertyCode, reservation: &str) -> Uuid {

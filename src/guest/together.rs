@@ -6,11 +6,13 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::{StreamExt as _, future, stream::FuturesUnordered};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    audit::Change,
     base::{Category, Errand, GuestId, RecordId},
-    keys::GuestKeys,
+    keys::{GuestKeys, Minted},
     store::{PerThread, Store},
 };
 
@@ -27,21 +29,38 @@ const QUEUE: usize = 1024;
 /// Records of one transaction at most: more would keep the first of them waiting.
 const MOST: usize = 32;
 
+/// Batches that are stored at once: while one is written, the guests of the next are looked for and its values sealed.
+pub(super) const AT_ONCE: usize = 2;
+
+/// What a record may be found by, or finds others by.
+pub(super) type Marks = BTreeSet<[u8; 16]>;
+
 /// A checked record on its way in.
 pub(super) struct Waiting {
     pub(super) errand: Errand,
     pub(super) prepared: Prepared,
+    /// Two records that share a mark go one after the other, so that the second sees what the first left.
+    marks: Marks,
 }
 
 impl Waiting {
-    /// What it may be found by, or finds others by. Two records that share one go one after the other, so that the
-    /// second sees what the first left.
-    pub(super) fn marks(&self) -> BTreeSet<[u8; 16]> {
-        let tokens = self.prepared.tokens().map(|t| t.bytes);
-        tokens
-            .chain(self.prepared.probe.asked(false))
-            .chain([self.prepared.source_token])
-            .collect()
+    pub(super) fn new(errand: Errand, prepared: Prepared) -> Self {
+        let own = [prepared.source_token];
+        let marks = if prepared.later {
+            own.into()
+        } else {
+            let tokens = prepared.tokens().map(|t| t.bytes);
+            tokens.chain(prepared.probe.asked(false)).chain(own).collect()
+        };
+        Self {
+            errand,
+            prepared,
+            marks,
+        }
+    }
+
+    pub(super) const fn marks(&self) -> &Marks {
+        &self.marks
     }
 }
 
@@ -68,33 +87,61 @@ fn start() -> mpsc::Sender<Job> {
 }
 
 async fn serve(mut jobs: mpsc::Receiver<Job>) {
-    let mut batch = Vec::with_capacity(MOST);
-    while jobs.recv_many(&mut batch, MOST).await > 0 {
-        // A caller that went away before anything was done is not served.
-        batch.retain(|job| !job.answer.is_closed());
-        let mut rest = std::mem::take(&mut batch);
-        while let Some(vault) = rest.first().map(|job| job.vault.clone()) {
-            let (now, later) = apart(rest, |job| job.waiting.marks());
-            rest = later;
-            let (records, callers): (Vec<_>, Vec<_>) =
-                now.into_iter().map(|job| (job.waiting, job.answer)).unzip();
-            let answers = vault.put_each(&records).await;
-            for (caller, answer) in callers.into_iter().zip(answers) {
-                // Who went away meanwhile asks again, and is told the same.
-                let _ = caller.send(answer);
-            }
+    let (mut waiting, mut open) = (Vec::with_capacity(MOST), true);
+    let mut going = FuturesUnordered::new();
+    let mut taken: BTreeMap<u64, Marks> = BTreeMap::new();
+    let mut number = 0;
+    loop {
+        let (now, later) = if going.len() < AT_ONCE {
+            apart(waiting, &taken, |job: &Job| job.waiting.marks())
+        } else {
+            (Vec::new(), waiting)
+        };
+        waiting = later;
+        if !now.is_empty() {
+            number += 1;
+            let marks = now.iter().flat_map(|job| job.waiting.marks()).copied();
+            taken.insert(number, marks.collect());
+            going.push(store(number, now));
+            continue;
+        }
+        let room = MOST.saturating_sub(waiting.len());
+        tokio::select! {
+            Some(done) = going.next() => drop(taken.remove(&done)),
+            count = jobs.recv_many(&mut waiting, room), if open && room > 0 => open = count > 0,
+            else => return,
         }
     }
 }
 
-/// The first items that share no mark with each other, and the others; order is kept where it matters.
-pub(super) fn apart<T>(items: Vec<T>, marks: impl Fn(&T) -> BTreeSet<[u8; 16]>) -> (Vec<T>, Vec<T>) {
-    let mut taken = BTreeSet::new();
+async fn store(number: u64, mut batch: Vec<Job>) -> u64 {
+    // A caller that went away before anything was done is not served.
+    batch.retain(|job| !job.answer.is_closed());
+    if let Some(vault) = batch.first().map(|job| job.vault.clone()) {
+        let (records, callers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|job| (job.waiting, job.answer)).unzip();
+        let answers = vault.put_each(&records).await;
+        for (caller, answer) in callers.into_iter().zip(answers) {
+            // Who went away meanwhile asks again, and is told the same.
+            let _ = caller.send(answer);
+        }
+    }
+    number
+}
+
+/// The first items that share no mark with each other nor with what is taken, and the others; order is kept where it
+/// matters.
+pub(super) fn apart<T>(
+    items: Vec<T>,
+    taken: &BTreeMap<u64, Marks>,
+    marks: impl Fn(&T) -> &Marks,
+) -> (Vec<T>, Vec<T>) {
+    let mut before = Marks::new();
     items.into_iter().partition(|item| {
         let own = marks(item);
-        let free = own.is_disjoint(&taken);
+        let free = own.is_disjoint(&before) && taken.values().all(|taken| own.is_disjoint(taken));
         // Also those of an item that has to wait: what comes after it must not overtake it.
-        taken.extend(own);
+        before.extend(own);
         free
     })
 }
@@ -107,10 +154,7 @@ impl Vault {
         prepared: Prepared,
     ) -> Result<RecordAnswer, GuestError> {
         let (answer, told) = oneshot::channel();
-        let waiting = Waiting {
-            errand: errand.clone(),
-            prepared,
-        };
+        let waiting = Waiting::new(errand.clone(), prepared);
         let job = Job {
             vault: self.clone(),
             waiting,
@@ -124,7 +168,12 @@ impl Vault {
     /// Stores records that share no mark: together, or one by one when another writer came between. One answer each.
     pub(super) async fn put_each(&self, batch: &[Waiting]) -> Vec<Result<RecordAnswer, GuestError>> {
         let all: Vec<&Waiting> = batch.iter().collect();
-        let error = match self.put_together(&all).await {
+        let mut outcome = self.put_together(&all).await;
+        if outcome.as_ref().is_err_and(GuestError::is_transient) && batch.len() > 1 {
+            // Another writer was faster with one of the guests: now it is done.
+            outcome = self.put_together(&all).await;
+        }
+        let error = match outcome {
             Ok(answers) => return answers.into_iter().map(Ok).collect(),
             Err(error) => error,
         };
@@ -150,22 +199,26 @@ impl Vault {
         let places = self.places(batch).await?;
         let mut answers = BTreeMap::new();
         let mut changes = Vec::with_capacity(batch.len());
-        for (at, (waiting, place)) in batch.iter().zip(places).enumerate() {
-            let known = match &place {
+        // At once, so that their records share commits.
+        let said_before = batch.iter().zip(&places).map(|(waiting, place)| async move {
+            match place {
                 Place::Known(guest, record) => {
                     self.unchanged(&waiting.errand, &waiting.prepared, *guest, *record)
-                        .await?
+                        .await
                 }
-                _ => None,
-            };
+                _ => Ok(None),
+            }
+        });
+        let known = future::try_join_all(said_before).await?;
+        for (at, ((waiting, place), known)) in batch.iter().zip(places).zip(known).enumerate() {
             match known {
                 Some(answer) => drop(answers.insert(at, answer)),
                 None => changes.push((at, *waiting, Going::to(place))),
             }
         }
         if !changes.is_empty() {
-            let keys = self.keys_for(&changes).await?;
-            let outcome = self.apply_all(&changes, &keys).await;
+            let (keys, minted) = self.keys_for(&changes).await?;
+            let outcome = self.apply_all(&changes, &keys, &minted).await;
             if outcome.as_ref().is_err_and(GuestError::is_undone) {
                 // These guests were never made; their keys must not outlive the attempt.
                 for (.., going) in changes.iter().filter(|(.., going)| going.is_new()) {
@@ -190,10 +243,20 @@ impl Vault {
         let unknown = batch
             .iter()
             .filter(|one| !known.contains_key(&one.prepared.source_token));
-        let probes: Vec<&Probe> = unknown.map(|one| &one.prepared.probe).collect();
-        let mut findings = self.resembling_each(&probes).await?.into_iter();
+        let (mut later, mut now): (Vec<&Probe>, Vec<&Probe>) = Default::default();
+        for Waiting { prepared, .. } in unknown {
+            let asked = if prepared.later { &mut later } else { &mut now };
+            asked.push(&prepared.probe);
+        }
+        let mut crowded = self.crowded_of(&later).await?.into_iter();
+        let mut findings = self.resembling_each(&now).await?.into_iter();
         let place = |one: &&Waiting| match known.get(&one.prepared.source_token) {
             Some((guest, record)) => Place::Known(*guest, *record),
+            None if one.prepared.later => Place::New(Decided {
+                probability: 1.0,
+                crowded: crowded.next().unwrap_or_default(),
+                ..Decided::default()
+            }),
             None => self.decide(&one.errand, findings.next().unwrap_or_default()),
         };
         Ok(batch.iter().map(place).collect())
@@ -202,7 +265,7 @@ impl Vault {
     async fn keys_for(
         &self,
         changes: &[(usize, &Waiting, Going)],
-    ) -> Result<HashMap<GuestId, GuestKeys>, GuestError> {
+    ) -> Result<(HashMap<GuestId, GuestKeys>, Minted), GuestError> {
         let mut wanted: [BTreeMap<GuestId, BTreeSet<Category>>; 2] = Default::default();
         let [known, new] = &mut wanted;
         for (_, waiting, going) in changes {
@@ -216,15 +279,17 @@ impl Vault {
                 .map(|(guest, all)| (guest, all.into_iter().collect()))
                 .collect::<Vec<(GuestId, Vec<Category>)>>()
         });
-        let mut keys = self.keys.make_many(&new).await?;
-        keys.extend(self.keys.ensure_many(&known).await?);
-        Ok(keys)
+        let mut keys = self.keys.ensure_many(&known).await?;
+        let minted = self.keys.mint(&new)?;
+        keys.extend(minted.keys());
+        Ok((keys, minted))
     }
 
     async fn apply_all(
         &self,
         changes: &[(usize, &Waiting, Going)],
         keys: &HashMap<GuestId, GuestKeys>,
+        minted: &Minted,
     ) -> Result<Vec<(usize, RecordAnswer)>, GuestError> {
         let known: BTreeSet<GuestId> = changes
             .iter()
@@ -242,10 +307,26 @@ impl Vault {
         for guest in known {
             versions.insert(guest, put::changeable(heads.get(&guest))?);
         }
+        // The keys are made durable while the rows are written; what they sealed is committed after both.
+        let writing = self.write_all(changes, keys, versions);
+        let (kept, written) = future::join(self.keys.keep_minted(minted), writing).await;
+        kept?;
+        let (change, answers) = written?;
+        change.commit().await?;
+        Ok(answers)
+    }
+
+    /// Writes everything into a change that is not committed yet.
+    async fn write_all(
+        &self,
+        changes: &[(usize, &Waiting, Going)],
+        keys: &HashMap<GuestId, GuestKeys>,
+        mut versions: BTreeMap<GuestId, i64>,
+    ) -> Result<(Change, Vec<(usize, RecordAnswer)>), GuestError> {
         let mut change = self.log.begin(&self.store).await?;
         let mut rows = Rows::default();
         let mut answers = Vec::with_capacity(changes.len());
-        for (at, Waiting { errand, prepared }, Going { place, guest }) in changes {
+        for (at, Waiting { errand, prepared, .. }, Going { place, guest }) in changes {
             let keys = keys.get(guest).ok_or(GuestError::NotFound)?;
             let version = versions.entry(*guest).or_default();
             let writing = (&mut change, &mut rows);
@@ -256,8 +337,7 @@ impl Vault {
             answers.push((*at, put::answer(place, done)));
         }
         change.tx.write(rows).await?;
-        change.commit().await?;
-        Ok(answers)
+        Ok((change, answers))
     }
 }
 
@@ -287,13 +367,18 @@ mod tests {
 
     #[test]
     fn who_shares_a_mark_waits_and_is_not_overtaken() {
-        let mark = |n: u8| [n; 16];
-        let items = vec![vec![1], vec![2, 3], vec![3, 4], vec![4], vec![5]];
-        let marks = |item: &Vec<u8>| item.iter().map(|n| mark(*n)).collect();
-        let (now, later) = apart(items, marks);
-        assert_eq!(now, [vec![1], vec![2, 3], vec![5]]);
-        assert_eq!(later, [vec![3, 4], vec![4]]);
-        let (now, later) = apart(later, marks);
-        assert_eq!((now, later), (vec![vec![3, 4]], vec![vec![4]]));
+        let item = |marks: &[u8]| -> Marks { marks.iter().map(|n| [*n; 16]).collect() };
+        let items = [&[1][..], &[2, 3], &[3, 4], &[4], &[5]].map(item).to_vec();
+        let mut going = BTreeMap::new();
+        let (now, later) = apart(items, &going, |item| item);
+        assert_eq!(now, [item(&[1]), item(&[2, 3]), item(&[5])]);
+        assert_eq!(later, [item(&[3, 4]), item(&[4])]);
+        // What the first batch still writes, the second may not ask for.
+        going.insert(1, item(&[2, 3]));
+        let (now, later) = apart(later, &going, |item| item);
+        assert_eq!((now.len(), later.len()), (0, 2));
+        going.clear();
+        let (now, later) = apart(later, &going, |item| item);
+        assert_eq!((now, later), (vec![item(&[3, 4])], vec![item(&[4])]));
     }
 }

@@ -12,6 +12,7 @@ use crate::{
 
 use super::{
     GuestKeys, Keyring, KeysError,
+    cache::Since,
     guest_keys::{Categories, Entry, Held},
     hierarchy::Epochs,
     sql::DataKeyRow,
@@ -23,6 +24,22 @@ const FIRST: u16 = 1;
 /// What is asked of each guest.
 type Wanted = BTreeMap<GuestId, Categories>;
 type Found = HashMap<GuestId, Arc<Entry>>;
+
+/// Keys that were made up and are not durable yet. Wiped with the last of those who use them.
+pub struct Minted {
+    rows: Vec<DataKeyRow>,
+    wanted: Wanted,
+    found: Found,
+    since: Since,
+}
+
+impl Minted {
+    /// The keys of each guest.
+    pub fn keys(&self) -> impl Iterator<Item = (GuestId, GuestKeys)> + '_ {
+        let each = self.wanted.iter();
+        each.map(|(guest, asked)| (*guest, pick(&self.found, *guest, *asked)))
+    }
+}
 
 impl Keyring {
     /// The data keys of a guest for some categories, from the cache or by one query; what does not exist is absent.
@@ -117,34 +134,42 @@ impl Keyring {
         Ok(each.collect())
     }
 
-    /// Makes the keys of guests that nobody else can know of yet, in one transaction: nothing is looked for first.
+    /// Makes up the keys of guests that nobody else can know of yet. They may seal at once; nothing that they sealed
+    /// may be kept before [`Keyring::keep_minted`] has made them durable.
     ///
     /// # Errors
-    /// When the key store cannot be written; then no key was made.
-    pub async fn make_many(
-        &self,
-        wanted: &[(GuestId, Vec<Category>)],
-    ) -> Result<HashMap<GuestId, GuestKeys>, KeysError> {
+    /// When they cannot be wrapped.
+    pub fn mint(&self, wanted: &[(GuestId, Vec<Category>)]) -> Result<Minted, KeysError> {
         let all: Wanted = wanted
             .iter()
             .map(|(guest, categories)| (*guest, Categories::of(categories)))
             .collect();
-        if all.is_empty() {
-            return Ok(HashMap::new());
-        }
         let since = self.cache.now();
-        let rows = self.new_rows(&all)?;
-        let mut tx = self.store.begin().await?;
-        tx.add_data_keys(&rows).await?;
-        tx.commit().await?;
-        let found = self.open_rows(&rows, &all);
-        for (guest, entry) in &found {
-            self.cache.keep(*guest, entry, since);
+        let mut found = Found::with_capacity(all.len());
+        let rows = self.new_rows(&all, &mut found)?;
+        Ok(Minted {
+            rows,
+            wanted: all,
+            found,
+            since,
+        })
+    }
+
+    /// Stores keys that were made up, in one transaction: nothing is looked for first.
+    ///
+    /// # Errors
+    /// When the key store cannot be written; then no key was made.
+    pub async fn keep_minted(&self, minted: &Minted) -> Result<(), KeysError> {
+        if minted.rows.is_empty() {
+            return Ok(());
         }
-        let each = all
-            .iter()
-            .map(|(guest, asked)| (*guest, pick(&found, *guest, *asked)));
-        Ok(each.collect())
+        let mut tx = self.store.begin().await?;
+        tx.add_data_keys(&minted.rows).await?;
+        tx.commit().await?;
+        for (guest, entry) in &minted.found {
+            self.cache.keep(*guest, entry, minted.since);
+        }
+        Ok(())
     }
 
     /// The categories of these guests whose stored keys do not open.
@@ -224,7 +249,8 @@ impl Keyring {
         let since = self.cache.now();
         let guests: Vec<GuestId> = missing.keys().copied().collect();
         let mut tx = self.store.begin().await?;
-        tx.add_data_keys(&self.new_rows(missing)?).await?;
+        tx.add_data_keys(&self.new_rows(missing, &mut Found::new())?)
+            .await?;
         let rows = tx.data_keys(&guests).await?;
         tx.commit().await?;
         self.know_epochs(&rows).await?;
@@ -245,25 +271,30 @@ impl Keyring {
         Box::pin(self.refresh()).await
     }
 
-    /// New keys, wrapped, in the order of guest and category.
-    fn new_rows(&self, missing: &Wanted) -> Result<Vec<DataKeyRow>, KeysError> {
+    /// New keys, wrapped, in the order of guest and category; and open, into `found`.
+    fn new_rows(&self, missing: &Wanted, found: &mut Found) -> Result<Vec<DataKeyRow>, KeysError> {
         let now = micros(self.clock.now());
         let mut rows = Vec::new();
         let epochs = self.epochs.load();
         for (guest, categories) in missing {
             let (epoch, wrapping) = epochs.current_wrapping(*guest);
+            let mut entry = Entry::new(*categories);
             for category in categories.iter() {
                 let context = context(*guest, category, FIRST);
                 let context = context.each_ref().map(Vec::as_slice);
+                let key = DataKey::random();
                 rows.push(DataKeyRow {
                     guest_id: guest.0,
                     category: category.code().into(),
                     version: FIRST.into(),
                     epoch,
-                    wrapped: wrapping.wrap(DataKey::random().material(), &context)?,
+                    wrapped: wrapping.wrap(key.material(), &context)?,
                     created_at: now,
                 });
+                let version = FIRST;
+                entry.insert(category, Held::Open { version, key });
             }
+            found.insert(*guest, Arc::new(entry));
         }
         Ok(rows)
     }

@@ -23,6 +23,7 @@ mod rotate;
 pub mod sql;
 mod status;
 
+pub use data_keys::Minted;
 pub use error::{KeysError, OpenError, ProviderError};
 pub use guest_keys::{GuestKeys, Plain};
 pub use keyring::Keyring;

@@ -1,5 +1,7 @@
 //! Short forms of given names that share too few letters with the long ones.
 
+use std::{collections::HashMap, sync::LazyLock};
+
 /// Each line: names that may stand for each other.
 const GROUPS: &str = "robert bob rob bobby
 william bill will billy willy liam
@@ -99,11 +101,21 @@ oliver ollie
 sarah sally
 virginia ginny";
 
+/// The groups that each name is in, by their lines.
+static LINES: LazyLock<HashMap<&str, Vec<usize>>> = LazyLock::new(|| {
+    let mut lines: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (line, group) in GROUPS.lines().enumerate() {
+        for name in group.split(' ') {
+            lines.entry(name).or_default().push(line);
+        }
+    }
+    lines
+});
+
 /// Whether two given names may be one person's.
 pub(super) fn alike(a: &str, b: &str) -> bool {
-    GROUPS.lines().any(|group| {
-        let mut words = group.split(' ');
-        let found = |name: &str| group.split(' ').any(|word| word == name);
-        words.next().is_some() && found(a) && found(b)
-    })
+    let (Some(ones), Some(others)) = (LINES.get(a), LINES.get(b)) else {
+        return false;
+    };
+    ones.iter().any(|line| others.contains(line))
 }

@@ -89,15 +89,19 @@ pub(super) fn near(a: &str, b: &str) -> bool {
 
 /// The rotation of a word that comes first in the alphabet: `wangxiaoming` and `xiaomingwang` have the same.
 pub(super) fn rotation(word: &str) -> String {
-    let mut best = word.to_owned();
-    for (at, _) in word.char_indices() {
-        let (head, tail) = word.split_at(at);
-        let turned = format!("{tail}{head}");
-        if turned < best {
-            best = turned;
-        }
+    fn turned<'w>((head, tail): (&'w str, &'w str)) -> impl Iterator<Item = u8> + 'w {
+        tail.bytes().chain(head.bytes())
     }
-    best
+    let parts = word.char_indices().map(|(at, _)| word.split_at(at));
+    let first = parts.reduce(|best, other| {
+        if turned(other).lt(turned(best)) {
+            other
+        } else {
+            best
+        }
+    });
+    let (head, tail) = first.unwrap_or_default();
+    [tail, head].concat()
 }
 
 /// How a word sounds, roughly: its first letter and its consonants, doubled ones once, four at most.

@@ -142,8 +142,9 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         // What is deleted is overwritten, so that an erased ciphertext does not linger in free pages.
         .pragma("secure_delete", "ON")
         .pragma("cache_size", "-32768")
-        // Pages that one write after another touches are moved into the file once, not each time.
-        .pragma("wal_autocheckpoint", "4000")
+        // Pages that one write after another touches are moved into the file once, not each time: tokens lie anywhere,
+        // and a hundred records touch thousands of pages.
+        .pragma("wal_autocheckpoint", "16000")
         .statement_cache_capacity(256)
 }
 

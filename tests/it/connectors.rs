@@ -1,6 +1,6 @@
 //! A file of another system goes through the whole way in, and its guest is found by the telephone.
 
-use guest_vault::cli::import::{self, Format, Import};
+use guest_vault::cli::import::{self, Format, Import, Resolve};
 use serde_json::json;
 
 use crate::support::{app::TestApp, database::both};
@@ -25,6 +25,7 @@ both!(
             server: None,
             key: None,
             rollback: None,
+            resolve: Resolve::Now,
             dry_run: false,
             report: None,
             rejects: None,

@@ -2,7 +2,8 @@
 
 use guest_vault::{
     access::operator,
-    base::{Errand, RequestId},
+    base::{Caller, Errand, RequestId},
+    connect::intake::{Intake, Mode, Put},
     guest::Vault,
     identity::dedupe::{Clusters, Pair, Verdict},
 };
@@ -216,6 +217,81 @@ both!(
             assert_eq!(undo(&app, &merged).await.status, 200);
             assert_eq!(state(&app, &both).await, before);
         }
+        app.finish().await;
+    }
+);
+
+/// Who each line went to when all are taken at once.
+async fn taken(app: &TestApp, later: bool, lines: &[Value]) -> Vec<String> {
+    let caller = Caller {
+        role: "integration".parse().unwrap(),
+        ..operator().unwrap()
+    };
+    let intake = Intake::new(app.app.vault.clone(), caller, "loyalty".parse().unwrap(), None);
+    let lines = lines
+        .iter()
+        .map(|line| serde_json::from_value(line.clone()).unwrap());
+    let puts = intake
+        .resolving_later(later)
+        .take(lines.collect(), Mode::Write)
+        .await
+        .unwrap();
+    let guest = |put: Put| match put {
+        Put::Stored {
+            guest: Some(guest), ..
+        } => guest.to_string(),
+        other => panic!("{other:?}"),
+    };
+    puts.into_iter().map(guest).collect()
+}
+
+fn line(source: &str, id: usize, guest: &Value) -> Value {
+    json!({"source_system": source, "source_id": format!("{id}"), "property": "LIS01", "guest": guest})
+}
+
+both!(who_is_whom_can_be_asked_after_a_first_load, async |database| {
+    let app = TestApp::start(database).await;
+    let passport = json!([{"type": "passport", "issuing_country": "GB", "number": "508123456"}]);
+    let one = json!({"name": {"surname": "Featherstone", "given": "James"}, "birth_date": "1960-03-04",
+                         "id_documents": passport});
+    let lines = [
+        line("pms", 1, &one),
+        line("web", 1, &one),
+        line("web", 2, &json!({"name": {"surname": "Wagner", "given": "Ilse"}})),
+        // Of two lines of one source and id the second changes the first.
+        line("pms", 1, &one),
+    ];
+    let guests = taken(&app, true, &lines).await;
+    assert_eq!(guests[0], guests[3]);
+    assert!(guests[0] != guests[1] && guests[1] != guests[2], "{guests:?}");
+    assert_eq!(taken(&app, true, &lines).await, guests, "nobody comes twice");
+    assert_eq!(verdicts(&dedupe(&app, false).await), [Verdict::Merge]);
+    app.finish().await;
+});
+
+both!(
+    records_that_are_taken_together_find_each_other,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let word = |n: usize, parts: [&str; 4]| parts[n % 4].to_owned() + parts[n / 4 % 4];
+        let person = |n: usize| {
+            let surname = word(n, ["Kro", "Bel", "Vist", "Dum"]) + ["ack", "ynge", "orff"][n / 16];
+            json!({"name": {"surname": surname, "given": word(n, ["Ti", "Ola", "Ru", "Gwe"])},
+                   "birth_date": format!("19{}-0{}-1{}", 40 + n, 1 + n % 9, n % 7),
+                   "emails": [{"address": format!("p{n}.{n}@guests{n}.example")}]})
+        };
+        // More than go into one transaction; each person three times, far apart and beside each other.
+        let lines: Vec<Value> = (0..44)
+            .flat_map(|n| [line("pms", n, &person(n)), line("web", n, &person(n))])
+            .chain((0..44).map(|n| line("ota", n, &person(n))))
+            .collect();
+        let guests = taken(&app, false, &lines).await;
+        for n in 0..44 {
+            assert_eq!(guests[2 * n], guests[2 * n + 1], "{n}");
+            assert_eq!(guests[2 * n], guests[88 + n], "{n}");
+        }
+        let distinct: std::collections::BTreeSet<&String> = guests.iter().collect();
+        assert_eq!(distinct.len(), 44);
         app.finish().await;
     }
 );

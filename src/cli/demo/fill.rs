@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    cli::import::{self, Format, Import, Summary},
+    cli::import::{self, Format, Import, Resolve, Summary},
     guest::Vault,
 };
 
@@ -49,6 +49,7 @@ pub(super) async fn fill(vault: &Vault, guests: u64, quiet: bool) -> Result<Fill
         server: None,
         key: None,
         rollback: None,
+        resolve: Resolve::Now,
         dry_run: false,
         report: Some(report.clone()),
         rejects: None,

@@ -11,7 +11,7 @@ use crate::{
     guest::{GuestError, RolledBack, Vault},
 };
 
-use super::{Import, ImportError, ServerSink, SinkError, Summary, VaultSink, run, suggest_mapping};
+use super::{Import, ImportError, Resolve, ServerSink, SinkError, Summary, VaultSink, run, suggest_mapping};
 
 /// The role that imports act in.
 const ROLE: &str = "integration";
@@ -93,7 +93,8 @@ pub async fn into_vault(vault: &Vault, arguments: &Import) -> Result<Summary, Co
     let errand = errand(vault, arguments)?;
     let files = u64::try_from(arguments.files.len()).unwrap_or(u64::MAX);
     let import = vault.begin_import(&errand, files, arguments.dry_run).await?;
-    let intake = Intake::new(vault.clone(), errand.caller, errand.purpose, import);
+    let intake = Intake::new(vault.clone(), errand.caller, errand.purpose, import)
+        .resolving_later(arguments.resolve == Resolve::Later);
     let mut sink = VaultSink::new(intake, errand.property);
     Ok(run(arguments, &mut sink).await?)
 }

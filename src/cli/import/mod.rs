@@ -82,6 +82,9 @@ pub struct Import {
     /// Takes an import back, while nothing else has touched what it wrote, and imports nothing.
     #[arg(long, value_name = "IMPORT_ID", conflicts_with = "files")]
     pub rollback: Option<ImportId>,
+    /// When it is asked whom a record resembles.
+    #[arg(long, value_enum, default_value = "now", conflicts_with_all = ["server", "dry_run"])]
+    pub resolve: Resolve,
     /// Checks every record and writes nothing into the vault.
     #[arg(long)]
     pub dry_run: bool,
@@ -131,6 +134,16 @@ pub enum Format {
     Apaleo,
     /// A table, with a mapping file.
     Csv,
+}
+
+/// When it is asked whom a record resembles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Resolve {
+    /// As it comes.
+    Now,
+    /// Afterwards, by `identity dedupe`: each record that its source has not sent before makes a guest. For the first
+    /// load of a large house.
+    Later,
 }
 
 /// Why an import stopped. What was imported until then stays; the same command goes on from there.

@@ -119,6 +119,7 @@ impl Bench {
             server: None,
             key: None,
             rollback: None,
+            resolve: Resolve::Now,
             dry_run: false,
             report: Some(path("report.csv")),
             rejects: Some(path("rejects.ndjson")),

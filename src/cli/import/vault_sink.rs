@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    base::{ImportId, PropertyCode, micros},
-    connect::{intake::Intake, ndjson::RecordLine},
+    base::{ImportId, PropertyCode},
+    connect::{
+        intake::{Intake, count},
+        ndjson::RecordLine,
+    },
+    guest::Counts,
     keys::MacPurpose,
 };
 
@@ -17,13 +21,19 @@ use super::{
 pub struct VaultSink {
     intake: Intake,
     property: PropertyCode,
+    /// What became of records since it was last stored.
+    counts: Counts,
 }
 
 impl VaultSink {
     /// A sink for this import, which as a whole is about this property.
     #[must_use]
-    pub const fn new(intake: Intake, property: PropertyCode) -> Self {
-        Self { intake, property }
+    pub fn new(intake: Intake, property: PropertyCode) -> Self {
+        Self {
+            intake,
+            property,
+            counts: Counts::default(),
+        }
     }
 
     /// The file's code in the database: keyed, so that a thief cannot tell which file was imported.
@@ -39,7 +49,11 @@ fn stop(error: impl std::error::Error) -> SinkError {
 
 impl Sink for VaultSink {
     async fn put_batch(&mut self, batch: Vec<RecordLine>, mode: Mode) -> Result<Vec<Put>, SinkError> {
-        self.intake.take(batch, mode).await.map_err(stop)
+        let puts = self.intake.put(batch, mode).await.map_err(stop)?;
+        for put in &puts {
+            count(&mut self.counts, put);
+        }
+        Ok(puts)
     }
 
     async fn done(&mut self, file: &FileId) -> Result<u64, SinkError> {
@@ -62,14 +76,9 @@ impl Sink for VaultSink {
         let code = self.code(file);
         let lines = i64::try_from(lines).unwrap_or(i64::MAX);
         let vault = self.intake.vault();
-        let now = micros(vault.clock.now());
-        async {
-            let mut tx = vault.store.begin().await?;
-            tx.set_import_progress(&code, lines, now).await?;
-            tx.commit().await
-        }
-        .await
-        .map_err(stop)
+        let counts = std::mem::take(&mut self.counts);
+        let counted = self.intake.import().map(|import| (import, &counts));
+        vault.import_came_to((&code, lines), counted).await.map_err(stop)
     }
 
     async fn end(&mut self, alarms: &BTreeMap<String, u64>) -> Result<Option<ImportId>, SinkError> {

@@ -138,14 +138,14 @@ pub(super) fn text(spelling: Spelling, guests: usize, fields: usize) -> String {
         )
     };
     let (guest, survivor, manager) = (id("g.guest_id"), id("g.survivor"), hex("g.manager_token"));
-    let lapsing = hex("CASE WHEN g.lapsing_state = 1 THEN g.lapsing END");
+    let lapsing = hex("g.lapsing");
     let groups = [
         guest,
         "g.version".to_owned(),
         "g.status".to_owned(),
         format!("coalesce({survivor}, '')"),
         format!("coalesce({manager}, '')"),
-        format!("coalesce({lapsing}, '')"),
+        format!("coalesce(CASE WHEN g.lapsing_state = 1 THEN {lapsing} END, '')"),
         format!("coalesce((SELECT {stays} FROM stay s WHERE s.guest_id = g.guest_id), '')"),
         format!(
             "coalesce((SELECT {consents} FROM consent c WHERE c.guest_id = g.guest_id AND c.purpose = $1), '')"

@@ -34,6 +34,15 @@ pub(super) fn postings(tokens: usize, most: i64) -> String {
     sql
 }
 
+/// Those of the tokens that more than `most` hold.
+pub(super) fn crowded(tokens: usize, most: i64) -> String {
+    let some = postings(tokens, most.saturating_add(1));
+    format!(
+        "SELECT token FROM (SELECT token, count(*) AS holders FROM ({some}) AS held GROUP BY token) AS counted
+             WHERE holders > {most}"
+    )
+}
+
 /// The values by which guests are compared.
 pub(super) fn values(guests: usize, fields: usize) -> String {
     let mut sql = String::from(
@@ -98,6 +107,40 @@ impl Conn {
                 rows.into_iter()
                     .filter_map(|(token, guest)| Some((token.try_into().ok()?, GuestId(guest)))),
             );
+        }
+        Ok(found)
+    }
+
+    /// Which of these tokens more than `most` guests hold.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn crowded_tokens(
+        &mut self,
+        tokens: &[[u8; 16]],
+        most: i64,
+    ) -> Result<Vec<[u8; 16]>, StoreError> {
+        let mut found: Vec<[u8; 16]> = Vec::new();
+        let spelling = self.spelling();
+        for some in tokens.chunks(MOST_TOKENS) {
+            // Not filled up by repeating: a token that comes twice would count twice.
+            let mut rest = some;
+            while let Some(bits) = rest.len().checked_ilog2() {
+                let (now, later) = rest.split_at(1 << bits);
+                rest = later;
+                let rows: Vec<Vec<u8>> = on!(self, c => {
+                    let text = spelling.in_order(crowded(now.len(), most));
+                    let mut query = sqlx::query_scalar(AssertSqlSafe(text));
+                    for token in now {
+                        query = query.bind(token.to_vec());
+                    }
+                    query.fetch_all(c).await?
+                });
+                found.extend(
+                    rows.into_iter()
+                        .filter_map(|token| <[u8; 16]>::try_from(token).ok()),
+                );
+            }
         }
         Ok(found)
     }

@@ -5,8 +5,8 @@ use std::{fmt::Write as _, sync::OnceLock};
 use sqlx::AssertSqlSafe;
 
 use super::{
-    placeholders,
-    write::{NewValue, tokens_insert, values_upsert},
+    placeholders, stay_index_insert,
+    write::{NewStay, NewValue, stays_upsert, tokens_insert, values_upsert},
 };
 use crate::{
     base::{GuestId, RecordId, micros},
@@ -28,6 +28,7 @@ pub struct Rows {
     values: Vec<Value>,
     tokens: Vec<(GuestId, RecordId, [u8; 16], String)>,
     likeness: Vec<(GuestId, RecordId, i64, [u8; 16])>,
+    stays: Vec<NewStay>,
     told: Vec<Announcement>,
     marks: Vec<Mark>,
 }
@@ -88,6 +89,15 @@ impl Rows {
         self.tokens.extend(tokens);
     }
 
+    /// A stay of a guest nobody knew; of two with one token the later counts.
+    pub fn stay(&mut self, stay: NewStay) {
+        let place = |stay: &NewStay| (stay.row.guest_id, stay.row.stay_token);
+        match self.stays.iter_mut().find(|other| place(other) == place(&stay)) {
+            Some(other) => *other = stay,
+            None => self.stays.push(stay),
+        }
+    }
+
     /// What an import wrote.
     pub fn mark(&mut self, mark: Mark) {
         self.marks.push(mark);
@@ -116,12 +126,16 @@ impl Tx {
             sources,
             records,
             values,
-            tokens,
-            likeness,
+            mut tokens,
+            mut likeness,
+            stays,
             told,
             marks,
         } = rows;
         let spelling = self.spelling();
+        // Tokens lie anywhere; in their order each page of the index is visited once.
+        tokens.sort_unstable_by_key(|(_, _, token, _)| *token);
+        likeness.sort_unstable_by_key(|(.., token)| *token);
         for some in parts(&guests) {
             on!(self, c => {
                 let mut query = sqlx::query(text(spelling, &GUESTS, some.len(), guests_insert));
@@ -175,7 +189,42 @@ impl Tx {
                 query.execute(c).await?;
             });
         }
+        self.write_stays(&stays).await?;
         self.announce_all(&told).await
+    }
+
+    async fn write_stays(&mut self, stays: &[NewStay]) -> Result<(), StoreError> {
+        let spelling = self.spelling();
+        for some in parts(stays) {
+            on!(self, c => {
+                let mut query = sqlx::query(text(spelling, &STAYS, some.len(), stays_upsert));
+                for NewStay { row, record, now, .. } in some {
+                    query = query
+                        .bind(row.guest_id)
+                        .bind(row.stay_token)
+                        .bind(&row.property)
+                        .bind(record.0)
+                        .bind(row.version)
+                        .bind(&row.sealed)
+                        .bind(now);
+                }
+                query.execute(c).await?;
+            });
+        }
+        let found_by = stays.iter().flat_map(|stay| {
+            let place = (stay.row.guest_id, stay.row.stay_token);
+            stay.tokens.iter().map(move |token| (token, place))
+        });
+        for some in parts(&found_by.collect::<Vec<_>>()) {
+            on!(self, c => {
+                let mut query = sqlx::query(text(spelling, &STAY_INDEX, some.len(), stay_index_insert));
+                for (token, (guest, stay)) in some {
+                    query = query.bind(&token[..]).bind(guest).bind(stay);
+                }
+                query.execute(c).await?;
+            });
+        }
+        Ok(())
     }
 
     async fn write_records(&mut self, records: &[(GuestId, RecordHead)]) -> Result<(), StoreError> {
@@ -248,6 +297,8 @@ static RECORDS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
 static VALUES: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
 static TOKENS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
 static MARKS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
+static STAYS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
+static STAY_INDEX: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
 static LIKENESS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
 
 fn text(spelling: Spelling, texts: &'static Texts, rows: usize, build: Build) -> AssertSqlSafe<String> {
@@ -329,7 +380,10 @@ fn likeness_insert(count: usize) -> String {
 
 /// Every statement of this file, for the test that prepares each on both databases.
 pub(super) fn all() -> impl Iterator<Item = (String, String)> {
-    let build: [(&str, Build); 6] = [
+    let build: [(&str, Build); 9] = [
+        ("marks", marks_upsert),
+        ("stays", stays_upsert),
+        ("stay index", stay_index_insert),
         ("likeness", likeness_insert),
         ("guests", guests_insert),
         ("sources", sources_insert),

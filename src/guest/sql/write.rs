@@ -28,6 +28,18 @@ pub struct NewValue {
     pub verified: bool,
 }
 
+/// A stay to be stored.
+pub struct NewStay {
+    /// It, sealed.
+    pub row: StayRow,
+    /// Which record says so.
+    pub record: RecordId,
+    /// When, in microseconds.
+    pub now: i64,
+    /// What it is found by.
+    pub tokens: Vec<[u8; 16]>,
+}
+
 impl Tx {
     /// Moves a guest to its next version.
     ///
@@ -148,9 +160,12 @@ impl Tx {
     /// What the database says.
     pub async fn upsert_stay(
         &mut self,
-        stay: &StayRow,
-        record: RecordId,
-        now: i64,
+        NewStay {
+            row: stay,
+            record,
+            now,
+            ..
+        }: &NewStay,
     ) -> Result<(), StoreError> {
         on!(self, c => {
             sqlx::query(STAY_UPSERT)
@@ -230,6 +245,19 @@ pub(super) fn tokens_insert(count: usize) -> String {
     let mut sql = String::from("INSERT INTO blind_index (token, guest_id, record_id, field) VALUES ");
     numbered(&mut sql, count, 4);
     sql.push_str(" ON CONFLICT (token, guest_id, record_id, field) DO NOTHING");
+    sql
+}
+
+pub(super) fn stays_upsert(count: usize) -> String {
+    let mut sql = String::from(
+        "INSERT INTO stay (guest_id, stay_token, property, record_id, version, sealed, updated_at) VALUES ",
+    );
+    numbered(&mut sql, count, 7);
+    sql.push_str(
+        " ON CONFLICT (guest_id, stay_token) DO UPDATE
+         SET record_id = excluded.record_id, version = excluded.version, sealed = excluded.sealed,
+             updated_at = excluded.updated_at",
+    );
     sql
 }
 
