@@ -474,6 +474,7 @@ pub fn built_statements(spelling: Spelling) -> Vec<(String, String)> {
     all.extend(rows::all());
     for tokens in [1, 2, 4, 8, 16, 32, 64] {
         all.push((format!("postings {tokens}"), likeness::postings(tokens, 201)));
+        all.push((format!("likeness holders {tokens}"), likeness::holders(tokens)));
         all.push((format!("crowded {tokens}"), likeness::crowded(tokens, 200)));
         all.push((format!("likeness {tokens}"), likeness::values(tokens, 16)));
         all.push((format!("holders {tokens}"), holders(tokens)));

@@ -17,6 +17,18 @@ const MOST_TOKENS: usize = 128;
 /// Guests of one statement at most.
 const MOST_GUESTS: usize = 64;
 
+/// Rows of one answer about holders at most: it is whole when there are fewer.
+const MOST_ROWS: i64 = 12_000;
+
+/// Who holds any of these tokens: one walk of the index, for lists that are short.
+pub(super) fn holders(tokens: usize) -> String {
+    let mut sql = String::from("SELECT token, guest_id FROM likeness_token WHERE token IN (");
+    placeholders(&mut sql, 1, tokens);
+    // Writing to a String cannot fail.
+    let _ = write!(sql, ") LIMIT {MOST_ROWS}");
+    sql
+}
+
 /// For each token `most` of its holders, so that a token shared by thousands costs little.
 pub(super) fn postings(tokens: usize, most: i64) -> String {
     let mut sql = String::new();
@@ -36,11 +48,11 @@ pub(super) fn postings(tokens: usize, most: i64) -> String {
 
 /// Those of the tokens that more than `most` hold.
 pub(super) fn crowded(tokens: usize, most: i64) -> String {
-    let some = postings(tokens, most.saturating_add(1));
-    format!(
-        "SELECT token FROM (SELECT token, count(*) AS holders FROM ({some}) AS held GROUP BY token) AS counted
-             WHERE holders > {most}"
-    )
+    let mut sql = String::from("SELECT token FROM likeness_token WHERE token IN (");
+    placeholders(&mut sql, 1, tokens);
+    // Writing to a String cannot fail.
+    let _ = write!(sql, ") GROUP BY token HAVING count(DISTINCT guest_id) > {most}");
+    sql
 }
 
 /// The values by which guests are compared.
@@ -82,7 +94,7 @@ pub struct NewReview {
 }
 
 impl Conn {
-    /// Which guests hold which of these tokens: at most `most` of each.
+    /// Which guests hold which of these tokens, some of them several times: at least `most` of each, or all.
     ///
     /// # Errors
     /// What the database says.
@@ -92,23 +104,32 @@ impl Conn {
         most: i64,
     ) -> Result<Vec<([u8; 16], GuestId)>, StoreError> {
         let mut found = Vec::new();
-        let spelling = self.spelling();
         for some in tokens.chunks(MOST_TOKENS) {
             let some: Vec<[u8; 16]> = padded(some).collect();
-            let rows: Vec<(Vec<u8>, Uuid)> = on!(self, c => {
-                let text = spelling.in_order(postings(some.len(), most));
-                let mut query = sqlx::query_as(AssertSqlSafe(text));
-                for token in some {
-                    query = query.bind(token.to_vec());
-                }
-                query.fetch_all(c).await?
-            });
-            found.extend(
-                rows.into_iter()
-                    .filter_map(|(token, guest)| Some((token.try_into().ok()?, GuestId(guest)))),
-            );
+            let mut rows = self.postings_by(holders(some.len()), &some).await?;
+            if i64::try_from(rows.len()).is_ok_and(|rows| rows >= MOST_ROWS) {
+                rows = self.postings_by(postings(some.len(), most), &some).await?;
+            }
+            found.extend(rows);
         }
         Ok(found)
+    }
+
+    async fn postings_by(
+        &mut self,
+        text: String,
+        tokens: &[[u8; 16]],
+    ) -> Result<Vec<([u8; 16], GuestId)>, StoreError> {
+        let text = self.spelling().in_order(text);
+        let rows: Vec<(Vec<u8>, Uuid)> = on!(self, c => {
+            let mut query = sqlx::query_as(AssertSqlSafe(text));
+            for token in tokens {
+                query = query.bind(&token[..]);
+            }
+            query.fetch_all(c).await?
+        });
+        let pair = |(token, guest): (Vec<u8>, Uuid)| Some((token.try_into().ok()?, GuestId(guest)));
+        Ok(rows.into_iter().filter_map(pair).collect())
     }
 
     /// Which of these tokens more than `most` guests hold.
@@ -121,26 +142,20 @@ impl Conn {
         most: i64,
     ) -> Result<Vec<[u8; 16]>, StoreError> {
         let mut found: Vec<[u8; 16]> = Vec::new();
-        let spelling = self.spelling();
         for some in tokens.chunks(MOST_TOKENS) {
-            // Not filled up by repeating: a token that comes twice would count twice.
-            let mut rest = some;
-            while let Some(bits) = rest.len().checked_ilog2() {
-                let (now, later) = rest.split_at(1 << bits);
-                rest = later;
-                let rows: Vec<Vec<u8>> = on!(self, c => {
-                    let text = spelling.in_order(crowded(now.len(), most));
-                    let mut query = sqlx::query_scalar(AssertSqlSafe(text));
-                    for token in now {
-                        query = query.bind(token.to_vec());
-                    }
-                    query.fetch_all(c).await?
-                });
-                found.extend(
-                    rows.into_iter()
-                        .filter_map(|token| <[u8; 16]>::try_from(token).ok()),
-                );
-            }
+            let some: Vec<[u8; 16]> = padded(some).collect();
+            let text = self.spelling().in_order(crowded(some.len(), most));
+            let rows: Vec<Vec<u8>> = on!(self, c => {
+                let mut query = sqlx::query_scalar(AssertSqlSafe(text));
+                for token in &some {
+                    query = query.bind(&token[..]);
+                }
+                query.fetch_all(c).await?
+            });
+            found.extend(
+                rows.into_iter()
+                    .filter_map(|token| <[u8; 16]>::try_from(token).ok()),
+            );
         }
         Ok(found)
     }
