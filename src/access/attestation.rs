@@ -200,10 +200,7 @@ impl AsyncAsk<String, BTreeMap<String, i64>> for Register {
         holders: Vec<String>,
     ) -> Result<HashMap<String, BTreeMap<String, i64>>, Unanswered> {
         let found = async {
-            let mut conn = match kept.take() {
-                Some(conn) => conn,
-                None => self.0.own().await?,
-            };
+            let mut conn = self.0.own(kept).await?;
             let rows = conn.attestations(&holders).await?;
             *kept = conn.kept();
             Ok::<_, StoreError>(rows)

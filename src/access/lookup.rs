@@ -39,10 +39,7 @@ struct Principals(Store);
 impl AsyncAsk<Uuid, Row> for Principals {
     async fn ask(&self, kept: &mut Option<Conn>, ids: Vec<Uuid>) -> Result<HashMap<Uuid, Row>, Unanswered> {
         let found = async {
-            let mut conn = match kept.take() {
-                Some(conn) => conn,
-                None => self.0.own().await?,
-            };
+            let mut conn = self.0.own(kept).await?;
             let rows = conn.principals(&ids).await?;
             *kept = conn.kept();
             Ok::<_, StoreError>(rows)

@@ -200,10 +200,7 @@ async fn commit(
             event: &job.event,
         })
         .collect();
-    let mut conn = match kept.take() {
-        Some(conn) => conn,
-        None => store.own_writer().await.map_err(Failure::Before)?,
-    };
+    let mut conn = store.own_writer(kept).await.map_err(Failure::Before)?;
     // One statement, so a transaction of its own.
     let written = insert_events(&mut conn, lane.writer, &numbered).await;
     written.map_err(|error| {

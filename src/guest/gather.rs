@@ -99,10 +99,7 @@ impl Fetch {
             .map(|f| f.path.as_str())
             .collect();
         let lines = async {
-            let mut conn = match kept.take() {
-                Some(conn) => conn,
-                None => self.0.own().await?,
-            };
+            let mut conn = self.0.own(kept).await?;
             let lines = conn
                 .guests_for_disclosure(guests, &paths, purpose.as_str())
                 .await?;

@@ -157,11 +157,18 @@ impl Store {
 
     /// A connection to read from for one task to keep between its statements, and to drop after an error. PostgreSQL's
     /// socket is served by the thread that opened it; a pool's may be another's, and each answer would go through both. What
-    /// goes back to a pool is tried out each time, which on SQLite costs as much as a small statement.
+    /// goes back to a pool is tried out each time, which on SQLite costs as much as a small statement. The one that was
+    /// kept, if there is one.
     ///
     /// # Errors
-    /// When none can be had in time.
-    pub async fn own(&self) -> Result<Conn, StoreError> {
+    /// When none can be had in time, or the store is closed.
+    pub async fn own(&self, kept: &mut Option<Conn>) -> Result<Conn, StoreError> {
+        if self.is_closed() {
+            return Err(sqlx::Error::PoolClosed.into());
+        }
+        if let Some(conn) = kept.take() {
+            return Ok(conn);
+        }
         Ok(match self {
             Self::Sqlite { readers, .. } => Conn::OwnSqlite(Box::new(open::connect_sqlite(readers).await?)),
             Self::Postgres(pool) => Conn::OwnPostgres(Box::new(open::connect(pool).await?)),
@@ -171,11 +178,18 @@ impl Store {
     /// The same, for a task whose every statement is a transaction of its own.
     ///
     /// # Errors
-    /// When none can be had in time.
-    pub async fn own_writer(&self) -> Result<Conn, StoreError> {
+    /// As [`Store::own`].
+    pub async fn own_writer(&self, kept: &mut Option<Conn>) -> Result<Conn, StoreError> {
         match self {
             Self::Sqlite { writer, .. } => Ok(Conn::Sqlite(writer.acquire().await?)),
-            Self::Postgres(_) => self.own().await,
+            Self::Postgres(_) => self.own(kept).await,
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Sqlite { readers, .. } => readers.is_closed(),
+            Self::Postgres(pool) => pool.is_closed(),
         }
     }
 
