@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     base::{Caller, Errand, GuestId, ImportId, PropertyCode, Purpose, RequestId},
-    guest::{Counts, GuestError, Incoming, Outcome, RecordAnswer, Rejected, Vault},
+    guest::{Checked, Counts, GuestError, Incoming, Outcome, RecordAnswer, Rejected, Vault},
 };
 
 use super::ndjson::{LineError, RecordLine};
@@ -91,7 +91,14 @@ impl From<LineError> for Vec<Rejected> {
     }
 }
 
-/// Takes records on behalf of a caller.
+/// Records that were looked at and wait to be stored, with the answers to those that never will be.
+pub struct Ready {
+    refused: Vec<Option<Put>>,
+    checked: Checked,
+}
+
+/// Takes records on behalf of a caller. Cheap to clone.
+#[derive(Clone)]
 pub struct Intake {
     vault: Vault,
     caller: Caller,
@@ -177,7 +184,7 @@ impl Intake {
     /// As [`Intake::take`].
     pub async fn put(&self, batch: Vec<RecordLine>, mode: Mode) -> Result<Vec<Put>, GuestError> {
         match mode {
-            Mode::Write => self.write(batch).await,
+            Mode::Write => self.put_ready(self.make_ready(batch).await).await,
             Mode::Check => {
                 let mut puts = Vec::with_capacity(batch.len());
                 for record in batch {
@@ -236,25 +243,32 @@ impl Intake {
         }
     }
 
-    async fn write(&self, batch: Vec<RecordLine>) -> Result<Vec<Put>, GuestError> {
-        let mut puts = Vec::with_capacity(batch.len());
+    /// Looks at records as far as that needs nothing of what is stored: while a batch is stored, the next can be made
+    /// ready.
+    pub async fn make_ready(&self, batch: Vec<RecordLine>) -> Ready {
+        let mut refused = Vec::with_capacity(batch.len());
         let mut incoming = Vec::with_capacity(batch.len());
         for record in batch {
             match self.incoming(record) {
                 Ok(one) => {
                     incoming.push(one);
-                    puts.push(None);
+                    refused.push(None);
                 }
-                Err(refused) => puts.push(Some(refused)),
+                Err(put) => refused.push(Some(put)),
             }
         }
-        let mut answers = self
-            .vault
-            .put_many(incoming, self.import, self.later)
-            .await
-            .into_iter();
-        let mut all = Vec::with_capacity(puts.len());
-        for put in puts {
+        let checked = self.vault.check_many(incoming, self.import, self.later).await;
+        Ready { refused, checked }
+    }
+
+    /// Stores records; one answer for each, in the same order.
+    ///
+    /// # Errors
+    /// When none can be taken now: then the batch may be in or not.
+    pub async fn put_ready(&self, ready: Ready) -> Result<Vec<Put>, GuestError> {
+        let mut answers = self.vault.put_many(ready.checked).await.into_iter();
+        let mut all = Vec::with_capacity(ready.refused.len());
+        for put in ready.refused {
             all.push(match put {
                 Some(put) => put,
                 None => match answers.next() {

@@ -1,22 +1,20 @@
 //! Many records at once, in one transaction: what an import needs to be fast.
 
-use std::{collections::BTreeMap, num::NonZero};
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, future, stream};
 
 use crate::base::{Errand, GuestId, ImportId, SourceSystem};
 
 use super::{
-    GuestError, Outcome, RecordAnswer, RecordInput, Rejected, Vault,
+    GuestError, Outcome, RecordAnswer, RecordInput, Rejected, Vault, cores,
     prepare::{Prepared, check_source},
     put::Place,
     together::{AT_ONCE, Waiting, apart},
 };
 
-/// Records of one transaction at most.
-const PART: usize = 100;
-/// Records that are worth another thread.
-const LEAST: usize = 25;
+/// Records of one transaction at most: tokens lie anywhere, and the more are written together, the more share a page.
+const PART: usize = 1000;
 
 /// What would become of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,28 +32,35 @@ pub struct Preview {
 /// A record on its way in: for whom, from where, what.
 pub type Incoming = (Errand, SourceSystem, String, RecordInput);
 
+/// Records that were checked and wait to be stored.
+pub struct Checked(Vec<Result<Waiting, GuestError>>);
+
 impl Vault {
+    /// Checks records before anything is stored, on all processors. With `later` a record that its source has not sent
+    /// before will make a guest, whoever it resembles.
+    pub async fn check_many(&self, records: Vec<Incoming>, import: Option<ImportId>, later: bool) -> Checked {
+        let waiting = |(errand, prepared)| {
+            let prepared = Prepared {
+                import,
+                later,
+                ..prepared
+            };
+            Waiting::new(errand, prepared)
+        };
+        let prepared = self.prepare_many(records).await.into_iter();
+        Checked(prepared.map(|one| one.map(waiting)).collect())
+    }
+
     /// Stores records as [`Vault::put_record`] does, many in one transaction; an answer for each, in their order. After
-    /// a failure of store, keys or log part of them may be in, and the same again completes them. With `later` a record
-    /// that its source has not sent before makes a guest, whoever it resembles.
-    pub async fn put_many(
-        &self,
-        records: Vec<Incoming>,
-        import: Option<ImportId>,
-        later: bool,
-    ) -> Vec<Result<RecordAnswer, GuestError>> {
-        let mut answers: Vec<Option<Result<RecordAnswer, GuestError>>> = Vec::with_capacity(records.len());
-        let mut rest: Vec<(usize, Waiting)> = Vec::with_capacity(records.len());
-        for (at, prepared) in self.prepare_many(records).await.into_iter().enumerate() {
-            match prepared {
-                Ok((errand, prepared)) => {
-                    let prepared = Prepared {
-                        import,
-                        later,
-                        ..prepared
-                    };
+    /// a failure of store, keys or log part of them may be in, and the same again completes them.
+    pub async fn put_many(&self, checked: Checked) -> Vec<Result<RecordAnswer, GuestError>> {
+        let mut answers: Vec<Option<Result<RecordAnswer, GuestError>>> = Vec::with_capacity(checked.0.len());
+        let mut rest: Vec<(usize, Waiting)> = Vec::with_capacity(checked.0.len());
+        for (at, one) in checked.0.into_iter().enumerate() {
+            match one {
+                Ok(waiting) => {
                     answers.push(None);
-                    rest.push((at, Waiting::new(errand, prepared)));
+                    rest.push((at, waiting));
                 }
                 Err(error) => answers.push(Some(Err(error))),
             }
@@ -110,33 +115,14 @@ impl Vault {
 
     /// Checks records on all processors; an answer for each, in their order.
     async fn prepare_many(&self, records: Vec<Incoming>) -> Vec<Result<(Errand, Prepared), GuestError>> {
-        let mut all = Vec::with_capacity(records.len());
         if let Err(error) = self.keys.matching_keys().await {
-            all.push(Err(error.into()));
-            all.extend(records.iter().skip(1).map(|_| Err(GuestError::Unanswered)));
-            return all;
+            let others = records.iter().skip(1).map(|_| Err(GuestError::Unanswered));
+            return std::iter::once(Err(error.into())).chain(others).collect();
         }
-        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let each = records.len().div_ceil(threads).max(LEAST);
-        let (mut records, mut parts) = (records.into_iter().peekable(), Vec::new());
-        while records.peek().is_some() {
-            let (part, vault) = (records.by_ref().take(each).collect::<Vec<_>>(), self.clone());
-            let count = part.len();
-            let check = move || {
-                part.into_iter()
-                    .map(|one| vault.prepare_one(one))
-                    .collect::<Vec<_>>()
-            };
-            parts.push((count, tokio::task::spawn_blocking(check)));
-        }
-        for (count, part) in parts {
-            match part.await {
-                Ok(prepared) => all.extend(prepared),
-                Err(_) => all.extend((0..count).map(|_| Err(GuestError::Unanswered))),
-            }
-        }
+        let vault = self.clone();
+        let all = cores::each(records, move |one| vault.prepare_one(one)).await;
         let noticed = all.into_iter().map(|one| async {
-            let (errand, prepared) = one?;
+            let (errand, prepared) = one.unwrap_or(Err(GuestError::Unanswered))?;
             Ok((errand, self.with_notices(prepared).await?))
         });
         future::join_all(noticed).await

@@ -14,16 +14,17 @@ use uuid::Uuid;
 use crate::{
     audit::Change,
     base::{Action, Errand, FieldSet, GuestId, RecordId, micros},
+    keys::GuestKeys,
     matching::{Frequencies, Person, Score, Weights, score::score},
     policy::Snapshot,
 };
 
 use super::{
-    GuestError, LinkReason, Vault,
+    GuestError, LinkReason, Vault, cores,
     holders::{Crowds, Holders},
     likeness::{PARTS, Probe, categories, opened, person_of},
     put::{Decided, Place},
-    sql::NewReview,
+    sql::{NewReview, ValueRow},
 };
 
 /// Others that a steward is asked about for one record.
@@ -104,7 +105,7 @@ pub(crate) struct Finding {
 #[derive(Default)]
 struct Known {
     holders: Holders,
-    people: BTreeMap<GuestId, Person>,
+    people: Arc<BTreeMap<GuestId, Person>>,
 }
 
 /// How a score is told: what each comparison adds.
@@ -144,6 +145,39 @@ pub(crate) fn reasons(score: &Score, visible: impl Fn(&str) -> bool) -> Vec<Link
 )]
 pub(crate) fn thousandths(bits: f64) -> i64 {
     (bits.clamp(-1000.0, 1000.0) * 1000.0).round() as i64
+}
+
+/// Those of the candidates who are worth a look, best first.
+fn scored(
+    (weights, ask): (&Weights, f64),
+    (person, frequencies): (&Person, &Frequencies),
+    candidates: &[GuestId],
+    people: &BTreeMap<GuestId, Person>,
+) -> Vec<Resembling> {
+    let known = candidates
+        .iter()
+        .filter_map(|guest| Some((guest, people.get(guest)?)));
+    let mut found: Vec<Resembling> = known
+        .map(|(guest, other)| Resembling {
+            guest: *guest,
+            score: score(weights, frequencies, person, other),
+        })
+        .filter(|one| !one.score.veto && one.score.bits >= ask)
+        .collect();
+    found.sort_by(|a, b| b.score.bits.total_cmp(&a.score.bits).then(a.guest.cmp(&b.guest)));
+    found
+}
+
+/// Somebody as each of these records describes them.
+fn by_record(policy: &Snapshot, keys: &GuestKeys, rows: &[ValueRow]) -> BTreeMap<Uuid, Person> {
+    let mut records: BTreeMap<Uuid, Vec<(&str, Value)>> = BTreeMap::new();
+    for (row, value) in opened(policy, keys, rows) {
+        let values = records.entry(row.record_id).or_default();
+        values.push((row.field.as_str(), value));
+    }
+    let person = |values: Vec<(&str, Value)>| person_of(&values.iter().map(|(field, value)| (*field, value)));
+    let records = records.into_iter();
+    records.map(|(record, values)| (record, person(values))).collect()
 }
 
 impl Vault {
@@ -210,21 +244,32 @@ impl Vault {
         let guests: Vec<GuestId> = unknown.collect();
         let rows = conn.likeness_of(&guests, &PARTS).await?;
         drop(conn);
-        known.people.extend(self.people(&guests, rows).await?);
+        let people = self.people(&guests, rows).await?;
+        Arc::make_mut(&mut known.people).extend(people);
         let count = self.guests_about().await?;
-        let mut findings: Vec<Finding> = probes
-            .iter()
-            .zip(&candidates)
-            .map(|(probe, candidates)| Finding {
-                found: self.scored(
-                    probe,
-                    &holders.frequencies(probe, second, count),
-                    candidates,
-                    &known.people,
-                ),
+        let questions = probes.iter().zip(candidates).map(|(probe, candidates)| {
+            let frequencies = holders.frequencies(probe, second, count);
+            (probe.person.clone(), frequencies, candidates)
+        });
+        let (weights, ask, people) = (
+            self.matcher.weights(),
+            self.matcher.thresholds.ask,
+            Arc::clone(&known.people),
+        );
+        let found = cores::each(questions.collect(), move |(person, frequencies, candidates)| {
+            scored((&weights, ask), (&person, &frequencies), &candidates, &people)
+        });
+        let finding = |(probe, found): (&&Probe, Option<_>)| {
+            Ok(Finding {
+                found: found.ok_or(GuestError::Unanswered)?,
                 crowded: holders.crowded(probe, second),
             })
-            .collect();
+        };
+        let mut findings: Vec<Finding> = probes
+            .iter()
+            .zip(found.await)
+            .map(finding)
+            .collect::<Result<_, GuestError>>()?;
         // Who is retired, restricted or erased takes nothing in.
         let found: BTreeSet<GuestId> = findings
             .iter()
@@ -280,34 +325,11 @@ impl Vault {
         ))
     }
 
-    /// Those of the candidates who are worth a look, best first.
-    fn scored(
-        &self,
-        probe: &Probe,
-        frequencies: &Frequencies,
-        candidates: &[GuestId],
-        people: &BTreeMap<GuestId, Person>,
-    ) -> Vec<Resembling> {
-        let weights = self.matcher.weights();
-        let known = candidates
-            .iter()
-            .filter_map(|guest| Some((guest, people.get(guest)?)));
-        let mut found: Vec<Resembling> = known
-            .map(|(guest, person)| Resembling {
-                guest: *guest,
-                score: score(&weights, frequencies, &probe.person, person),
-            })
-            .filter(|one| !one.score.veto && one.score.bits >= self.matcher.thresholds.ask)
-            .collect();
-        found.sort_by(|a, b| b.score.bits.total_cmp(&a.score.bits).then(a.guest.cmp(&b.guest)));
-        found
-    }
-
     /// Guests as all their records describe them.
     pub(crate) async fn people(
         &self,
         guests: &[GuestId],
-        rows: Vec<super::sql::ValueRow>,
+        rows: Vec<ValueRow>,
     ) -> Result<BTreeMap<GuestId, Person>, GuestError> {
         let whole = |records: BTreeMap<Uuid, Person>| {
             let mut person = Person::default();
@@ -316,44 +338,41 @@ impl Vault {
             }
             person
         };
-        let people = self.people_by_record(guests, rows).await?.into_iter();
-        Ok(people.map(|(guest, records)| (guest, whole(records))).collect())
+        self.described(guests, rows, whole).await
     }
 
     /// Guests as each of their records describes them.
     pub(crate) async fn people_by_record(
         &self,
         guests: &[GuestId],
-        rows: Vec<super::sql::ValueRow>,
+        rows: Vec<ValueRow>,
     ) -> Result<BTreeMap<GuestId, BTreeMap<Uuid, Person>>, GuestError> {
+        self.described(guests, rows, std::convert::identity).await
+    }
+
+    async fn described<R: Send + 'static>(
+        &self,
+        guests: &[GuestId],
+        rows: Vec<ValueRow>,
+        told: fn(BTreeMap<Uuid, Person>) -> R,
+    ) -> Result<BTreeMap<GuestId, R>, GuestError> {
         if guests.is_empty() {
             return Ok(BTreeMap::new());
         }
         let policy = self.policies.current();
-        let keys = self.keys.many_guest_keys(guests, &categories(&policy)).await?;
-        let mut of: BTreeMap<Uuid, Vec<super::sql::ValueRow>> = BTreeMap::new();
+        let mut keys = self.keys.many_guest_keys(guests, &categories(&policy)).await?;
+        let mut of: BTreeMap<GuestId, Vec<ValueRow>> = BTreeMap::new();
         for row in rows {
-            of.entry(row.guest_id).or_default().push(row);
+            of.entry(GuestId(row.guest_id)).or_default().push(row);
         }
-        let mut people = BTreeMap::new();
-        for (guest, rows) in of {
-            let Some(keys) = keys.get(&GuestId(guest)) else {
-                continue;
-            };
-            let mut records: BTreeMap<Uuid, Vec<(&str, Value)>> = BTreeMap::new();
-            for (row, value) in opened(&policy, keys, &rows) {
-                records
-                    .entry(row.record_id)
-                    .or_default()
-                    .push((row.field.as_str(), value));
-            }
-            let person =
-                |values: Vec<(&str, Value)>| person_of(&values.iter().map(|(field, value)| (*field, value)));
-            let records = records.into_iter();
-            let records = records.map(|(record, values)| (record, person(values)));
-            people.insert(GuestId(guest), records.collect());
-        }
-        Ok(people)
+        let sealed = of
+            .into_iter()
+            .filter_map(|(guest, rows)| Some((guest, keys.remove(&guest)?, rows)));
+        let described = cores::each(sealed.collect(), move |(guest, keys, rows)| {
+            (guest, told(by_record(&policy, &keys, &rows)))
+        });
+        let described: Option<_> = described.await.into_iter().collect();
+        described.ok_or(GuestError::Unanswered)
     }
 
     /// The fields of which this caller may be told how they compared.

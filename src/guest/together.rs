@@ -76,7 +76,7 @@ pub(super) struct Queue(Arc<PerThread<mpsc::Sender<Job>>>);
 
 impl Queue {
     pub(super) fn of(store: &Store) -> Self {
-        Self(Arc::new(PerThread::writers(store)))
+        Self(Arc::new(PerThread::of(store)))
     }
 }
 

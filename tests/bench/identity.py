@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Who is whom among N guests: how fast they are imported with resolution on, and how long look-ups and resolve take.
 
-  tests/bench/identity.py [--records 20000] [--postgres] [--asks 500] [--binary target/release/guest-vault] [--keep DIR]
+  tests/bench/identity.py [--records 20000] [--first 0] [--postgres] [--asks 500] [--binary target/release/guest-vault]
+                          [--keep DIR]
 
 Makes N records of invented people (one in five says somebody again, in another spelling or with another contact; couples
-share phone and address), imports them as NDJSON by the command, serves the vault, and asks one after the other, once warm.
+share phone and address), imports them as NDJSON by the command (`--first` so many before, without asking who is whom),
+serves the vault, and asks one after the other, once warm.
 Prints one line of JSON: records a second, latencies in milliseconds, resident memory, sizes on disk, guests made.
 The random seed is fixed: two runs with one N import the same people.
 """
@@ -99,10 +101,12 @@ def document(rng, who, whole=True):
     return guest
 
 
-def generate(path, records):
+def generate(first, path, records):
+    """Writes all records, the first of them into a file of their own."""
     rng, people = random.Random(20261122), []
-    with open(path, "w", encoding="utf-8") as out:
-        for number in range(records):
+    with open(path[0], "w", encoding="utf-8") as early, open(path[1], "w", encoding="utf-8") as late:
+        for number in range(first + records):
+            out = early if number < first else late
             chance = rng.random()
             if people and chance < 0.20:
                 who = again(rng, rng.choice(people))
@@ -144,10 +148,10 @@ class Vault:
     def command(self, *words):
         return [self.binary, *words, *self.more]
 
-    def load(self, file):
+    def load(self, file, *more):
         begun = time.monotonic()
         with open(self.dir / "import.log", "wb") as log:
-            process = subprocess.Popen(self.command("import", "--format", "ndjson", "--property", "LIS01", "--json", str(file)),
+            process = subprocess.Popen(self.command("import", "--format", "ndjson", "--property", "LIS01", "--json", str(file), *more),
                                        cwd=self.dir, stdout=subprocess.PIPE, stderr=log)
             most = 0
             while process.poll() is None:
@@ -204,6 +208,7 @@ def ask(vault, keys, what, questions):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--records", type=int, default=20_000)
+    parser.add_argument("--first", type=int, default=0, help="records loaded before, with --resolve later")
     parser.add_argument("--asks", type=int, default=500)
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--binary", default="target/release/guest-vault")
@@ -214,9 +219,15 @@ def main():
     postgres = Postgres(folder) if given.postgres else None
     try:
         vault = Vault(given.binary, folder, postgres)
-        people = generate(vault.dir / "people.ndjson", given.records)
-        seconds, most, told = vault.load(vault.dir / "people.ndjson")
+        files = vault.dir / "first.ndjson", vault.dir / "people.ndjson"
+        people = generate(given.first, files, given.records)
+        first = vault.load(files[0], "--resolve", "later") if given.first else None
+        if first:
+            print(f"loaded {given.first} records in {first[0]:.0f} s", file=sys.stderr)
+        seconds, most, told = vault.load(files[1])
+        begun = time.monotonic()
         vault.serve()
+        ready = time.monotonic() - begun
         keys = [vault.key("call_centre") for _ in range(4)]
         rng = random.Random(7)
         known = rng.sample(people, min(len(people), given.asks))
@@ -226,6 +237,9 @@ def main():
         nobody = [{"guest": document(rng, who, whole=False)} for who in strangers]
         result = {
             "records": given.records, "database": "postgresql" if postgres else "sqlite", "cores": os.cpu_count(),
+            "first": first and {"records": given.first, "seconds": round(first[0], 1), "memory_mb": first[1],
+                                "records_per_second": round(given.first / first[0])},
+            "ready_after_s": round(ready, 2),
             "import": {"seconds": round(seconds, 1), "records_per_second": round(given.records / seconds), "memory_mb": most,
                        "outcomes": told},
             "disk_mb": disk(postgres.dir if postgres else vault.dir / "data"),

@@ -41,13 +41,12 @@ use screen::Screen;
 pub use command::{CommandError, execute, into_vault};
 pub use files::FileId;
 pub use server_sink::ServerSink;
-pub use sink::{Mode, Put, Sink, SinkError};
+pub use sink::{MakeReady, Mode, Put, Sink, SinkError};
 pub use summary::Summary;
 pub use vault_sink::VaultSink;
 
-/// How many records go to the vault together, and how many bytes of them at most.
-const BATCH_RECORDS: usize = 200;
-const BATCH_BYTES: usize = 1024 * 1024;
+/// How many bytes of records go to the vault together, about.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// The purpose of an import when nothing else is said.
 pub const PURPOSE: &str = "loyalty";
@@ -254,6 +253,14 @@ pub async fn run(arguments: &Import, sink: &mut impl Sink) -> Result<Summary, Im
     import.finish(&sources).await
 }
 
+/// Records that go to the vault together.
+struct Batch<R> {
+    /// The number of its last line, and how many bytes of the file are read with it.
+    last: (u64, u64),
+    told: Vec<Reported>,
+    ready: R,
+}
+
 /// An import under way.
 struct Running<'a, S> {
     arguments: &'a Import,
@@ -274,9 +281,10 @@ impl<S: Sink> Running<'_, S> {
         let file = source.file().map_err(read)?;
         let mut lines = Reader::open(file, self.arguments.format, self.mapping.as_ref()).map_err(read)?;
         lines.skip_to(source.done_lines).map_err(read)?;
+        let mut ahead = self.ahead(lines);
         loop {
-            let batch = next_batch(&mut lines).map_err(read)?;
-            let Some(last) = batch.last() else {
+            let (lines, batch) = ahead.await.map_err(read)?;
+            let Some(batch) = batch else {
                 let left = lines.left();
                 for (alarm, count) in &left.alarms {
                     tracing::error!(
@@ -288,7 +296,8 @@ impl<S: Sink> Running<'_, S> {
                 self.summary.left.merge(left);
                 return Ok(());
             };
-            let (number, read_bytes) = (last.number, last.read_bytes);
+            ahead = self.ahead(lines);
+            let (number, read_bytes) = batch.last;
             self.batch(source, batch).await?;
             if self.arguments.dry_run {
                 self.screen.at(source, read_bytes);
@@ -302,33 +311,39 @@ impl<S: Sink> Running<'_, S> {
         }
     }
 
-    /// Stores a batch, then says so: in this order a kill in between repeats the batch and loses no line of a report.
-    async fn batch(&mut self, source: &Source, batch: Vec<Line>) -> Result<(), ImportError> {
-        let mut told = Vec::with_capacity(batch.len());
-        let mut records = Vec::with_capacity(batch.len());
-        for line in batch {
-            let mut reported = Reported::new(&line);
-            match line
-                .result
-                .map_err(Into::into)
-                .and_then(|record| self.with_property(record))
-            {
-                Ok(record) => {
-                    reported.name(&record);
-                    records.push(record);
-                }
-                Err(refused) => reported.put = Some(Put::Refused(refused)),
-            }
-            told.push(reported);
-        }
+    /// Reads the next batch and makes it ready, while the one before it is put; none at the end.
+    fn ahead(
+        &self,
+        mut lines: Reader,
+    ) -> impl Future<Output = io::Result<(Reader, Option<Batch<S::Ready>>)>> + use<S> {
         let mode = if self.arguments.dry_run {
             Mode::Check
         } else {
             Mode::Write
         };
+        let (property, make_ready) = (self.arguments.property.clone(), self.sink.make_ready(mode));
+        let reading = tokio::task::spawn_blocking(move || {
+            let batch = next_batch(&mut lines, S::RECORDS)?;
+            Ok::<_, io::Error>((lines, batch))
+        });
+        let task = tokio::spawn(async move {
+            let (lines, batch) = reading.await.map_err(io::Error::other)??;
+            let Some(last) = batch.last().map(|line| (line.number, line.read_bytes)) else {
+                return Ok((lines, None));
+            };
+            let (told, records) = told(batch, property.as_ref());
+            let ready = make_ready(records).await;
+            Ok((lines, Some(Batch { last, told, ready })))
+        });
+        async { task.await.map_err(io::Error::other)? }
+    }
+
+    /// Stores a batch, then says so: in this order a kill in between repeats the batch and loses no line of a report.
+    async fn batch(&mut self, source: &Source, batch: Batch<S::Ready>) -> Result<(), ImportError> {
+        let Batch { mut told, ready, .. } = batch;
         let answers = self
             .sink
-            .put_batch(records, mode)
+            .put_batch(ready)
             .await
             .map_err(|error| self.stopped(error))?;
         let mut answers = answers.into_iter();
@@ -342,17 +357,6 @@ impl<S: Sink> Running<'_, S> {
             self.outputs.write(source, reported)?;
         }
         self.outputs.flush()
-    }
-
-    fn with_property(&self, mut record: RecordLine) -> Result<RecordLine, sink::Reasons> {
-        record.property = record.property.or_else(|| self.arguments.property.clone());
-        if record.property.is_none() {
-            return Err(sink::reason(
-                "property",
-                "is missing; add it to the line or give --property",
-            ));
-        }
-        Ok(record)
     }
 
     fn stopped(&self, error: SinkError) -> ImportError {
@@ -381,10 +385,46 @@ impl<S: Sink> Running<'_, S> {
     }
 }
 
-fn next_batch(lines: &mut Reader) -> io::Result<Vec<Line>> {
+/// What is to be said of lines, and the records among them.
+fn told(batch: Vec<Line>, property: Option<&PropertyCode>) -> (Vec<Reported>, Vec<RecordLine>) {
+    let mut told = Vec::with_capacity(batch.len());
+    let mut records = Vec::with_capacity(batch.len());
+    for line in batch {
+        let mut reported = Reported::new(line.number, line.text);
+        match line
+            .result
+            .map_err(Into::into)
+            .and_then(|record| with_property(record, property))
+        {
+            Ok(record) => {
+                reported.name(&record);
+                records.push(record);
+            }
+            Err(refused) => reported.put = Some(Put::Refused(refused)),
+        }
+        told.push(reported);
+    }
+    (told, records)
+}
+
+fn with_property(
+    mut record: RecordLine,
+    property: Option<&PropertyCode>,
+) -> Result<RecordLine, sink::Reasons> {
+    record.property = record.property.or_else(|| property.cloned());
+    if record.property.is_none() {
+        return Err(sink::reason(
+            "property",
+            "is missing; add it to the line or give --property",
+        ));
+    }
+    Ok(record)
+}
+
+fn next_batch(lines: &mut Reader, most: usize) -> io::Result<Vec<Line>> {
     let mut batch = Vec::new();
     let mut bytes = 0;
-    while batch.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
+    while batch.len() < most && bytes < BATCH_BYTES {
         let Some(line) = lines.next().transpose()? else {
             break;
         };

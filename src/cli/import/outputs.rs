@@ -10,10 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    connect::ndjson::{Line, RecordLine},
-    guest::Rejected,
-};
+use crate::{connect::ndjson::RecordLine, guest::Rejected};
 
 use super::{Import, ImportError, Put, files::Source};
 
@@ -29,11 +26,12 @@ pub(super) struct Reported {
 }
 
 impl Reported {
-    pub(super) fn new(line: &Line) -> Self {
+    /// Of the line as it came.
+    pub(super) fn new(number: u64, text: Vec<u8>) -> Self {
         let (system, id) = (String::new(), String::new());
         Self {
-            number: line.number,
-            text: line.text.clone(),
+            number,
+            text,
             system,
             id,
             put: None,

@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     FileId,
-    sink::{Mode, Put, Sink, SinkError},
+    sink::{MakeReady, Mode, Put, Sink, SinkError},
 };
 
 /// How often a batch is sent when the vault or the way to it is not ready.
@@ -167,7 +167,14 @@ fn put(line: AnswerLine) -> Put {
 }
 
 impl Sink for ServerSink {
-    async fn put_batch(&mut self, batch: Vec<RecordLine>, mode: Mode) -> Result<Vec<Put>, SinkError> {
+    const RECORDS: usize = 200;
+    type Ready = (Vec<RecordLine>, Mode);
+
+    fn make_ready(&self, mode: Mode) -> MakeReady<Self::Ready> {
+        Box::new(move |batch| Box::pin(async move { (batch, mode) }))
+    }
+
+    async fn put_batch(&mut self, (batch, mode): Self::Ready) -> Result<Vec<Put>, SinkError> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::BoxFuture;
+
 use crate::{base::ImportId, connect::ndjson::RecordLine, guest::Rejected};
 
 pub(super) use crate::connect::intake::reason;
@@ -14,20 +16,27 @@ use super::FileId;
 #[error("{0}")]
 pub struct SinkError(pub String);
 
+/// Makes a batch ready, away from the sink.
+pub type MakeReady<R> = Box<dyn FnOnce(Vec<RecordLine>) -> BoxFuture<'static, R> + Send>;
+
 /// Takes records and remembers how far a file has come.
 ///
 /// Every record of a batch has its `property`. The same record again must change nothing: after a kill the last
 /// batch comes twice.
 pub trait Sink {
+    /// How many records go to it together at most.
+    const RECORDS: usize;
+    /// Records that can be put without more ado.
+    type Ready: Send + 'static;
+
+    /// How a batch is made ready to be stored, or to be checked: it is done while the batch before it is put.
+    fn make_ready(&self, mode: Mode) -> MakeReady<Self::Ready>;
+
     /// Stores (or checks) records; one answer for each, in the same order.
     ///
     /// # Errors
     /// When none can be taken now: then the batch may be in or not.
-    fn put_batch(
-        &mut self,
-        batch: Vec<RecordLine>,
-        mode: Mode,
-    ) -> impl Future<Output = Result<Vec<Put>, SinkError>>;
+    fn put_batch(&mut self, batch: Self::Ready) -> impl Future<Output = Result<Vec<Put>, SinkError>>;
 
     /// How many lines of a file an import that did not end has done; 0 when there is none.
     ///

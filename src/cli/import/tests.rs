@@ -65,7 +65,14 @@ impl Memory {
 }
 
 impl Sink for Memory {
-    async fn put_batch(&mut self, batch: Vec<RecordLine>, mode: Mode) -> Result<Vec<Put>, SinkError> {
+    const RECORDS: usize = 200;
+    type Ready = (Vec<RecordLine>, Mode);
+
+    fn make_ready(&self, mode: Mode) -> MakeReady<Self::Ready> {
+        Box::new(move |batch| Box::pin(async move { (batch, mode) }))
+    }
+
+    async fn put_batch(&mut self, (batch, mode): Self::Ready) -> Result<Vec<Put>, SinkError> {
         let count = u64::try_from(batch.len()).unwrap();
         let dies = self.dies_at.is_some_and(|at| self.puts + count > at);
         if dies && !self.dies_late {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     base::{ImportId, PropertyCode},
     connect::{
-        intake::{Intake, count},
+        intake::{Intake, Ready, count},
         ndjson::RecordLine,
     },
     guest::Counts,
@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     FileId,
-    sink::{Mode, Put, Sink, SinkError},
+    sink::{MakeReady, Mode, Put, Sink, SinkError},
 };
 
 /// Writes into an open vault.
@@ -47,9 +47,34 @@ fn stop(error: impl std::error::Error) -> SinkError {
     SinkError(error.to_string())
 }
 
+/// Records on their way into a vault.
+pub enum Batch {
+    /// To be stored.
+    Ready(Ready),
+    /// To be looked at only.
+    ToCheck(Vec<RecordLine>),
+}
+
 impl Sink for VaultSink {
-    async fn put_batch(&mut self, batch: Vec<RecordLine>, mode: Mode) -> Result<Vec<Put>, SinkError> {
-        let puts = self.intake.put(batch, mode).await.map_err(stop)?;
+    const RECORDS: usize = 2000;
+    type Ready = Batch;
+
+    fn make_ready(&self, mode: Mode) -> MakeReady<Batch> {
+        match mode {
+            Mode::Check => Box::new(|batch| Box::pin(async { Batch::ToCheck(batch) })),
+            Mode::Write => {
+                let intake = self.intake.clone();
+                Box::new(|batch| Box::pin(async move { Batch::Ready(intake.make_ready(batch).await) }))
+            }
+        }
+    }
+
+    async fn put_batch(&mut self, batch: Batch) -> Result<Vec<Put>, SinkError> {
+        let puts = match batch {
+            Batch::Ready(ready) => self.intake.put_ready(ready).await,
+            Batch::ToCheck(records) => self.intake.put(records, Mode::Check).await,
+        };
+        let puts = puts.map_err(stop)?;
         for put in &puts {
             count(&mut self.counts, put);
         }
