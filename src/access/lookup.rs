@@ -20,8 +20,8 @@ use crate::{
 pub(super) struct Lookup(Gather<Uuid, Row, Principals>);
 
 impl Lookup {
-    pub(super) fn new(store: Store) -> Self {
-        Self(Gather::new(&store.clone(), MOST, Principals(store)))
+    pub(super) fn new(store: &Store) -> Self {
+        Self(Gather::new(store, MOST, Principals(store.clone())))
     }
 
     /// The principal as it stands now.

@@ -41,7 +41,7 @@ impl Principals {
     /// The principals of this store.
     #[must_use]
     pub fn new(store: Store, log: Log, hash_key: Arc<dyn SecretHashKey>, clock: Clock) -> Self {
-        let lookup = Lookup::new(store.clone());
+        let lookup = Lookup::new(&store);
         Self {
             store,
             log,

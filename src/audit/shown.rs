@@ -33,7 +33,6 @@ pub struct Shown {
 }
 
 /// Keeps when each field was last shown.
-#[derive(Clone)]
 pub struct Observer(Store);
 
 impl Observer {

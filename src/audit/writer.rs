@@ -108,7 +108,7 @@ impl Log {
     #[must_use]
     pub fn start(store: Store) -> Self {
         Self {
-            queues: Arc::new(PerThread::writers(&store)),
+            queues: Arc::new(PerThread::of(&store)),
             store,
             lanes: Arc::default(),
         }

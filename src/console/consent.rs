@@ -2,10 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -114,7 +111,7 @@ pub(crate) struct ConsentCounts {
 #[derive(Default)]
 pub struct Standings {
     last: Mutex<Option<Counted>>,
-    counting: AtomicBool,
+    counting: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Clone)]
@@ -127,7 +124,7 @@ impl Standings {
     /// Counts anew, and answers with that if it is quick; else with what was counted before, and the new count comes with
     /// the next question.
     async fn soon(self: &Arc<Self>, vault: &Vault) -> Option<Counted> {
-        if !self.counting.swap(true, Ordering::AcqRel) {
+        if let Ok(counting) = Arc::clone(&self.counting).try_lock_owned() {
             let (all, vault) = (Arc::clone(self), vault.clone());
             let count = tokio::spawn(async move {
                 let at = vault.clock.now();
@@ -139,7 +136,7 @@ impl Standings {
                     }
                     Err(error) => tracing::warn!(%error, "how consents stand was not counted"),
                 }
-                all.counting.store(false, Ordering::Release);
+                drop(counting);
             });
             // Too slow, or failed: what was known before is the answer.
             let _ = tokio::time::timeout(PATIENCE, count).await;

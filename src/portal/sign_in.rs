@@ -338,15 +338,11 @@ impl Portal {
             .map_err(|_| GuestError::Forbidden)?;
         let mut event = Event::of(&errand, Act::SignIn, self.now());
         event.outcome = Some(outcome);
-        let looked = guest.unwrap_or_else(GuestId::random);
-        // From the key store, whoever it is: what is at hand for a guest and not for nobody would tell them apart by time.
-        let keys = self
-            .vault
-            .keys
-            .fresh_guest_keys(looked, &[Category::Audit])
-            .await?;
-        if guest.is_some() && keys.has(Category::Audit) {
-            event.subject = Some(self.vault.subject(looked, Some(&keys)));
+        if let Some(guest) = guest {
+            let keys = self.vault.keys.guest_keys(guest, &[Category::Audit]).await?;
+            if keys.has(Category::Audit) {
+                event.subject = Some(self.vault.subject(guest, Some(&keys)));
+            }
         }
         Ok(event)
     }

@@ -48,7 +48,7 @@ where
     /// Readers of this store that ask `ask` for at most `most` distinct keys at a time; a key that is not in its answer has none. A
     /// failure is `ask`'s to log.
     pub fn new(store: &Store, most: usize, ask: F) -> Self {
-        let queues = PerThread::readers(store);
+        let queues = PerThread::of(store);
         Self(Arc::new(Readers { queues, most, ask }))
     }
 

@@ -24,21 +24,14 @@ impl<T> Default for PerThread<T> {
 }
 
 impl<T> PerThread<T> {
-    /// For what writes to this store: SQLite writes by one connection, and a second writer would only wait for it and
-    /// halve the batches.
+    /// For what asks this store: SQLite writes by one connection and reads by threads of its own, so that a second queue
+    /// would only halve the batches.
     #[must_use]
-    pub fn writers(store: &Store) -> Self {
+    pub fn of(store: &Store) -> Self {
         Self {
             one: matches!(store, Store::Sqlite { .. }),
             all: RwLock::default(),
         }
-    }
-
-    /// For what reads from this store: a statement of SQLite's goes through a thread of its own anyway, and one reader for
-    /// all takes more of them together.
-    #[must_use]
-    pub fn readers(store: &Store) -> Self {
-        Self::writers(store)
     }
 }
 
