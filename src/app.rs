@@ -2,7 +2,7 @@
 
 mod pages;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 
@@ -39,6 +39,9 @@ use crate::{
 };
 
 pub use pages::Pages;
+
+/// How long what stops waits for the log: whoever keeps the process running kills it soon after.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// Everything, opened. Cheap to clone.
 #[derive(Clone)]
@@ -511,6 +514,13 @@ impl App {
             keepers: Arc::clone(&self.console.keepers),
             standings: Arc::clone(&self.console.standings),
             courier: Arc::clone(&self.courier),
+        }
+    }
+
+    /// The same as [`App::settle_log`] as far as it is quickly done: a stop must not wait for what a long import left.
+    pub async fn settle_log_soon(&self) {
+        if tokio::time::timeout(SETTLING, self.settle_log()).await.is_err() {
+            tracing::info!("the log is behind; the next start goes on with it");
         }
     }
 

@@ -86,7 +86,7 @@ impl LogKeeper {
         if self.alarm.borrow().is_some() {
             return;
         }
-        self.app.settle_log().await;
+        self.app.settle_log_soon().await;
         if let Some(mirror) = self.mirror
             && let Err(error) = mirror.update(&Stored::new(self.app.vault.store.clone())).await
         {

@@ -1,8 +1,16 @@
 //! Many records at once, in one transaction: what an import needs to be fast.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    ops::RangeInclusive,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
-use futures_util::{StreamExt as _, future, stream};
+use futures_util::future;
 
 use crate::base::{Errand, GuestId, ImportId, SourceSystem};
 
@@ -13,8 +21,10 @@ use super::{
     together::{AT_ONCE, Waiting, apart},
 };
 
-/// Records of one transaction at most: tokens lie anywhere, and the more are written together, the more share a page.
-const PART: usize = 1000;
+/// Records of one transaction: tokens lie anywhere, and the more are written together, the more share a page.
+const PARTS: RangeInclusive<usize> = 100..=1000;
+/// How long transactions that go at once may take: others wait for them, and give up after five seconds.
+const LONG: Duration = Duration::from_millis(1200);
 
 /// What would become of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +44,37 @@ pub type Incoming = (Errand, SourceSystem, String, RecordInput);
 
 /// Records that were checked and wait to be stored.
 pub struct Checked(Vec<Result<Waiting, GuestError>>);
+
+/// How many records go into one transaction: as many as are written in a time for which others can wait. Cheap to
+/// clone.
+#[derive(Clone)]
+pub(super) struct Stride(Arc<AtomicUsize>);
+
+impl Default for Stride {
+    fn default() -> Self {
+        Self(Arc::new(AtomicUsize::new(*PARTS.start())))
+    }
+}
+
+impl Stride {
+    fn size(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// So many records took so long: the next are fewer or more.
+    fn took(&self, records: usize, time: Duration) {
+        let size = self.size();
+        let next = if time > LONG {
+            size / 2
+        } else if time < LONG / 3 && records >= AT_ONCE * size {
+            size * 2
+        } else {
+            size
+        };
+        self.0
+            .store(next.clamp(*PARTS.start(), *PARTS.end()), Ordering::Relaxed);
+    }
+}
 
 impl Vault {
     /// Checks records before anything is stored, on all processors. With `later` a record that its source has not sent
@@ -69,11 +110,18 @@ impl Vault {
             let (now, later) = apart(rest, &BTreeMap::new(), |(_, waiting)| waiting.marks());
             rest = later;
             let (places, batch): (Vec<usize>, Vec<Waiting>) = now.into_iter().unzip();
-            let parts = stream::iter(batch.chunks(PART)).map(|part| self.put_each(part));
-            let told: Vec<Vec<_>> = parts.buffered(AT_ONCE).collect().await;
-            for (at, answer) in places.into_iter().zip(told.into_iter().flatten()) {
-                if let Some(place) = answers.get_mut(at) {
-                    *place = Some(answer);
+            let (mut places, mut left) = (places.into_iter(), batch.as_slice());
+            while !left.is_empty() {
+                let size = self.stride.size();
+                let (going, later) = left.split_at(left.len().min(AT_ONCE * size));
+                left = later;
+                let begun = Instant::now();
+                let told = future::join_all(going.chunks(size).map(|part| self.put_each(part))).await;
+                self.stride.took(going.len(), begun.elapsed());
+                for (answer, at) in told.into_iter().flatten().zip(places.by_ref()) {
+                    if let Some(place) = answers.get_mut(at) {
+                        *place = Some(answer);
+                    }
                 }
             }
         }
@@ -144,5 +192,30 @@ impl Vault {
         self.keys.matching_keys().await?;
         let (_, prepared) = self.prepare_one((errand.clone(), source.clone(), id.to_owned(), input))?;
         self.with_notices(prepared).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_is_as_large_as_others_can_wait_for() {
+        let stride = Stride::default();
+        for _ in 0..9 {
+            stride.took(AT_ONCE * stride.size(), LONG / 10);
+        }
+        assert_eq!(stride.size(), *PARTS.end());
+        stride.took(AT_ONCE * stride.size(), LONG / 2);
+        assert_eq!(stride.size(), *PARTS.end());
+        stride.took(AT_ONCE * stride.size(), LONG * 2);
+        assert_eq!(stride.size(), *PARTS.end() / 2);
+        for _ in 0..9 {
+            stride.took(AT_ONCE * stride.size(), LONG * 2);
+        }
+        assert_eq!(stride.size(), *PARTS.start());
+        // The rest of a file says nothing about what a whole part would take.
+        stride.took(1, LONG / 10);
+        assert_eq!(stride.size(), *PARTS.start());
     }
 }

@@ -20,6 +20,7 @@ use crate::{
 use super::{
     GuestError, Matcher, Stay, detail,
     gather::{self, Guests},
+    import::Stride,
     import_job::cards_in,
     together::Queue,
 };
@@ -53,6 +54,7 @@ pub struct Vault {
     pub overdue: Option<Overdue>,
     pub(super) guests: Guests,
     pub(super) puts: Queue,
+    pub(super) stride: Stride,
 }
 
 /// Which drawers of a guest some law wants gone by now, as far as its stays say: the rules are of the floor above.
@@ -121,6 +123,7 @@ impl Vault {
             overdue,
             guests,
             puts,
+            stride: Stride::default(),
         }
     }
 

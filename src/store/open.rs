@@ -29,7 +29,9 @@ const KEYS_SCHEMA: &str = "guest_vault_keys";
 const MOST_READERS: u32 = 4;
 
 /// Their caches, in negative KiB: whatever another connection writes empties them, and the system keeps the pages.
-const READERS_CACHE: &str = "-8192";
+const READERS_CACHE: &str = "-2048";
+/// The writer's: tokens lie anywhere, so that a larger one hits no more often.
+const WRITERS_CACHE: &str = "-8192";
 
 /// How long a caller waits for a connection before it is told that the database cannot be reached.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -141,7 +143,7 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(Duration::from_secs(5))
         // What is deleted is overwritten, so that an erased ciphertext does not linger in free pages.
         .pragma("secure_delete", "ON")
-        .pragma("cache_size", "-32768")
+        .pragma("cache_size", WRITERS_CACHE)
         // Pages that one write after another touches are moved into the file once, not each time: tokens lie anywhere,
         // and a hundred records touch thousands of pages.
         .pragma("wal_autocheckpoint", "16000")

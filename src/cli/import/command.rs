@@ -79,6 +79,7 @@ pub async fn execute(
         return Ok(Summary::default());
     }
     let outcome = into_vault(&app.vault, arguments).await;
+    app.settle_log_soon().await;
     app.close().await;
     let summary = outcome?;
     summary.print(arguments.json, out)?;
