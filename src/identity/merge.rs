@@ -187,6 +187,8 @@ impl Vault {
         let mut read = self.store.read().await?;
         let (own, others) = (read.consents(survivor).await?, read.consents(absorbed).await?);
         drop(read);
+        // Before the absorbed guest's questions become the survivor's: those about the two are answered, not moved.
+        change.tx.close_reviews(survivor, absorbed, by, now).await?;
         self.take_in(&mut change.tx, merge, &crossing).await?;
         for line in strictest(&[&own, &others], &self.properties, self.clock.now()) {
             self.say_again(&mut change, merge, survivor, &line).await?;
@@ -205,7 +207,6 @@ impl Vault {
             .tx
             .insert_merge(&row, (thousandths(score.bits), &weights.version), by, now)
             .await?;
-        change.tx.close_reviews(survivor, absorbed, by, now).await?;
         let told = Announcement::guest_merged(self.clock.now(), survivor, absorbed);
         change.tx.announce(&told.at_property(&errand.property)).await?;
         self.record_both(&mut change, errand, Act::Merge, &crossing);

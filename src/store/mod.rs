@@ -202,6 +202,18 @@ impl Store {
         }
     }
 
+    /// Lets SQLite's writer keep more pages at hand: a load of many records comes back to the upper pages of its indexes
+    /// again and again.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn expect_many_writes(&self) -> Result<(), StoreError> {
+        if let Self::Sqlite { writer, .. } = self {
+            sqlx::query("PRAGMA cache_size = -65536").execute(writer).await?;
+        }
+        Ok(())
+    }
+
     /// Lets running statements finish, moves SQLite's log into its file, and closes.
     pub async fn close(&self) {
         match self {

@@ -30,7 +30,7 @@ const MOST_READERS: u32 = 4;
 
 /// Their caches, in negative KiB: whatever another connection writes empties them, and the system keeps the pages.
 const READERS_CACHE: &str = "-2048";
-/// The writer's: tokens lie anywhere, so that a larger one hits no more often.
+/// The writer's, of a process that serves: what it writes at a time is little.
 const WRITERS_CACHE: &str = "-8192";
 
 /// How long a caller waits for a connection before it is told that the database cannot be reached.

@@ -339,6 +339,27 @@ both!(
     }
 );
 
+both!(a_merge_answers_the_question_about_its_two, async |database| {
+    let app = TestApp::start(database).await;
+    let booking = app.errand("integration", "booking").await;
+    let record = json!({"guest": {"name": {"surname": "Walker", "given": "James"},
+                                  "phones": [{"number": "+44 20 7946 0123"}]}});
+    let first = app.put(&booking, "/v1/records/web/1", record.clone()).await;
+    let second = app.put(&booking, "/v1/records/pms/2", record).await;
+    assert_eq!(second.body["resolution"]["outcome"], "review", "{second:?}");
+    let guest = |answer: &Answer| answer.body["guest_id"].as_str().unwrap().to_owned();
+    let manager = steward(&app).await;
+    let merged = merge(&app, &guest(&first), &guest(&second), "").await;
+    assert_eq!(merged.status, 201, "{merged:?}");
+    // Nobody is asked whether somebody is himself.
+    assert_eq!(app.get(&manager, "/v1/reviews").await.body["items"], json!([]));
+    assert_eq!(undo(&app, &merged).await.status, 200);
+    assert_eq!(app.get(&manager, "/v1/reviews").await.body["items"], json!([]));
+    let refused = merge(&app, &guest(&first), &guest(&second), "").await;
+    assert_eq!((refused.status, refused.problem()), (409, "conflict"));
+    app.finish().await;
+});
+
 both!(a_steward_answers_and_the_answer_is_remembered, async |database| {
     let app = TestApp::start(database).await;
     let booking = app.errand("integration", "booking").await;

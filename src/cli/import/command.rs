@@ -78,8 +78,12 @@ pub async fn execute(
         writeln!(out, "{}", serde_json::to_string(&outcome?).unwrap_or_default())?;
         return Ok(Summary::default());
     }
-    let outcome = into_vault(&app.vault, arguments).await;
-    app.settle_log_soon().await;
+    let outcome = async {
+        let ready = app.vault.store.expect_many_writes().await;
+        ready.map_err(GuestError::from)?;
+        into_vault(&app.vault, arguments).await
+    };
+    let outcome = outcome.await;
     app.close().await;
     let summary = outcome?;
     summary.print(arguments.json, out)?;
