@@ -165,7 +165,8 @@ impl Vault {
         told.await.map_err(|_| GuestError::Unanswered)?
     }
 
-    /// Stores records that share no mark: together, or one by one when another writer came between. One answer each.
+    /// Stores records that share no mark: together, or in halves when one of them cannot be stored or another writer came
+    /// between. One answer each.
     pub(super) async fn put_each(&self, batch: &[Waiting]) -> Vec<Result<RecordAnswer, GuestError>> {
         let all: Vec<&Waiting> = batch.iter().collect();
         let mut outcome = self.put_together(&all).await;
@@ -187,10 +188,12 @@ impl Vault {
             return std::iter::once(Err(error)).chain(others).collect();
         }
         // Another writer came between, or one record's guest is gone: the others are not to suffer for it.
-        let mut answers = Vec::with_capacity(batch.len());
-        for waiting in batch {
-            answers.push(self.put_prepared(waiting).await);
+        if let [waiting] = batch {
+            return vec![self.put_prepared(waiting).await];
         }
+        let (first, others) = batch.split_at(batch.len() / 2);
+        let mut answers = Box::pin(self.put_each(first)).await;
+        answers.extend(Box::pin(self.put_each(others)).await);
         answers
     }
 
