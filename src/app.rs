@@ -1,10 +1,11 @@
 //! Floor 8: all that a request needs, built once from the configuration.
 
+mod checks;
 mod pages;
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
+use chrono::{Months, TimeDelta};
 
 use crate::{
     access::{
@@ -14,7 +15,11 @@ use crate::{
     audit::{
         Act, AuditError, Event, Log,
         tlog::{
-            LogError, Sequencer, Step, Stored, cosignature::Cosigner, note::Signer, remote::Remote,
+            LogError, Sequencer, Step, Stored,
+            ageing::{Ageing, Retention},
+            cosignature::Cosigner,
+            note::Signer,
+            remote::Remote,
             witness::Witness,
         },
     },
@@ -24,7 +29,7 @@ use crate::{
     console::{Console, Keepers, Standings, area},
     crypto::MacKey,
     erasure::{Eraser, Pace, Processor},
-    guest::{GuestError, Matcher, Parts, Thresholds, Vault, kinds},
+    guest::{GuestError, KEPT_YEARS, Matcher, Parts, Thresholds, Vault, kinds},
     jobs::{Courier, CourierError, EventDesk},
     keys::{Keyring, KeysError, MacPurpose, RootKeySource},
     policy::{Desk, Policies, PolicyError, PolicySource},
@@ -38,6 +43,7 @@ use crate::{
     web::{RateLimits, pages::Area},
 };
 
+pub use checks::{examine_log, strange_words};
 pub use pages::Pages;
 
 /// How long what stops waits for the log: whoever keeps the process running kills it soon after.
@@ -58,6 +64,8 @@ pub struct App {
     pub sequencer: Arc<Sequencer>,
     /// Who cosigns the log; `serve` asks them.
     pub witnesses: Arc<[Witness]>,
+    /// Whether the log's beginning may be removed.
+    pub ageing: Ageing,
     /// How long what is kept.
     pub retention: Arc<retention::Rules>,
     /// Who has to answer when a guest is erased.
@@ -114,11 +122,27 @@ pub enum AppError {
     #[error(transparent)]
     Properties(#[from] PropertyTreeError),
     /// The data.
-    #[error("the database: {0}")]
+    #[error("the database: {}", .0.told())]
     Data(#[source] StoreError),
     /// The key store.
-    #[error("the key store: {0}")]
+    #[error("the key store: {}", .0.told())]
     KeyStore(#[source] StoreError),
+    /// There are keys of guests, and no guests.
+    #[error(
+        "the database is empty, but the key store holds keys of guests: point to the right database, or restore it from \
+         its backup with `guest-vault restore --replace`; a new vault needs a key store of its own, and none is begun \
+         over another's keys"
+    )]
+    NoData,
+    /// The two databases are not of one vault.
+    #[error(
+        "the log in the database is not signed by the key of this key store, so the two are of different vaults: point \
+         database.url and keys.url to the two that belong together, or restore them; nothing was changed"
+    )]
+    OtherVault,
+    /// The configuration names what there is not.
+    #[error("the configuration is not valid:\n  {}", .0.join("\n  "))]
+    Words(Vec<String>),
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -216,7 +240,10 @@ pub async fn open_stores(config: &Config) -> Result<(Store, Store), AppError> {
 }
 
 /// Whether nothing was ever stored: only then may keys be made.
-async fn is_fresh(store: &Store) -> Result<bool, StoreError> {
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_fresh(store: &Store) -> Result<bool, StoreError> {
     let mut conn = store.read().await?;
     Ok(conn.guests_count().await? == 0 && conn.audit_count().await? == 0)
 }
@@ -235,8 +262,19 @@ async fn open_log(
     Ok(Sequencer::open(store.clone(), Arc::new(signer), clock.clone()).await?)
 }
 
+/// Whether the log's beginning may be removed, by the configuration.
+fn ageing(config: &Config, clock: &Clock) -> Ageing {
+    match config.audit.retention_days {
+        None => Ageing::Never,
+        Some(days) => Ageing::After(Retention::new(clock.clone(), days, Months::new(12 * KEPT_YEARS))),
+    }
+}
+
 /// Who cosigns the log.
-fn witnesses(config: &Config) -> Result<Arc<[Witness]>, AppError> {
+///
+/// # Errors
+/// Which entry cannot be used, and why.
+pub fn witnesses(config: &Config) -> Result<Arc<[Witness]>, AppError> {
     let witness = |entry: &WitnessConfig| {
         let failed = |error: &dyn std::error::Error| AppError::Witness(entry.url.clone(), error.to_string());
         let remote = Remote::new(&entry.url, None).map_err(|error| failed(&error))?;
@@ -293,6 +331,10 @@ impl App {
     /// With what to do about it.
     pub async fn open(config: &Config, clock: Clock) -> Result<Self, AppError> {
         let policies = load_policies(config)?;
+        let strange = strange_words(config, &policies.current(), &config.properties()?);
+        if !strange.is_empty() {
+            return Err(AppError::Words(strange));
+        }
         let (store, key_store) = open_stores(config).await?;
         store.refuse_unsafe_pooler().await.map_err(AppError::Data)?;
         key_store
@@ -324,8 +366,14 @@ impl App {
         key_store.migrate(Which::Keys).await.map_err(AppError::KeyStore)?;
         let fresh = is_fresh(&store).await.map_err(AppError::Data)?;
         let keys = Arc::new(Keyring::open(&root_key(config), key_store.clone(), fresh, clock.clone()).await?);
+        // Looked at again: another first start may have begun meanwhile.
+        if fresh && keys.has_data_keys().await? && is_fresh(&store).await.map_err(AppError::Data)? {
+            return Err(AppError::NoData);
+        }
+        examine_log(config, &store, &keys).await?;
         let sequencer = Arc::new(open_log(config, &store, &keys, &clock).await?);
         let witnesses = witnesses(config)?;
+        let ageing = ageing(config, &clock);
         let log = Log::start(store.clone());
         let hash_key: Arc<dyn SecretHashKey> = Arc::new(HashKey(Arc::clone(&keys)));
         let principals = Principals::new(store.clone(), log.clone(), hash_key, clock.clone());
@@ -382,6 +430,7 @@ impl App {
             courier: Arc::new(courier),
             sequencer,
             witnesses,
+            ageing,
             retention,
             processors: processors(config),
             agents: agents(config),
@@ -469,6 +518,12 @@ impl App {
         let now = self.vault.clock.now();
         let event = Event::by(&by, act, RequestId::random(), now).denied(outcome);
         self.vault.log.record(event, ()).await.map(drop)
+    }
+
+    /// The log as the database has it, that may begin late only as the configuration says.
+    #[must_use]
+    pub fn stored_log(&self) -> Stored {
+        Stored::new(self.vault.store.clone()).ageing(self.ageing.clone())
     }
 
     /// What works on requests of guests.

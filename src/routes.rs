@@ -1,6 +1,6 @@
 //! Floor 8: the whole route table.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::{
     Resource, Scope,
@@ -29,8 +29,11 @@ use crate::{
     portal,
     requests::{agents_api, api as requests},
     retention::{api as retention, quality_api},
-    web::{Calls as operation, join_objects, pages::asset},
+    web::{Calls as operation, QueryNames, join_objects, only_known, pages::asset},
 };
+
+/// Which query parameters each call has, as the contract tells.
+static QUERIES: LazyLock<QueryNames> = LazyLock::new(|| QueryNames::of(&contract()));
 
 /// Mounts the vault's calls; the server and the tests both use this.
 pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
@@ -52,6 +55,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'sta
         let v1 = parts
             .into_iter()
             .fold(web::scope("/v1"), |v1, part| part(v1))
+            .wrap(from_fn(|request, next| only_known(&QUERIES, request, next)))
             .wrap(from_fn(authenticate));
         config
             .service(at("/assets/{name}").route(get().to(asset)))

@@ -128,19 +128,23 @@ fn reason(headers: &HeaderMap) -> Result<Option<String>, ErrandError> {
     let Some(text) = single(headers, REASON)? else {
         return Ok(None);
     };
-    let wrong = |wrong| {
-        Err(ErrandError::Header {
-            header: REASON,
-            wrong,
-        })
-    };
+    let header = REASON;
+    let good = reason_in(text).map_err(|wrong| ErrandError::Header { header, wrong });
+    good.map(Some)
+}
+
+/// A reason in words, wherever it is given.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn reason_in(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() || text.chars().count() > LONGEST_REASON {
-        return wrong("must be 1 to 200 characters");
+        return Err("must be 1 to 200 characters");
     }
     if text.chars().any(misleads) {
-        return wrong("must not hold control characters");
+        return Err("must not hold control characters");
     }
-    Ok(Some(text.trim().to_owned()))
+    Ok(text.trim().to_owned())
 }
 
 /// Control characters, line separators, and marks that reorder what an officer reads (Trojan Source).

@@ -39,7 +39,7 @@ pub enum JwksError {
     )]
     Address,
     /// The file cannot be read.
-    #[error("the key set {path} cannot be read")]
+    #[error("the key set {path} cannot be read: {cause}")]
     File {
         /// Which file.
         path: PathBuf,

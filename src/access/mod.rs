@@ -28,7 +28,7 @@ pub use api_key::{ApiKey, SecretHash, SecretHashKey};
 pub use attestation::{Attestations, Attested, Holder};
 pub use authenticate::authenticate;
 pub use budget::{Budgets, Exceeded};
-pub use errand::{ErrandError, Known, errand};
+pub use errand::{ErrandError, Known, errand, reason_in};
 pub use jwks::JwksError;
 pub use jwt::{Issuers, IssuersError};
 pub use openid::{Answer, Begun, OpenId, OpenIdError};

@@ -62,14 +62,65 @@ impl Leaf {
     /// Whether values of a guest went out.
     #[must_use]
     pub fn discloses(&self) -> bool {
-        const SHOWING: [&str; 5] = ["read", "reveal", "read_records", "search", "read_consents"];
-        self.decision == "permitted" && SHOWING.contains(&self.act.as_str()) && self.subject.is_some()
+        discloses(&self.act, &self.decision) && self.subject.is_some() && self.names_enough()
+    }
+
+    /// A decision about a note is an act like the look at it; only the look names the field.
+    fn names_enough(&self) -> bool {
+        self.act != REVIEW || self.shown().next().is_some()
     }
 
     /// The fields that were shown, and how.
     pub fn shown(&self) -> impl Iterator<Item = (&FieldPath, View)> {
         let shown = self.fields.iter().map(|(path, view)| (path, *view));
         shown.filter(|(_, view)| *view != View::None)
+    }
+}
+
+/// Looks at notes of the staff, and decisions about them.
+const REVIEW: &str = "review_observations";
+
+/// Whether an act that ended so shows values of the guest that it names.
+#[must_use]
+pub fn discloses(act: &str, decision: &str) -> bool {
+    const SHOWING: [&str; 8] = [
+        "read",
+        "reveal",
+        "read_records",
+        "search",
+        "read_consents",
+        "hand_over",
+        "read_register",
+        REVIEW,
+    ];
+    decision == "permitted" && SHOWING.contains(&act)
+}
+
+/// What of a leaf tells which fields were shown: read for each entry of the log as it grows, and therefore not copied.
+#[derive(Deserialize)]
+pub(super) struct Shows<'l> {
+    #[serde(borrow)]
+    act: Cow<'l, str>,
+    /// When, in microseconds.
+    pub(super) at: i64,
+    #[serde(borrow)]
+    decision: Cow<'l, str>,
+    #[serde(borrow, default)]
+    fields: BTreeMap<Cow<'l, str>, View>,
+    subject: Option<IgnoredAny>,
+}
+
+impl<'l> Shows<'l> {
+    /// Reads a leaf; `None` when it is none, or when no value of a guest went out.
+    pub(super) fn read(bytes: &'l [u8]) -> Option<Self> {
+        let read: Self = serde_json::from_slice(bytes).ok()?;
+        (discloses(&read.act, &read.decision) && read.subject.is_some()).then_some(read)
+    }
+
+    /// The fields that were shown.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
+        let shown = self.fields.iter().filter(|(_, view)| **view != View::None);
+        shown.map(|(path, _)| path.as_ref())
     }
 }
 
@@ -135,6 +186,24 @@ mod tests {
         event.property = Some("LIS01".parse().unwrap());
         event.purpose = Some("stay_service".parse().unwrap());
         event
+    }
+
+    #[test]
+    fn what_hands_over_shows_and_a_decision_about_a_note_does_not() {
+        let leaf = |act: &str, fields: serde_json::Value| {
+            let mut whole: serde_json::Value =
+                serde_json::from_slice(&event().leaf(WriterId(Uuid::from_u128(1)), 1)).unwrap();
+            whole["act"] = act.into();
+            whole["fields"] = fields;
+            whole["subject"] = "0a".repeat(16).into();
+            Leaf::read(whole.to_string().as_bytes()).unwrap()
+        };
+        let (none, one) = (serde_json::json!({}), serde_json::json!({"notes": "plain"}));
+        for act in ["hand_over", "read_register", "read"] {
+            assert!(leaf(act, none.clone()).discloses(), "{act}");
+        }
+        assert!(leaf("review_observations", one).discloses());
+        assert!(!leaf("review_observations", none).discloses());
     }
 
     type Change = fn(&mut Columns);

@@ -10,7 +10,7 @@ use crate::{
     store::{Store, StoreError},
 };
 
-use super::{leaf::Leaf, sql::shown};
+use super::{leaf::Shows, sql::shown};
 
 /// Entries of one part: a small transaction.
 const PART: i64 = 2_000;
@@ -55,12 +55,12 @@ impl Observer {
         }
         let leaves = shown::leaves(&mut conn, at.shown_to, end).await?;
         drop(conn);
-        let mut latest: BTreeMap<FieldPath, i64> = BTreeMap::new();
-        for leaf in leaves.iter().filter_map(|leaf| Leaf::read(leaf)) {
-            if leaf.discloses() {
-                for (path, _) in leaf.shown() {
-                    let last = latest.entry(path.clone()).or_insert(leaf.at);
-                    *last = leaf.at.max(*last);
+        let mut latest: BTreeMap<String, i64> = BTreeMap::new();
+        for leaf in leaves.iter().filter_map(|leaf| Shows::read(leaf)) {
+            for field in leaf.fields() {
+                match latest.get_mut(field) {
+                    Some(last) => *last = leaf.at.max(*last),
+                    None => drop(latest.insert(field.to_owned(), leaf.at)),
                 }
             }
         }
@@ -68,7 +68,7 @@ impl Observer {
         // Of two instances that looked at the same part, one goes on.
         if tx.move_shown(at.shown_to, end).await? {
             for (field, at) in &latest {
-                tx.set_shown(field.as_str(), *at).await?;
+                tx.set_shown(field, *at).await?;
             }
             tx.commit().await?;
         }

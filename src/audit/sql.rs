@@ -22,7 +22,8 @@ const COLUMNS: usize = 13;
 
 statements! {
     ENTRY = "SELECT e.entry_id, e.writer, e.writer_seq, e.guest_id, e.at, e.principal, e.actor, e.property, e.purpose,
-                    e.action, e.decision, (e.detail IS NOT NULL) AS has_detail, e.leaf, e.detail, l.log_index
+                    e.action, e.decision, (e.detail IS NOT NULL) AS has_detail, e.leaf, e.detail, l.log_index,
+                    l.subject_seq, l.previous
              FROM audit_event e LEFT JOIN log_entry l ON l.entry_id = e.entry_id WHERE e.entry_id = $1";
     COUNT = "SELECT count(*) FROM audit_event";
     WRITERS = "SELECT writer, min(writer_seq), max(writer_seq), count(*) FROM audit_event GROUP BY writer";
@@ -30,7 +31,7 @@ statements! {
     HEAD_MAKE = "INSERT INTO log_head (log, origin, size, checkpoint, holder, held_until)
                  VALUES ('main', $1, 0, $2, NULL, 0) ON CONFLICT DO NOTHING";
     HEAD_TAKE = "UPDATE log_head SET holder = $1, held_until = $2
-                 WHERE log = 'main' AND (holder = $1 OR held_until < $3)";
+                 WHERE log = 'main' AND (holder = $1 OR held_until < $3 OR held_until > $2)";
     HEAD_GROW = "UPDATE log_head SET size = $1, checkpoint = $2 WHERE log = 'main' AND size = $3";
     COSIGNED = "SELECT cosigned FROM log_head WHERE log = 'main'";
     COSIGNED_SET = "UPDATE log_head SET cosigned = $1 WHERE log = 'main'";
@@ -66,6 +67,10 @@ statements! {
             ) IS NOT NULL";
     NEWS_OF = "SELECT entry_id, writer, writer_seq, leaf FROM audit_event
                WHERE writer = $1 AND writer_seq >= $2 ORDER BY writer_seq LIMIT $3";
+    WRITER_AHEAD = "SELECT w.writer FROM log_writer w
+                    WHERE EXISTS (SELECT 1 FROM audit_event e WHERE e.writer = w.writer AND e.writer_seq < w.next_seq)
+                      AND NOT EXISTS (SELECT 1 FROM audit_event e JOIN log_entry l ON l.entry_id = e.entry_id
+                                      WHERE e.writer = w.writer AND e.writer_seq = w.next_seq - 1) LIMIT 1";
     WRITER_SET = "INSERT INTO log_writer (writer, next_seq) VALUES ($1, $2)
                   ON CONFLICT (writer) DO UPDATE SET next_seq = excluded.next_seq";
     TILE = "SELECT hashes FROM log_tile WHERE level = $1 AND tile = $2";
@@ -81,6 +86,8 @@ statements! {
                   FROM audit_event e JOIN log_entry l ON l.entry_id = e.entry_id
                   WHERE e.guest_id = $1 ORDER BY l.log_index";
     CHAIN = "SELECT subject, seq, leaf_hash FROM log_subject WHERE subject = $1";
+    CHAIN_GOES_ON = "SELECT log_index FROM log_entry
+                     WHERE log_index > $2 AND previous = $1 ORDER BY log_index LIMIT 1";
     INDEX_OF = "SELECT log_index FROM log_entry WHERE entry_id = $1";
 }
 
@@ -104,6 +111,10 @@ pub struct Row {
     pub detail: Option<Vec<u8>>,
     /// Its index in the log, once it has one.
     pub log_index: Option<i64>,
+    /// Its number among those of its subject.
+    pub subject_seq: Option<i64>,
+    /// The hash of the subject's entry before it.
+    pub previous: Option<Vec<u8>>,
 }
 
 /// What entries are searched by: copies of what the leaf says, and therefore held against it.

@@ -2,6 +2,7 @@
 
 mod export;
 mod offline;
+mod report;
 
 use std::{
     io::{self, IsTerminal as _, Write},
@@ -15,7 +16,7 @@ use crate::{
     app::{App, AppError},
     audit::AuditError,
     audit::tlog::{
-        LogError, Stored,
+        LogError,
         cosignature::Cosigner,
         mirror::{Mirror, MirrorError},
         note::{NoteError, Verifier},
@@ -73,7 +74,7 @@ pub struct Verify {
     /// A witness that must have cosigned the log: its verifier key; may be given several times
     #[arg(long, value_name = "KEY")]
     pub witness: Vec<String>,
-    /// How many of the witnesses are enough [default: all]
+    /// How many of the witnesses are enough, at least 1; a key counts once [default: all]
     #[arg(long, value_name = "N", requires = "witness")]
     pub quorum: Option<usize>,
     /// The certificate of an erasure instead of the log; with --vkey it is checked offline
@@ -115,6 +116,9 @@ pub enum AuditCommandError {
     /// A witness's key is none.
     #[error("--witness: not a verifier key of the type cosignature/v1 (NAME+ID+KEY)")]
     Witness,
+    /// So many cannot be met, or nobody would have to.
+    #[error("--quorum: from 1 to the number of witnesses with keys of their own, {0}")]
+    Quorum(usize),
     /// The older checkpoint is none of this log.
     #[error("--since {path}: {cause}")]
     Since {
@@ -171,7 +175,7 @@ impl AuditCommandError {
     pub const fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Vkey(_) | Self::Url(_) | Self::Witness | Self::Since { .. }
+            Self::Vkey(_) | Self::Url(_) | Self::Witness | Self::Quorum(_) | Self::Since { .. }
         )
     }
 }
@@ -201,7 +205,7 @@ pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Res
         Command::Mirror { dir } => {
             let app = App::open(config, Clock::system()).await?;
             let mirror = Mirror::new(dir.clone(), app.sequencer.signer().verifier().clone());
-            let size = mirror.update(&Stored::new(app.vault.store.clone())).await;
+            let size = mirror.update(&app.stored_log()).await;
             app.close().await;
             writeln!(out, "{} entries", size?)?;
             Ok(())
@@ -254,7 +258,7 @@ async fn check_with(arguments: &Verify, app: &App, out: &mut dyn Write) -> Resul
         Some(vkey) => Verifier::parse(vkey).map_err(AuditCommandError::Vkey)?,
         None => app.sequencer.signer().verifier().clone(),
     };
-    let database = || Source::Database(Stored::new(app.vault.store.clone()));
+    let database = || Source::Database(app.stored_log());
     let source = outside(arguments)?.unwrap_or_else(database);
     check(arguments, &source, &verifier, out).await
 }
@@ -276,9 +280,17 @@ async fn check(
             Some(verifier.open(&note).map_err(|error| wrong(error.to_string()))?)
         }
     };
-    let parse = |key: &String| Cosigner::parse(key).map_err(|_| AuditCommandError::Witness);
-    let witnesses: Vec<Cosigner> = arguments.witness.iter().map(parse).collect::<Result<_, _>>()?;
+    let mut witnesses: Vec<Cosigner> = Vec::new();
+    for key in &arguments.witness {
+        let witness = Cosigner::parse(key).map_err(|_| AuditCommandError::Witness)?;
+        if !witnesses.iter().any(|known| known.is_key_of(&witness)) {
+            witnesses.push(witness);
+        }
+    }
     let enough = arguments.quorum.unwrap_or(witnesses.len());
+    if arguments.quorum.is_some() && !(1..=witnesses.len()).contains(&enough) {
+        return Err(AuditCommandError::Quorum(witnesses.len()));
+    }
     let expected = Expected {
         since,
         witnesses: (witnesses, enough),

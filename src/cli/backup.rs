@@ -66,7 +66,7 @@ pub async fn run(arguments: &Backup, config: &Config, out: &mut dyn Write) -> Re
     }
     let keys_out = keys_beside(&arguments.out);
     if let Some(there) = [&arguments.out, &keys_out].into_iter().find(|path| path.exists()) {
-        return Err(CopyError::There(there.display().to_string()));
+        return Err(CopyError::Taken(there.display().to_string()));
     }
     let app = App::open(config, Clock::system()).await?;
     let taken = take(&app, config, (&arguments.out, &keys_out), &recipients).await;
@@ -146,7 +146,7 @@ pub(super) async fn sound(app: &App) -> Result<u64, CopyError> {
     if found.damaged > 0 {
         return Err(CopyError::Damaged(found.damaged));
     }
-    let source = Source::Database(Stored::new(app.vault.store.clone()));
+    let source = Source::Database(app.stored_log());
     let verifier = app.sequencer.signer().verifier();
     let report = verify(&source, verifier, Expected::default(), |_, _| {}).await?;
     if report.is_good() {

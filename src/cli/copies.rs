@@ -66,6 +66,14 @@ pub enum CopyError {
     /// It is a backup of something else.
     #[error("{0} is no backup of this kind")]
     Kind(String),
+    /// A backup is there already.
+    #[error("{0} is there already: give another name, or move it away")]
+    Taken(String),
+    /// A process serves what would be replaced.
+    #[error(
+        "{0} is in use: stop the vault, and whatever else has it open, and try again; nothing was changed"
+    )]
+    InUse(String),
     /// There is something where it would go.
     #[error("{0} is there already: move it away, or say --replace")]
     There(String),
@@ -114,7 +122,7 @@ impl CopyError {
     /// Whether the arguments were wrong.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Nobody | Self::NoLog | Self::There(_))
+        matches!(self, Self::Nobody | Self::NoLog | Self::There(_) | Self::Taken(_))
     }
 }
 

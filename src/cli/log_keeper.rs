@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{Months, TimeDelta};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
@@ -14,14 +13,13 @@ use crate::{
     audit::{
         Observer,
         tlog::{
-            Stored,
+            ageing::{Ageing, Retention},
             mirror::{Mirror, MirrorError},
             patrol::Patrol,
             witness,
         },
     },
     config::AuditConfig,
-    guest::KEPT_YEARS,
 };
 
 /// How often the mirror is brought up to date, and held against the database.
@@ -42,7 +40,7 @@ impl LogKeeper {
     /// Holds the mirror against the database before anything is served, then keeps both.
     ///
     /// # Errors
-    /// When they disagree, or the mirror cannot be written.
+    /// When they disagree. A mirror that cannot be written is an error in the program's log.
     pub(super) async fn start(app: &App, config: &AuditConfig) -> Result<Self, MirrorError> {
         let mirror = config.mirror.clone();
         let (told, alarm) = watch::channel(None);
@@ -51,13 +49,16 @@ impl LogKeeper {
         let mirror = mirror.map(|folder| Arc::new(Mirror::new(folder, verifier)));
         let mut tasks = Vec::new();
         if let Some(mirror) = &mirror {
-            let log = Stored::new(app.vault.store.clone());
-            mirror.update(&log).await?;
-            tasks.push(tokio::spawn(follow(Arc::clone(mirror), log, told)));
+            match mirror.check(&app.stored_log()).await {
+                Err(error) if error.is_alarm() => return Err(error),
+                Err(error) => tracing::error!(%error, "the mirror of the log"),
+                Ok(()) => {}
+            }
+            tasks.push(tokio::spawn(follow(Arc::clone(mirror), app.clone(), told)));
         }
         tasks.push(tokio::spawn(patrol(app.clone())));
-        if let Some(days) = config.retention_days {
-            tasks.push(tokio::spawn(age(app.clone(), days)));
+        if let Ageing::After(retention) = &app.ageing {
+            tasks.push(tokio::spawn(age(app.clone(), retention.clone())));
         }
         if !app.witnesses.is_empty() {
             tasks.push(tokio::spawn(cosign(app.clone())));
@@ -88,14 +89,15 @@ impl LogKeeper {
         }
         self.app.settle_log_soon().await;
         if let Some(mirror) = self.mirror
-            && let Err(error) = mirror.update(&Stored::new(self.app.vault.store.clone())).await
+            && let Err(error) = mirror.update(&self.app.stored_log()).await
         {
             tracing::warn!(%error, "the mirror of the log is behind; the next start goes on with it");
         }
     }
 }
 
-async fn follow(mirror: Arc<Mirror>, log: Stored, alarm: watch::Sender<Option<String>>) {
+async fn follow(mirror: Arc<Mirror>, app: App, alarm: watch::Sender<Option<String>>) {
+    let (log, mut told) = (app.stored_log(), false);
     let mut tick = tokio::time::interval(LOOK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -109,14 +111,17 @@ async fn follow(mirror: Arc<Mirror>, log: Stored, alarm: watch::Sender<Option<St
             let _ = alarm.send(Some(error.to_string()));
             return;
         }
+        if error.is_altered() {
+            metrics::gauge!("guest_vault_log_altered").set(1.0);
+            told = told || app.report_altered_log().await.is_ok();
+        }
     }
 }
 
 /// Looks for rows that were changed by hand. What is found is told in the program's log, in `/metrics` and, once, as an
 /// event in the log itself; the vault goes on serving, because one row must not stop a hotel.
 async fn patrol(app: App) {
-    let log = Stored::new(app.vault.store.clone());
-    let mut patrol = Patrol::new(log, app.sequencer.signer().verifier().clone());
+    let mut patrol = Patrol::new(app.stored_log(), app.sequencer.signer().verifier().clone());
     let (mut told, mut pause) = (None, LOOK);
     let mut round = Instant::now();
     loop {
@@ -150,14 +155,12 @@ async fn patrol(app: App) {
 }
 
 /// Removes entries that are older than the published retention.
-async fn age(app: App, days: u32) {
-    let log = Stored::new(app.vault.store.clone());
+async fn age(app: App, retention: Retention) {
+    let log = app.stored_log();
     let mut tick = tokio::time::interval(AGE);
     loop {
         tick.tick().await;
-        let now = app.vault.clock.now();
-        let disclosed = now - Months::new(12 * KEPT_YEARS);
-        match log.prune(now - TimeDelta::days(days.into()), disclosed).await {
+        match log.prune(retention.before(), retention.disclosed()).await {
             Ok(0) => {}
             Ok(first) => tracing::info!(first, "the log begins at this entry"),
             Err(error) => tracing::error!(%error, "the log was not pruned"),
@@ -165,15 +168,19 @@ async fn age(app: App, days: u32) {
     }
 }
 
-/// Has checkpoints cosigned. A refusal is told in the program's log, in `/metrics` and as an event in the log itself:
-/// once, until the witness cosigns again.
+/// Has checkpoints cosigned, while this process speaks for the log. A refusal is told in the program's log, in
+/// `/metrics` and as an event in the log itself: once, until the witness cosigns again.
 async fn cosign(app: App) {
-    let log = Stored::new(app.vault.store.clone());
+    let log = app.stored_log();
     let mut told: BTreeMap<String, &'static str> = BTreeMap::new();
     let mut tick = tokio::time::interval(LOOK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
+        // Another's checkpoints are its own to have cosigned: two that ask make each other look outdated.
+        if !app.sequencer.leads().await.unwrap_or(true) {
+            continue;
+        }
         let round = match witness::round(&log, app.sequencer.signer().verifier(), &app.witnesses).await {
             Ok(round) => round,
             Err(error) => {
@@ -186,7 +193,7 @@ async fn cosign(app: App) {
         }
         for (name, error) in round.missing {
             let Some(word) = error.word() else {
-                tracing::warn!(witness = name, %error, "a witness of the log does not answer");
+                tracing::warn!(witness = name, %error, "a witness of the log has not cosigned");
                 continue;
             };
             if told.get(&name) != Some(&word) {

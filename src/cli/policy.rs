@@ -7,9 +7,11 @@ use serde_json::json;
 
 use crate::{
     base::{Action, FieldPath, PropertyCode, PropertyTree, Purpose, Role, StayState},
+    consent,
     policy::{
         Decision, ExplainError, ExplainRequest, Explanation, PolicyError, PolicySource, Snapshot, cases,
     },
+    retention,
 };
 
 /// What to do with the policy.
@@ -66,6 +68,12 @@ pub enum PolicyCommandError {
     /// The policy cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// What differs from country to country cannot be used.
+    #[error(transparent)]
+    Consent(#[from] consent::RulesError),
+    /// How long what is kept cannot be used.
+    #[error(transparent)]
+    Retention(#[from] retention::RulesError),
     /// The question uses a word that is not of this policy.
     #[error(transparent)]
     Unknown(#[from] ExplainError),
@@ -99,6 +107,10 @@ pub fn run(
     out: &mut impl Write,
 ) -> Result<(), PolicyCommandError> {
     let policy = Snapshot::without_cases(source, tree)?;
+    if let (Command::Check(_), PolicySource::Folder(folder)) = (command, source) {
+        consent::Rules::load(Some(folder))?;
+        retention::Rules::load(Some(folder))?;
+    }
     match command {
         Command::Check(output) => check(&policy, *output, out),
         Command::Test(output) => test(&policy, *output, out),

@@ -125,8 +125,8 @@ pub enum PrincipalError {
     #[error("the policy has no role {0}; see roles.csv")]
     Role(Role),
     /// The group has no such property.
-    #[error("the property {0} is not configured")]
-    Property(PropertyCode),
+    #[error("there is no [[property]] {0} in the configuration; there are {known}", known = .1.join(", "))]
+    Property(PropertyCode, Vec<String>),
     /// A name that cannot be shown in a list.
     #[error("a name is 1 to {LONGEST_NAME} characters without control characters")]
     Name,
@@ -156,7 +156,7 @@ impl PrincipalError {
     pub const fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Role(_) | Self::Property(_) | Self::Name | Self::Past | Self::Kind
+            Self::Role(_) | Self::Property(..) | Self::Name | Self::Past | Self::Kind
         )
     }
 }
@@ -221,7 +221,8 @@ fn checked(arguments: &Create, vault: &Vault<'_>) -> Result<NewPrincipal, Princi
         .iter()
         .find(|code| vault.properties.get(code).is_none())
     {
-        return Err(PrincipalError::Property(unknown.clone()));
+        let known = vault.properties.iter().map(|node| node.code.to_string());
+        return Err(PrincipalError::Property(unknown.clone(), known.collect()));
     }
     let name = arguments
         .name
@@ -470,7 +471,7 @@ mod tests {
         let house = House::new().await;
         for (line, told) in [
             ("create --role chef --property LIS01", "role chef"),
-            ("create --role admin --property OPO01", "property OPO01"),
+            ("create --role admin --property OPO01", "[[property]] OPO01"),
             (
                 "create --role admin --property LIS01 --expires 2026-03-04T12:00:00Z",
                 "later moment",

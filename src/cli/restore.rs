@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     crypto::age::{Identity, Opener},
     erasure::Replayed,
-    store::{Store, StoreUrl},
+    store::{Held, Store, StoreError, StoreUrl},
 };
 
 /// Restores a backup.
@@ -43,7 +43,7 @@ pub struct Restore {
     /// Only tries: restores into a scratch place, reports, and throws it away
     #[arg(long, requires = "from")]
     pub drill: bool,
-    /// Takes the place of databases that are there; these are kept beside, as `….replaced`
+    /// Takes the place of databases that are there and that nothing serves; these are kept beside, as `….replaced`
     #[arg(long, requires = "from")]
     pub replace: bool,
     /// Brings databases up to date that other tools (`pg_restore`) have restored
@@ -59,6 +59,7 @@ struct Outcome {
     values: u64,
     log: (u64, u64),
     replayed: Replayed,
+    kept: Vec<PathBuf>,
 }
 
 /// Restores; nothing takes its place before it is proven that what was erased is erased.
@@ -88,6 +89,14 @@ async fn restore(
     if !arguments.drill && !arguments.replace && data.exists() {
         return Err(CopyError::There(data.display().to_string()));
     }
+    if !arguments.drill {
+        // Known before the work is done; taken when it is.
+        for path in [&keys, &data] {
+            if let Some(held) = hold(path).await? {
+                held.release().await?;
+            }
+        }
+    }
     let scratch = Scratch::beside(&data, "restore")?;
     let identities = match &arguments.identity {
         Some(path) => {
@@ -112,12 +121,54 @@ async fn restore(
     let open = async |path: &Path| Store::open(&StoreUrl::Sqlite(path.to_owned()), 1).await;
     let stores = (open(&new_data).await?, open(&new_keys).await?);
     let outcome = bring_up(config, stores, log).await?;
-    if !arguments.drill {
-        // The keys first: data without the keys it had is nobody's to read; the other way round it might be.
-        take_place(&new_keys, &keys).await?;
-        take_place(&new_data, &data).await?;
+    if arguments.drill {
+        return Ok(outcome);
     }
-    Ok(outcome)
+    // Nobody may write to what is put aside, and both are free or neither is touched.
+    let (held_keys, held_data) = (hold(&keys).await?, hold(&data).await?);
+    let [aside_keys, aside_data] = asides([&keys, &data]);
+    let mut kept = Vec::new();
+    // The keys first: data without the keys it had is nobody's to read; the other way round it might be.
+    for (from, to, aside) in [(&new_keys, &keys, aside_keys), (&new_data, &data, aside_data)] {
+        if take_place(from, to, &aside)? {
+            kept.push(aside);
+        }
+    }
+    for held in [held_keys, held_data].into_iter().flatten() {
+        held.release().await?;
+    }
+    Ok(Outcome { kept, ..outcome })
+}
+
+/// A database for us alone; `None` when there is none.
+async fn hold(path: &Path) -> Result<Option<Held>, CopyError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    match Held::take(path).await {
+        Ok(held) => Ok(Some(held)),
+        Err(StoreError::Again) => Err(CopyError::InUse(path.display().to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where the present files are kept: at names that are free, as an earlier restore may have kept its own.
+fn asides(places: [&Path; 2]) -> [PathBuf; 2] {
+    let mut number = 0_u32;
+    loop {
+        let names = places.map(|place| {
+            let mut name = place.as_os_str().to_owned();
+            name.push(".replaced");
+            if number > 0 {
+                name.push(format!(".{number}"));
+            }
+            PathBuf::from(name)
+        });
+        if !names.iter().any(|name| name.exists()) {
+            return names;
+        }
+        number = number.saturating_add(1);
+    }
 }
 
 fn kind(manifest: &Manifest, store: &str, path: &Path) -> Result<(), CopyError> {
@@ -137,7 +188,7 @@ fn places(config: &Config) -> Result<(PathBuf, PathBuf), CopyError> {
     };
     match (url, keys) {
         (StoreUrl::Sqlite(data), StoreUrl::Sqlite(keys)) => Ok((data, keys)),
-        _ => Err(CopyError::Store(crate::store::StoreError::Url(
+        _ => Err(CopyError::Store(StoreError::Url(
             "a PostgreSQL database is restored with pg_restore, and then `guest-vault restore --in-place`; see docs/backup.md"
                 .to_owned(),
         ))),
@@ -175,6 +226,7 @@ async fn prove(app: &App, folder: &Path) -> Result<Outcome, CopyError> {
         values,
         log,
         replayed,
+        kept: Vec::new(),
     })
 }
 
@@ -196,28 +248,20 @@ async fn quarantined(app: &App) -> Result<u64, CopyError> {
     Ok(size)
 }
 
-/// Puts a file where another may be, which is kept beside it.
-async fn take_place(from: &Path, to: &Path) -> Result<(), CopyError> {
-    if to.exists() {
-        // Closing it moves its log into the file.
-        Store::open(&StoreUrl::Sqlite(to.to_owned()), 1)
-            .await?
-            .close()
-            .await;
-        let mut aside = to.as_os_str().to_owned();
-        aside.push(".replaced");
-        let aside = PathBuf::from(aside);
-        let _ = fs::remove_file(&aside);
-        fs::hard_link(to, &aside).map_err(at(&aside))?;
+/// Puts a file where another may be, which is kept beside it; whether there was one.
+fn take_place(from: &Path, to: &Path, aside: &Path) -> Result<bool, CopyError> {
+    let there = to.exists();
+    if there {
+        fs::hard_link(to, aside).map_err(at(aside))?;
     }
-    fs::rename(from, to).map_err(at(to))?;
     for end in ["-wal", "-shm"] {
         let mut stale = to.as_os_str().to_owned();
         stale.push(end);
-        // Of the database that was there before.
+        // Of a database that was there once; the one that is held has none.
         let _ = fs::remove_file(PathBuf::from(stale));
     }
-    Ok(())
+    fs::rename(from, to).map_err(at(to))?;
+    Ok(there)
 }
 
 fn tell(arguments: &Restore, outcome: &Outcome, out: &mut dyn Write) -> Result<(), CopyError> {
@@ -225,10 +269,11 @@ fn tell(arguments: &Restore, outcome: &Outcome, out: &mut dyn Write) -> Result<(
         values,
         log,
         replayed,
+        kept,
     } = outcome;
     if arguments.json {
         let line = json!({"drill": arguments.drill, "values": values, "log": {"backup": log.0, "now": log.1},
-                          "replayed": replayed, "served": !arguments.drill});
+                          "replayed": replayed, "kept": kept, "served": !arguments.drill});
         writeln!(out, "{line}")?;
         return Ok(());
     }
@@ -249,6 +294,9 @@ fn tell(arguments: &Restore, outcome: &Outcome, out: &mut dyn Write) -> Result<(
             "register    of {} guests the copies are lost: give the key store's own backup with --keys to make them again",
             replayed.registers_lost
         )?;
+    }
+    for path in kept {
+        writeln!(out, "kept        what was there, as {}", path.display())?;
     }
     let end = if arguments.drill {
         "a drill: thrown away"

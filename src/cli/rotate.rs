@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Rotate {
     /// A new root key instead of a new epoch: a key file, made if it is not there. The configuration is to name it
-    /// before the next start
+    /// before the next start, and every instance is to be restarted before the next rotation
     #[arg(long, value_name = "FILE", conflicts_with = "root_passphrase_file")]
     pub root_key_file: Option<PathBuf>,
     /// The same with a file that holds a passphrase
@@ -121,13 +121,18 @@ async fn new_root(
         out,
         "done        {keys} vault keys are wrapped by the new root key"
     )?;
-    let key = match source {
-        RootKeySource::File(_) => "key_file",
-        RootKeySource::Passphrase(_) => "passphrase_file",
+    let (provider, key, other) = match source {
+        RootKeySource::File(_) => ("file", "key_file", "passphrase_file"),
+        RootKeySource::Passphrase(_) => ("passphrase", "passphrase_file", "key_file"),
     };
     writeln!(
         out,
-        "now         set `{key} = \"{path}\"` in [keys] before the next start"
+        "now         set `provider = \"{provider}\"` and `{key} = \"{path}\"` in [keys], without `{other}`, and restart"
+    )?;
+    writeln!(
+        out,
+        "            every instance that serves: until then it knows the old root key only, and a further rotation\n            \
+         makes it unable to open guests' keys"
     )?;
     writeln!(
         out,
@@ -139,7 +144,15 @@ async fn new_root(
 async fn new_epoch(app: &App, config: &Config, json: bool, out: &mut dyn Write) -> Result<(), RotateError> {
     record(app, "epoch_begun", None).await?;
     app.vault.keys.new_epoch().await?;
-    wrap_anew(app, config, json, out).await
+    wrap_anew(app, config, json, out).await?;
+    if !json {
+        writeln!(
+            out,
+            "now         a vault that serves takes up the new epoch within half a minute: `keys rewrap` after that\n            \
+             wraps anew what it made meanwhile"
+        )?;
+    }
+    Ok(())
 }
 
 async fn wrap_anew(app: &App, config: &Config, json: bool, out: &mut dyn Write) -> Result<(), RotateError> {

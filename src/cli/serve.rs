@@ -59,7 +59,7 @@ pub enum ServeError {
     /// A word of this program is not one of its own alphabet.
     #[error(transparent)]
     Word(#[from] InvalidName),
-    /// Log and mirror disagree, or the mirror cannot be written.
+    /// Log and mirror disagree.
     #[error(transparent)]
     Mirror(#[from] MirrorError),
     /// The same, found while serving.
@@ -93,21 +93,27 @@ pub async fn run(arguments: &Serve, config: &Config) -> Result<(), ServeError> {
 }
 
 async fn first_and_serve(arguments: &Serve, config: &Config, app: &App) -> Result<(), ServeError> {
-    let first_key = first_administrator(config, app).await?;
     let (tls, json) = (config.server.tls(), arguments.json);
-    let told = move |address| {
+    let told = async |address| {
+        // Last of all: it is shown once, so a start that fails must not have made it.
+        let first_key = first_administrator(config, app).await?;
         // Whoever started it may have stopped listening; the vault serves all the same.
         let _ = tell(address, tls, first_key.as_deref(), json, &mut io::stdout().lock());
+        Ok(())
     };
     serve(app, config, told).await
 }
 
-/// Serves an open vault until SIGTERM or SIGINT and lets running requests finish; `ready` is told the real address.
-/// The caller closes the vault.
+/// Serves an open vault until SIGTERM or SIGINT and lets running requests finish; `ready` is told the real address,
+/// before anything is answered. The caller closes the vault.
 ///
 /// # Errors
-/// When the address or TLS cannot be had, or the server breaks.
-pub async fn serve(app: &App, config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+/// When the address or TLS cannot be had, `ready` fails, or the server breaks.
+pub async fn serve(
+    app: &App,
+    config: &Config,
+    ready: impl AsyncFnOnce(SocketAddr) -> Result<(), ServeError>,
+) -> Result<(), ServeError> {
     let keeper = LogKeeper::start(app, &config.audit).await?;
     let shared = Shared {
         readiness: readiness(app, &keeper),
@@ -224,7 +230,7 @@ fn tell(
 
 /// What must be in order before anything is served.
 fn readiness(app: &App, keeper: &LogKeeper) -> Readiness {
-    let alarm = keeper.alarm();
+    let (alarm, sequencer) = (keeper.alarm(), Arc::clone(&app.sequencer));
     let (data, key_store, keys) = (
         app.vault.store.clone(),
         app.key_store.clone(),
@@ -243,7 +249,9 @@ fn readiness(app: &App, keeper: &LogKeeper) -> Readiness {
             let keys = Arc::clone(&keys);
             async move { keys.health().await.is_ok() }
         }),
-        Check::new("log", move || std::future::ready(alarm.borrow().is_none())),
+        Check::new("log", move || {
+            std::future::ready(alarm.borrow().is_none() && !sequencer.is_stalled())
+        }),
     ])
 }
 

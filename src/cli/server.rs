@@ -59,34 +59,37 @@ pub struct Shared {
 ///
 /// # Errors
 /// When the address or TLS cannot be had, or the server breaks.
-pub async fn serve<F>(
+pub async fn serve<F, E>(
     config: &ServerConfig,
     shared: Shared,
     configure: F,
-    on_ready: impl FnOnce(SocketAddr),
-) -> Result<(), ServerError>
+    on_ready: impl AsyncFnOnce(SocketAddr) -> Result<(), E>,
+) -> Result<(), E>
 where
     F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    E: From<ServerError>,
 {
     serve_until(config, shared, configure, on_ready, told_to_stop()).await
 }
 
 /// Serves what `configure` routes until `stop` ends, then lets running requests finish. `on_ready` is told the real
-/// address. When it returns, nothing is running any more: the caller closes its databases.
+/// address, once it is had and TLS is in order and before anything is answered; its error ends the start. When this
+/// returns, nothing is running any more: the caller closes its databases.
 ///
 /// `configure` is run in each worker, after the calls that every server has.
 ///
 /// # Errors
 /// When the address or TLS cannot be had, or the server breaks.
-pub async fn serve_until<F>(
+pub async fn serve_until<F, E>(
     config: &ServerConfig,
     shared: Shared,
     configure: F,
-    on_ready: impl FnOnce(SocketAddr),
+    on_ready: impl AsyncFnOnce(SocketAddr) -> Result<(), E>,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), ServerError>
+) -> Result<(), E>
 where
     F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    E: From<ServerError>,
 {
     let readiness = Data::new(shared.readiness);
     let contract = Data::new(shared.contract);
@@ -140,18 +143,17 @@ where
     let refused = |cause| ServerError::Bind { address, cause };
     let server = match (&config.tls_cert, &config.tls_key) {
         (Some(cert), Some(key)) => {
-            let tls = tls::server_config(cert, key, shared.clock.now())?;
+            let tls = tls::server_config(cert, key, shared.clock.now()).map_err(ServerError::from)?;
             server.bind_rustls_0_23(address, tls).map_err(refused)?
         }
         _ => server.bind(address).map_err(refused)?,
     };
     let real = server.addrs().first().copied().unwrap_or(address);
-    let running = server.run();
-    on_ready(real);
+    on_ready(real).await?;
     let upkeep = tokio::spawn(upkeep(numbers));
-    let outcome = running.await.map_err(ServerError::Broken);
+    let outcome = server.run().await.map_err(ServerError::Broken);
     upkeep.abort();
-    outcome
+    Ok(outcome?)
 }
 
 fn cores() -> usize {

@@ -20,6 +20,14 @@ pub struct AuditConfig {
     pub witness: Vec<WitnessConfig>,
 }
 
+impl AuditConfig {
+    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+        if self.retention_days == Some(0) {
+            wrong.push("audit.retention_days must be at least 1; without it nothing is removed".into());
+        }
+    }
+}
+
 /// A section `[[audit.witness]]`.
 #[derive(Deserialize, Clone)]
 #[serde(deny_unknown_fields)]

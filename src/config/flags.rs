@@ -11,7 +11,7 @@ pub struct ConfigFlags {
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
-    /// The folder of the embedded database and the key file [default: vault-data]
+    /// The folder of the embedded database and the key file [default: vault-data; of a demo, a temporary one]
     #[arg(long, global = true, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,

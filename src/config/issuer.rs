@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::base::{PropertyCode, Role};
 
-/// One issuer of access tokens (RFC 9068): a `[[jwt]]` section.
+/// One issuer of access tokens (RFC 9068): an `[[issuers]]` section.
 ///
 /// Nothing is believed that is not written here: the algorithms are an allow-list, and a role is only given for a
 /// claim value that [`IssuerConfig::roles`] maps, so that the issuer's administrators cannot invent rights.
@@ -79,7 +79,7 @@ pub enum SigningAlgorithm {
 
 impl IssuerConfig {
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
-        let mut say = |problem: &str| wrong.push(format!("[[jwt]] {}: {problem}", self.issuer));
+        let mut say = |problem: &str| wrong.push(format!("[[issuers]] {}: {problem}", self.issuer));
         if self.issuer.is_empty() || self.audience.is_empty() {
             say("issuer and audience must not be empty");
         }

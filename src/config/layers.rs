@@ -28,7 +28,7 @@ const SECRETS: [&str; 4] = [
 ];
 
 /// Variables with our prefix that commands read themselves.
-const COMMANDS: [&str; 2] = ["config", "api_key"];
+const COMMANDS: [&str; 3] = ["config", "api_key", "key"];
 
 pub(super) fn read<T: DeserializeOwned>(
     flags: &ConfigFlags,

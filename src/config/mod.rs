@@ -171,6 +171,8 @@ impl Config {
         self.server.check(&mut wrong);
         self.database.check(&mut wrong);
         self.keys.check(&mut wrong);
+        self.audit.check(&mut wrong);
+        self.backup.check(&mut wrong);
         self.attestations.check(&mut wrong);
         self.console.check(&mut wrong);
         for issuer in &self.issuers {
@@ -182,6 +184,16 @@ impl Config {
         self.identity.check(&mut wrong);
         self.portal.check(&mut wrong);
         webhook::check(&self.webhooks, &mut wrong);
+        for node in &self.property {
+            let alpha2 =
+                |region: &String| region.len() == 2 && region.chars().all(|c| c.is_ascii_uppercase());
+            if !node.region.as_ref().is_none_or(alpha2) {
+                wrong.push(format!(
+                    "[[property]] {}: region must be two capital letters (ISO 3166-1 alpha-2), such as PT",
+                    node.code
+                ));
+            }
+        }
         if let Err(error) = self.properties() {
             wrong.push(error.to_string());
         }

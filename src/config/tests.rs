@@ -83,7 +83,17 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
     );
     assert!(wrong("", &[("GUEST_VAULT_DATADIR", "x")]).contains("did you mean data_dir?"));
     assert!(wrong("[[property]]\ncode = \"A\"\nkind = \"group\"\nnmae = \"x\"", &[]).contains("name?"));
-    assert!(load("", &[("GUEST_VAULT_API_KEY", "x"), ("OTHER", "x")]).is_ok());
+    assert!(
+        load(
+            "",
+            &[
+                ("GUEST_VAULT_API_KEY", "x"),
+                ("GUEST_VAULT_KEY", "x"),
+                ("OTHER", "x")
+            ]
+        )
+        .is_ok()
+    );
 }
 
 #[test]
@@ -257,4 +267,20 @@ fn a_role_without_its_own_budget_has_the_common_one() {
     .unwrap();
     assert_eq!(config.budgets.of(&"crm".parse().unwrap()).reveals_per_hour, 1);
     assert_eq!(config.budgets.of(&"sales".parse().unwrap()).reveals_per_hour, 7);
+}
+
+#[test]
+fn what_is_found_only_when_it_is_needed_is_told_at_the_start() {
+    for (toml, expected) in [
+        ("[backup]\nrecipients = [\"age1nope\"]", "backup.recipients"),
+        ("[backup]\nkeep_days = 0", "backup.keep_days must be 1"),
+        ("[audit]\nretention_days = 0", "audit.retention_days"),
+        (
+            "[[property]]\ncode = \"A\"\nkind = \"group\"\nregion = \"Portugal\"",
+            "[[property]] A: region must be two capital letters",
+        ),
+    ] {
+        assert!(wrong(toml, &[]).contains(expected), "{toml}");
+    }
+    assert!(!wrong("[backup]\nrecipients = [\"age1nope\"]", &[]).contains("nope"));
 }

@@ -3,16 +3,22 @@
 //! Consent is hidden in remarks (`newsletter:yes` on the e-mail, `catalog:yes` on the address). A card number, where one
 //! comes along, is never looked at: it raises an alarm. Travel agencies are no guests.
 
+use std::cmp::{max, min};
+
 use serde_json::{Value, json};
 
 use super::{
     payload::{Node, Payload},
+    seat,
     told::{Connector, Outcome, Told},
-    values,
+    values, xml,
 };
 
-/// The name of an element.
-pub const ELEMENT: &str = "HotelReservation";
+/// The names of elements, and of the lists that they stand in.
+pub const ELEMENT: xml::Names = xml::Names {
+    elements: &["HotelReservation", "HotelResModify"],
+    lists: &["ReservationsList", "HotelReservations", "HotelResModifies"],
+};
 
 /// Maps payloads of AlpineBits.
 #[derive(Default)]
@@ -26,40 +32,55 @@ impl Connector for AlpineBits {
     fn take(&mut self, payload: &Payload) -> Outcome {
         let node = payload.node();
         let mut outcome = Outcome::default();
+        if has_card(payload.value()) {
+            outcome.alarms.push("card_data");
+        }
         let unique = node.at("UniqueID").first();
-        unique.at("@Type").take();
         let Some(id) = unique.at("@ID").text() else {
             outcome.refused.push("the reservation has no id");
             return outcome;
         };
-        let observed = node
-            .at("@LastModifyDateTime")
-            .text()
-            .or_else(|| node.at("@CreateDateTime").text());
-        let observed = observed.as_deref().and_then(values::moment);
-        let stays = stays(node, &id);
+        let moment = |name: &str| node.at(name).read(values::moment);
+        let observed = moment("@LastModifyDateTime").or_else(|| moment("@CreateDateTime"));
+        let stay = stay(node, &id);
+        let is_cancelled = stay
+            .value
+            .get("status")
+            .is_some_and(|status| status == "cancelled");
         for (at, customer) in customers(node).into_iter().enumerate() {
-            let mut told = Told::of(format!("{id}:{}", at + 1));
+            let mut told = Told::of(format!("{id}:guest"));
             told.observed_at.clone_from(&observed);
+            name(&mut told, customer);
+            seat::take(&mut told, &outcome.told, at + 1);
             person(&mut told, customer);
-            let role = if at == 0 { "primary" } else { "accompanying" };
-            for stay in &stays {
-                told.stay(values::with_role(stay, role));
+            if stay.is_told {
+                let role = if at == 0 { "primary" } else { "accompanying" };
+                told.stay(values::with_role(&stay.value, role));
+            } else if is_cancelled {
+                told.lost.push(NO_DAYS);
             }
+            told.lost.extend(stay.lost);
             if at == 0 {
                 comments(&mut told, node);
             }
             outcome.told.push(told);
         }
-        if has_card(node) {
-            outcome.alarms.push("card_data");
-        }
         if outcome.told.is_empty() {
-            outcome.refused.push("the reservation names no guest");
+            let reason = if is_cancelled {
+                NO_GUEST
+            } else {
+                "the reservation names no guest"
+            };
+            outcome.refused.push(reason);
         }
         outcome
     }
 }
+
+/// A stay is kept with its guest and its days: a bare number cancels nothing.
+const NO_GUEST: &str = "the cancellation names no guest, so the stay is as it was: look the guest up by the \
+                        reservation and set the stay's status to cancelled";
+const NO_DAYS: &str = "the cancellation names no days, so the stay is as it was: set its status to cancelled";
 
 fn customers(node: Node<'_>) -> Vec<Node<'_>> {
     let guests = node.at("ResGuests").first().at("ResGuest").items();
@@ -69,62 +90,126 @@ fn customers(node: Node<'_>) -> Vec<Node<'_>> {
         .collect()
 }
 
-fn has_card(node: Node<'_>) -> bool {
-    let guarantees = node.at("RoomStays").first().at("RoomStay").items();
-    guarantees
-        .flat_map(|stay| {
-            stay.at("Guarantee")
-                .first()
-                .at("GuaranteesAccepted")
-                .first()
-                .at("GuaranteeAccepted")
-                .items()
-        })
-        .any(|accepted| accepted.at("PaymentCard").exists())
+/// Cards stand with guarantees, deposits and the customer: wherever one is, it does not belong here.
+fn has_card(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, member)| name == "PaymentCard" || has_card(member)),
+        Value::Array(items) => items.iter().any(has_card),
+        _ => false,
+    }
 }
 
-fn stays(node: Node<'_>, id: &str) -> Vec<Value> {
-    let status = node
-        .at("@ResStatus")
-        .text()
-        .as_deref()
-        .and_then(values::stay_status);
+struct Stay {
+    value: Value,
+    /// Whether the reservation has rooms.
+    is_told: bool,
+    lost: Option<&'static str>,
+}
+
+/// One stay for all the rooms, so that its number is the reservation's, however many there are.
+fn stay(node: Node<'_>, id: &str) -> Stay {
+    let status = status(node);
     let rooms: Vec<Node<'_>> = node.at("RoomStays").first().at("RoomStay").items().collect();
-    let several = rooms.len() > 1;
-    let stay = |(at, room): (usize, &Node<'_>)| {
-        let span = room.at("TimeSpan").first();
-        let day = |name: &str| span.at(name).text().as_deref().and_then(values::day);
-        let reservation = if several {
-            format!("{id}:{}", at + 1)
-        } else {
-            id.to_owned()
-        };
-        json!({
-            "reservation": reservation, "arrival": day("@Start"), "departure": day("@End"),
-            "status": status.unwrap_or("tentative"), "party": party(*room),
-        })
+    let span = |name: &'static str| {
+        let days = rooms
+            .iter()
+            .filter_map(move |room| room.at("TimeSpan").first().at(name).text());
+        days.filter_map(|day| values::day(&day)).collect::<Vec<String>>()
     };
-    rooms.iter().enumerate().map(stay).collect()
+    let party = party(&rooms);
+    Stay {
+        is_told: !rooms.is_empty() || status != "cancelled",
+        lost: party.is_err().then_some("a party is larger than a stay can tell"),
+        value: json!({
+            "reservation": id, "arrival": outermost(span("@Start"), min), "departure": outermost(span("@End"), max),
+            "status": status, "party": party.ok().flatten(),
+        }),
+    }
 }
 
-fn party(room: Node<'_>) -> Option<Value> {
-    let (mut adults, mut children) = (0_u8, 0_u8);
-    for count in room.at("GuestCounts").first().at("GuestCount").items() {
-        let guests: u8 = count.at("@Count").text()?.parse().ok()?;
-        let age = count.at("@Age").text().and_then(|age| age.parse::<u8>().ok());
-        let group = if age.is_some_and(|age| age < 18) {
+/// The first or the last of days; one that cannot be read, where there is one: then the stay has none.
+fn outermost(days: Vec<String>, pick: fn(String, String) -> String) -> Option<String> {
+    let unread = days.iter().find(|day| day.parse::<chrono::NaiveDate>().is_err());
+    match unread.cloned() {
+        Some(unread) => Some(unread),
+        None => days.into_iter().reduce(pick),
+    }
+}
+
+fn status(node: Node<'_>) -> &'static str {
+    let word = node.at("@ResStatus");
+    let told = values::status(word).or_else(|| {
+        word.read(|word| match values::bare(word).as_str() {
+            "book" => Some("confirmed"),
+            "initiate" | "pending" => Some("tentative"),
+            _ => None,
+        })
+    });
+    // What kind of message it is says it too.
+    let kind = node.at("UniqueID").first().at("@Type").read(|kind| match kind {
+        "14" => Some("confirmed"),
+        "15" => Some("cancelled"),
+        _ => None,
+    });
+    told.or(kind.filter(|_| !word.exists())).unwrap_or("tentative")
+}
+
+/// Who comes, over all the rooms; an error when there are more than can be told.
+fn party(rooms: &[Node<'_>]) -> Result<Option<Value>, ()> {
+    let (mut adults, mut children) = (0_u32, 0_u32);
+    let counts = rooms.iter().map(|room| room.at("GuestCounts").first());
+    for guest in counts.flat_map(|counts| counts.at("GuestCount").items()) {
+        let count = guest.at("@Count");
+        // One without a number stands for one guest.
+        let guests = if count.exists() {
+            count.read(|count| count.parse::<u32>().ok())
+        } else {
+            Some(1)
+        };
+        // OTA's code list AQC: infant, child, adult.
+        let is_child = guest.at("@AgeQualifyingCode").read(|code| match code {
+            "7" | "8" => Some(true),
+            "10" => Some(false),
+            _ => None,
+        });
+        let age = guest.at("@Age").read(|age| age.parse::<u8>().ok());
+        let group = if is_child.unwrap_or(age.is_some_and(|age| age < 18)) {
             &mut children
         } else {
             &mut adults
         };
-        *group = group.checked_add(guests)?;
+        *group = group.saturating_add(guests.unwrap_or(0));
     }
-    (adults <= 99 && children <= 99 && adults + children > 0)
-        .then(|| json!({"adults": adults, "children": children}))
+    match (adults, children) {
+        (0, 0) => Ok(None),
+        (0..=99, 0..=99) => Ok(Some(json!({"adults": adults, "children": children}))),
+        _ => Err(()),
+    }
 }
 
 fn inner(node: Node<'_>, name: &str) -> Option<String> {
     node.at(name).first().at("#text").text()
+}
+
+fn name(told: &mut Told, customer: Node<'_>) {
+    let name = customer.at("PersonName").first();
+    told.say("name.given", inner(name, "GivenName"));
+    let prefix = inner(name, "SurnamePrefix");
+    let surname = inner(name, "Surname");
+    let surname = match (prefix, surname) {
+        (Some(prefix), Some(surname)) => Some(format!("{prefix} {surname}")),
+        (prefix, surname) => surname.or(prefix),
+    };
+    told.say("name.surname", surname);
+    told.say("name.middle", inner(name, "MiddleName"));
+    let prefix: Vec<String> = ["NamePrefix", "NameTitle"]
+        .into_iter()
+        .filter_map(|n| inner(name, n))
+        .collect();
+    told.say("name.prefix", (!prefix.is_empty()).then(|| prefix.join(" ")));
+    told.say("name.suffix", inner(name, "NameSuffix"));
 }
 
 fn person(told: &mut Told, customer: Node<'_>) {
@@ -135,77 +220,89 @@ fn person(told: &mut Told, customer: Node<'_>) {
         customer.at("@BirthDate").text().as_deref().and_then(values::day),
     );
     told.say("preferred_language", customer.at("@Language").text());
-    let name = customer.at("PersonName").first();
-    told.say("name.given", inner(name, "GivenName"));
-    let prefix = inner(name, "SurnamePrefix");
-    let surname = inner(name, "Surname");
-    let surname = match (prefix, surname) {
-        (Some(prefix), Some(surname)) => Some(format!("{prefix} {surname}")),
-        (_, surname) => surname,
-    };
-    told.say("name.surname", surname);
-    told.say("name.middle", inner(name, "MiddleName"));
-    let prefix: Vec<String> = ["NamePrefix", "NameTitle"]
-        .into_iter()
-        .filter_map(|n| inner(name, n))
-        .collect();
-    told.say("name.prefix", (!prefix.is_empty()).then(|| prefix.join(" ")));
-    told.say("name.suffix", inner(name, "NameSuffix"));
     for phone in customer.at("Telephone").items() {
-        let kind = match phone.at("@PhoneTechType").text().as_deref() {
-            Some("1") => Some("voice"),
-            Some("3") => Some("fax"),
-            Some("5") => Some("mobile"),
+        let Some(number) = number(phone) else { continue };
+        let kind = phone.at("@PhoneTechType").read(|kind| match kind {
+            "1" => Some("voice"),
+            "3" => Some("fax"),
+            "5" => Some("mobile"),
             _ => None,
-        };
-        if let Some(number) = phone.at("@PhoneNumber").text() {
-            told.add("phones", json!({"number": number, "kind": kind}));
-        }
+        });
+        told.add(
+            "phones",
+            json!({"number": number, "kind": kind, "ext": phone.at("@Extension").text()}),
+        );
     }
     contact(told, customer);
 }
 
+/// A number that may come in pieces: country, area, the rest.
+fn number(phone: Node<'_>) -> Option<String> {
+    let rest = phone.at("@PhoneNumber").text()?;
+    // A number that says its country itself needs no other.
+    if rest.starts_with('+') || rest.starts_with("00") {
+        return Some(rest);
+    }
+    let country = phone.at("@CountryAccessCode").read(|code| {
+        let code = code.trim_start_matches('+').trim_start_matches('0');
+        let digits = !code.is_empty() && code.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| format!("+{code}"))
+    });
+    let area = phone.at("@AreaCityCode").text();
+    let pieces: Vec<String> = [country, area, Some(rest)].into_iter().flatten().collect();
+    Some(pieces.join(" "))
+}
+
 fn contact(told: &mut Told, customer: Node<'_>) {
-    let mut newsletter = None;
+    let (mut newsletter, mut catalogue) = (None, None);
     for email in customer.at("Email").items() {
         if let Some(address) = email.at("#text").text() {
             told.add("emails", json!({ "address": address }));
         }
-        newsletter = newsletter.or(remark(email, "newsletter"));
+        stricter(&mut newsletter, remark(email, "newsletter"));
     }
-    let mut catalogue = None;
     for home in customer.at("Address").items() {
         let lines: Vec<String> = home
             .at("AddressLine")
             .items()
             .filter_map(|line| line.at("#text").text())
             .collect();
-        let country = home.at("CountryName").first();
+        let (country, region) = (home.at("CountryName").first(), home.at("StateProv").first());
+        let or_text =
+            |place: Node<'_>, code: &str| place.at(code).text().or_else(|| place.at("#text").text());
         let address = json!({
             "lines": (!lines.is_empty()).then_some(lines), "city": inner(home, "CityName"),
-            "postal_code": inner(home, "PostalCode"), "region": home.at("StateProv").first().at("@StateCode").text(),
-            "country": country.at("@Code").text(),
+            "postal_code": inner(home, "PostalCode"), "region": or_text(region, "@StateCode"),
+            "country": or_text(country, "@Code"),
         });
         if values::is_address(&address) {
             told.add("postal_addresses", address);
         }
-        catalogue = catalogue.or(remark(home, "catalog"));
+        stricter(&mut catalogue, remark(home, "catalog"));
     }
-    // The stricter answer holds for the purpose; the channels say which of the two was agreed to.
+    // Any no holds for the purpose; the channels say what was agreed to.
     let channels: Vec<&str> = [(newsletter, "email"), (catalogue, "post")]
         .into_iter()
         .filter(|(agreed, _)| *agreed == Some(true))
         .map(|(_, channel)| channel)
         .collect();
-    match newsletter.or(catalogue) {
-        None => {}
-        Some(given) => {
-            told.consent("marketing_direct", given, "web");
-            if given {
-                told.say("contact_preference.channels", Some(json!(channels)));
-            }
+    stricter(&mut newsletter, catalogue);
+    if let Some(given) = newsletter {
+        told.consent("marketing_direct", given, "web");
+        if channels.is_empty() {
+            told.say("contact_preference", Some(Value::Null));
+        } else {
+            told.say("contact_preference.channels", Some(json!(channels)));
         }
     }
+}
+
+/// A no stays, whatever else is said.
+fn stricter(answer: &mut Option<bool>, other: Option<bool>) {
+    *answer = match (*answer, other) {
+        (Some(one), Some(other)) => Some(one && other),
+        (one, other) => one.or(other),
+    };
 }
 
 /// `newsletter:yes`, `catalog:no`.

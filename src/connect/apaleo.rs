@@ -1,15 +1,20 @@
-//! Apaleo reservations: who booked, who stays and who comes along are three people, each with a record of their own.
+//! Apaleo bookings and reservations: who booked, who stays and who comes along are three people, each with a record of
+//! their own. An agency or a channel that booked is nobody's record: it is reported.
 
 use serde_json::{Value, json};
 
+use crate::matching::relays;
+
 use super::{
     payload::{Node, Payload},
+    seat,
     told::{Connector, Outcome, Told},
     values,
 };
 
-/// Where elements are.
-pub const PLACES: &[&[&str]] = &[&["reservations"], &["bookings", "reservations"]];
+/// Where elements are. A booking is one whole, because who booked stands beside its reservations; one with an id of
+/// its own outermost is one too.
+pub const PLACES: &[&[&str]] = &[&["reservations"], &["bookings"], &["id"]];
 
 /// Members that hold means of payment: never looked into.
 const PAYMENT: [&str; 3] = ["paymentAccount", "registeredCard", "paymentMethods"];
@@ -26,55 +31,149 @@ impl Connector for Apaleo {
     fn take(&mut self, payload: &Payload) -> Outcome {
         let node = payload.node();
         let mut outcome = Outcome::default();
-        let Some(id) = node.at("id").text() else {
-            outcome.refused.push("the reservation has no id");
-            return outcome;
-        };
-        let booking = node.at("bookingId").text().unwrap_or_else(|| id.clone());
-        let observed = node.at("modified").text().or_else(|| node.at("created").text());
-        let observed = observed.as_deref().and_then(values::moment);
-        let mut tell = |guest: Node<'_>, source_id: String, role: &str| {
-            if guest.exists() {
-                let mut told = Told::of(source_id);
-                told.observed_at.clone_from(&observed);
-                person(&mut told, guest);
-                told.stay(stay(node, &id, role));
-                outcome.told.push(told);
-            }
-            if PAYMENT.into_iter().any(|name| guest.at(name).exists()) {
-                outcome.alarms.push("card_data");
-            }
-        };
-        tell(node.at("primaryGuest"), format!("{id}:primary"), "primary");
-        for (at, guest) in node.at("additionalGuests").items().enumerate() {
-            tell(guest, format!("{id}:guest{}", at + 1), "accompanying");
+        if is_booking(node) {
+            booking(&mut outcome, node);
+        } else if let Some(id) = reservation(&mut outcome, node) {
+            let booking = node.at("bookingId").text().unwrap_or_else(|| id.clone());
+            booker(&mut outcome, (node, &booking), &[(node, id)]);
         }
-        tell(node.at("booker"), format!("{booking}:booker"), "booker");
-        if PAYMENT.into_iter().any(|name| node.at(name).exists()) {
-            outcome.alarms.push("card_data");
-        }
-        if outcome.told.is_empty() {
+        if outcome.told.is_empty() && outcome.refused.is_empty() {
             outcome.refused.push("the reservation names no guest");
         }
         outcome
     }
 }
 
+fn is_booking(node: Node<'_>) -> bool {
+    let of_reservation = ["primaryGuest", "arrival"]
+        .into_iter()
+        .any(|name| node.at(name).exists());
+    node.at("reservations").exists() || (node.at("booker").exists() && !of_reservation)
+}
+
+fn booking(outcome: &mut Outcome, node: Node<'_>) {
+    let mut all = Vec::new();
+    for one in node.at("reservations").items() {
+        if let Some(id) = reservation(outcome, one) {
+            all.push((one, id));
+        }
+    }
+    match node.at("id").text() {
+        Some(id) => booker(outcome, (node, &id), &all),
+        None => outcome.refused.push("the booking has no id"),
+    }
+}
+
+/// Those who stay; gives the reservation's id.
+fn reservation(outcome: &mut Outcome, node: Node<'_>) -> Option<String> {
+    let Some(id) = node.at("id").text() else {
+        outcome.refused.push("the reservation has no id");
+        return None;
+    };
+    alarm(outcome, node);
+    let mut tell = |guest: Node<'_>, place: Option<usize>, role: &str| {
+        if guest.exists() {
+            let part = if place.is_some() { "guest" } else { "primary" };
+            let mut told = Told::of(format!("{id}:{part}"));
+            told.observed_at = observed(node);
+            name(&mut told, guest);
+            match place {
+                Some(place) => seat::take(&mut told, &outcome.told, place),
+                None => told.by_name(),
+            }
+            person(&mut told, guest);
+            told.stay(stay(node, &id, role));
+            outcome.told.push(told);
+        }
+        alarm(outcome, guest);
+    };
+    tell(node.at("primaryGuest"), None, "primary");
+    for (at, guest) in node.at("additionalGuests").items().enumerate() {
+        tell(guest, Some(at + 1), "accompanying");
+    }
+    Some(id)
+}
+
+/// Who booked these reservations.
+fn booker(outcome: &mut Outcome, (node, booking): (Node<'_>, &str), reservations: &[(Node<'_>, String)]) {
+    let own = node.at("booker");
+    // Where the booking does not say it, its reservations may.
+    let inner = || reservations.iter().map(|(one, _)| one.at("booker"));
+    let booker = if own.exists() {
+        Some(own)
+    } else {
+        inner().find(|booker| booker.exists())
+    };
+    alarm(outcome, node);
+    let Some(booker) = booker else { return };
+    alarm(outcome, booker);
+    let channels = reservations.iter().map(|(one, _)| one.at("channelCode"));
+    if is_office(booker, channels) {
+        return;
+    }
+    let mut told = Told::of(format!("{booking}:booker"));
+    told.observed_at = observed(node).or_else(|| reservations.iter().find_map(|(one, _)| observed(*one)));
+    name(&mut told, booker);
+    told.by_name();
+    person(&mut told, booker);
+    for (one, id) in reservations {
+        told.stay(stay(*one, id, "booker"));
+    }
+    outcome.told.push(told);
+}
+
+/// Whether an agency or a channel booked: it has no given name, but a lent address or one that nobody reads, the name of
+/// a company alone, or the channel's.
+fn is_office<'p>(booker: Node<'p>, mut channels: impl Iterator<Item = Node<'p>>) -> bool {
+    if booker.at("firstName").peek().is_some() {
+        return false;
+    }
+    let by_address = booker.at("email").peek().is_some_and(|address| {
+        let address = address.to_lowercase();
+        let (local, domain) = address.rsplit_once('@').unwrap_or_default();
+        let unread = ["noreply", "donotreply"].contains(&values::bare(local).as_str());
+        unread || relays::of_domain(domain).is_some()
+    });
+    let company = booker.at("company.name").peek().map(values::bare);
+    let by_name = match booker.at("lastName").peek().map(values::bare) {
+        None => company.is_some(),
+        Some(name) => {
+            company.as_deref() == Some(&name)
+                || channels.any(|channel| channel.peek().is_some_and(|code| values::bare(code) == name))
+        }
+    };
+    by_address || by_name
+}
+
+fn alarm(outcome: &mut Outcome, node: Node<'_>) {
+    if PAYMENT.into_iter().any(|name| node.at(name).exists()) {
+        outcome.alarms.push("card_data");
+    }
+}
+
+fn observed(node: Node<'_>) -> Option<String> {
+    let moment = |name: &str| node.at(name).read(values::moment);
+    moment("modified").or_else(|| moment("created"))
+}
+
 fn stay(node: Node<'_>, id: &str, role: &str) -> Value {
     let day = |name: &str| node.at(name).text().as_deref().and_then(values::day);
-    let status = node.at("status").text().as_deref().and_then(values::stay_status);
-    let adults = node.at("adults").text().and_then(|n| n.parse::<u8>().ok());
+    let status = values::status(node.at("status"));
+    let adults = node
+        .at("adults")
+        .read(|n| n.parse::<u8>().ok().filter(|n| *n < 100));
     let children = u8::try_from(node.at("childrenAges").texts().len()).unwrap_or(99);
+    let party = adults.is_some() || children > 0;
     json!({
         "reservation": id, "arrival": day("arrival"), "departure": day("departure"),
         "status": status.unwrap_or("tentative"), "role": role,
         "channel": node.at("channelCode").text().as_deref().and_then(values::code),
         "purpose": node.at("travelPurpose").text().as_deref().and_then(values::code),
-        "party": adults.filter(|n| *n < 100).map(|adults| json!({"adults": adults, "children": children.min(99)})),
+        "party": party.then(|| json!({"adults": adults.unwrap_or(0), "children": children.min(99)})),
     })
 }
 
-fn person(told: &mut Told, node: Node<'_>) {
+fn name(told: &mut Told, node: Node<'_>) {
     told.say("name.given", node.at("firstName").text());
     told.say("name.surname", node.at("lastName").text());
     told.say("name.surname2", node.at("secondLastName").text());
@@ -83,6 +182,9 @@ fn person(told: &mut Told, node: Node<'_>) {
         "name.prefix",
         node.at("title").text().filter(|title| title != "Other"),
     );
+}
+
+fn person(told: &mut Told, node: Node<'_>) {
     told.say("gender", node.at("gender").text());
     told.say(
         "birth_date",
@@ -107,18 +209,21 @@ fn person(told: &mut Told, node: Node<'_>) {
         told.add("postal_addresses", address);
     }
     if let Some(number) = node.at("identificationNumber").text() {
-        let kind = match node.at("identificationType").text().as_deref() {
-            Some("PassportNumber") => "passport",
-            Some("IdNumber") => "national_id",
-            Some("DriverLicenseNumber") => "driver_licence",
-            Some("SocialInsuranceNumber") => "social",
-            _ => "other",
-        };
+        let kind = node.at("identificationType").read(|kind| {
+            Some(match kind {
+                "PassportNumber" => "passport",
+                "IdNumber" => "national_id",
+                "DriverLicenseNumber" => "driver_licence",
+                "SocialInsuranceNumber" => "social",
+                _ => return None,
+            })
+        });
         let day = |name: &str| node.at(name).text().as_deref().and_then(values::day);
         told.add(
             "id_documents",
             json!({
-                "type": kind, "number": number, "issued_on": day("identificationIssueDate"),
+                "type": kind.unwrap_or("other"), "number": number,
+                "issued_on": day("identificationIssueDate"),
                 "expires_on": day("identificationExpiryDate"),
                 "issuing_country": node.at("identificationIssueCountryCode").text(),
             }),

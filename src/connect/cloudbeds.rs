@@ -1,7 +1,7 @@
 //! Cloudbeds guest profiles. Responses show several members masked (`*****`); they go along as they are, so that the
 //! vault refuses them by its own rule and the report names them: a masked value never replaces a real one.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     payload::{Node, Payload},
@@ -27,21 +27,38 @@ impl Connector for Cloudbeds {
         let named = ["firstName", "lastName", "email"]
             .into_iter()
             .any(|name| node.at(name).exists());
-        match node.at("id").peek().filter(|_| named) {
+        match node.at("id").text().filter(|_| named) {
             None => outcome.refused.push("no guest profile"),
             // What is left of an anonymised profile (city, state) is nobody's.
-            Some(_) if node.at("dateAnonymized").exists() => {
+            Some(_) if is_anonymous(node) => {
                 outcome.refused.push("the source has made the profile anonymous");
             }
-            Some(_) => outcome.told.push(profile(node)),
+            Some(_) if node.at("parentId").exists() && node.at("isMerged").flag() == Some(true) => {
+                outcome
+                    .refused
+                    .push("the source has merged the profile into another");
+            }
+            Some(id) => outcome.told.push(profile(id, node)),
         }
         outcome
     }
 }
 
-fn profile(node: Node<'_>) -> Told {
-    let mut told = Told::of(node.at("id").text().unwrap_or_default());
-    told.observed_at = node.at("dateModified").text().as_deref().and_then(values::moment);
+/// Whether nobody is left: lists of profiles tell no date, only what stands in the place of name and address.
+fn is_anonymous(node: Node<'_>) -> bool {
+    let is = |name: &str| {
+        let text = node.at(name).peek();
+        text.is_some_and(|text| text.eq_ignore_ascii_case("Anonymized"))
+    };
+    let address = node.at("email").peek().unwrap_or_default();
+    node.at("dateAnonymized").exists()
+        || (is("firstName") && is("lastName"))
+        || (address.starts_with("anonymized-") && address.ends_with("@example.com"))
+}
+
+fn profile(id: String, node: Node<'_>) -> Told {
+    let mut told = Told::of(id);
+    told.observed_at = values::moment_at(node.at("dateModified"));
     told.say("name.given", node.at("firstName").text());
     told.say("name.surname", node.at("lastName").text());
     told.say(
@@ -66,8 +83,11 @@ fn profile(node: Node<'_>) -> Told {
         .into_iter()
         .filter_map(|line| node.at(line).text())
         .collect();
-    let address = values::address(lines, node, ["city", "zip", "state", "country"]);
-    node.at("countryName").take();
+    let mut address = values::address(lines, node, ["city", "zip", "state", "country"]);
+    let country = node.at("countryName").text();
+    if let (Some(members), false) = (address.as_object_mut(), node.at("country").peek().is_some()) {
+        members.insert("country".to_owned(), country.into());
+    }
     if values::is_address(&address) {
         told.add("postal_addresses", address);
     }
@@ -80,30 +100,30 @@ fn profile(node: Node<'_>) -> Told {
     }
     let company = node.at("companyName").text();
     told.say("organisation", company.map(|name| json!({ "name": name })));
-    // `false` is also what nobody was asked.
-    if node.at("isOptIn").flag() == Some(true) {
-        told.consent("marketing_direct", true, "pms");
+    // `false` is also what nobody was asked, but a yes that was taken back looks the same: the stricter answer holds.
+    if let Some(given) = node.at("isOptIn").flag() {
+        told.consent("marketing_direct", given, "pms");
     }
     told
 }
 
+/// The document; without its number it is none, and what is said of it stays, to be reported.
 fn document(told: &mut Told, node: Node<'_>) {
-    let kind = node.at("documentType").text();
-    let day = |name: &str| node.at(name).text().as_deref().and_then(values::day);
-    let (issued, expires) = (day("documentIssueDate"), day("documentExpirationDate"));
-    let country = node.at("documentIssuingCountry").text();
-    let kind = match kind.as_deref() {
-        Some("na") | None => return,
-        Some("driver_licence") => "driver_licence",
-        Some("passport") => "passport",
-        Some("dni" | "nie") => "national_id",
-        Some("social_security_card") => "social",
-        Some(_) => "other",
-    };
-    let number: Option<Value> = node.at("documentNumber").text().map(Value::from);
-    if number.is_some() {
-        told.add("id_documents", json!({
-            "type": kind, "number": number, "issued_on": issued, "expires_on": expires, "issuing_country": country,
-        }));
+    let kind = node.at("documentType");
+    let unknown = kind.peek() == Some("na");
+    if unknown {
+        kind.take();
     }
+    let Some(number) = node.at("documentNumber").text() else {
+        return;
+    };
+    let day = |name: &str| node.at(name).text().as_deref().and_then(values::day);
+    told.add(
+        "id_documents",
+        json!({
+            "type": if unknown { "other" } else { values::document_kind(kind) }, "number": number,
+            "issued_on": day("documentIssueDate"), "expires_on": day("documentExpirationDate"),
+            "issuing_country": node.at("documentIssuingCountry").text(),
+        }),
+    );
 }

@@ -1,26 +1,21 @@
 //! Tables with a mapping file: which column says which field. A guess of the mapping can be made from the header.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, BufRead},
-};
+use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
-use csv::{ByteRecord, Reader, ReaderBuilder};
-use serde::Deserialize;
+use chrono::{Datelike, NaiveDate, NaiveDateTime};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, json};
+use toml::Spanned;
 
 use super::{
-    json::Broken,
-    metered::Metered,
+    columns::{self, Column, STAY},
     payload::{Node, Payload},
     told::{Connector, Outcome, Told},
     values,
     whole_name::{self, Order},
 };
 
-/// The largest row, in bytes.
-const MAX_ROW: usize = 1024 * 1024;
+pub use super::rows::Rows;
 
 /// A mapping file.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,19 +31,31 @@ pub struct Mapping {
     /// What stands between columns.
     #[serde(default = "comma")]
     pub delimiter: char,
-    /// How days are written, as `%d.%m.%Y`; `2026-03-04` is always understood.
+    /// How days are written, as `%d.%m.%Y`; `2026-03-04` is always understood. A time may stand behind the day.
     #[serde(default)]
     pub date_format: Option<String>,
     /// Which column says what: `name.surname`, `phones`, `phones[mobile]`, `postal_addresses.city`,
     /// `memberships[CLUB]`, `id_documents[passport]`, `stays.arrival`, `consents.marketing_direct`, `name` for a whole
-    /// name, `names` for all guests of a booking in one cell, `-` for nothing.
+    /// name, `names` for all guests of a booking in one cell, `-` for nothing. Columns of one address, document or
+    /// membership of several have the same word: `id_documents[visa]` and `id_documents[visa].expires_on`,
+    /// `postal_addresses[work].city`.
     pub columns: BTreeMap<String, String>,
-    /// In which order a name in one column stands where neither a slash nor a comma tells.
+    /// In which order a name in one column stands where neither a slash nor a comma tells. In a list of names, a comma
+    /// between names of several words then parts people.
     #[serde(default)]
     pub name_order: Option<Order>,
     /// What codes of a column mean: `[values."Sex"]`, `"1" = "male"`.
     #[serde(default)]
     pub values: BTreeMap<String, BTreeMap<String, String>>,
+    /// The columns in the order in which the file names them.
+    #[serde(skip)]
+    order: Vec<String>,
+}
+
+/// Where in a mapping file the columns stand.
+#[derive(Deserialize)]
+struct Places {
+    columns: BTreeMap<String, Spanned<IgnoredAny>>,
 }
 
 const fn comma() -> char {
@@ -61,163 +68,69 @@ impl Mapping {
     /// # Errors
     /// With what is wrong in it.
     pub fn read(text: &str) -> Result<Self, String> {
-        let mapping: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let told = |error: toml::de::Error| error.to_string();
+        let mut mapping: Self = toml::from_str(text).map_err(told)?;
+        let places: Places = toml::from_str(text).map_err(told)?;
+        let mut places: Vec<_> = places.columns.into_iter().collect();
+        places.sort_by_key(|(_, place)| place.span().start);
+        mapping.order = places.into_iter().map(|(name, _)| name).collect();
         if !mapping.delimiter.is_ascii() {
             return Err("delimiter: must be one of the ASCII characters".to_owned());
         }
-        if let Some((column, target)) = mapping
-            .columns
-            .iter()
-            .find(|(_, target)| Target::of(target).is_none())
-        {
-            return Err(format!(
-                "columns: {column}: {target} is no place that a column can go to"
-            ));
+        let mut of_stays = Vec::new();
+        for (name, target) in &mapping.columns {
+            match Column::of(name, target) {
+                Some(column) if column.head == "stays" => of_stays.extend(column.member),
+                Some(_) => {}
+                None => {
+                    return Err(format!(
+                        "columns: {name}: {target} is no place that a column can go to"
+                    ));
+                }
+            }
         }
-        Ok(mapping)
+        let missing = STAY
+            .into_iter()
+            .find(|needed| !of_stays.iter().any(|had| had == needed));
+        match missing {
+            Some(missing) if !of_stays.is_empty() => Err(format!(
+                "columns: no column goes to stays.{missing}: a stay has a reservation number, an arrival and a \
+                 departure. Name the column, or let those of stays go to \"-\""
+            )),
+            _ => Ok(mapping),
+        }
     }
 
-    fn delimiter_byte(&self) -> u8 {
+    pub(super) fn delimiter_byte(&self) -> u8 {
         u8::try_from(self.delimiter).unwrap_or(b',')
     }
-}
 
-/// The rows of a table, each as an object by the names of the header.
-pub struct Rows<R> {
-    reader: Reader<Metered<R>>,
-    header: Vec<String>,
-    record: ByteRecord,
-}
-
-impl<R: BufRead> Rows<R> {
-    /// Begins to read.
-    ///
-    /// # Errors
-    /// When the header cannot be read, or lacks a column that the mapping names.
-    pub fn new(from: R, mapping: &Mapping) -> io::Result<Self> {
-        let mut reader = ReaderBuilder::new()
-            .delimiter(mapping.delimiter_byte())
-            .flexible(true)
-            .from_reader(Metered::new(from, MAX_ROW));
-        let wrong = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
-        let record = reader.byte_headers().map_err(io_error)?.clone();
-        let mut header: Vec<String> = Vec::new();
-        for (at, name) in record.iter().enumerate() {
-            let name = std::str::from_utf8(name)
-                .map_err(|_| wrong("it is not UTF-8; save it as UTF-8".to_owned()))?;
-            let name = if at == 0 {
-                name.trim_start_matches('\u{feff}')
-            } else {
-                name
-            };
-            let again = header.iter().filter(|known| *known == name.trim()).count();
-            let name = name.trim().to_owned();
-            header.push(if again > 0 {
-                format!("{name} {}", again + 1)
-            } else {
-                name
-            });
-        }
-        let named = mapping
-            .columns
-            .keys()
-            .chain([&mapping.id])
-            .chain(mapping.observed_at.iter());
-        if let Some(missing) = named.into_iter().find(|name| !header.contains(name)) {
-            return Err(wrong(format!(
-                "it has no column {missing}, which the mapping names"
-            )));
-        }
-        Ok(Self {
-            reader,
-            header,
-            record: ByteRecord::new(),
-        })
-    }
-
-    /// How many bytes are read.
-    #[must_use]
-    pub fn read_bytes(&self) -> u64 {
-        self.reader.position().byte()
-    }
-
-    /// The next row.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn next_row(&mut self) -> io::Result<Option<Result<Value, Broken>>> {
-        self.reader.get_mut().allow(MAX_ROW);
-        if !self.reader.read_byte_record(&mut self.record).map_err(io_error)? {
-            return Ok(None);
-        }
-        let mut row = Map::new();
-        for (at, cell) in self.record.iter().enumerate() {
-            let Ok(cell) = std::str::from_utf8(cell) else {
-                return Ok(Some(Err(Broken::NotJson)));
-            };
-            let name = self
-                .header
-                .get(at)
-                .cloned()
-                .unwrap_or_else(|| "column without a name".to_owned());
-            row.insert(name, cell.into());
-        }
-        Ok(Some(Ok(row.into())))
-    }
-}
-
-fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        _ => io::Error::new(io::ErrorKind::InvalidData, "it is no table that can be read"),
-    }
-}
-
-/// Where a column goes: a list with a fixed word, or a path.
-struct Target<'m> {
-    head: &'m str,
-    word: Option<&'m str>,
-    member: Option<&'m str>,
-}
-
-/// Fields whose members are columns of their own.
-const OBJECTS: [&str; 5] = [
-    "postal_addresses",
-    "id_documents",
-    "memberships",
-    "stays",
-    "consents",
-];
-
-impl<'m> Target<'m> {
-    fn of(text: &'m str) -> Option<Self> {
-        let (place, word) = match text.split_once('[') {
-            Some((place, word)) => (place, Some(word.strip_suffix(']')?)),
-            None => (text, None),
-        };
-        let fits =
-            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.' | '-' | ':');
-        if place.is_empty() || !place.chars().all(fits) {
-            return None;
-        }
-        let (head, member) = match place.split_once('.') {
-            Some((head, member)) if OBJECTS.contains(&head) => (head, Some(member)),
-            _ => (place, None),
-        };
-        Some(Self { head, word, member })
+    /// The columns that a file must have.
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        let columns = self.columns.keys();
+        columns.chain([&self.id]).chain(self.observed_at.iter())
     }
 }
 
 /// Maps rows by a mapping file.
 pub struct Table {
     mapping: Mapping,
+    columns: Vec<Column>,
 }
 
 impl Table {
-    /// A connector for tables of this mapping.
+    /// A connector for tables of this mapping, with the columns in its order.
     #[must_use]
-    pub const fn new(mapping: Mapping) -> Self {
-        Self { mapping }
+    pub fn new(mapping: Mapping) -> Self {
+        let columns = columns::arrange(&mapping.columns, &mapping.order);
+        Self { mapping, columns }
+    }
+
+    /// With the columns in the order of a file's header.
+    #[must_use]
+    pub fn in_order(mut self, header: &[String]) -> Self {
+        self.columns = columns::arrange(&self.mapping.columns, header);
+        self
     }
 
     /// A cell, in the words of the vault.
@@ -227,20 +140,44 @@ impl Table {
         Some(codes.and_then(|codes| codes.get(&text)).cloned().unwrap_or(text))
     }
 
-    fn day(&self, text: &str) -> Option<String> {
-        let format = self.mapping.date_format.as_deref();
-        let own = format.and_then(|format| NaiveDate::parse_from_str(text, format).ok());
-        own.map(|day| day.to_string()).or_else(|| values::day(text))
+    /// A day; what cannot be read stays as it is, for the vault to refuse by name.
+    fn day(&self, text: &str) -> String {
+        let own = self.mapping.date_format.as_deref().and_then(|format| {
+            let (day, rest) = NaiveDate::parse_and_remainder(text, format).ok()?;
+            let is_time = rest.is_empty() || rest.starts_with([' ', 'T']);
+            is_time.then(|| day.to_string())
+        });
+        own.or_else(|| values::day(text))
+            .unwrap_or_else(|| text.to_owned())
+    }
+
+    /// The moment a cell says; none when the system knows none (a moment before 1990).
+    fn moment(&self, text: &str) -> Result<Option<String>, &'static str> {
+        if let Some(moment) = values::moment(text) {
+            return Ok(Some(moment));
+        }
+        let format = self.mapping.date_format.as_deref().unwrap_or("%Y-%m-%d");
+        let read = ["", " %H:%M", " %H:%M:%S"]
+            .into_iter()
+            .find_map(|time| NaiveDateTime::parse_from_str(text, &format!("{format}{time}")).ok());
+        let moment = read.or_else(|| {
+            let day: NaiveDate = self.day(text).parse().ok()?;
+            day.and_hms_opt(0, 0, 0)
+        });
+        let Some(moment) = moment else {
+            return Err("says when it was changed in a way that cannot be read; see date_format");
+        };
+        Ok((moment.year() >= 1990).then(|| format!("{}Z", moment.format("%Y-%m-%dT%H:%M:%S"))))
     }
 }
 
-/// Objects that several columns make together.
+/// What several columns make together.
 #[derive(Default)]
 struct Parts {
-    address: Map<String, Value>,
-    document: Map<String, Value>,
-    membership: Map<String, Value>,
+    /// Addresses, documents and memberships: by the list and the number there.
+    items: BTreeMap<(String, usize), Map<String, Value>>,
     stay: Map<String, Value>,
+    consents: BTreeMap<String, bool>,
 }
 
 impl Connector for Table {
@@ -256,62 +193,73 @@ impl Connector for Table {
             return outcome;
         };
         let mut told = Told::of(id);
-        let observed = self
-            .mapping
-            .observed_at
-            .as_ref()
-            .and_then(|column| node.member(column).text());
-        told.observed_at = observed
-            .as_deref()
-            .and_then(|text| values::moment(text).or_else(|| Some(format!("{}T00:00:00Z", self.day(text)?))));
-        let mut parts = Parts::default();
-        let mut named = Vec::new();
-        for (column, target) in &self.mapping.columns {
-            let Some(target) = Target::of(target) else {
-                continue;
-            };
-            if target.head == "-" {
-                node.member(column).take();
-            } else if target.head == "names" {
-                named = whole_name::split_list(&self.cell(node, column).unwrap_or_default());
-            } else if let Some(text) = self.cell(node, column) {
-                self.say(&mut told, &mut parts, &target, text);
+        let observed = self.mapping.observed_at.as_ref();
+        let observed = observed.and_then(|column| node.member(column).text());
+        match observed.map(|text| self.moment(&text)).transpose() {
+            Ok(moment) => told.observed_at = moment.flatten(),
+            // Taken as of now it would replace what is newer.
+            Err(reason) => {
+                outcome.refused.push(reason);
+                return outcome;
             }
         }
-        told.add("postal_addresses", parts.address.into());
-        if parts.document.contains_key("number") {
-            parts.document.entry("type").or_insert_with(|| "other".into());
-            told.add("id_documents", parts.document.into());
+        // A channel alone is no stay: then it is left, to be reported.
+        let has_stay = self
+            .columns
+            .iter()
+            .any(|column| column.is_of_stay(&STAY) && node.member(&column.name).peek().is_some());
+        let mut parts = Parts::default();
+        let mut named = Vec::new();
+        let is_told = |column: &&Column| has_stay || column.head != "stays";
+        for column in self.columns.iter().filter(is_told) {
+            if column.head == "-" {
+                node.member(&column.name).take();
+            } else if let Some(text) = self.cell(node, &column.name) {
+                let said = if column.head == "names" {
+                    whole_name::split_list(&text, self.mapping.name_order).map(|names| named.extend(names))
+                } else {
+                    self.say(&mut told, &mut parts, column, &text)
+                };
+                outcome.refused.extend(said.err());
+            }
         }
-        if parts.membership.contains_key("number") {
-            told.add("memberships", parts.membership.into());
-        }
-        parts.stay.entry("status").or_insert_with(|| "confirmed".into());
-        let stay = Value::from(parts.stay);
+        let stay = Value::from(parts.finish(&mut told));
         let mut others = named.into_iter();
         if let Some(first) = others.next() {
             whole_name::say(&mut told, &first, self.mapping.name_order);
         }
+        if has_stay {
+            told.stay(stay.clone());
+        }
+        let has_stay = has_stay && told.lost.iter().all(|lost| *lost == STATUS);
         // What else the row says is the first guest's; of those who come along it tells the name and the stay.
-        let others: Vec<Told> = others
-            .zip(2_u32..)
-            .map(|(name, at)| {
-                let mut other = Told::of(format!("{}:{at}", told.source_id));
-                other.observed_at.clone_from(&told.observed_at);
-                whole_name::say(&mut other, &name, self.mapping.name_order);
+        for (name, at) in others.zip(2_u32..) {
+            let mut other = Told::of(format!("{}:{at}", told.source_id));
+            other.observed_at.clone_from(&told.observed_at);
+            whole_name::say(&mut other, &name, self.mapping.name_order);
+            other.by_name();
+            if has_stay {
                 other.stay(values::with_role(&stay, "accompanying"));
-                other
-            })
-            .collect();
-        told.stay(stay);
-        outcome.told.push(told);
-        outcome.told.extend(others);
+            }
+            outcome.told.push(other);
+        }
+        outcome.told.insert(0, told);
         outcome
     }
 }
 
+/// Why a stay is not taken as it stands.
+const STATUS: &str =
+    "a stay has a status that is not known, and is taken as tentative; say in [values] what it means";
+
 impl Table {
-    fn say(&self, told: &mut Told, parts: &mut Parts, target: &Target<'_>, text: String) {
+    fn say(
+        &self,
+        told: &mut Told,
+        parts: &mut Parts,
+        column: &Column,
+        text: &str,
+    ) -> Result<(), &'static str> {
         let is_day = |member: &str| {
             ["_on", "_at", "_date", "arrival", "departure"]
                 .into_iter()
@@ -319,80 +267,138 @@ impl Table {
         };
         let plain = |member: &str| -> Value {
             if is_day(member) {
-                self.day(&text).unwrap_or_else(|| text.clone()).into()
+                self.day(text).into()
             } else {
-                text.as_str().into()
+                text.into()
             }
         };
-        match (target.head, target.member) {
-            ("phones", _) => told.add("phones", json!({"number": text, "kind": target.word})),
-            ("emails", _) => told.add("emails", json!({"address": text, "kind": target.word})),
-            ("postal_addresses", Some("lines")) => {
-                let lines = parts.address.entry("lines").or_insert_with(|| json!([]));
-                if let Value::Array(lines) = lines {
-                    lines.push(text.into());
-                }
+        let word = column.word.as_deref();
+        match (column.head.as_str(), column.member.as_deref()) {
+            ("phones", _) => told.add("phones", json!({"number": text, "kind": word})),
+            ("emails", _) => told.add("emails", json!({"address": text, "kind": word})),
+            ("postal_addresses" | "id_documents" | "memberships", Some(member)) => {
+                parts.put(column, member, plain(member));
             }
-            ("postal_addresses", Some(member)) => {
-                parts.address.insert(member.to_owned(), text.into());
+            ("stays", Some(member)) => parts.put_stay(told, member, text, plain(member))?,
+            ("consents", Some(purpose)) => {
+                let given = answer(text)
+                    .ok_or("an agreement is neither a yes nor a no; say in [values] what it means")?;
+                // Where two columns differ, the no holds.
+                let known = parts.consents.entry(purpose.to_owned()).or_insert(given);
+                *known &= given;
             }
-            ("id_documents", member) => {
-                if let Some(kind) = target.word {
-                    parts.document.insert("type".to_owned(), kind.into());
-                }
-                let member = member.unwrap_or("number");
-                parts.document.insert(member.to_owned(), plain(member));
-            }
-            ("memberships", member) => {
-                if let Some(program) = target.word {
-                    parts.membership.insert("program".to_owned(), program.into());
-                }
-                let member = member.unwrap_or("number");
-                parts.membership.insert(member.to_owned(), plain(member));
-            }
-            ("stays", Some(member)) => {
-                let value = match member {
-                    "status" => values::stay_status(&text).unwrap_or("tentative").into(),
-                    "channel" | "purpose" => values::code(&text).into(),
-                    _ => plain(member),
-                };
-                parts.stay.insert(member.to_owned(), value);
-            }
-            ("consents", Some(purpose)) => match text.to_lowercase().as_str() {
-                "1" | "y" | "yes" | "true" | "ja" | "oui" | "si" | "sí" | "sim" | "x" | "是" => {
-                    told.consent(purpose, true, "pms");
-                }
-                "0" | "n" | "no" | "false" | "nein" | "non" | "não" | "nao" | "否" => {
-                    told.consent(purpose, false, "pms");
-                }
-                _ => {}
-            },
             ("external_ids", _) => told.add(
                 "external_ids",
-                json!({"system": target.word.unwrap_or("pms"), "value": text}),
+                json!({"system": word.unwrap_or("pms"), "value": text}),
             ),
             ("tax_invoice", _) => told.add("tax_invoice", json!({ "tax_id": text })),
             ("organisation", _) => told.say("organisation", Some(json!({ "name": text }))),
-            ("name", _) => whole_name::say(told, &text, self.mapping.name_order),
+            ("name", _) => whole_name::say(told, text, self.mapping.name_order),
             ("name.native", _) => told.say("name.native", Some(json!({ "value": text }))),
-            ("notes" | "special_needs", _) => told.add(target.head, json!({ "text": text })),
+            ("notes" | "special_needs", _) => told.add(&column.head, json!({ "text": text })),
             ("vehicle_plates" | "diet" | "interests", _) => {
                 for word in text
                     .split([',', ';'])
                     .map(str::trim)
                     .filter(|word| !word.is_empty())
                 {
-                    told.add(target.head, word.into());
+                    told.add(&column.head, word.into());
                 }
             }
+            // Another word goes along as it is: the vault refuses it by name.
             ("preferences.smoking", _) => {
-                let smokes = !matches!(
-                    text.to_lowercase().as_str(),
-                    "0" | "n" | "no" | "ns" | "false" | "nein"
-                );
+                let smokes = smokes(text).map_or_else(|| text.into(), Value::from);
                 told.say("preferences.smoking", Some(smokes));
             }
             (path, _) => told.say(path, Some(plain(path))),
         }
+        Ok(())
     }
+}
+
+impl Parts {
+    fn put(&mut self, column: &Column, member: &str, value: Value) {
+        let item = self.items.entry((column.head.clone(), column.item)).or_default();
+        if member == "lines" {
+            let lines = item.entry("lines").or_insert_with(|| json!([]));
+            if let Value::Array(lines) = lines {
+                lines.push(value);
+            }
+        } else {
+            item.insert(member.to_owned(), value);
+        }
+        // A number as word only tells one address from another.
+        let is_count = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+        let word = column.word.as_deref().filter(|word| !is_count(word));
+        if let (Some(word), Some((_, of_word))) = (word, columns::of_list(&column.head)) {
+            item.entry(of_word).or_insert_with(|| word.into());
+        }
+    }
+
+    fn put_stay(
+        &mut self,
+        told: &mut Told,
+        member: &str,
+        text: &str,
+        plain: Value,
+    ) -> Result<(), &'static str> {
+        let value = match member {
+            "status" => {
+                let known = values::stay_status(text);
+                if known.is_none() {
+                    told.lost.push(STATUS);
+                }
+                known.unwrap_or("tentative").into()
+            }
+            "channel" | "purpose" => values::code(text)
+                .ok_or("a stay's channel or purpose has no letter of a code; say in [values] what it means")?
+                .into(),
+            _ => plain,
+        };
+        if self.stay.get(member).is_some_and(|first| *first != value) {
+            told.doubled.push(format!("stays.{member}"));
+        } else {
+            self.stay.insert(member.to_owned(), value);
+        }
+        Ok(())
+    }
+
+    /// Says what the columns made; gives the stay.
+    fn finish(self, told: &mut Told) -> Map<String, Value> {
+        for ((head, _), mut item) in self.items {
+            if head == "id_documents" && item.contains_key("number") {
+                item.entry("type").or_insert_with(|| "other".into());
+            }
+            told.add(&head, item.into());
+        }
+        for (purpose, given) in self.consents {
+            told.consent(&purpose, given, "pms");
+        }
+        let mut stay = self.stay;
+        stay.entry("status").or_insert_with(|| "confirmed".into());
+        stay
+    }
+}
+
+/// A yes or a no, in the words of several languages and programs.
+fn answer(text: &str) -> Option<bool> {
+    Some(match text.to_lowercase().as_str() {
+        "1" | "y" | "yes" | "true" | "t" | "on" | "x" | "ja" | "j" | "oui" | "si" | "sí" | "sì" | "sim"
+        | "是" | "opt-in" | "optin" | "opted in" | "subscribed" => true,
+        "0" | "n" | "no" | "false" | "f" | "off" | "nein" | "non" | "não" | "nao" | "nee" | "否"
+        | "opt-out" | "optout" | "opted out" | "unsubscribed" => false,
+        _ => return None,
+    })
+}
+
+/// Whether somebody smokes.
+fn smokes(text: &str) -> Option<bool> {
+    Some(match values::bare(text).as_str() {
+        "smoking" | "smoker" | "sm" | "s" | "raucher" | "fumador" | "fumadora" | "fumeur" | "fumatore" => {
+            true
+        }
+        "nonsmoking" | "nonsmoker" | "nosmoking" | "ns" | "nr" | "nichtraucher" | "nofumador"
+        | "nofumadora" | "naofumador" | "naofumadora" | "nonfumeur" | "nonfumatore" => false,
+        _ => return answer(text),
+    })
 }

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use csv::ReaderBuilder;
 
+use super::{columns::STAY, rows::distinct};
+
 /// What columns are called, by where they go.
 const NAMES: &str = include_str!("data/columns.txt");
 
@@ -29,13 +31,25 @@ pub fn suggest(header: &str) -> String {
             "id = \"\"  # name the column with the system's own id of the person"
         ),
     };
+    let goes_to = |wanted: &str| columns.iter().any(|column| target(column) == Some(wanted));
+    let missing = STAY
+        .into_iter()
+        .find(|member| !goes_to(&format!("stays.{member}")));
     let _ = writeln!(text, "delimiter = {}", quoted(&delimiter.to_string()));
     text.push_str("# date_format = \"%d.%m.%Y\"\n\n[columns]\n");
     for column in columns
         .iter()
         .filter(|column| Some(*column) != id && !column.is_empty())
     {
+        let of_stays = |target: &str| target.starts_with("stays.");
         let _ = match target(column).filter(|target| *target != "id") {
+            Some(target) if of_stays(target) && missing.is_some() => writeln!(
+                text,
+                "# {} = {}  # every stay needs stays.{} too: which column is that?",
+                quoted(column),
+                quoted(target),
+                missing.unwrap_or_default()
+            ),
             Some(target) => writeln!(text, "{} = {}", quoted(column), quoted(target)),
             None => writeln!(
                 text,
@@ -61,9 +75,8 @@ fn columns(header: &str, delimiter: char) -> Vec<String> {
         .has_headers(false)
         .from_reader(header.as_bytes());
     let first = reader.records().next().and_then(Result::ok);
-    first
-        .map(|record| record.iter().map(|name| name.trim().to_owned()).collect())
-        .unwrap_or_default()
+    let names: Option<Vec<String>> = first.map(|record| record.iter().map(ToOwned::to_owned).collect());
+    distinct(&names.unwrap_or_default())
 }
 
 fn target(column: &str) -> Option<&'static str> {

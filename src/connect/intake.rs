@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     base::{Caller, Errand, GuestId, ImportId, PropertyCode, Purpose, RequestId},
-    guest::{Checked, Counts, GuestError, Incoming, Outcome, RecordAnswer, Rejected, Vault},
+    guest::{Checked, Counts, GuestError, Incoming, Manner, Outcome, RecordAnswer, Rejected, Vault},
 };
 
 use super::ndjson::{LineError, RecordLine};
@@ -105,8 +105,7 @@ pub struct Intake {
     purpose: Purpose,
     request: RequestId,
     within: Option<PropertyCode>,
-    import: Option<ImportId>,
-    later: bool,
+    manner: Manner,
 }
 
 impl Intake {
@@ -119,15 +118,25 @@ impl Intake {
             purpose,
             request: RequestId::random(),
             within: None,
-            import,
-            later: false,
+            manner: Manner {
+                import,
+                later: false,
+                lapsed: false,
+            },
         }
     }
 
     /// Makes a guest of each record that its source has not sent before; who is whom is asked later.
     #[must_use]
     pub const fn resolving_later(mut self, later: bool) -> Self {
-        self.later = later;
+        self.manner.later = later;
+        self
+    }
+
+    /// Makes new guests also of what has had its time: a demonstration has something to delete.
+    #[must_use]
+    pub const fn with_lapsed(mut self, lapsed: bool) -> Self {
+        self.manner.lapsed = lapsed;
         self
     }
 
@@ -147,7 +156,7 @@ impl Intake {
     /// The import, unless nothing is written.
     #[must_use]
     pub const fn import(&self) -> Option<ImportId> {
-        self.import
+        self.manner.import
     }
 
     /// What it does, at this property.
@@ -168,7 +177,7 @@ impl Intake {
     /// When none can be taken now: then the batch may be in or not.
     pub async fn take(&self, batch: Vec<RecordLine>, mode: Mode) -> Result<Vec<Put>, GuestError> {
         let puts = self.put(batch, mode).await?;
-        if let Some(import) = self.import {
+        if let Some(import) = self.manner.import {
             let mut counts = Counts::default();
             for put in &puts {
                 count(&mut counts, put);
@@ -257,7 +266,7 @@ impl Intake {
                 Err(put) => refused.push(Some(put)),
             }
         }
-        let checked = self.vault.check_many(incoming, self.import, self.later).await;
+        let checked = self.vault.check_many(incoming, self.manner).await;
         Ready { refused, checked }
     }
 

@@ -2,8 +2,12 @@
 //!
 //! Classifications are routed by value: a need goes to `health.accessibility`, which has its own drawer; what would
 //! shut a guest out needs an end and an approver, which no tag has, so it is reported and not stored.
+//!
+//! `Options` is the list of all that is agreed to: what a list does not name is refused.
 
 use serde_json::{Value, json};
+
+use crate::matching::relays;
 
 use super::{
     payload::{Node, Payload},
@@ -11,8 +15,23 @@ use super::{
     values,
 };
 
-/// Where elements are.
-pub const PLACES: &[&[&str]] = &[&["Customers"], &["IdentityDocuments"], &["Documents"]];
+/// Where elements are; cards only to be seen. A customer alone has an id outermost.
+pub const PLACES: &[&[&str]] = &[
+    &["Customers"],
+    &["IdentityDocuments"],
+    &["Documents"],
+    &["CreditCards"],
+    &["Id"],
+];
+
+/// Members of a payment card.
+const CARD: [&str; 5] = [
+    "CardNumber",
+    "ObfuscatedNumber",
+    "Suffix",
+    "Expiration",
+    "StorageData",
+];
 
 /// Maps payloads of Mews. Documents of one customer that follow each other become one record.
 #[derive(Default)]
@@ -30,11 +49,19 @@ impl Connector for Mews {
         let owner = ["CustomerId", "AccountId"]
             .into_iter()
             .find_map(|name| node.at(name).text());
-        if let (Some(owner), true) = (owner, node.at("Number").exists() && node.at("Type").exists()) {
-            return self.document(node, &owner);
+        if owner.is_some() && CARD.into_iter().any(|name| node.at(name).exists()) {
+            return Outcome {
+                alarms: vec!["card_data"],
+                ..Outcome::default()
+            };
+        }
+        // One without a number is a document still, and nobody.
+        if let (Some(owner), true) = (&owner, node.at("Type").exists()) {
+            return self.document(node, owner);
         }
         let mut outcome = self.finish();
-        let Some(id) = node.at("Id").text() else {
+        let id = node.at("Id").text().filter(|_| owner.is_none());
+        let Some(id) = id else {
             outcome.refused.push("no customer and no identity document");
             return outcome;
         };
@@ -43,6 +70,15 @@ impl Connector for Mews {
                 .refused
                 .push("the source has merged the customer into another");
             return outcome;
+        }
+        if node.at("IsActive").flag() == Some(false) {
+            outcome
+                .refused
+                .push("the source keeps the customer no longer (IsActive is false)");
+            return outcome;
+        }
+        if node.at("CreditCards").items().next().is_some() {
+            outcome.alarms.push("card_data");
         }
         let mut told = Told::of(id);
         customer(&mut told, node);
@@ -67,19 +103,22 @@ impl Mews {
             _ => self.finish(),
         };
         let told = self.documents.get_or_insert_with(|| Told::of(owner));
-        let kind = match node.at("Type").text().as_deref() {
-            Some("Passport") => "passport",
-            Some("IdentityCard") => "national_id",
-            Some("DriversLicense" | "DriverLicense") => "driver_licence",
-            Some("Visa") => "visa",
-            Some("ResidencePermit") => "residence_permit",
-            _ => "other",
-        };
         // Where the law keeps hotels from noting the number, it is empty: then there is nothing to store.
         if let Some(number) = node.at("Number").text() {
+            let kind = node.at("Type").read(|kind| {
+                Some(match kind {
+                    "Passport" => "passport",
+                    "IdentityCard" => "national_id",
+                    "DriversLicense" | "DriverLicense" => "driver_licence",
+                    "Visa" => "visa",
+                    "ResidencePermit" => "residence_permit",
+                    _ => return None,
+                })
+            });
             let day = |name: &str| node.at(name).text().as_deref().and_then(values::day);
             told.add("id_documents", json!({
-                "type": kind, "number": number, "issued_on": day("IssuanceDate"), "expires_on": day("ExpirationDate"),
+                "type": kind.unwrap_or("other"), "number": number,
+                "issued_on": day("IssuanceDate"), "expires_on": day("ExpirationDate"),
                 "issuing_country": node.at("IssuingCountryCode").text(), "issued_place": node.at("IssuingCity").text(),
                 "support_number": node.at("IdentityDocumentSupportNumber").text(),
             }));
@@ -89,7 +128,7 @@ impl Mews {
 }
 
 fn customer(told: &mut Told, node: Node<'_>) {
-    told.observed_at = node.at("UpdatedUtc").text().as_deref().and_then(values::moment);
+    told.observed_at = node.at("UpdatedUtc").read(values::moment);
     told.say("name.given", node.at("FirstName").text());
     told.say("name.surname", node.at("LastName").text());
     told.say("name.surname2", node.at("SecondLastName").text());
@@ -118,7 +157,9 @@ fn customer(told: &mut Told, node: Node<'_>) {
     // The source itself says when a channel lent the address.
     let lent = node.at("HasOtaEmail").flag() == Some(true);
     if let Some(address) = node.at("Email").text() {
-        let relay = lent.then(|| json!({"provider": "ota"}));
+        let domain = address.rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
+        let lender = domain.as_deref().and_then(relays::of_domain);
+        let relay = lent.then(|| json!({"provider": lender.unwrap_or("ota")}));
         told.add("emails", json!({"address": address, "relay": relay}));
     }
     let home = node.at("Address");
@@ -180,6 +221,7 @@ fn each(list: Node<'_>, mut take: impl FnMut(&str) -> bool) {
 }
 
 fn classifications(told: &mut Told, list: Node<'_>) {
+    let is_very = list.words().any(|word| word.peek() == Some("VeryImportant"));
     each(list, |word| {
         let (path, item): (&str, Value) = match word {
             "VeryImportant" => {
@@ -188,7 +230,8 @@ fn classifications(told: &mut Told, list: Node<'_>) {
                     true
                 };
             }
-            "Important" => {
+            // The lesser of two grades is reported.
+            "Important" if !is_very => {
                 return {
                     told.say("vip_code", Some("Important"));
                     true
@@ -225,7 +268,12 @@ fn options(told: &mut Told, list: Node<'_>) {
         }
         true
     });
-    if !channels.is_empty() {
+    if channels.is_empty() {
+        if list.is_list() {
+            told.consent("marketing_direct", false, "pms");
+            told.say("contact_preference", Some(Value::Null));
+        }
+    } else {
         told.consent("marketing_direct", true, "pms");
         told.say("contact_preference.channels", Some(json!(channels)));
     }

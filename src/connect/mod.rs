@@ -8,16 +8,21 @@ pub mod alpinebits;
 pub mod apaleo;
 pub mod api;
 pub mod cloudbeds;
+mod columns;
 pub mod csv;
 pub mod guess;
 pub mod intake;
 pub mod json;
+pub mod mended;
 mod metered;
 pub mod mews;
 pub mod ndjson;
 pub mod ohip;
 pub mod payload;
+mod places;
 pub mod records;
+mod rows;
+mod seat;
 mod stream;
 pub mod told;
 mod values;
@@ -30,3 +35,9 @@ mod samples;
 mod strange;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_csv;
+#[cfg(test)]
+mod tests_ohip;
+#[cfg(test)]
+mod tests_ota;

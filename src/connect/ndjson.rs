@@ -36,6 +36,9 @@ pub struct RecordLine {
     /// How the source came to know.
     #[serde(default)]
     pub provenance: Provenance,
+    /// Whether it repeats only a part of what the source told elsewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub excerpt: bool,
     /// The guest document.
     pub guest: Map<String, Value>,
     /// Its stays.
@@ -56,6 +59,7 @@ impl RecordLine {
         RecordInput {
             observed_at: self.observed_at,
             provenance: self.provenance,
+            excerpt: self.excerpt,
             guest: self.guest,
             consents: self.consents,
             stays: self.stays,

@@ -2,11 +2,13 @@
 //!
 //! | payload | where it goes |
 //! |---|---|
-//! | `customer.personName[]` | primary → `name`, incognito → `name.alias`, in a language of another script → `name.native` |
+//! | `profileType` | companies, agencies, groups and the like are refused: they are no guests |
+//! | `customer.personName[]` | primary → `name`, incognito → `name.alias`, alternate → `name.native`, phonetic beside it; external is reported |
 //! | `identificationInfo[]` | `id_documents`; masked numbers are refused by the vault and told |
 //! | `privacyInfo.optIn…` | one consent for `marketing_direct`, and the channels that were agreed to |
 //! | `preferenceType[]` | `preferences`, `special_needs`, `interests`; types that a chain configured itself are reported |
-//! | `reservationGuests[]`, `reservationGuest` | one record each, with the stay |
+//! | `reservationGuests[]`, `reservationGuest` | one record each, with the stay; without a profile's id, by place and name |
+//! | `comments[]` of a reservation | `special_needs`; internal ones and the cashier's → `notes` |
 
 use serde_json::{Value, json};
 
@@ -34,19 +36,37 @@ impl Connector for Ohip {
 
     fn take(&mut self, payload: &Payload) -> Outcome {
         let node = payload.node();
-        if node.at("roomStay").exists() {
-            return reservation(node);
+        let mut outcome = if node.at("roomStay").exists() {
+            reservation(node)
+        } else if node.at("profile").exists() {
+            profile(node, "profile")
+        } else if node.at("profileDetails").exists() {
+            profile(node, "profileDetails")
+        } else {
+            Outcome {
+                refused: vec!["neither a profile nor a reservation"],
+                ..Outcome::default()
+            }
+        };
+        if holds_card(payload.value()) {
+            outcome.alarms.push("card_data");
         }
-        if node.at("profile").exists() {
-            return profile(node, "profile");
-        }
-        if node.at("profileDetails").exists() {
-            return profile(node, "profileDetails");
-        }
-        Outcome {
-            refused: vec!["neither a profile nor a reservation"],
-            ..Outcome::default()
-        }
+        outcome
+    }
+}
+
+/// Whether something is said of a card: ways to pay stand in many places, one or a list of them.
+fn holds_card(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.iter().any(|(name, member)| {
+            let card = matches!(
+                name.as_str(),
+                "paymentCard" | "paymentCards" | "creditCard" | "creditCards"
+            );
+            (card && !matches!(member, Value::Null | Value::Bool(_))) || holds_card(member)
+        }),
+        Value::Array(items) => items.iter().any(holds_card),
+        _ => false,
     }
 }
 
@@ -57,10 +77,9 @@ fn profile(node: Node<'_>, at: &str) -> Outcome {
         return outcome;
     };
     let mut told = Told::of(id);
-    if person(&mut told, node.at(at)) {
-        outcome.told.push(told);
-    } else {
-        outcome.refused.push("the source has made the profile anonymous");
+    match person(&mut told, node.at(at)) {
+        Ok(()) => outcome.told.push(told),
+        Err(reason) => outcome.refused.push(reason),
     }
     outcome
 }
@@ -73,21 +92,42 @@ fn id_of(list: Node<'_>, kind: &str) -> Option<String> {
     found.at("id").text()
 }
 
-/// What a profile says; false when there is nobody left in it.
-fn person(told: &mut Told, profile: Node<'_>) -> bool {
-    let customer = profile.at("customer");
+const ANONYMOUS: &str = "the source has made the profile anonymous";
+
+/// Whether there is nobody left in what a profile says.
+fn is_anonymous(customer: Node<'_>) -> bool {
     let state = customer.at("anonymization.anonymizationStatus");
-    if state.peek().is_some_and(|s| s.eq_ignore_ascii_case("ANONYMIZED")) {
-        return false;
+    state.peek().is_some_and(|s| s.eq_ignore_ascii_case("ANONYMIZED"))
+}
+
+/// Whether a profile is of something that is no person.
+fn is_no_person(profile: Node<'_>) -> bool {
+    let kind = profile.at("profileType");
+    match kind.peek().map(values::bare).as_deref() {
+        Some("company" | "travelagent" | "agent" | "group" | "source" | "hotel" | "vendor") => true,
+        Some("guest" | "contact") => {
+            kind.take();
+            false
+        }
+        Some(_) => false,
+        None => profile.at("company.companyName").peek().is_some() && !profile.at("customer").exists(),
     }
-    told.observed_at = profile
-        .at("lastModifyDateTime")
-        .text()
-        .as_deref()
-        .and_then(values::moment);
-    for name in customer.at("personName").items() {
-        person_name(told, name);
+}
+
+/// What a profile says.
+///
+/// # Errors
+/// Why there is no guest in it.
+fn person(told: &mut Told, profile: Node<'_>) -> Result<(), &'static str> {
+    let customer = profile.at("customer");
+    if is_anonymous(customer) {
+        return Err(ANONYMOUS);
     }
+    if is_no_person(profile) {
+        return Err("the profile is of no person");
+    }
+    told.observed_at = values::moment_at(profile.at("lastModifyDateTime"));
+    names(told, customer);
     told.say(
         "gender",
         customer
@@ -102,7 +142,8 @@ fn person(told: &mut Told, profile: Node<'_>) -> bool {
     told.say("birth_place", customer.at("birthPlace").text());
     let nationality = customer.at("nationality").text();
     let citizen = country(customer.at("citizenCountry"));
-    told.say("nationality", nationality.or(citizen));
+    told.say("nationality", nationality);
+    told.say("nationality", citizen);
     told.say("preferred_language", customer.at("language").text());
     told.say("occupation", customer.at("profession").text());
     told.say("job_title", customer.at("businessTitle").text());
@@ -119,66 +160,72 @@ fn person(told: &mut Told, profile: Node<'_>) -> bool {
         told.add("notes", json!({"text": comment.at("comment.text.value").text()}));
     }
     privacy(told, profile.at("privacyInfo"));
-    true
+    Ok(())
 }
 
-fn person_name(told: &mut Told, name: Node<'_>) {
-    let kind = name.at("nameType").peek().unwrap_or("Primary").to_lowercase();
-    name.at("nameType").take();
-    let (surname, given) = (name.at("surname").text(), name.at("givenName").text());
-    match kind.as_str() {
-        "incognito" => {
-            let parts: Vec<String> = [given, surname].into_iter().flatten().collect();
-            told.say("name.alias", (!parts.is_empty()).then(|| parts.join(" ")));
+fn names(told: &mut Told, customer: Node<'_>) {
+    let (mut native, mut phonetic) = (Vec::new(), Vec::new());
+    for name in customer.at("personName").items() {
+        let kind = name.at("nameType").peek().unwrap_or("Primary").to_lowercase();
+        name.at("nameType").take();
+        let both = |first: &str, second: &str| {
+            let parts = [name.at(first).text(), name.at(second).text()];
+            let parts: Vec<String> = parts.into_iter().flatten().collect();
+            (!parts.is_empty()).then(|| parts.join(" "))
+        };
+        match kind.as_str() {
+            "incognito" => told.say("name.alias", both("givenName", "surname")),
+            "alternate" => native.extend(both("surname", "givenName")),
+            "phonetic" => phonetic.extend(both("surname", "givenName")),
+            // Of another system: it stays where it is, and is reported.
+            "external" => {}
+            _ => primary_name(told, name),
         }
-        "alternate" | "phonetic" => {
-            let parts: Vec<String> = [surname, given].into_iter().flatten().collect();
-            let native = (!parts.is_empty()).then(|| json!({"value": parts.join(" ")}));
-            told.say("name.native", native);
-        }
-        "external" => {}
-        _ => {
-            told.say("name.surname", surname);
-            told.say("name.given", given);
-            told.say("name.middle", name.at("middleName").text());
-            told.say(
-                "name.prefix",
-                name.at("nameTitle")
-                    .text()
-                    .or_else(|| name.at("namePrefix").text()),
-            );
-            told.say("name.suffix", name.at("nameSuffix").text());
-        }
+    }
+    // How a name sounds stands alone where its letters are not told.
+    let sound = if native.is_empty() {
+        "name.native.value"
+    } else {
+        "name.native.phonetic"
+    };
+    for name in native {
+        told.say("name.native.value", Some(name));
+    }
+    for name in phonetic {
+        told.say(sound, Some(name));
     }
 }
 
-/// `{"code"}` or `{"value"}` or the code itself.
+fn primary_name(told: &mut Told, name: Node<'_>) {
+    told.say("name.surname", name.at("surname").text());
+    told.say("name.given", name.at("givenName").text());
+    told.say("name.middle", name.at("middleName").text());
+    told.say(
+        "name.prefix",
+        name.at("nameTitle")
+            .text()
+            .or_else(|| name.at("namePrefix").text()),
+    );
+    told.say("name.suffix", name.at("nameSuffix").text());
+}
+
+/// `{"code"}` or `{"value"}` or the code itself; a name without a code goes along, for the vault to refuse by name.
 fn country(node: Node<'_>) -> Option<String> {
-    node.at("name").take();
-    let code = node.at("code").text();
-    code.or_else(|| node.at("value").text()).or_else(|| node.text())
+    let (code, name) = (node.at("code").text(), node.at("name").text());
+    let code = code.or_else(|| node.at("value").text());
+    code.or_else(|| node.text()).or(name)
 }
 
 fn identification(node: Node<'_>) -> Value {
-    let kind = node.at("idType").text().map(|kind| {
-        match kind.to_uppercase().as_str() {
-            "PASSPORT" | "PASSPORTNUMBER" | "PASS" => "passport",
-            "DRIVERLICENSE" | "DRIVERSLICENSE" | "DRIVER_LICENSE" | "DRIVER" | "DL" => "driver_licence",
-            "NATIONALID" | "NATIONAL_ID" | "IDCARD" | "ID" | "NATIONALIDENTITY" => "national_id",
-            "RESIDENCEPERMIT" | "RESIDENCE_PERMIT" => "residence_permit",
-            "VISA" => "visa",
-            _ => "other",
-        }
-        .to_owned()
-    });
-    let masked = node.at("idNumberMasked").text();
-    // A number that is only there masked goes along, so that the vault refuses it and the report names it.
+    // A number that is only there masked (`C030059XX`) goes along as a mask, so that the vault refuses it and the report
+    // names it.
+    let masked = node.at("idNumberMasked").text().map(|_| "****".to_owned());
     let number = node.at("idNumber").text().or(masked);
     if number.is_none() {
         return Value::Null;
     }
     json!({
-        "type": kind.unwrap_or_else(|| "other".to_owned()), "number": number,
+        "type": values::document_kind(node.at("idType")), "number": number,
         "issuing_country": country(node.at("issuedCountry")),
         "issued_on": node.at("issuedDate").text().as_deref().and_then(values::day),
         "expires_on": node.at("expirationDate").text().as_deref().and_then(values::day),
@@ -189,36 +236,24 @@ fn identification(node: Node<'_>) -> Value {
 fn contacts(told: &mut Told, profile: Node<'_>) {
     for item in profile.at("telephones.telephoneInfo").items() {
         let phone = item.at("telephone");
-        let (tech, usage) = (phone.at("phoneTechType").text(), phone.at("phoneUseType").text());
-        let word = [usage, tech].into_iter().flatten().find_map(|word| {
-            Some(match word.to_uppercase().as_str() {
-                "MOBILE" | "CELL" => "mobile",
-                "HOME" => "home",
-                "BUSINESS" | "WORK" => "work",
-                "FAX" | "BUSINESSFAX" => "fax",
-                _ => return None,
-            })
-        });
-        if let Some(number) = phone.at("phoneNumber").text() {
-            told.add(
-                "phones",
-                json!({
-                    "number": number, "kind": word, "ext": phone.at("extension").text(),
-                    "primary": phone.at("primaryInd").flag(),
-                }),
-            );
-        }
+        let Some(number) = phone.at("phoneNumber").text() else {
+            continue;
+        };
+        let usage = kind_of_line(phone.at("phoneUseType"));
+        // What a line is technically goes before where it is: a fax at home takes no calls.
+        let kind = kind_of_line(phone.at("phoneTechType")).or(usage);
+        told.add(
+            "phones",
+            json!({
+                "number": number, "kind": kind, "ext": phone.at("extension").text(),
+                "primary": phone.at("primaryInd").flag(),
+            }),
+        );
     }
     for item in profile.at("emails.emailInfo").items() {
         let email = item.at("email");
-        let kind = email.at("type").text().map(|kind| {
-            if kind.to_uppercase().contains("BUSINESS") {
-                "work"
-            } else {
-                "other"
-            }
-        });
         if let Some(address) = email.at("emailAddress").text() {
+            let kind = kind_of_email(email.at("type"));
             told.add(
                 "emails",
                 json!({"address": address, "kind": kind, "primary": email.at("primaryInd").flag()}),
@@ -230,6 +265,32 @@ fn contacts(told: &mut Told, profile: Node<'_>) {
     }
 }
 
+/// The kind of a line by a word of OPERA; a word that nobody knows stays, to be reported.
+fn kind_of_line(node: Node<'_>) -> Option<&'static str> {
+    let kind = match values::bare(node.peek()?).as_str() {
+        "mobile" | "cell" => Some("mobile"),
+        "home" => Some("home"),
+        "business" | "work" => Some("work"),
+        "pager" => Some("pager"),
+        word if word.ends_with("fax") => Some("fax"),
+        "phone" | "voice" => None,
+        _ => return None,
+    };
+    node.take();
+    kind
+}
+
+fn kind_of_email(node: Node<'_>) -> Option<&'static str> {
+    let kind = match values::bare(node.peek()?).as_str() {
+        word if word.contains("business") || word.contains("work") => "work",
+        word if word.contains("home") || word.contains("personal") => "home",
+        "email" | "other" => "other",
+        _ => return None,
+    };
+    node.take();
+    Some(kind)
+}
+
 fn address(node: Node<'_>) -> Value {
     let lines = node.at("addressLine").texts();
     let mut address = values::address(lines, node, ["cityName", "postalCode", "state", "-"]);
@@ -239,15 +300,17 @@ fn address(node: Node<'_>) -> Value {
     if !values::is_address(&address) {
         return Value::Null;
     }
-    let kind = node
-        .at("type")
-        .text()
-        .and_then(|kind| match kind.to_uppercase().as_str() {
-            "HOME" => Some("home"),
-            "BUSINESS" => Some("work"),
-            "BILLING" => Some("billing"),
-            _ => None,
-        });
+    let word = node.at("type");
+    let kind = match word.peek().map(values::bare).as_deref() {
+        Some("home") => Some("home"),
+        Some("business" | "work") => Some("work"),
+        Some("billing") => Some("billing"),
+        Some("other") => Some("other"),
+        _ => None,
+    };
+    if kind.is_some() {
+        word.take();
+    }
     if let Some(members) = address.as_object_mut() {
         members.insert("kind".to_owned(), kind.into());
         members.insert("primary".to_owned(), node.at("primaryInd").flag().into());
@@ -257,8 +320,7 @@ fn address(node: Node<'_>) -> Value {
 
 fn memberships(told: &mut Told, profile: Node<'_>) {
     for item in profile.at("profileMemberships.profileMembership").items() {
-        let (program, number) = (item.at("membershipType").text(), item.at("membershipId").text());
-        if let (Some(program), Some(number)) = (program, number) {
+        if let Some((program, number)) = membership(item.at("membershipType"), item.at("membershipId")) {
             let day = |name: &str| item.at(name).text().as_deref().and_then(values::day);
             let state = item
                 .at("inactive")
@@ -275,9 +337,16 @@ fn memberships(told: &mut Told, profile: Node<'_>) {
     }
 }
 
+/// Programme and number of a membership; where one of them is missing the other stays, to be reported.
+fn membership(program: Node<'_>, number: Node<'_>) -> Option<(String, String)> {
+    program.peek()?;
+    let number = number.text()?;
+    Some((program.text()?, number))
+}
+
 /// OPERA's own types of preferences; what a chain named itself nobody else can read, and the report names it.
 fn preferences(told: &mut Told, profile: Node<'_>) {
-    let mut likes = Vec::new();
+    let (mut likes, mut floors) = (Vec::new(), Vec::new());
     for kind in profile.at("preferenceCollection.preferenceType").items() {
         let Some(word) = kind.at("preferenceType").peek().map(values::bare) else {
             continue;
@@ -285,10 +354,14 @@ fn preferences(told: &mut Told, profile: Node<'_>) {
         for preference in kind.at("preference").items() {
             let value = || preference.at("preferenceValue").text();
             match word.as_str() {
-                "floor" => told.say("preferences.room.floor", value()),
+                "floor" => floors.extend(value()),
                 "smoking" => {
-                    let smokes = value().map(|v| !v.to_uppercase().starts_with('N'));
-                    told.say("preferences.smoking", smokes);
+                    let place = preference.at("preferenceValue");
+                    let Some(smokes) = place.peek().and_then(values::smokes) else {
+                        continue;
+                    };
+                    told.say("preferences.smoking", Some(smokes));
+                    place.take();
                 }
                 "roomfeatures" => likes.extend(value()),
                 "newspaper" => likes.extend(value().map(|name| format!("newspaper: {name}"))),
@@ -300,16 +373,22 @@ fn preferences(told: &mut Told, profile: Node<'_>) {
         }
     }
     told.say("preferences.facility.likes", (!likes.is_empty()).then_some(likes));
+    let floors = match floors.as_slice() {
+        [] => None,
+        [floor] => Some(json!(floor)),
+        several => Some(json!(several)),
+    };
+    told.say("preferences.room.floor", floors);
 }
 
 /// The flags say for which channels; one purpose covers them. `false` is also what nobody was asked, so it is a refusal
 /// only where the profile says when the guest was asked.
 fn privacy(told: &mut Told, node: Node<'_>) {
-    let asked = node
-        .at("lastPrivacyPromptDate")
-        .text()
-        .as_deref()
-        .and_then(values::day);
+    let prompted = node.at("lastPrivacyPromptDate");
+    let asked = prompted.peek().is_some_and(values::is_known_day);
+    if asked {
+        prompted.take();
+    }
     let mut channels = Vec::new();
     let mut any = false;
     for (opted, allowed, channel) in [
@@ -327,8 +406,10 @@ fn privacy(told: &mut Told, node: Node<'_>) {
     if !channels.is_empty() {
         told.consent("marketing_direct", true, "pms");
         told.say("contact_preference.channels", Some(json!(channels)));
-    } else if any && asked.is_some() {
+    } else if any && asked {
         told.consent("marketing_direct", false, "pms");
+        // The channels of an earlier yes go with it.
+        told.say("contact_preference", Some(Value::Null));
     }
 }
 
@@ -339,55 +420,70 @@ fn reservation(node: Node<'_>) -> Outcome {
         outcome.refused.push("the reservation has no id");
         return outcome;
     };
-    let observed = node
-        .at("lastModifyDateTime")
-        .text()
-        .or_else(|| node.at("createDateTime").text());
-    let observed = observed.as_deref().and_then(values::moment);
+    let observed = values::moment_at(node.at("lastModifyDateTime"))
+        .or_else(|| values::moment_at(node.at("createDateTime")));
     let stay = stay(node, &reference);
     for (at, guest) in node.at("reservationGuests").items().enumerate() {
         let info = guest.at("profileInfo");
-        let id =
-            id_of(info.at("profileIdList"), "Profile").unwrap_or_else(|| format!("{reference}:{}", at + 1));
-        let mut told = Told::of(id);
+        let known = id_of(info.at("profileIdList"), "Profile");
+        let by_place = known.is_none();
+        let mut told = Told::of(known.unwrap_or_else(|| format!("{reference}:{}", at + 1)));
         let is_primary = guest.at("primary").flag().unwrap_or(at == 0);
-        if person(&mut told, info.at("profile")) {
-            told.observed_at = told.observed_at.or_else(|| observed.clone());
-            told.stay(values::with_role(
-                &stay,
-                if is_primary { "primary" } else { "accompanying" },
-            ));
-            if is_primary {
-                for comment in node.at("comments").items() {
-                    told.add(
-                        "special_needs",
-                        json!({"text": comment.at("comment.text.value").text()}),
-                    );
-                }
-            }
-            outcome.told.push(told);
+        if let Err(reason) = person(&mut told, info.at("profile")) {
+            outcome.refused.push(reason);
+            continue;
         }
+        if by_place {
+            told.by_name();
+        }
+        told.observed_at = told.observed_at.or_else(|| observed.clone());
+        told.stay(values::with_role(
+            &stay,
+            if is_primary { "primary" } else { "accompanying" },
+        ));
+        if is_primary {
+            comments(&mut told, node);
+        }
+        outcome.told.push(told);
     }
     if node.at("reservationGuest").exists() {
-        outcome.told.push(short_guest(node, &reference, &stay, observed));
+        match short_guest(node, &reference, &stay, observed) {
+            Ok(told) => outcome.told.push(told),
+            Err(reason) => outcome.refused.push(reason),
+        }
     }
-    if node.at("reservationPaymentMethod.paymentCard").exists() {
-        outcome.alarms.push("card_data");
-    }
-    if outcome.told.is_empty() {
+    if outcome.told.is_empty() && outcome.refused.is_empty() {
         outcome.refused.push("the reservation names no guest");
     }
+    outcome.refused.dedup();
     outcome
+}
+
+/// What the guest asked for, and what the staff tell each other.
+fn comments(told: &mut Told, node: Node<'_>) {
+    for comment in node.at("comments").items().map(|item| item.at("comment")) {
+        let kind = comment.at("type");
+        let cashier = kind
+            .peek()
+            .is_some_and(|kind| kind.eq_ignore_ascii_case("cashier"));
+        if cashier {
+            kind.take();
+        }
+        let internal = comment.at("internal").flag() == Some(true);
+        let field = if internal || cashier {
+            "notes"
+        } else {
+            "special_needs"
+        };
+        told.add(field, json!({"text": comment.at("text.value").text()}));
+    }
 }
 
 fn stay(node: Node<'_>, reference: &str) -> Value {
     let room = node.at("roomStay");
     let day = |name: &str| room.at(name).text().as_deref().and_then(values::day);
-    let status = node
-        .at("reservationStatus")
-        .text()
-        .as_deref()
-        .and_then(values::stay_status);
+    let status = values::status(node.at("reservationStatus"))
+        .or_else(|| values::status(node.at("computedReservationStatus")));
     let count = |short: &str, long: &str| {
         let text = room
             .at(short)
@@ -409,15 +505,33 @@ fn stay(node: Node<'_>, reference: &str) -> Value {
 }
 
 /// The guest as lists of reservations tell it: flat.
-fn short_guest(node: Node<'_>, reference: &str, stay: &Value, observed: Option<String>) -> Told {
+///
+/// # Errors
+/// Why there is no guest in it.
+fn short_guest(
+    node: Node<'_>,
+    reference: &str,
+    stay: &Value,
+    observed: Option<String>,
+) -> Result<Told, &'static str> {
     let guest = node.at("reservationGuest");
-    let mut told = Told::of(guest.at("id").text().unwrap_or_else(|| format!("{reference}:1")));
+    if is_anonymous(guest) {
+        return Err(ANONYMOUS);
+    }
+    let known = guest.at("id").text();
+    let by_place = known.is_none();
+    let mut told = Told::of(known.unwrap_or_else(|| format!("{reference}:1")));
     guest.at("type").take();
     told.observed_at = observed;
     told.say("name.surname", guest.at("surname").text());
     told.say("name.given", guest.at("givenName").text());
     told.say("name.middle", guest.at("middleName").text());
     told.say("name.prefix", guest.at("namePrefix").text());
+    if by_place {
+        told.by_name();
+    }
+    // The profile of the same id has more.
+    told.excerpt = !by_place;
     told.say("preferred_language", guest.at("language").text());
     told.say("vip_code", guest.at("vip.vipCode").text());
     if let Some(number) = guest.at("phoneNumber").text() {
@@ -428,12 +542,12 @@ fn short_guest(node: Node<'_>, reference: &str, stay: &Value, observed: Option<S
     }
     told.add("postal_addresses", address(guest.at("address")));
     let (program, number) = (
-        guest.at("membership.programCode").text(),
-        guest.at("membership.membershipId").text(),
+        guest.at("membership.programCode"),
+        guest.at("membership.membershipId"),
     );
-    if let (Some(program), Some(number)) = (program, number) {
+    if let Some((program, number)) = membership(program, number) {
         told.add("memberships", json!({"program": program, "number": number, "tier": guest.at("membership.membershipLevel").text()}));
     }
     told.stay(values::with_role(stay, "primary"));
-    told
+    Ok(told)
 }

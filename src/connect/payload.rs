@@ -67,7 +67,7 @@ impl Payload {
 }
 
 /// A member's name, unless it might itself be data.
-fn safe(key: &str) -> &str {
+pub(super) fn safe(key: &str) -> &str {
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
     let word = key
         .bytes()
@@ -172,6 +172,24 @@ impl<'p> Node<'p> {
         };
         self.take();
         Some(flag)
+    }
+
+    /// What the text says, when it can be read so; what cannot stays, to be reported.
+    #[must_use]
+    pub fn read<T>(self, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let said = match self.value? {
+            Value::String(text) => read(text.trim()),
+            Value::Number(number) => read(&number.to_string()),
+            _ => None,
+        }?;
+        self.take();
+        Some(said)
+    }
+
+    /// Whether a list is here, be it empty.
+    #[must_use]
+    pub fn is_list(self) -> bool {
+        self.value.is_some_and(Value::is_array)
     }
 
     /// Whether there is anything.

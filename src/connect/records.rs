@@ -8,11 +8,15 @@ use std::{
 
 use serde_json::Value;
 
+use crate::guest::kinds::holds_card_number;
+
 use super::{
     csv,
     json::{self, Broken},
+    mended,
     ndjson::{self, Line, LineError},
     payload::Payload,
+    places::{self, Places},
     told::{Connector, Outcome, Told},
     xml,
 };
@@ -28,6 +32,8 @@ pub enum Cut {
     Xml(xml::Elements<Input>),
     /// Rows of a table.
     Csv(csv::Rows<Input>),
+    /// A reject file, mended.
+    Mended(mended::Lines<Input>),
 }
 
 impl Cut {
@@ -36,7 +42,31 @@ impl Cut {
             Self::Json(elements) => elements.next_element(),
             Self::Xml(elements) => elements.next_element(),
             Self::Csv(rows) => rows.next_row(),
+            Self::Mended(lines) => lines.next_element(),
         }
+    }
+
+    /// What stands outside the elements, of all that was read.
+    fn take_outside(&mut self) -> Places {
+        match self {
+            Self::Json(elements) => elements.take_outside(),
+            Self::Xml(elements) => elements.take_outside(),
+            Self::Csv(_) | Self::Mended(_) => Places::new(),
+        }
+    }
+
+    /// Why the element told last is there to be reported and not to be taken.
+    fn flaw(&self) -> Option<&'static str> {
+        match self {
+            Self::Csv(rows) => rows.flaw(),
+            Self::Mended(lines) => lines.flaw(),
+            Self::Json(_) | Self::Xml(_) => None,
+        }
+    }
+
+    /// Whether the element told last is a record already.
+    fn is_record(&self) -> bool {
+        matches!(self, Self::Mended(lines) if lines.is_record())
     }
 
     fn read_bytes(&self) -> u64 {
@@ -44,6 +74,7 @@ impl Cut {
             Self::Json(elements) => elements.read_bytes(),
             Self::Xml(elements) => elements.read_bytes(),
             Self::Csv(rows) => rows.read_bytes(),
+            Self::Mended(lines) => lines.read_bytes(),
         }
     }
 }
@@ -71,8 +102,47 @@ impl Left {
     }
 }
 
-/// Different places kept for the report: a flood of invented members is told by its beginning.
-const MOST_PLACES: usize = 1000;
+/// Members whose every digit is a card's or of its use.
+const CARDS: [&str; 4] = ["paymentcard", "creditcard", "registeredcard", "paymentaccount"];
+
+/// Puts asterisks for the digits of cards; whether there were any. What is refused is written down in clear.
+fn hide_cards(value: &mut Value, below: bool) -> bool {
+    match value {
+        Value::String(text) => {
+            // Most texts have too few digits to be looked at.
+            let digits = text.chars().filter(|c| c.is_numeric()).count();
+            let is_card = digits > 0 && (below || (digits >= 3 && holds_card_number(text)));
+            if is_card {
+                *text = text
+                    .chars()
+                    .map(|c| if c.is_numeric() { '*' } else { c })
+                    .collect();
+            }
+            is_card
+        }
+        Value::Number(number) => {
+            let mut text = Value::String(number.to_string());
+            let is_card = hide_cards(&mut text, below);
+            if is_card {
+                *value = text;
+            }
+            is_card
+        }
+        // Each is looked at, also behind one that had some.
+        Value::Array(items) => {
+            let hidden = items.iter_mut().map(|item| hide_cards(item, below));
+            hidden.filter(|hidden| *hidden).count() > 0
+        }
+        Value::Object(members) => {
+            let hidden = members.iter_mut().map(|(name, member)| {
+                let name = name.to_ascii_lowercase();
+                hide_cards(member, below || CARDS.iter().any(|card| name.starts_with(card)))
+            });
+            hidden.filter(|hidden| *hidden).count() > 0
+        }
+        Value::Null | Value::Bool(_) => false,
+    }
+}
 
 /// The records of a file.
 pub struct Records {
@@ -129,6 +199,7 @@ impl Records {
         match self.cut.next_element()? {
             None => {
                 self.ended = true;
+                places::note_all(&mut self.left.unmapped, self.cut.take_outside());
                 let outcome = self.connector.finish();
                 self.queue(outcome, &Value::Null);
             }
@@ -136,16 +207,29 @@ impl Records {
             Some(Err(Broken::NotJson)) => {
                 self.refuse(ndjson::refused("element", "is not valid"), &Value::Null);
             }
+            Some(Err(Broken::Twice)) => {
+                self.refuse(
+                    ndjson::refused("element", "has a member twice, with two values"),
+                    &Value::Null,
+                );
+            }
+            Some(Ok(element)) if self.cut.is_record() => {
+                let text = element.to_string().into_bytes();
+                let result = ndjson::record_of(&text);
+                self.push(text, result);
+            }
             Some(Ok(element)) => {
+                if let Some(reason) = self.cut.flaw() {
+                    self.refuse(ndjson::refused("element", reason), &element);
+                    return Ok(());
+                }
                 let payload = Payload::new(element);
                 let outcome = self.connector.take(&payload);
                 // An element that is refused whole is told by its refusal.
                 let whole = outcome.told.is_empty() && !outcome.refused.is_empty();
                 let left = if whole { Vec::new() } else { payload.left() };
                 for place in left {
-                    if self.left.unmapped.len() < MOST_PLACES || self.left.unmapped.contains_key(&place) {
-                        *self.left.unmapped.entry(place).or_default() += 1;
-                    }
+                    self.leave(place);
                 }
                 self.queue(outcome, payload.value());
             }
@@ -160,19 +244,45 @@ impl Records {
         for reason in outcome.refused {
             self.refuse(ndjson::refused("element", reason), element);
         }
+        // What is lost for all the guests of a reservation is told once.
+        let mut lost: Vec<&str> = Vec::new();
         for told in outcome.told {
+            for place in &told.doubled {
+                self.leave(format!("{place} (another value)"));
+            }
+            for reason in &told.lost {
+                if !lost.contains(reason) {
+                    lost.push(reason);
+                    self.refuse(ndjson::refused("stays", reason), element);
+                }
+            }
             self.take(told);
         }
     }
 
+    fn leave(&mut self, place: String) {
+        places::note(&mut self.left.unmapped, place, 1);
+    }
+
     fn take(&mut self, told: Told) {
-        let line = told.into_line(self.connector.source());
+        let mut line = told.into_line(self.connector.source());
         let text = line.to_string().into_bytes();
         let result = ndjson::record_of(&text);
+        // The vault sees the card and refuses it; a file of refused records must not.
+        let has_card = line
+            .get_mut("guest")
+            .is_some_and(|guest| hide_cards(guest, false));
+        let text = if has_card {
+            line.to_string().into_bytes()
+        } else {
+            text
+        };
         self.push(text, result);
     }
 
     fn refuse(&mut self, error: LineError, element: &Value) {
+        let mut element = element.clone();
+        hide_cards(&mut element, false);
         self.push(element.to_string().into_bytes(), Err(error));
     }
 

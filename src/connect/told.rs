@@ -1,6 +1,10 @@
 //! What a connector makes of an element: records in the making, and what it would not take.
 
+use chrono::NaiveDate;
+use data_encoding::HEXLOWER;
 use serde_json::{Map, Value, json};
+
+use crate::crypto::sha256;
 
 use super::payload::Payload;
 
@@ -12,6 +16,12 @@ pub struct Told {
     guest: Map<String, Value>,
     stays: Vec<Value>,
     consents: Vec<Value>,
+    /// Whether this is a part of what the source knows of the person, and its lists are not whole.
+    pub(super) excerpt: bool,
+    /// Fields that the element says twice, differently: the first is taken.
+    pub(super) doubled: Vec<String>,
+    /// Why a part of what is said makes no part of a record: words, never values.
+    pub(super) lost: Vec<&'static str>,
 }
 
 impl Told {
@@ -24,7 +34,23 @@ impl Told {
         }
     }
 
-    /// Says a field, when there is something to say: an absent member leaves what the source said before.
+    /// For a person whom the source knows only by a place in a reservation ("the second guest"): another name at the same
+    /// place is another person. Twelve bits of it tell two apart, and tell nothing to who sees ids but no names.
+    pub(super) fn by_name(&mut self) {
+        let part = |at: &str| self.guest.get("name")?.pointer(at)?.as_str();
+        let mut name: Vec<&str> = [part("/surname"), part("/given")].into_iter().flatten().collect();
+        if name.is_empty() {
+            name.extend(part("/full").or_else(|| part("/native/value")));
+        }
+        let letters = name.join(" ").to_lowercase();
+        let digest = HEXLOWER.encode(&sha256(letters.as_bytes()));
+        if let Some(few) = digest.get(..3).filter(|_| !letters.is_empty()) {
+            self.source_id = format!("{}:{few}", self.source_id);
+        }
+    }
+
+    /// Says a field, when there is something to say: an absent member leaves what the source said before. What the same
+    /// element said first stays; another value is reported.
     pub fn say<V: Into<Value>>(&mut self, path: &str, value: Option<V>) {
         let Some(value) = value.map(Into::into) else {
             return;
@@ -33,7 +59,11 @@ impl Told {
         let mut names = path.split('.').peekable();
         while let Some(name) = names.next() {
             if names.peek().is_none() {
-                place.insert(name.to_owned(), value);
+                if place.get(name).is_some_and(|first| *first != value) {
+                    self.doubled.push(path.to_owned());
+                } else {
+                    place.insert(name.to_owned(), value);
+                }
                 return;
             }
             let below = place.entry(name).or_insert_with(|| json!({}));
@@ -56,11 +86,24 @@ impl Told {
         }
     }
 
-    /// Adds a stay; one without both its days is none.
+    /// Adds a stay; one without its number or its days, or with days that cannot be read, is refused. One without all of
+    /// them is none: the source speaks of no stay.
     pub fn stay(&mut self, stay: Value) {
         let stay = without_nulls(stay);
-        let told = |name| stay.get(name).is_some();
-        if told("reservation") && told("arrival") && told("departure") {
+        let text = |name| stay.get(name).and_then(Value::as_str);
+        if ["reservation", "arrival", "departure"]
+            .into_iter()
+            .all(|name| stay.get(name).is_none())
+        {
+            return;
+        }
+        let day = |name| text(name).is_some_and(|day| day.parse::<NaiveDate>().is_ok());
+        if text("reservation").is_none() {
+            self.lost.push("a stay has no reservation number");
+        } else if !day("arrival") || !day("departure") {
+            self.lost
+                .push("a stay has no day of arrival or departure that can be read");
+        } else {
             self.stays.push(stay);
         }
     }
@@ -68,17 +111,9 @@ impl Told {
     /// What the guest agreed to, or refused.
     pub fn consent(&mut self, purpose: &str, given: bool, channel: &str) {
         let state = if given { "given" } else { "refused" };
-        let mut line =
-            json!({"purpose": purpose, "state": state, "channel": channel, "indication": "imported_flag"});
-        if let (Some(at), Some(line)) = (&self.observed_at, line.as_object_mut()) {
-            line.insert("at".to_owned(), at.as_str().into());
-        }
-        // The flag in the source's own record is all the evidence there is.
-        let evidence = format!("record {}", self.source_id);
-        if let Some(line) = line.as_object_mut().filter(|_| evidence.chars().count() <= 200) {
-            line.insert("evidence_ref".to_owned(), evidence.into());
-        }
-        self.consents.push(line);
+        self.consents.push(
+            json!({"purpose": purpose, "state": state, "channel": channel, "indication": "imported_flag"}),
+        );
     }
 
     /// Whether nothing is said.
@@ -89,13 +124,26 @@ impl Told {
 
     /// The line of the vault's own import format.
     #[must_use]
-    pub fn into_line(self, source: &str) -> Value {
+    pub fn into_line(mut self, source: &str) -> Value {
+        // The flag in the source's own record is all the evidence there is.
+        let evidence = format!("record {}", self.source_id);
+        for consent in self.consents.iter_mut().filter_map(Value::as_object_mut) {
+            if let Some(at) = &self.observed_at {
+                consent.insert("at".to_owned(), at.as_str().into());
+            }
+            if evidence.chars().count() <= 200 {
+                consent.insert("evidence_ref".to_owned(), evidence.as_str().into());
+            }
+        }
         let mut line = json!({
             "source_system": source, "source_id": self.source_id, "provenance": "system", "guest": self.guest,
         });
         let Some(members) = line.as_object_mut() else {
             return line;
         };
+        if self.excerpt {
+            members.insert("excerpt".to_owned(), true.into());
+        }
         if let Some(at) = self.observed_at {
             members.insert("observed_at".to_owned(), at.into());
         }

@@ -1,15 +1,14 @@
 //! Shapes that many systems share.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
 use serde_json::{Value, json};
 
 use super::payload::Node;
 
-/// A day; days before 1900 stand where a system knows none.
+/// The day of a moment; any other text as it is, for the vault to read or to refuse by name.
 pub(super) fn day(text: &str) -> Option<String> {
-    let day = text.get(..10)?;
-    let parsed: NaiveDate = day.parse().ok()?;
-    (parsed >= NaiveDate::from_ymd_opt(1900, 1, 1)?).then(|| day.to_owned())
+    let day = text.get(..10).filter(|day| day.parse::<NaiveDate>().is_ok());
+    Some(day.unwrap_or(text).to_owned()).filter(|text| !text.is_empty())
 }
 
 /// A moment, of UTC when it names no zone; moments before 1990 stand where a system knows none.
@@ -24,6 +23,13 @@ pub(super) fn moment(text: &str) -> Option<String> {
     let at: DateTime<Utc> = zoned.or_else(naive)?;
     let known = at.date_naive() >= NaiveDate::from_ymd_opt(1990, 1, 1)?;
     known.then(|| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+}
+
+/// The moment at a place; what is none stays there, to be reported.
+pub(super) fn moment_at(node: Node<'_>) -> Option<String> {
+    let at = moment(node.peek()?)?;
+    node.take();
+    Some(at)
 }
 
 /// A short code of the vault: small letters, digits, and `_` between.
@@ -49,16 +55,68 @@ pub(super) fn bare(word: &str) -> String {
 /// How a stay stands, in the words of several systems.
 pub(super) fn stay_status(word: &str) -> Option<&'static str> {
     Some(match bare(word).as_str() {
-        "reserved" | "confirmed" | "duein" | "commit" | "committed" | "modify" | "booked" | "prospect" => {
-            "confirmed"
-        }
-        "inhouse" | "checkedin" | "dueout" | "started" | "walkin" => "checked_in",
+        "reserved" | "confirmed" | "duein" | "commit" | "committed" | "modify" | "booked" | "changed"
+        | "preregistered" | "precheckedin" | "advancecheckedin" => "confirmed",
+        "inhouse" | "checkedin" | "dueout" | "started" | "walkin" | "arrived" | "stayover"
+        | "pendingcheckout" => "checked_in",
         "checkedout" | "processed" | "departed" => "checked_out",
         "cancelled" | "canceled" | "cancel" => "cancelled",
         "noshow" => "no_show",
-        "requested" | "waitlist" | "waitlisted" | "optional" | "enquired" | "tentative" => "tentative",
+        "requested" | "waitlist" | "waitlisted" | "optional" | "enquired" | "tentative" | "prospect" => {
+            "tentative"
+        }
         _ => return None,
     })
+}
+
+/// How a stay stands, by the word at a place; a word that nobody knows stays there, to be reported.
+pub(super) fn status(node: Node<'_>) -> Option<&'static str> {
+    let status = stay_status(node.peek()?)?;
+    node.take();
+    Some(status)
+}
+
+/// The kind of an identity document, by the word at a place; a word that nobody knows stays there, to be reported.
+pub(super) fn document_kind(node: Node<'_>) -> &'static str {
+    let word = node.peek().map(bare).unwrap_or_default();
+    let kind = match word.as_str() {
+        "passport" | "passportnumber" | "pass" => "passport",
+        "driverlicense" | "driverslicense" | "driverlicence" | "driverslicence" | "drivinglicense"
+        | "drivinglicence" | "driver" | "dl" => "driver_licence",
+        "nationalid"
+        | "nationalidcard"
+        | "nationalidentity"
+        | "nationalidentitycard"
+        | "identitycard"
+        | "identity"
+        | "idcard"
+        | "id"
+        | "dni"
+        | "nie" => "national_id",
+        "residencepermit" | "residencecard" | "residentpermit" => "residence_permit",
+        "visa" => "visa",
+        "social" | "socialsecurity" | "socialsecuritycard" | "socialsecuritynumber" | "ssn" => "social",
+        "other" => "other",
+        _ => return "other",
+    };
+    node.take();
+    kind
+}
+
+/// Whether a word for a kind of room says that the guest smokes; `None` when it says neither.
+pub(super) fn smokes(word: &str) -> Option<bool> {
+    match bare(word).as_str() {
+        "s" | "y" | "yes" | "sm" | "smoke" | "smoker" | "smoking" | "smokingroom" | "true" => Some(true),
+        "ns" | "n" | "no" | "nsm" | "nonsmoke" | "nonsmoker" | "nonsmoking" | "nonsmokingroom"
+        | "nosmoking" | "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether a text begins with a day that something can have happened on: programs write older ones where they know none.
+pub(super) fn is_known_day(text: &str) -> bool {
+    let day = text.get(..10).and_then(|day| day.parse::<NaiveDate>().ok());
+    day.is_some_and(|day| day.year() >= 1990)
 }
 
 /// `{lines, city, postal_code, region, country}` of the members of these names.
@@ -70,7 +128,7 @@ pub(super) fn address(lines: Vec<String>, node: Node<'_>, names: [&str; 4]) -> V
 
 /// Whether this is an address that says more than a country.
 pub(super) fn is_address(address: &Value) -> bool {
-    ["lines", "city", "postal_code", "country"]
+    ["lines", "city", "postal_code", "region", "country"]
         .into_iter()
         .any(|name| address.get(name).is_some_and(|value| !value.is_null()))
 }

@@ -1,15 +1,23 @@
 //! Elements of an XML document of any size, one at a time. Hardened: document types, external and own entities are
 //! refused, depth and size are bounded, and nothing is ever fetched.
 
-use std::io::{self, BufRead};
+use std::{
+    io::{self, BufRead},
+    mem,
+};
 
 use quick_xml::{
     Reader,
-    events::{BytesStart, Event},
+    events::{BytesRef, BytesStart, Event},
 };
 use serde_json::{Map, Value};
 
-use super::{json::Broken, metered::Metered};
+use super::{
+    json::Broken,
+    metered::Metered,
+    payload::safe,
+    places::{self, Places},
+};
 
 /// The deepest nesting.
 const MAX_DEPTH: usize = 64;
@@ -20,13 +28,28 @@ fn wrong(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// Cuts a document into the elements of one name. Each is told as JSON: children as lists by name, attributes with an
+/// What a document is cut into.
+#[derive(Clone, Copy)]
+pub struct Names {
+    /// The names of its elements.
+    pub elements: &'static [&'static str],
+    /// The names of what they stand in: one without any is an empty page.
+    pub lists: &'static [&'static str],
+}
+
+/// Cuts a document into the elements of some names. Each is told as JSON: children as lists by name, attributes with an
 /// `@` before their name, text as `#text`; namespaces are left out.
 pub struct Elements<R: BufRead> {
     reader: Reader<Metered<R>>,
-    name: &'static str,
+    names: Names,
     buffer: Vec<u8>,
     depth: usize,
+    /// The elements that are open around those looked for.
+    around: Vec<String>,
+    outside: Places,
+    /// There was an element, or a list for some; the message is one of errors.
+    found: bool,
+    failed: bool,
 }
 
 /// An element in the making.
@@ -47,15 +70,19 @@ impl Open {
 }
 
 impl<R: BufRead> Elements<R> {
-    /// Begins to read; elements of this name are what is looked for.
-    pub fn new(from: R, name: &'static str) -> Self {
+    /// Begins to read; elements of these names are what is looked for.
+    pub fn new(from: R, names: Names) -> Self {
         let mut reader = Reader::from_reader(Metered::new(from, MAX_PIECE));
         reader.config_mut().check_end_names = true;
         Self {
             reader,
-            name,
+            names,
             buffer: Vec::new(),
             depth: 0,
+            around: Vec::new(),
+            outside: Places::new(),
+            found: false,
+            failed: false,
         }
     }
 
@@ -65,10 +92,45 @@ impl<R: BufRead> Elements<R> {
         self.reader.get_ref().read_bytes()
     }
 
+    /// What stands outside the elements, of all that was read.
+    pub(super) fn take_outside(&mut self) -> Places {
+        mem::take(&mut self.outside)
+    }
+
+    /// Begins an element around those looked for, and notes what it says.
+    fn enter(&mut self, open: Open) {
+        self.found |= self.names.lists.contains(&open.name.as_str());
+        self.failed |= open.name == "Errors";
+        self.around.push(open.name);
+        // The outermost element's own are the message's: its version, its number.
+        if self.around.len() > 1 {
+            for (name, value) in &open.members {
+                let said = value.as_str().is_some_and(|text| !text.trim().is_empty());
+                if said {
+                    note(&mut self.outside, &self.around, name);
+                }
+            }
+        }
+    }
+
+    /// At the end: whether there was anything to look for.
+    fn ended(&self) -> io::Result<()> {
+        if self.found {
+            Ok(())
+        } else if self.failed {
+            Err(wrong(
+                "it is its source's message of an error and has no elements",
+            ))
+        } else {
+            Err(wrong("it has nothing of this format; see --format"))
+        }
+    }
+
     /// The next element.
     ///
     /// # Errors
-    /// When the file cannot be read or is no XML that is safe to read: what follows cannot be trusted either.
+    /// When the file cannot be read, is no XML that is safe to read (what follows cannot be trusted either), or has nothing
+    /// where elements are.
     pub fn next_element(&mut self) -> io::Result<Option<Result<Value, Broken>>> {
         let mut open: Vec<Open> = Vec::new();
         let (mut size, mut too_large) = (0_usize, false);
@@ -82,9 +144,8 @@ impl<R: BufRead> Elements<R> {
                     quick_xml::Error::Io(error) => io::Error::new(error.kind(), error.to_string()),
                     _ => wrong("it is not well-formed XML"),
                 })?;
-            let inside = !open.is_empty();
             match event {
-                Event::Eof if self.depth == 0 => return Ok(None),
+                Event::Eof if self.depth == 0 => return self.ended().map(|()| None),
                 Event::Eof => return Err(wrong("it ends in the middle of an element; fetch it again")),
                 Event::DocType(_) => return Err(wrong("it declares a document type, which is refused")),
                 Event::Start(start) => {
@@ -92,20 +153,27 @@ impl<R: BufRead> Elements<R> {
                     if self.depth > MAX_DEPTH {
                         return Err(wrong("it is nested too deeply"));
                     }
-                    let name = local(&start);
-                    if inside || name == self.name {
+                    let child = opened(local(&start), &start)?;
+                    if !open.is_empty() || self.names.elements.contains(&child.name.as_str()) {
+                        self.found = true;
                         size += start.len();
-                        open.push(opened(name, &start)?);
+                        open.push(child);
+                    } else {
+                        self.enter(child);
                     }
                 }
                 Event::Empty(start) => {
-                    let name = local(&start);
                     size += start.len();
-                    if inside || name == self.name {
-                        let child = opened(name, &start)?;
-                        match open.last_mut() {
-                            Some(parent) => attach(parent, child),
-                            None => return Ok(Some(Ok(child.close()))),
+                    let child = opened(local(&start), &start)?;
+                    match open.last_mut() {
+                        Some(parent) => attach(parent, child),
+                        None if self.names.elements.contains(&child.name.as_str()) => {
+                            self.found = true;
+                            return Ok(Some(Ok(child.close())));
+                        }
+                        None => {
+                            self.enter(child);
+                            self.around.pop();
                         }
                     }
                 }
@@ -118,31 +186,30 @@ impl<R: BufRead> Elements<R> {
                             None if too_large => return Ok(Some(Err(Broken::TooLarge))),
                             None => return Ok(Some(Ok(closed.close()))),
                         }
+                    } else {
+                        self.around.pop();
                     }
                 }
                 Event::Text(text) => {
                     size += text.len();
-                    if let (Some(element), false) = (open.last_mut(), too_large) {
-                        element
-                            .text
-                            .push_str(&text.decode().map_err(|_| wrong("it is not UTF-8"))?);
+                    let text = text.decode().map_err(|_| wrong("it is not UTF-8"))?;
+                    match open.last_mut() {
+                        Some(element) if !too_large => element.text.push_str(&text),
+                        None if !text.trim().is_empty() => note(&mut self.outside, &self.around, "#text"),
+                        _ => {}
                     }
                 }
                 Event::CData(text) => {
                     size += text.len();
-                    if let (Some(element), false) = (open.last_mut(), too_large) {
-                        element
-                            .text
-                            .push_str(&text.decode().map_err(|_| wrong("it is not UTF-8"))?);
+                    let text = text.decode().map_err(|_| wrong("it is not UTF-8"))?;
+                    match open.last_mut() {
+                        Some(element) if !too_large => element.text.push_str(&text),
+                        None if !text.trim().is_empty() => note(&mut self.outside, &self.around, "#text"),
+                        _ => {}
                     }
                 }
                 Event::GeneralRef(reference) => {
-                    let letter = match reference.resolve_char_ref() {
-                        Ok(Some(letter)) => letter,
-                        Ok(None) => predefined(&reference)
-                            .ok_or_else(|| wrong("it uses an entity of its own, which is refused"))?,
-                        Err(_) => return Err(wrong("it is not well-formed XML")),
-                    };
+                    let letter = letter(&reference)?;
                     size += letter.len_utf8();
                     if let (Some(element), false) = (open.last_mut(), too_large) {
                         element.text.push(letter);
@@ -150,13 +217,37 @@ impl<R: BufRead> Elements<R> {
                 }
                 Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             }
-            if size > MAX_PIECE && !too_large {
+            if open.is_empty() {
+                // What stands outside is no part of an element.
+                size = 0;
+            } else if size > MAX_PIECE && !too_large {
                 too_large = true;
                 for element in &mut open {
                     (element.members, element.text) = (Map::new(), String::new());
                 }
             }
         }
+    }
+}
+
+fn note(outside: &mut Places, around: &[String], name: &str) {
+    let mut place = String::new();
+    for around in around.iter().skip(1) {
+        place.push_str(safe(around));
+        place.push_str("[].");
+    }
+    place.push_str(safe(name));
+    places::note(outside, place, 1);
+}
+
+/// The letter that a reference stands for.
+fn letter(reference: &BytesRef<'_>) -> io::Result<char> {
+    match reference.resolve_char_ref() {
+        Ok(Some(letter)) => Ok(letter),
+        Ok(None) => {
+            predefined(reference).ok_or_else(|| wrong("it uses an entity of its own, which is refused"))
+        }
+        Err(_) => Err(wrong("it is not well-formed XML")),
     }
 }
 
@@ -213,8 +304,13 @@ mod tests {
 
     use super::*;
 
+    const NAMES: Names = Names {
+        elements: &["R"],
+        lists: &["L"],
+    };
+
     fn cut(text: &str) -> io::Result<Vec<Value>> {
-        let mut elements = Elements::new(io::BufReader::with_capacity(5, text.as_bytes()), "R");
+        let mut elements = Elements::new(io::BufReader::with_capacity(5, text.as_bytes()), NAMES);
         let mut all = Vec::new();
         while let Some(element) = elements.next_element()? {
             all.push(element.unwrap_or(Value::Null));
@@ -230,6 +326,19 @@ mod tests {
             serde_json::json!({"@A": "1 & 2", "T": [{"#text": "x <A<y>"}, {}]})
         );
         assert_eq!(all[1], serde_json::json!({}));
+    }
+
+    #[test]
+    fn what_stands_outside_is_told_and_a_file_without_elements_is_none() {
+        let text = r#"<a V="1"><p I="2"><q>x</q></p><L><R/></L><w/></a>"#;
+        let mut elements = Elements::new(text.as_bytes(), NAMES);
+        while elements.next_element().unwrap().is_some() {}
+        let outside: Vec<String> = elements.take_outside().into_keys().collect();
+        assert_eq!(outside, ["p[].@I", "p[].q[].#text"]);
+        assert!(cut("<a><L/></a>").unwrap().is_empty());
+        for text in ["", "hello", "<a><b/></a>", "<a><Errors><Error/></Errors></a>"] {
+            assert!(cut(text).is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -253,7 +362,7 @@ mod tests {
     fn an_endless_text_is_not_gathered() {
         let start: &[u8] = b"<a><R>";
         let endless = start.chain(io::repeat(b'x').take(64 * 1024 * 1024));
-        let mut elements = Elements::new(io::BufReader::new(endless), "R");
+        let mut elements = Elements::new(io::BufReader::new(endless), NAMES);
         assert!(elements.next_element().is_err());
         assert!(elements.buffer.capacity() <= 4 * MAX_PIECE);
     }

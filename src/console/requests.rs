@@ -300,6 +300,7 @@ pub(super) async fn decide(
     let input = DecisionInput {
         decision,
         ground,
+        reason: None,
         preview,
         do_not_contact,
     };

@@ -67,7 +67,14 @@ type Changes = Vec<(&'static str, Vec<Otherwise>)>;
 struct MatrixRow {
     role: String,
     short: String,
-    cells: Vec<View>,
+    cells: Vec<Cell>,
+}
+
+/// What a role may ever see of a category.
+struct Cell {
+    view: View,
+    /// Only of the guests of its own portfolio.
+    own: bool,
 }
 
 #[derive(Template)]
@@ -253,13 +260,21 @@ fn matrix(policy: &Snapshot, purpose: Option<&Purpose>) -> Vec<MatrixRow> {
         .roles()
         .iter()
         .map(|entry| {
-            let most = most_shown(policy, &entry.code, property, purpose);
+            let [any, own] =
+                [false, true].map(|portfolio| most_shown(policy, &entry.code, property, purpose, portfolio));
             MatrixRow {
                 role: entry.code.to_string(),
                 short: entry.short.clone(),
                 cells: categories
                     .iter()
-                    .map(|category| most.get(category).copied().unwrap_or(View::None))
+                    .map(|category| {
+                        let [any, own] =
+                            [&any, &own].map(|most| most.get(category).copied().unwrap_or(View::None));
+                        Cell {
+                            view: any.max(own),
+                            own: own > any,
+                        }
+                    })
                     .collect(),
             }
         })
@@ -271,6 +286,7 @@ fn most_shown(
     role: &Role,
     property: &PropertyCode,
     wanted: Option<&Purpose>,
+    portfolio: bool,
 ) -> BTreeMap<Category, View> {
     let mut most: BTreeMap<Category, View> = BTreeMap::new();
     let all: FieldSet = policy.catalogue().iter().map(|(at, _)| at).collect();
@@ -284,7 +300,7 @@ fn most_shown(
         for stay in StayState::ALL {
             let grant = grant.clone().narrow(&Facts {
                 stay,
-                portfolio: false,
+                portfolio,
                 // The most: with the consent that the purpose may ask for.
                 consent: ConsentAnswer::Given(ConsentId(uuid::Uuid::nil())),
             });

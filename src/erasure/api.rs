@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     base::Errand,
     guest::api::{ErrandHeaders, Refusals},
-    web::{JsonBytes, Kind, Listing, Page, PageParameters, PathId, Problem, StrictJson, StrictQuery},
+    web::{Kind, Listing, OptionalJson, Page, PageParameters, PathId, Problem, StrictJson, StrictQuery},
 };
 
 use super::{
@@ -101,13 +101,10 @@ pub(crate) async fn post_run(
     eraser: Data<Eraser>,
     errand: Errand,
     options: StrictQuery<RunOptions>,
-    body: JsonBytes,
+    body: OptionalJson<Option<RunInput>>,
 ) -> Result<HttpResponse, Problem> {
-    let input: RunInput = if body.as_bytes().is_empty() {
-        RunInput::default()
-    } else {
-        body.parse()?
-    };
+    // `null` is what the contract says for none.
+    let input = body.0.flatten().unwrap_or_default();
     let dry_run = options.0.dry_run.unwrap_or(false);
     let answer = Box::pin(eraser.begin_run(&errand, dry_run, &input)).await?;
     Ok(HttpResponse::Created().json(answer))

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Event, Receipt},
-    base::{Category, EntryId, Errand, GuestId},
+    base::{Category, EntryId, Errand, GuestId, View},
     crypto::Aad,
-    guest::{GuestError, Vault, seal_version},
+    guest::{GuestError, STAY_LINKS, Vault, seal_version},
     keys::GuestKeys,
     policy::{Handover, Right},
     retention::{Compartment, House, Rules, facts, sql::StoredValue},
@@ -211,6 +211,14 @@ pub async fn read_register(
     let today = vault.clock.now().date_naive();
     let keys = vault.keys.guest_keys(guest, &[Category::Statutory]).await?;
     event.count = u64::try_from(rows.len()).ok();
+    for (id, sealed) in &rows {
+        let entry = open(&keys, guest, *id, sealed)?;
+        if !entry.is_over(today) {
+            let paths = entry.guest.keys().map(String::as_str).chain([STAY_LINKS]);
+            let paths = paths.filter_map(|path| path.parse().ok());
+            event.fields.extend(paths.map(|path| (path, View::Plain)));
+        }
+    }
     let receipt: Receipt<Handover> = vault.log.record(event, Handover::of(guest)).await?;
     let mut entries = Vec::new();
     for (id, sealed) in rows {

@@ -4,19 +4,22 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike, Utc};
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64, HEXLOWER};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
     audit::{
         Act, Event,
-        leaf::{Leaf, altered},
+        leaf::Leaf,
         search::{self, Filter, Place},
         sql::Row,
-        tlog::{Stored, chain, entry},
+        tlog::{Hash, LogError, Stored, chain, entry, note::Signer},
     },
     base::{Category, EntryId, Errand, FieldPath, GuestId, View, from_micros},
+    consent::record::canonical,
+    crypto::sha256,
     keys::GuestKeys,
     policy::Right,
 };
@@ -27,6 +30,19 @@ use super::{GuestError, Vault};
 const PAGE: usize = 500;
 /// So often a report is made again when the log grew meanwhile.
 const TRIES: usize = 3;
+
+/// What the signature of a report says that it is over; no checkpoint reads like this.
+pub const REPORT_KIND: &str = "access report";
+
+/// What the signature of a report is over: the SHA-256 of its canonical JSON (RFC 8785) without the signature, base64.
+#[must_use]
+pub fn report_digest(report: &Value) -> String {
+    let mut unsigned = report.clone();
+    if let Some(members) = unsigned.as_object_mut() {
+        members.remove("signature");
+    }
+    BASE64.encode(&sha256(canonical(&unsigned).as_bytes()))
+}
 
 /// One access, or attempt.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -86,8 +102,10 @@ pub struct YearProof {
     pub subject: String,
     /// The number of the last entry that the log holds about the guest in this year.
     pub count: u64,
-    /// Whether all of them are here, none changed.
+    /// Whether all of them are here, none changed; but those that were pruned.
     pub complete: bool,
+    /// So many entries, from number 1 on, were pruned: the log is kept for a time.
+    pub pruned: u64,
     /// The entries as the log holds them, byte for byte, in their order.
     #[schema(max_items = 1_000_000)]
     pub entries: Vec<String>,
@@ -115,6 +133,11 @@ pub struct AccessReport {
     /// The proof, by year.
     #[schema(max_items = 200)]
     pub proof: Vec<YearProof>,
+    /// A signed note (C2SP `signed-note`) by the log's key over the SHA-256 of the canonical JSON (RFC 8785) of all the
+    /// rest; absent before the log has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1_000)]
+    pub signature: Option<String>,
 }
 
 impl Vault {
@@ -160,27 +183,42 @@ impl Vault {
     ) -> Result<AccessReport, GuestError> {
         let log = Stored::new(self.store.clone());
         let now = self.clock.now();
-        let rows = self.rows_about(guest).await?;
-        let first = rows.first().map_or(now, |row| from_micros(row.columns.at)).year();
+        let first = search::entries_since(&self.store, &about(guest), None, 1).await?;
+        let first = first
+            .first()
+            .map_or(now, |row| from_micros(row.columns.at))
+            .year();
         let names = self.names(keys, first.min(now.year()), now.year());
-        let accesses: Vec<Access> = rows.iter().map(|row| access(row, &names, officer)).collect();
         let proof = self.proofs(&log, guest, &names).await?;
+        // After the proof, so that each entry of it is a line of the report, also one that came meanwhile.
+        let rows = self.rows_about(guest).await?;
+        let altered = log.altered(&rows).await?;
+        let lines = rows.iter().zip(altered);
+        let accesses: Vec<Access> = lines
+            .map(|(row, altered)| access(row, altered, &names, officer))
+            .collect();
         let whole = proof.iter().all(|year| year.complete);
-        Ok(AccessReport {
+        let mut report = AccessReport {
             guest_id: guest,
             at: now,
-            origin: log.origin().await?.unwrap_or_default(),
+            origin: String::new(),
             complete: whole && accesses.iter().all(|access| access.altered.is_none()),
             accesses,
             proof,
-        })
+            signature: None,
+        };
+        if let Some(origin) = log.origin().await? {
+            let key = self.keys.log_key(false).await?;
+            let signer = Signer::new(Some(origin.clone()), key).map_err(LogError::from)?;
+            report.origin = origin;
+            let digest = report_digest(&serde_json::to_value(&report).unwrap_or_default());
+            report.signature = Some(signer.sign_statement(REPORT_KIND, &digest));
+        }
+        Ok(report)
     }
 
     async fn rows_about(&self, guest: GuestId) -> Result<Vec<Row>, GuestError> {
-        let filter = Filter {
-            guest_id: Some(guest),
-            ..Filter::default()
-        };
+        let filter = about(guest);
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let rows = search::entries_since(&self.store, &filter, after, PAGE).await?;
@@ -239,6 +277,46 @@ impl Vault {
     }
 }
 
+fn about(guest: GuestId) -> Filter {
+    Filter {
+        guest_id: Some(guest),
+        ..Filter::default()
+    }
+}
+
+/// Whether the log holds nothing about the subject but these entries and, before them, pruned ones: so many.
+async fn pruned(
+    log: &Stored,
+    end: Option<(u64, Hash)>,
+    entries: &[(u64, Vec<u8>)],
+) -> Result<Option<u64>, GuestError> {
+    let Some((last, hash)) = end else { return Ok(None) };
+    // Nothing signs where the chain ends, but the entry after it would name the last one's hash.
+    let after = entries.last().map_or(0, |(index, _)| *index);
+    if log.goes_on(&hash, after).await? {
+        return Ok(None);
+    }
+    let before = match entries.first().map(|(_, bytes)| bytes) {
+        None => Some((last, hash)),
+        Some(bytes) => {
+            let whole = chain::follow(entries.iter().map(|(_, bytes)| bytes.as_slice()));
+            let link = entry::read(bytes).and_then(|read| read.subject);
+            let (Ok(chain), Some((_, link))) = (whole, link) else {
+                return Ok(None);
+            };
+            if (chain.last, chain.end) != (last, hash) {
+                return Ok(None);
+            }
+            link.previous
+                .map(|previous| (link.number.saturating_sub(1), previous))
+        }
+    };
+    match before {
+        None => Ok(Some(0)),
+        Some((count, hash)) => Ok(log.was_pruned(&hash).await?.then_some(count)),
+    }
+}
+
 /// The proof of one year; `None` when there is nothing about the guest in it.
 async fn year_proof(
     log: &Stored,
@@ -253,7 +331,7 @@ async fn year_proof(
     if end.is_none() && entries.is_empty() {
         return Ok(None);
     }
-    let whole = chain::follow(entries.iter().map(|(_, bytes)| bytes.as_slice()));
+    let pruned = pruned(log, end, &entries).await?;
     let receipt = match entries.last() {
         Some((index, _)) => Some(log.receipt(*index).await?),
         None => None,
@@ -263,13 +341,14 @@ async fn year_proof(
         year,
         subject: name.clone(),
         count: end.map_or(0, |(number, _)| number),
-        complete: whole.is_ok_and(|chain| end == Some((chain.last, chain.end))),
+        complete: pruned.is_some(),
+        pruned: pruned.unwrap_or(0),
         entries: entries.into_iter().map(text).collect(),
         receipt,
     }))
 }
 
-fn access(row: &Row, names: &BTreeMap<String, i32>, officer: bool) -> Access {
+fn access(row: &Row, altered: Option<&'static str>, names: &BTreeMap<String, i32>, officer: bool) -> Access {
     let leaf = Leaf::read(&row.leaf);
     let strange = |leaf: &Leaf| {
         leaf.subject
@@ -277,7 +356,7 @@ fn access(row: &Row, names: &BTreeMap<String, i32>, officer: bool) -> Access {
             .is_some_and(|name| !names.contains_key(name))
     };
     let guest = leaf.as_ref().is_some_and(strange).then_some("guest_id");
-    let altered = altered(&row.columns, &row.leaf).or(guest);
+    let altered = altered.or(guest);
     let word = |of: fn(&Leaf) -> Option<&String>| leaf.as_ref().and_then(of).cloned();
     Access {
         entry_id: EntryId(row.entry_id),

@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
-    http::{StatusCode, header},
+    http::StatusCode,
     web::{self, Data},
 };
 use chrono::{DateTime, Utc};
@@ -121,20 +121,6 @@ pub(crate) enum Refusals {
     Unavailable(ProblemDocument),
 }
 
-/// A merged guest answers 308 to its survivor; everything else as a problem.
-fn refused(error: GuestError, request: &HttpRequest, guest: GuestId) -> Result<HttpResponse, Problem> {
-    let GuestError::Moved(survivor) = error else {
-        return Err(error.into());
-    };
-    let location = request
-        .uri()
-        .to_string()
-        .replace(&guest.to_string(), &survivor.to_string());
-    Ok(HttpResponse::PermanentRedirect()
-        .insert_header((header::LOCATION, location))
-        .finish())
-}
-
 fn with_version(version: i64, body: impl Serialize) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(ETag(version.unsigned_abs()))
@@ -180,12 +166,18 @@ pub(crate) async fn put_record(
     errand: Errand,
     path: web::Path<(String, String)>,
     options: StrictQuery<PutOptions>,
+    expected: IfMatch,
     body: StrictJson<RecordInput>,
 ) -> Result<HttpResponse, Problem> {
     let (system, id) = path.into_inner();
     let system: SourceSystem = system
         .parse()
         .map_err(|_| Problem::new(Kind::InvalidRequest).field("source_system", "not a source's code"))?;
+    if expected != IfMatch::Absent {
+        // Nothing there: no tag is its.
+        let version = vault.version_of(&system, &id).await?.unwrap_or(0);
+        expected.check(version.unsigned_abs())?;
+    }
     let answer = vault
         .put_record(&errand, &system, &id, body.0, options.0.strict)
         .await?;
@@ -220,7 +212,6 @@ pub(crate) async fn get_guest(
     errand: Errand,
     id: PathId<GuestId>,
     options: StrictQuery<GetOptions>,
-    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let words: Vec<&str> = options
         .0
@@ -229,10 +220,8 @@ pub(crate) async fn get_guest(
         .map(|f| f.split(',').collect())
         .unwrap_or_default();
     let wanted = fields(&vault.policies.current(), &words)?;
-    match vault.read_guest(&errand, id.0, &wanted).await {
-        Ok(answer) => Ok(with_version(answer.version, answer)),
-        Err(error) => refused(error, &request, id.0),
-    }
+    let answer = vault.read_guest(&errand, id.0, &wanted).await?;
+    Ok(with_version(answer.version, answer))
 }
 
 /// Which fields to show plain.
@@ -255,17 +244,14 @@ pub(crate) async fn reveal(
     errand: Errand,
     id: PathId<GuestId>,
     body: StrictJson<RevealInput>,
-    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let words: Vec<&str> = body.0.fields.iter().map(String::as_str).collect();
     if words.is_empty() || words.len() > 100 {
         return Err(Problem::new(Kind::InvalidRequest).field("fields", "name 1 to 100 fields"));
     }
     let wanted = fields(&vault.policies.current(), &words)?;
-    match vault.reveal(&errand, id.0, &wanted).await {
-        Ok(answer) => Ok(with_version(answer.version, answer)),
-        Err(error) => refused(error, &request, id.0),
-    }
+    let answer = vault.reveal(&errand, id.0, &wanted).await?;
+    Ok(with_version(answer.version, answer))
 }
 
 /// The source records behind the guest.
@@ -278,12 +264,9 @@ pub(crate) async fn get_records(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
-    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    match vault.read_records(&errand, id.0).await {
-        Ok(answer) => Ok(HttpResponse::Ok().json(answer)),
-        Err(error) => refused(error, &request, id.0),
-    }
+    let answer = vault.read_records(&errand, id.0).await?;
+    Ok(HttpResponse::Ok().json(answer))
 }
 
 /// A correction by staff: values are pinned, `null` unpins.
@@ -299,13 +282,10 @@ pub(crate) async fn patch_guest(
     id: PathId<GuestId>,
     expected: IfMatch,
     body: MergePatch<Map<String, Value>>,
-    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let holds = |version: i64| expected.check(version.unsigned_abs()).is_ok();
-    match vault.correct(&errand, id.0, body.0, holds).await {
-        Ok(answer) => Ok(with_version(answer.version, answer)),
-        Err(error) => refused(error, &request, id.0),
-    }
+    let answer = vault.correct(&errand, id.0, body.0, holds).await?;
+    Ok(with_version(answer.version, answer))
 }
 
 /// Links a stay, or changes it.
@@ -324,7 +304,6 @@ pub(crate) async fn put_stay(
     path: web::Path<(String, String)>,
     expected: IfMatch,
     body: StrictJson<StayInput>,
-    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let (guest, reservation) = path.into_inner();
     let guest: GuestId = crate::web::path_id(&guest)?;
@@ -336,10 +315,8 @@ pub(crate) async fn put_stay(
     }
     stay.reservation = reservation;
     let holds = |version: i64| expected.check(version.unsigned_abs()).is_ok();
-    match vault.put_stay(&errand, guest, stay, holds).await {
-        Ok((stay, version)) => Ok(with_version(version, stay)),
-        Err(error) => refused(error, &request, guest),
-    }
+    let (stay, version) = vault.put_stay(&errand, guest, stay, holds).await?;
+    Ok(with_version(version, stay))
 }
 
 /// Appends to the consent ledger.
@@ -355,11 +332,15 @@ pub(crate) async fn post_consent(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
+    expected: IfMatch,
     body: JsonBytes,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let statement: Statement = body.parse()?;
     let run = async {
+        if expected != IfMatch::Absent {
+            expected.check(vault.active_version(id.0).await?.unsigned_abs())?;
+        }
         let answer = vault.put_consent(&errand, id.0, &statement).await?;
         Ok((
             StatusCode::CREATED,
@@ -386,12 +367,9 @@ pub(crate) async fn get_consents(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
-    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    match vault.read_consents(&errand, id.0).await {
-        Ok(answer) => Ok(HttpResponse::Ok().json(answer)),
-        Err(error) => refused(error, &request, id.0),
-    }
+    let answer = vault.read_consents(&errand, id.0).await?;
+    Ok(HttpResponse::Ok().json(answer))
 }
 
 /// What to look for in the log; every part narrows.

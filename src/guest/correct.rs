@@ -95,6 +95,7 @@ impl Vault {
         event.subject = Some(self.subject(guest, None));
         let source: SourceSystem = words.source.parse().map_err(|_| GuestError::NotFound)?;
         let input = RecordInput {
+            excerpt: false,
             observed_at: None,
             provenance: words.provenance,
             guest: patch,
@@ -150,7 +151,8 @@ impl Vault {
                 Err(error) => return Err(error),
                 Ok(done) => {
                     change.commit().await?;
-                    return Ok(put::answer(&place, done));
+                    // The same whether or not there was a record of corrections already.
+                    return Ok(put::answer(&Place::Linked(guest, Decided::named()), done));
                 }
             }
         }

@@ -129,12 +129,24 @@ impl GuestError {
     }
 }
 
+impl GuestError {
+    /// For calls about more than the guest of their address: none of them leads on to another address.
+    #[must_use]
+    pub fn nowhere(self) -> Self {
+        match self {
+            Self::Moved(_) => Self::NotFound,
+            other => other,
+        }
+    }
+}
+
 impl From<GuestError> for Problem {
     fn from(error: GuestError) -> Self {
         match error {
             GuestError::Forbidden => Self::new(Kind::Forbidden)
                 .detail("No rule lets this role do this for this purpose at this property. See POST /v1/policy/explain."),
-            GuestError::NotFound | GuestError::Moved(_) => Self::new(Kind::NotFound),
+            GuestError::NotFound => Self::new(Kind::NotFound),
+            GuestError::Moved(survivor) => Self::new(Kind::NotFound).moved_to(survivor.0),
             GuestError::Gone => Self::new(Kind::Gone),
             GuestError::Restricted => Self::new(Kind::Restricted),
             GuestError::Stale => Self::new(Kind::PreconditionFailed)

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::{
     audit::{
         Act, Event,
-        leaf::{Leaf, altered},
+        leaf::Leaf,
         search::{self, Filter, Place},
         sql::Row,
         tlog::Stored,
@@ -172,10 +172,10 @@ impl Count {
         }
     }
 
-    fn take(&mut self, row: &Row) {
+    fn take(&mut self, row: &Row, altered: bool) {
         let entry = EntryId(row.entry_id);
         self.entries += 1;
-        if altered(&row.columns, &row.leaf).is_some() {
+        if altered {
             self.doubt(entry);
         }
         let Some(leaf) = Leaf::read(&row.leaf) else { return };
@@ -261,11 +261,13 @@ impl Vault {
     }
 
     async fn counted(&self, filter: &Filter) -> Result<Count, GuestError> {
+        let log = Stored::new(self.store.clone());
         let (mut count, mut after) = (Count::default(), None);
         loop {
             let rows = search::entries_since(&self.store, filter, after, PAGE).await?;
-            for row in &rows {
-                count.take(row);
+            let altered = log.altered(&rows).await?;
+            for (row, altered) in rows.iter().zip(altered) {
+                count.take(row, altered.is_some());
             }
             if rows.len() < PAGE {
                 return Ok(count);

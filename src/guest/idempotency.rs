@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use chrono::Duration;
+use uuid::Uuid;
 
 use crate::{
     base::{Caller, micros},
@@ -17,10 +18,24 @@ const KEPT: Duration = Duration::hours(24);
 /// The longest key.
 const LONGEST: usize = 255;
 
+/// For how long a call may be under way: after that its key is free again, because it died with its process.
+const CLAIMED: Duration = Duration::minutes(2);
+/// How often, and how many times, a call looks whether the same one that is under way is done.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
+const LOOKS: usize = 200;
+
+/// What a call is known by: who asks, the key, and what is asked for.
+struct Call {
+    principal: Uuid,
+    key: [u8; 32],
+    body: [u8; 32],
+}
+
 /// Runs a creating call once per key. `run` gives the answer's body.
 ///
 /// # Errors
-/// [`Kind::IdempotencyConflict`] when the key came with another body; what `run` fails with, which is not kept.
+/// [`Kind::IdempotencyConflict`] when the key came with another body, or for another property or purpose;
+/// [`Kind::Unavailable`] when the same call has been under way for long; what `run` fails with, which is not kept.
 pub(crate) async fn once<F>(
     vault: &Vault,
     caller: &Caller,
@@ -36,17 +51,44 @@ where
         return Ok(respond(status, answer));
     };
     let mac = vault.keys.mac(MacPurpose::Content);
-    let code = mac.mac_of(&[b"idempotency-key", given.as_bytes()]);
+    let header = |name: &str| {
+        request
+            .headers()
+            .get(name)
+            .map_or(&b""[..], |value| value.as_bytes())
+    };
     let target = format!("{} {}", request.method(), request.path());
-    let content = mac.mac_of(&[b"idempotency-body", target.as_bytes(), body]);
-    if let Some(answer) = kept(vault, caller, &code, &content).await? {
-        return Ok(answer);
+    let (property, purpose) = (header("Vault-Property"), header("Vault-Purpose"));
+    let call = Call {
+        principal: caller.principal.0,
+        key: mac.mac_of(&[b"idempotency-key", given.as_bytes()]),
+        // With the errand: what was allowed for one purpose is not answered for another.
+        body: mac.mac_of(&[
+            b"idempotency-body",
+            target.as_bytes(),
+            b"\n",
+            property,
+            b"\n",
+            purpose,
+            b"\n",
+            body,
+        ]),
+    };
+    for _ in 0..LOOKS {
+        if let Some(answer) = kept(vault, &call).await? {
+            return Ok(answer);
+        }
+        if claim(vault, &call).await.map_err(Problem::from)? {
+            let outcome = run.await;
+            settle(vault, &call, outcome.as_ref().ok())
+                .await
+                .map_err(Problem::from)?;
+            let (status, answer) = outcome?;
+            return Ok(respond(status, answer));
+        }
+        tokio::time::sleep(LOOK).await;
     }
-    let (status, answer) = run.await?;
-    keep(vault, caller, (&code, &content), status, &answer)
-        .await
-        .map_err(Problem::from)?;
-    Ok(respond(status, answer))
+    Err(Problem::new(Kind::Unavailable).detail("The same call is still being answered. Ask again."))
 }
 
 fn key(request: &HttpRequest) -> Result<Option<&str>, Problem> {
@@ -60,27 +102,26 @@ fn key(request: &HttpRequest) -> Result<Option<&str>, Problem> {
     }
 }
 
-async fn kept(
-    vault: &Vault,
-    caller: &Caller,
-    key: &[u8],
-    body: &[u8],
-) -> Result<Option<HttpResponse>, Problem> {
+/// The answer that is kept; none while the call is under way.
+async fn kept(vault: &Vault, call: &Call) -> Result<Option<HttpResponse>, Problem> {
     let now = micros(vault.clock.now());
     let mut conn = vault.store.read().await.map_err(GuestError::from)?;
     let found = conn
-        .idempotent_answer(caller.principal.0, key, now)
+        .idempotent_answer(call.principal, &call.key, now)
         .await
         .map_err(GuestError::from)?;
-    let Some((stored_body, status, answer)) = found else {
+    let Some((body, status, answer)) = found else {
         return Ok(None);
     };
-    if !same(&stored_body, body) {
+    if !same(&body, &call.body) {
         return Err(Problem::new(Kind::IdempotencyConflict));
+    }
+    if status == 0 {
+        return Ok(None);
     }
     let plain = vault
         .keys
-        .open_own("idempotency", caller.principal.0, &answer)
+        .open_own("idempotency", call.principal, &answer)
         .map_err(|_| Problem::new(Kind::Damaged))?;
     let status = u16::try_from(status)
         .ok()
@@ -89,29 +130,39 @@ async fn kept(
     Ok(Some(respond(status, plain.to_vec())))
 }
 
-async fn keep(
+/// Whether this call is the one that runs.
+async fn claim(vault: &Vault, call: &Call) -> Result<bool, GuestError> {
+    let now = vault.clock.now();
+    let mut tx = vault.store.begin().await?;
+    let until = (micros(now), micros(now + CLAIMED));
+    let first = tx
+        .claim_answer(call.principal, &call.key, &call.body, until)
+        .await?;
+    tx.commit().await?;
+    Ok(first)
+}
+
+/// Keeps the answer, or frees the key when there is none.
+async fn settle(
     vault: &Vault,
-    caller: &Caller,
-    (key, body): (&[u8], &[u8]),
-    status: StatusCode,
-    answer: &[u8],
+    call: &Call,
+    answer: Option<&(StatusCode, Vec<u8>)>,
 ) -> Result<(), GuestError> {
     let now = vault.clock.now();
-    let sealed = vault
-        .keys
-        .seal_own("idempotency", caller.principal.0, answer)?
-        .into_bytes();
     let mut tx = vault.store.begin().await?;
+    match answer {
+        Some((status, answer)) => {
+            let sealed = vault
+                .keys
+                .seal_own("idempotency", call.principal, answer)?
+                .into_bytes();
+            let answer = (i64::from(status.as_u16()), sealed.as_slice());
+            tx.keep_answer(call.principal, &call.key, answer, micros(now + KEPT))
+                .await?;
+        }
+        None => tx.drop_claim(call.principal, &call.key).await?,
+    }
     tx.sweep_answers(micros(now)).await?;
-    let answer = (i64::from(status.as_u16()), sealed.as_slice());
-    tx.keep_answer(
-        caller.principal.0,
-        key,
-        body,
-        answer,
-        (micros(now), micros(now + KEPT)),
-    )
-    .await?;
     Ok(tx.commit().await?)
 }
 

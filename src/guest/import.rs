@@ -42,6 +42,17 @@ pub struct Preview {
 /// A record on its way in: for whom, from where, what.
 pub type Incoming = (Errand, SourceSystem, String, RecordInput);
 
+/// How records of an import are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// The import that takes them back.
+    pub import: Option<ImportId>,
+    /// Whether a record that its source has not sent before makes a guest, whoever it resembles.
+    pub later: bool,
+    /// Whether a new guest is also made of what has had its time already.
+    pub lapsed: bool,
+}
+
 /// Records that were checked and wait to be stored.
 pub struct Checked(Vec<Result<Waiting, GuestError>>);
 
@@ -77,13 +88,13 @@ impl Stride {
 }
 
 impl Vault {
-    /// Checks records before anything is stored, on all processors. With `later` a record that its source has not sent
-    /// before will make a guest, whoever it resembles.
-    pub async fn check_many(&self, records: Vec<Incoming>, import: Option<ImportId>, later: bool) -> Checked {
+    /// Checks records before anything is stored, on all processors.
+    pub async fn check_many(&self, records: Vec<Incoming>, manner: Manner) -> Checked {
         let waiting = |(errand, prepared)| {
             let prepared = Prepared {
-                import,
-                later,
+                import: manner.import,
+                later: manner.later,
+                lapsed: manner.lapsed,
                 ..prepared
             };
             Waiting::new(errand, prepared)
@@ -147,17 +158,17 @@ impl Vault {
             Place::New(decided) if !decided.doubts.is_empty() => (None, Outcome::Review),
             Place::New(_) => (None, Outcome::Created),
         };
-        let fields = waiting
-            .prepared
-            .values
-            .iter()
-            .map(|value| value.field.clone())
-            .collect();
+        let in_time = guest
+            .is_none()
+            .then(|| self.in_its_time(&waiting.prepared))
+            .flatten();
+        let prepared = in_time.unwrap_or(waiting.prepared);
+        let fields = prepared.values.iter().map(|value| value.field.clone()).collect();
         Ok(Preview {
             guest,
             outcome,
             fields,
-            rejected: waiting.prepared.rejected,
+            rejected: prepared.rejected,
         })
     }
 

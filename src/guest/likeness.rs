@@ -39,6 +39,7 @@ pub(crate) const PARTS: [&str; 12] = [
 ];
 
 /// A key with its tokens.
+#[derive(Clone)]
 pub(crate) struct Keyed {
     pub(crate) key: Key,
     /// As it is written.
@@ -48,6 +49,7 @@ pub(crate) struct Keyed {
 }
 
 /// Somebody who is looked for.
+#[derive(Clone)]
 pub(crate) struct Probe {
     pub(crate) person: Person,
     pub(crate) keys: Vec<Keyed>,

@@ -1,4 +1,6 @@
-//! Entries for systems that watch many logs, in the order of the log.
+//! Entries for systems that watch many logs, in the order of the log, each held against the log's tree.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
@@ -7,9 +9,10 @@ use crate::{
         Act, Event,
         search::{self, Filter},
         siem::{Exported, Format},
-        tlog::Stored,
+        sql::Row,
+        tlog::{Fault, Stored},
     },
-    base::{Caller, RequestId},
+    base::{Caller, Clock, RequestId},
     policy::Right,
     store::Store,
 };
@@ -27,6 +30,8 @@ pub struct LogExport {
     window: Filter,
     next: u64,
     end: u64,
+    faults: u64,
+    clock: Clock,
 }
 
 impl LogExport {
@@ -43,6 +48,8 @@ impl LogExport {
             window: Filter::default(),
             next,
             end: u64::MAX,
+            faults: 0,
+            clock: Clock::system(),
         })
     }
 
@@ -75,18 +82,46 @@ impl LogExport {
     /// # Errors
     /// What the database says.
     pub async fn page(&mut self) -> Result<Option<Vec<String>>, GuestError> {
-        let log = Stored::new(self.store.clone()).checkpoint().await?;
-        let end = self.end.min(log.map_or(0, |(size, _)| size));
+        let log = Stored::new(self.store.clone());
+        let size = log.checkpoint().await?.map_or(0, |(size, _)| size);
+        let end = self.end.min(size);
+        // What was pruned is not looked for.
+        self.next = self.next.max(log.minimum().await?.min(end));
         while self.next < end {
             let upto = self.next.saturating_add(PAGE).min(end);
             let rows = search::indexed(&self.store, &self.window, (self.next, upto)).await?;
+            let faults = log.faults(self.next, upto).await?;
             self.next = upto;
-            if !rows.is_empty() {
-                let events = rows.iter().filter_map(|(_, row)| Exported::of(row, &self.origin));
-                return Ok(Some(events.map(|event| event.line(self.format)).collect()));
+            if !rows.is_empty() || !faults.is_empty() {
+                return Ok(Some(self.lines(&rows, &faults)));
             }
         }
         Ok(None)
+    }
+
+    /// The lines of some entries, and one for each that is not as it was signed: such a one has no time to go by, and
+    /// is told in every export that goes past it.
+    fn lines(&mut self, rows: &[(u64, Row)], faults: &BTreeMap<u64, Fault>) -> Vec<String> {
+        let mut lines: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+        for (&index, &fault) in faults {
+            let told = Exported::fault(&self.origin, index, fault, self.clock.now());
+            lines.entry(index).or_default().push(told.line(self.format));
+            self.faults = self.faults.saturating_add(1);
+        }
+        for (index, row) in rows {
+            // What stands beside a leaf may be wrong; the leaf itself is what was signed.
+            let forged = matches!(faults.get(index), Some(Fault::Missing | Fault::Altered));
+            if let Some(event) = Exported::of(row, &self.origin).filter(|_| !forged) {
+                lines.entry(*index).or_default().push(event.line(self.format));
+            }
+        }
+        lines.into_values().flatten().collect()
+    }
+
+    /// How many entries were not there as they were signed.
+    #[must_use]
+    pub const fn faults(&self) -> u64 {
+        self.faults
     }
 }
 
@@ -125,6 +160,8 @@ impl Vault {
             window,
             next,
             end,
+            faults: 0,
+            clock: self.clock.clone(),
         })
     }
 }

@@ -10,9 +10,9 @@ use utoipa::ToSchema;
 use crate::{
     audit::{
         Act, Event,
-        leaf::altered,
         search::{self, Filter, Place},
         sql::Row,
+        tlog::Stored,
     },
     base::{Caller, Category, EntryId, GuestId, RequestId, from_micros, micros},
     keys::GuestKeys,
@@ -57,7 +57,8 @@ pub struct Entry {
     /// Its index in the provable log, once it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_index: Option<u64>,
-    /// What in the database is not as the leaf says: somebody changed it by hand.
+    /// What in the database is not as the leaf says, or `leaf` when that is not the one that the log holds: somebody
+    /// changed it by hand.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 20)]
     pub altered: Option<&'static str>,
@@ -104,7 +105,9 @@ impl Vault {
         let rows = search::entries(&self.store, &filter, before, most).await?;
         event.count = u64::try_from(rows.len()).ok();
         self.log.record(event, ()).await?;
-        Ok(rows.into_iter().map(|row| entry(&row, None)).collect())
+        let altered = self.altered(&rows).await?;
+        let entries = rows.iter().zip(altered);
+        Ok(entries.map(|(row, altered)| entry(row, altered, None)).collect())
     }
 
     /// One entry with its reason.
@@ -141,7 +144,12 @@ impl Vault {
         event.subject = guest.map(|guest| self.subject(guest, keys.as_ref()));
         event.count = Some(1);
         self.log.record(event, ()).await?;
-        Ok(entry(&row, keys.as_ref()))
+        let altered = self.altered(std::slice::from_ref(&row)).await?;
+        Ok(entry(&row, altered.into_iter().flatten().next(), keys.as_ref()))
+    }
+
+    async fn altered(&self, rows: &[Row]) -> Result<Vec<Option<&'static str>>, GuestError> {
+        Ok(Stored::new(self.store.clone()).altered(rows).await?)
     }
 
     fn sees_all(&self, caller: &Caller) -> bool {
@@ -160,7 +168,7 @@ fn is_own(row: &Row, caller: &Caller) -> bool {
     leaf.get("principal").and_then(Value::as_str) == Some(caller.principal.to_string().as_str())
 }
 
-fn entry(row: &Row, keys: Option<&GuestKeys>) -> Entry {
+fn entry(row: &Row, altered: Option<&'static str>, keys: Option<&GuestKeys>) -> Entry {
     let at = from_micros(row.columns.at);
     let guest_id = row.guest_id.map(GuestId);
     let reason = match (keys, guest_id, &row.detail) {
@@ -184,6 +192,6 @@ fn entry(row: &Row, keys: Option<&GuestKeys>) -> Entry {
         leaf,
         reason,
         log_index: row.log_index.and_then(|index| u64::try_from(index).ok()),
-        altered: altered(&row.columns, &row.leaf),
+        altered,
     }
 }

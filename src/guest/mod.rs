@@ -19,6 +19,7 @@ mod evidence;
 mod exposure;
 mod gather;
 pub(crate) mod glass;
+mod gone;
 mod handles;
 mod holders;
 pub(crate) mod idempotency;
@@ -61,11 +62,11 @@ mod window;
 pub(crate) mod words;
 
 pub(crate) use self::{
-    consents::evidence_place, idempotency::once, prepare::seal_version, put::source_id_place,
-    stay::path as stay_path,
+    consents::evidence_place, idempotency::once, observation::stands_for, prepare::seal_version,
+    put::source_id_place, read::STAY_LINKS, stay::path as stay_path,
 };
 
-pub use access_report::{Access, AccessReport, YearProof};
+pub use access_report::{Access, AccessReport, REPORT_KIND, YearProof, report_digest};
 pub use approach::{Approach, Channel, CheckAnswer, CheckInput, SuppressionAnswer, SuppressionInput};
 pub use consents::{ConsentAnswer, ConsentLine, ConsentsAnswer, StandingAnswer};
 pub use disclosures::{Disclosure, KEPT_YEARS, Wanted};
@@ -73,7 +74,7 @@ pub use error::GuestError;
 pub use evidence::RecordFormat;
 pub use exposure::{Exposed, Exposure, ExposureQuestion, LeafRange};
 pub use glass::BreakGlassAnswer;
-pub use import::{Checked, Incoming, Preview};
+pub use import::{Checked, Incoming, Manner, Preview};
 pub use import_job::{Counts, Job, RolledBack};
 pub use inspect::Inspection;
 pub use lapsing::Lapsing;

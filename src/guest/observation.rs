@@ -312,6 +312,7 @@ impl Vault {
         };
         let note = json!({"notes": [{"text": text, "at": from_micros(row.at)}]});
         let input = RecordInput {
+            excerpt: false,
             observed_at: Some(from_micros(row.at)),
             provenance: Provenance::Observed,
             guest: note.as_object().cloned().unwrap_or_default(),
@@ -382,7 +383,7 @@ fn drawer_of(row: &ObservationRow) -> Result<Category, GuestError> {
 }
 
 /// The field whose rules say who may read such a note.
-const fn stands_for(drawer: Category) -> &'static str {
+pub(crate) const fn stands_for(drawer: Category) -> &'static str {
     match drawer {
         Category::HealthBelief => "health.allergies",
         _ => "notes",

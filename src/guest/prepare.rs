@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::{
-    base::{Action, Category, Errand, FieldIndex, FieldSet, ImportId, SourceSystem, micros},
+    base::{Action, Anchors, Category, Errand, FieldIndex, FieldSet, ImportId, SourceSystem, micros},
     consent,
     crypto::IndexKey,
     policy::Snapshot,
@@ -23,6 +23,7 @@ use super::{
 const MOST: usize = 200;
 
 /// A record that may be stored.
+#[derive(Clone)]
 pub(super) struct Prepared {
     pub(super) source: SourceSystem,
     pub(super) source_id: String,
@@ -45,11 +46,14 @@ pub(super) struct Prepared {
     pub(super) import: Option<ImportId>,
     /// Whether who this may be is asked later, of all guests at once.
     pub(super) later: bool,
+    /// Whether a new guest is also made of what has had its time already.
+    pub(super) lapsed: bool,
     /// Who this may be.
     pub(super) probe: Probe,
 }
 
 /// A value with its drawer and tokens.
+#[derive(Clone)]
 pub(super) struct Ready {
     pub(super) field: String,
     pub(super) category: Category,
@@ -57,6 +61,8 @@ pub(super) struct Ready {
     pub(super) tokens: Vec<Token>,
     /// Tokens of days of the year, which many share: no two records are the same person's for it.
     pub(super) days: Vec<[u8; 16]>,
+    /// Whether it has had its time already, as far as this record tells.
+    lapsed: bool,
 }
 
 impl Prepared {
@@ -178,15 +184,27 @@ impl Vault {
             .filter(|at| forbid(*at))
             .map(path)
             .collect();
+        let observed_at = input.observed_at.unwrap_or(now).min(now);
+        let stays = self.checked_stays(errand, &input, &mut rejected);
+        let anchors = Anchors {
+            last_stay: stays.iter().map(|stay| stay.departure).max(),
+            ..Anchors::default()
+        };
+        let is_over = |at: FieldIndex| {
+            let ends = catalogue.term(at).ends(anchors, observed_at.date_naive());
+            ends.is_some_and(|day| day <= now.date_naive())
+        };
         let ready: Vec<Ready> = accepted
             .into_iter()
-            .filter_map(|value| self.ready(policy, value))
+            .filter_map(|value| {
+                let lapsed = is_over(value.field);
+                self.ready(policy, value, lapsed)
+            })
             .collect();
         let probe = Probe::new(
             &self.keys.known_matching_keys(),
             person_of(&ready.iter().map(|ready| (ready.field.as_str(), &ready.value))),
         );
-        let stays = self.checked_stays(errand, &input, &mut rejected);
         let unread = self.checked_consents(errand, policy, &input, &mut rejected);
         let index = self.keys.index_key();
         let content_mac = self.content_mac(errand, &input);
@@ -194,7 +212,7 @@ impl Vault {
             source: source.clone(),
             source_id: source_id.to_owned(),
             source_token: source_token(index, source.as_str(), source_id),
-            observed_at: input.observed_at.unwrap_or(now).min(now),
+            observed_at,
             values: ready,
             cleared,
             stays,
@@ -206,12 +224,13 @@ impl Vault {
             pinned: false,
             import: None,
             later: false,
+            lapsed: true,
             probe,
             input,
         }
     }
 
-    fn ready(&self, policy: &Snapshot, accepted: Accepted) -> Option<Ready> {
+    fn ready(&self, policy: &Snapshot, accepted: Accepted, lapsed: bool) -> Option<Ready> {
         let field = policy.catalogue().get(accepted.field)?;
         let path = field.path.to_string();
         let index = self.keys.index_key();
@@ -226,7 +245,32 @@ impl Vault {
             days: occasion::tokens(index, field.path.as_str(), &accepted.value),
             value: accepted.value,
             tokens,
+            lapsed,
         })
+    }
+
+    /// A record without the values that have had their time, when there are such: a guest of whom nothing else is known
+    /// is not made of what nobody may see.
+    pub(super) fn in_its_time(&self, prepared: &Prepared) -> Option<Prepared> {
+        let gone = prepared.values.iter().filter(|ready| ready.lapsed);
+        let gone: Vec<Rejected> = gone
+            .map(|ready| Rejected {
+                field: ready.field.clone(),
+                reason: "lapsed".to_owned(),
+            })
+            .collect();
+        if gone.is_empty() {
+            return None;
+        }
+        let mut kept = prepared.clone();
+        kept.values.retain(|ready| !ready.lapsed);
+        kept.rejected.extend(gone);
+        let values = kept
+            .values
+            .iter()
+            .map(|ready| (ready.field.as_str(), &ready.value));
+        kept.probe = Probe::new(&self.keys.known_matching_keys(), person_of(&values));
+        Some(kept)
     }
 
     /// A keyed code of all the source said, so that the same words again change nothing, and a thief of the database

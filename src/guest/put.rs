@@ -17,9 +17,11 @@ use crate::{
 
 use super::{
     GuestError, LinkReason, Outcome, RecordAnswer, RecordInput, Rejected, Resolution, Vault,
-    prepare::{Prepared, Ready, check_source, is_older, seal_version},
+    consents::recipient,
+    prepare::{Prepared, Ready, check_source, is_older, seal_version, source_token},
     resembling::Resembling,
     sql::{NewValue, Rows},
+    stay::Said,
     together::Waiting,
     words::RecordHead,
 };
@@ -48,6 +50,17 @@ pub(super) struct Decided {
     pub(super) doubts: Vec<Resembling>,
     /// Tokens that too many share.
     pub(super) crowded: BTreeSet<[u8; 16]>,
+}
+
+impl Decided {
+    /// Nothing was compared: the caller named the guest.
+    pub(super) fn named() -> Self {
+        Self {
+            probability: 1.0,
+            reasons: vec![exact("guest_id")],
+            ..Self::default()
+        }
+    }
 }
 
 impl Place {
@@ -132,6 +145,21 @@ impl Vault {
                 Ok(prepared)
             }
         }
+    }
+
+    /// The version of the guest whose record a source knows by this id; `None` when there is none.
+    pub(crate) async fn version_of(
+        &self,
+        source: &SourceSystem,
+        id: &str,
+    ) -> Result<Option<i64>, GuestError> {
+        let token = source_token(self.keys.index_key(), source.as_str(), id);
+        let mut conn = self.store.read().await?;
+        let Some((guest, _)) = conn.source_records(&[token]).await?.remove(&token) else {
+            return Ok(None);
+        };
+        let heads = conn.guest_heads(&[guest]).await?;
+        Ok(heads.get(&guest).map(|(version, ..)| *version))
     }
 
     /// The version of a guest that can be changed.
@@ -255,15 +283,29 @@ impl Vault {
         let review = self.ask_steward(change, errand, (guest, record), place).await?;
         let mut event = self.put_event(errand, prepared, guest, keys);
         event.fields = written;
+        let said = Said {
+            record,
+            at: prepared.observed_at,
+            timed: prepared.input.observed_at.is_some(),
+        };
         for stay in &prepared.stays {
             if matches!(place, Place::New(_)) {
-                rows.stay(self.sealed_stay(errand, (guest, record), stay, 1, keys)?);
-            } else {
-                self.write_stay(change, errand, (guest, record), stay, keys)
-                    .await?;
+                rows.stay(self.sealed_stay(errand, (guest, said), stay, 1, keys)?);
+            } else if !self.write_stay(change, errand, (guest, said), stay, keys).await? {
+                rejected.push(Rejected {
+                    field: "stays".to_owned(),
+                    reason: "stale".to_owned(),
+                });
             }
         }
         for (statement, terms) in &prepared.consents {
+            if change
+                .tx
+                .says_still(guest, record, &recipient(statement), statement)
+                .await?
+            {
+                continue;
+            }
             self.write_consent(change, errand, (guest, Some(record)), (statement, *terms), keys)
                 .await?;
         }
@@ -331,6 +373,13 @@ impl Vault {
                 rejected.push(Rejected {
                     field: ready.field.clone(),
                     reason: "stale".to_owned(),
+                });
+                continue;
+            }
+            if prepared.input.excerpt && version > 0 && ready.value.is_array() {
+                rejected.push(Rejected {
+                    field: ready.field.clone(),
+                    reason: "excerpt".to_owned(),
                 });
                 continue;
             }
@@ -457,12 +506,15 @@ fn note(written: &mut BTreeMap<FieldPath, View>, field: &str) {
     }
 }
 
-pub(super) fn answer(place: &Place, done: Done) -> RecordAnswer {
-    let exact = |field: &str| LinkReason {
+fn exact(field: &str) -> LinkReason {
+    LinkReason {
         field: field.to_owned(),
         level: "exact",
         weight: f64::from(64),
-    };
+    }
+}
+
+pub(super) fn answer(place: &Place, done: Done) -> RecordAnswer {
     let resolution = match place {
         Place::Known(..) => Resolution {
             outcome: Outcome::Linked,

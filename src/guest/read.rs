@@ -34,7 +34,7 @@ use super::{
 };
 
 /// The managed field that shows stays.
-pub(super) const STAY_LINKS: &str = "stay_links";
+pub(crate) const STAY_LINKS: &str = "stay_links";
 
 /// A guest fetched for a grant, nothing of it opened but what decides.
 pub(crate) struct Fetched {
@@ -259,12 +259,11 @@ impl Vault {
         };
         let (at, subject) = (self.clock.now(), self.subject(guest, Some(&keys)));
         let (version, status) = (head.version, head.word.clone());
-        match (status.as_str(), head.id) {
-            ("merged", Some(survivor)) => {
-                return Ok(refused(act, subject, GuestError::Moved(GuestId(survivor))));
-            }
-            ("erased", _) => return Ok(refused(act, subject, GuestError::Gone)),
-            _ => {}
+        if let Some(error) = self
+            .no_longer(errand, (guest, head), (policy, &grant, &lines))
+            .await?
+        {
+            return Ok(refused(act, subject, error));
         }
         // Without the guest's audit key the log could not say about whom the look was, nor keep its reason.
         let named = subject.pseudonym.is_some();
@@ -384,7 +383,7 @@ impl Vault {
         Ok(Box::pin(self.keys.fresh_guest_keys(keys.guest(), categories)).await?)
     }
 
-    fn is_portfolio(&self, errand: &Errand, guest: GuestId, head: &Line) -> bool {
+    pub(super) fn is_portfolio(&self, errand: &Errand, guest: GuestId, head: &Line) -> bool {
         let Some(actor) = &errand.caller.actor else {
             return false;
         };
@@ -395,14 +394,14 @@ impl Vault {
         crate::crypto::same(manager, &self.manager_token(actor))
     }
 
-    fn stay_state(&self, errand: &Errand, stays: &[Stay]) -> StayState {
+    pub(super) fn stay_state(&self, errand: &Errand, stays: &[Stay]) -> StayState {
         let here = stays
             .iter()
             .filter(|s| self.properties.within(&s.property, &errand.property));
         self.nearest(here)
     }
 
-    fn consent_answer(&self, errand: &Errand, grant: &Grant, lines: &[Line]) -> ConsentAnswer {
+    pub(super) fn consent_answer(&self, errand: &Errand, grant: &Grant, lines: &[Line]) -> ConsentAnswer {
         let said = lines.iter().filter_map(Line::spoken);
         let here = (&errand.property, &*self.properties, micros(self.clock.now()));
         consent::answer(grant.purpose(), said, here)

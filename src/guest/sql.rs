@@ -50,7 +50,7 @@ statements! {
                    ON CONFLICT (guest_id, stay_token) DO UPDATE
                    SET record_id = excluded.record_id, version = excluded.version, sealed = excluded.sealed,
                        updated_at = excluded.updated_at";
-    STAY_VERSION = "SELECT version FROM stay WHERE guest_id = $1 AND stay_token = $2";
+    STAY_HELD = "SELECT record_id, version, sealed, updated_at FROM stay WHERE guest_id = $1 AND stay_token = $2";
     STAYS = "SELECT guest_id, stay_token, property, version, sealed FROM stay WHERE guest_id = $1 ORDER BY stay_token";
     GUESTS_COUNT = "SELECT count(*) FROM guest";
     FIELDS_PAGE = "SELECT guest_id, record_id, field, version, sealed FROM field_value
@@ -93,6 +93,9 @@ statements! {
                          SET body_mac = excluded.body_mac, status = excluded.status, answer = excluded.answer,
                              expires_at = excluded.expires_at
                          WHERE idempotency.expires_at <= $7";
+    IDEMPOTENT_SET = "UPDATE idempotency SET status = $3, answer = $4, expires_at = $5
+                      WHERE principal = $1 AND key_mac = $2 AND status = 0";
+    IDEMPOTENT_DROP = "DELETE FROM idempotency WHERE principal = $1 AND key_mac = $2 AND status = 0";
     IDEMPOTENT_SWEEP = "DELETE FROM idempotency WHERE expires_at <= $1";
     IMPORT_FIND = "SELECT done_lines FROM import_progress WHERE file_mac = $1";
     IMPORT_SET = "INSERT INTO import_progress (file_mac, done_lines, updated_at) VALUES ($1, $2, $3)

@@ -1,5 +1,6 @@
 //! Stays: sealed whole, because where somebody was and when is as telling as a name.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
@@ -22,6 +23,17 @@ use super::{
 
 /// The longest stay that is believed, in days.
 const LONGEST: i64 = 5 * 366;
+
+/// Who said something of a stay, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Said {
+    /// The record; none when a caller says it of the guest.
+    pub(super) record: RecordId,
+    /// When the source saw it so.
+    pub(super) at: DateTime<Utc>,
+    /// Whether the source says when.
+    pub(super) timed: bool,
+}
 
 impl Vault {
     /// Links a stay to a guest, or changes it.
@@ -98,7 +110,12 @@ impl Vault {
             .tx
             .touch_guest(guest, version, micros(self.clock.now()))
             .await?;
-        self.write_stay(&mut change, errand, (guest, RecordId(Uuid::nil())), stay, &keys)
+        let said = Said {
+            record: RecordId(Uuid::nil()),
+            at: self.clock.now(),
+            timed: true,
+        };
+        self.write_stay(&mut change, errand, (guest, said), stay, &keys)
             .await?;
         let fields = "stay_links".parse().into_iter().collect();
         let told = Announcement::guest_updated(event.at, guest, fields);
@@ -126,35 +143,53 @@ impl Vault {
         }
     }
 
-    /// Seals and stores one stay inside a change.
+    /// Seals and stores one stay inside a change; false when something newer was said of it.
     pub(super) async fn write_stay(
         &self,
         change: &mut Change,
         errand: &Errand,
-        (guest, record): (GuestId, RecordId),
+        (guest, mut said): (GuestId, Said),
         stay: &StayInput,
         keys: &GuestKeys,
-    ) -> Result<(), GuestError> {
-        let token = self.token_of(errand, stay);
-        let version = change.tx.stay_version(guest, token).await? + 1;
-        let stay = self.sealed_stay(errand, (guest, record), stay, version, keys)?;
+    ) -> Result<bool, GuestError> {
+        let mut stay = with_property(errand, stay);
+        let token = self.stay_token(&stay.property, &stay.input.reservation);
+        let held = change.tx.stay_held(guest, token).await?;
+        let version = held.as_ref().map_or(0, |held| held.version) + 1;
+        if let Some(held) = &held {
+            if micros(said.at) < held.updated_at {
+                return Ok(false);
+            }
+            // One person may be told in several parts by several records of one message: the strongest holds.
+            let together = micros(said.at) == held.updated_at || !said.timed;
+            if together && held.record_id != said.record.0 && !said.record.0.is_nil() {
+                let path = path(stay.property.as_str());
+                let plain = keys.open_internal(
+                    Category::Stay,
+                    &held.sealed,
+                    &place(guest, token, &path, held.version),
+                )?;
+                let other: StayInput = serde_json::from_slice(&plain).map_err(|_| GuestError::Damaged)?;
+                if other.role < stay.input.role {
+                    stay.input.role = other.role;
+                    said.record = RecordId(held.record_id);
+                }
+            }
+        }
+        let stay = self.sealed_stay(errand, (guest, said), &stay.restored(), version, keys)?;
         change.tx.upsert_stay(&stay).await?;
-        Ok(change
+        change
             .tx
             .set_stay_index(guest, token, version == 1, &stay.tokens)
-            .await?)
-    }
-
-    fn token_of(&self, errand: &Errand, stay: &StayInput) -> Uuid {
-        let stay = with_property(errand, stay);
-        self.stay_token(&stay.property, &stay.input.reservation)
+            .await?;
+        Ok(true)
     }
 
     /// A stay as it is stored.
     pub(super) fn sealed_stay(
         &self,
         errand: &Errand,
-        (guest, record): (GuestId, RecordId),
+        (guest, said): (GuestId, Said),
         stay: &StayInput,
         version: i64,
         keys: &GuestKeys,
@@ -173,8 +208,8 @@ impl Vault {
         };
         Ok(NewStay {
             row,
-            record,
-            now: micros(self.clock.now()),
+            record: said.record,
+            observed_at: micros(said.at),
             tokens: self.stay_tokens(&stay),
         })
     }
@@ -217,6 +252,16 @@ impl Vault {
                 now,
             )
         }))
+    }
+}
+
+impl Stay {
+    /// As it was said, with its property.
+    fn restored(self) -> StayInput {
+        StayInput {
+            property: Some(self.property),
+            ..self.input
+        }
     }
 }
 

@@ -59,9 +59,8 @@ pub struct StayListAnswer {
     /// The guests, as this caller may see them.
     #[schema(max_items = 1000)]
     pub items: Vec<GuestAnswer>,
-    /// Give it as `cursor` to get the rest; absent when this is all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    /// Give it as `cursor` to get the rest; `null` when this is all.
+    #[schema(value_type = Option<String>, required = true)]
     pub next_cursor: Option<GuestId>,
     /// The record of this list; each guest has its own besides.
     pub audit: AuditAnswer,

@@ -331,6 +331,9 @@ impl Vault {
         let mut answers = Vec::with_capacity(changes.len());
         for (at, Waiting { errand, prepared, .. }, Going { place, guest }) in changes {
             let keys = keys.get(guest).ok_or(GuestError::NotFound)?;
+            let fresh = matches!(place, Place::New(_)) && !prepared.lapsed;
+            let in_time = fresh.then(|| self.in_its_time(prepared)).flatten();
+            let prepared = in_time.as_ref().unwrap_or(prepared);
             let version = versions.entry(*guest).or_default();
             let writing = (&mut change, &mut rows);
             let done = self

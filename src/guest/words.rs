@@ -97,6 +97,10 @@ pub struct RecordInput {
     #[serde(default)]
     #[schema(value_type = Object)]
     pub guest: Map<String, Value>,
+    /// Whether this is only a part of what the source knows, as a reservation repeats a profile: it does not replace the
+    /// lists (phones, addresses …) that the source told whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub excerpt: bool,
     /// What the guest agreed to there.
     #[serde(default)]
     pub consents: Vec<consent::Statement>,
@@ -142,7 +146,7 @@ pub struct StayInput {
 }
 
 /// A guest's part in a stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StayRole {
     /// The one who stays.

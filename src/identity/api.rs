@@ -7,7 +7,7 @@ use actix_web::{
 };
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -18,7 +18,10 @@ use crate::{
         api::{ErrandHeaders, Refusals},
         idempotency,
     },
-    web::{JsonBytes, Kind, Listing, Page, PageParameters, PathId, Problem, StrictJson, StrictQuery},
+    web::{
+        JsonBytes, Kind, Listing, Page, PageParameters, PathId, Problem, ProblemDocument, StrictJson,
+        StrictQuery, headers::media_type, json,
+    },
 };
 
 use super::{
@@ -30,6 +33,8 @@ use super::{
     undo::UndoAnswer,
 };
 
+/// What a batch and its answer are.
+const NDJSON: &str = "application/x-ndjson";
 /// Lines of one batch at most.
 const MOST_LINES: usize = 10_000;
 
@@ -81,8 +86,24 @@ struct BatchLine {
     guest: Map<String, Value>,
 }
 
-/// Many questions, one a line: `{"id"?, "guest"}` in, `{"line", "id"?, "candidates", …}` or `{"line", "problem"}` out,
-/// in the same order, as they are answered.
+/// The answer to one question of a batch.
+#[derive(Serialize)]
+struct BatchAnswer {
+    /// Which line it answers, from 1.
+    line: usize,
+    /// What the question calls itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    /// Why it is refused, as any call would be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<ProblemDocument>,
+    /// Else, who it may be.
+    #[serde(flatten)]
+    answer: Option<ResolveAnswer>,
+}
+
+/// Many questions, one a line: `{"id"?, "guest"}` in, `{"line", "id"?, "candidates", …}` or `{"line", "id"?, "problem"}`
+/// out, in the same order, as they are answered. A line that cannot be read is refused alone.
 #[utoipa::path(
     post, path = "/v1/resolve/batch", tag = "identity", params(ErrandHeaders),
     request_body(content = String, content_type = "application/x-ndjson"),
@@ -92,15 +113,18 @@ pub(crate) async fn post_resolve_batch(
     vault: Data<Vault>,
     errand: Errand,
     body: Bytes,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let text = std::str::from_utf8(&body).map_err(|_| {
-        Problem::new(Kind::InvalidRequest).field("body", "must be UTF-8, one JSON object a line")
-    })?;
-    let lines: Vec<(usize, String)> = text
-        .lines()
+    if media_type(request.headers()).as_deref() != Some(NDJSON) {
+        return Err(
+            Problem::new(Kind::UnsupportedMediaType).detail(format!("Send the body as {NDJSON} in UTF-8."))
+        );
+    }
+    let lines: Vec<(usize, Bytes)> = body
+        .split(|byte| *byte == b'\n')
         .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(at, line)| (at + 1, line.to_owned()))
+        .filter(|(_, line)| !line.trim_ascii().is_empty())
+        .map(|(at, line)| (at + 1, body.slice_ref(line.trim_ascii())))
         .collect();
     if lines.is_empty() || lines.len() > MOST_LINES {
         return Err(Problem::new(Kind::InvalidRequest).field("body", "must have 1 to 10000 lines"));
@@ -108,39 +132,35 @@ pub(crate) async fn post_resolve_batch(
     let answers = stream::iter(lines).then(move |(at, line)| {
         let (vault, errand) = (vault.clone(), errand.clone());
         async move {
-            let mut answer = answer_line(&vault, &errand, at, &line).await.to_string();
-            answer.push('\n');
-            Ok::<_, actix_web::Error>(Bytes::from(answer))
+            let answer = answer_line(&vault, &errand, at, &line).await;
+            let mut text = serde_json::to_vec(&answer).unwrap_or_default();
+            text.push(b'\n');
+            Ok::<_, actix_web::Error>(Bytes::from(text))
         }
     });
     Ok(HttpResponse::Ok()
-        .content_type("application/x-ndjson")
+        .content_type(NDJSON)
         .streaming(Box::pin(answers)))
 }
 
-async fn answer_line(vault: &Vault, errand: &Errand, at: usize, line: &str) -> Value {
-    let Ok(question) = serde_json::from_str::<BatchLine>(line) else {
-        return json!({"line": at, "problem": {"kind": "invalid-request"}});
-    };
-    let mut answer = match vault.resolve(errand, &question.guest).await {
-        Ok(answer) => serde_json::to_value(answer).unwrap_or_default(),
-        Err(error) => json!({"problem": {"kind": kind(&error)}}),
-    };
-    if let Some(members) = answer.as_object_mut() {
-        members.insert("line".to_owned(), json!(at));
-        if let Some(id) = question.id.filter(|id| id.len() <= 200) {
-            members.insert("id".to_owned(), json!(id));
+async fn answer_line(vault: &Vault, errand: &Errand, line: usize, text: &[u8]) -> BatchAnswer {
+    let (id, answer) = match json::parse::<BatchLine>(text) {
+        Ok(question) => {
+            let answer = vault.resolve(errand, &question.guest).await;
+            let id = question.id.filter(|id| id.len() <= 200);
+            (id, answer.map_err(Problem::from))
         }
-    }
-    answer
-}
-
-const fn kind(error: &GuestError) -> &'static str {
-    match error {
-        GuestError::Forbidden => "forbidden",
-        GuestError::BadQuestion { .. } => "invalid-request",
-        GuestError::Budget(_) => "budget-exceeded",
-        _ => "unavailable",
+        Err(problem) => (None, Err(problem)),
+    };
+    let (answer, problem) = match answer {
+        Ok(answer) => (Some(answer), None),
+        Err(problem) => (None, Some(problem.instance(errand.request).document())),
+    };
+    BatchAnswer {
+        line,
+        id,
+        problem,
+        answer,
     }
 }
 
@@ -284,10 +304,18 @@ pub(crate) async fn post_merge(
     };
     let both = (id.0, input.absorb);
     if options.dry_run {
-        return Ok(HttpResponse::Ok().json(vault.merge(&errand, both, options).await?));
+        return Ok(HttpResponse::Ok().json(
+            vault
+                .merge(&errand, both, options)
+                .await
+                .map_err(GuestError::nowhere)?,
+        ));
     }
     let run = async {
-        let answer = vault.merge(&errand, both, options).await?;
+        let answer = vault
+            .merge(&errand, both, options)
+            .await
+            .map_err(GuestError::nowhere)?;
         Ok((
             StatusCode::CREATED,
             serde_json::to_vec(&answer).unwrap_or_default(),
@@ -314,7 +342,12 @@ pub(crate) async fn post_undo(
     errand: Errand,
     id: PathId<Uuid>,
 ) -> Result<impl Responder, Problem> {
-    Ok(web::Json(vault.undo_merge(&errand, id.0).await?))
+    Ok(web::Json(
+        vault
+            .undo_merge(&errand, id.0)
+            .await
+            .map_err(GuestError::nowhere)?,
+    ))
 }
 
 /// A steward's word about two records.

@@ -23,6 +23,9 @@ use super::{
 /// By how much `later` lowers a question's priority, in thousandths of a bit.
 const LATER: i64 = 4_000;
 
+/// How many questions are looked at for one page, of which the caller may know few.
+const MOST_LOOKED_AT: usize = 2_000;
+
 /// A steward's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -99,21 +102,45 @@ impl Vault {
         if !policy.allows(&errand.caller.role, Right::MergeGuests) {
             return self.refuse(event, GuestError::Forbidden).await;
         }
-        let rows = self.store.read().await?.reviews("open", after, most).await?;
-        let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == most);
-        let next = rows
-            .last()
-            .filter(|_| full)
-            .map(|row| (row.priority, row.review_id));
-        let mut reviews = Vec::new();
-        for row in rows {
-            if self.may_answer(errand, &row).await? {
-                reviews.push(self.review_of(errand, row));
-            }
-        }
+        let (reviews, next) = self.answerable(errand, after, most).await?;
         event.count = u64::try_from(reviews.len()).ok();
         self.log.record(event, ()).await?;
         Ok((reviews, next))
+    }
+
+    /// A page of open questions that this caller may answer, and where the next begins: after one that it was shown, unless
+    /// it may answer none of very many.
+    async fn answerable(
+        &self,
+        errand: &Errand,
+        mut after: Place,
+        most: i64,
+    ) -> Result<(Vec<Review>, Option<Place>), GuestError> {
+        let wanted = usize::try_from(most).unwrap_or(usize::MAX);
+        let mut reviews = Vec::new();
+        let (mut shown, mut looked_at) = (after, 0);
+        loop {
+            let rows = self.store.read().await?.reviews("open", after, most).await?;
+            let full = rows.len() == wanted;
+            looked_at += rows.len();
+            for row in rows {
+                after = (row.priority, row.review_id);
+                if !self.may_answer(errand, &row).await? {
+                    continue;
+                }
+                if reviews.len() == wanted {
+                    return Ok((reviews, Some(shown)));
+                }
+                shown = after;
+                reviews.push(self.review_of(errand, row));
+            }
+            if !full {
+                return Ok((reviews, None));
+            }
+            if looked_at >= MOST_LOOKED_AT {
+                return Ok((reviews, Some(after)));
+            }
+        }
     }
 
     /// Answers a question.
@@ -205,7 +232,7 @@ impl Vault {
         Ok(())
     }
 
-    /// Whether this caller acts for where it came up and may know of both.
+    /// Whether this caller acts for where it came up and may know of both; of an answered question, of whom they are now.
     async fn may_answer(&self, errand: &Errand, row: &ReviewRow) -> Result<bool, GuestError> {
         let here = row.property.parse::<PropertyCode>();
         if !here.is_ok_and(|property| self.properties.within(&property, &errand.property)) {
@@ -213,11 +240,13 @@ impl Vault {
         }
         let policy = self.policies.current();
         for guest in [row.guest_id, row.other_id] {
-            if let Looked::Refused(..) = self
-                .look(errand, GuestId(guest), &[], Act::Search, &policy)
-                .await?
-            {
-                return Ok(false);
+            let mut guest = GuestId(guest);
+            loop {
+                match self.look(errand, guest, &[], Act::Search, &policy).await? {
+                    Looked::Seen(_) => break,
+                    Looked::Refused(_, GuestError::Moved(now)) if row.state != "open" => guest = now,
+                    Looked::Refused(..) => return Ok(false),
+                }
             }
         }
         Ok(true)

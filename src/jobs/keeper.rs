@@ -61,8 +61,13 @@ impl Keeper {
         let mut looks: u32 = 0;
         loop {
             tick.tick().await;
-            // Every instance compares with the same weights, not only the one that keeps the promises.
-            if let Err(error) = self.requests.eraser.vault.load_weights().await {
+            // Every instance wraps new keys in the newest epoch, and compares with the same weights, not only the one
+            // that keeps the promises.
+            let vault = &self.requests.eraser.vault;
+            if let Err(error) = vault.keys.refresh().await {
+                tracing::error!(%error, "epochs of keys could not be looked for");
+            }
+            if let Err(error) = vault.load_weights().await {
                 tracing::warn!(%error, "the learnt weights cannot be read");
             }
             match self.lease.take().await {
@@ -76,9 +81,6 @@ impl Keeper {
 
     /// One look; `slow` includes what need not be looked at often.
     pub async fn look(&self, slow: bool) {
-        if let Err(error) = self.requests.eraser.vault.keys.refresh().await {
-            tracing::error!(%error, "epochs of keys could not be looked for");
-        }
         if let Err(error) = self.requests.go_on().await {
             tracing::error!(%error, "approved erasures wait");
         }

@@ -107,6 +107,12 @@ pub enum KeysError {
         /// Which one was tried: a path or label.
         reference: String,
     },
+    /// A running process has a root key whose place another one took.
+    #[error(
+        "another root key has taken the place of this process's, and keys were made anew since: restart it with the new \
+         root key in [keys]"
+    )]
+    Outdated,
     /// The root key is right, but stored keys do not open.
     #[error(
         "the key store is damaged: the {purpose} key of version {version} {problem}; restore the key store from its \

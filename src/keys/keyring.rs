@@ -1,6 +1,9 @@
 //! The opened hierarchy: what the rest of the program asks for keys.
 
-use std::{sync::atomic::AtomicI64, time::Instant};
+use std::{
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+    time::Instant,
+};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -43,6 +46,8 @@ pub struct Keyring {
     pub(super) matching: ArcSwap<Ring>,
     /// When the keys of look-alikes were last read, in microseconds.
     pub(super) matching_at: AtomicI64,
+    /// Whether an epoch was begun under another root key than ours.
+    pub(super) outdated: AtomicBool,
 }
 
 impl Keyring {
@@ -87,7 +92,7 @@ impl Keyring {
         // Read back even after making them: of two first starts at once, one's keys were stored.
         let rows = store.read().await?.vault_keys().await?;
         let (keys, epochs) = VaultKeys::open(&*provider, &rows).await?;
-        let matching = Ring::open(&*provider, &rows).await?;
+        let matching = Ring::open(&*provider, &rows, &Ring::default()).await?;
         Ok(Self {
             provider,
             store,
@@ -98,6 +103,7 @@ impl Keyring {
             rewriting: Mutex::default(),
             matching: ArcSwap::from_pointee(matching),
             matching_at: AtomicI64::new(i64::MIN),
+            outdated: AtomicBool::new(false),
         })
     }
 
@@ -212,6 +218,14 @@ impl Keyring {
         own.mac(&keys.handle_seed()?).first_chunk().copied()
     }
 
+    /// Whether any guest has keys.
+    ///
+    /// # Errors
+    /// When the key store cannot be reached.
+    pub async fn has_data_keys(&self) -> Result<bool, KeysError> {
+        Ok(self.store.read().await?.has_data_keys().await?)
+    }
+
     /// Where the keys are and in which state.
     ///
     /// # Errors
@@ -220,11 +234,14 @@ impl Keyring {
         status::of_open(&*self.provider, &self.store).await
     }
 
-    /// Whether the root key would still be had after a restart.
+    /// Whether the root key opens what the key store holds, and would still be had after a restart.
     ///
     /// # Errors
     /// What the provider says.
     pub async fn health(&self) -> Result<(), KeysError> {
+        if self.outdated.load(Ordering::Relaxed) {
+            return Err(KeysError::Outdated);
+        }
         Ok(self.provider.health().await?)
     }
 }

@@ -30,7 +30,7 @@ const REPLACES_AFTER: i64 = 150_000_000;
 /// A key that makes tokens, and since when it is known, in microseconds.
 struct Version {
     since: i64,
-    key: IndexKey,
+    key: Arc<IndexKey>,
 }
 
 /// The keys that are read with; without any, the index key is the only one.
@@ -38,18 +38,23 @@ struct Version {
 pub(super) struct Ring(BTreeMap<i64, Version>);
 
 impl Ring {
-    /// The rows of the key store that are not retired, opened.
+    /// The rows of the key store that are not retired, opened. What is known stays open, also when another root key wraps
+    /// it meanwhile.
     pub(super) async fn open(
         provider: &dyn RootKeyProvider,
         rows: &[VaultKeyRow],
+        known: &Self,
     ) -> Result<Self, KeysError> {
         let mut ring = BTreeMap::new();
         let live = rows
             .iter()
             .filter(|row| row.purpose == Purpose::Matching.as_str() && row.retired_at.is_none());
         for row in live {
-            let key = IndexKey::new(unwrap_one(provider, Purpose::Matching, row).await?);
             let since = row.created_at;
+            let key = match known.0.get(&row.version) {
+                Some(version) if version.since == since => Arc::clone(&version.key),
+                _ => Arc::new(IndexKey::new(unwrap_one(provider, Purpose::Matching, row).await?)),
+            };
             ring.insert(row.version, Version { since, key });
         }
         Ok(Self(ring))
@@ -93,7 +98,7 @@ impl MatchingKeys<'_> {
             .ring
             .0
             .get(&version)
-            .map_or(self.first, |version| &version.key);
+            .map_or(self.first, |version| &*version.key);
         key.token(kind, value)
     }
 }
@@ -137,7 +142,8 @@ impl Keyring {
     }
 
     async fn learn_matching(&self, rows: &[VaultKeyRow]) -> Result<(), KeysError> {
-        let ring = Ring::open(&*self.provider, rows).await?;
+        let known = self.matching.load_full();
+        let ring = self.current(Ring::open(&*self.provider, rows, &known).await)?;
         self.matching.store(Arc::new(ring));
         Ok(())
     }

@@ -1,7 +1,10 @@
 //! Rotation, while the vault runs: a new epoch's key wraps what is made from now on, and data keys are wrapped anew one
 //! by one; no value is touched. A new root key wraps the few vault keys.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -13,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    Keyring, KeysError, Purpose, RootKeyProvider,
+    Keyring, KeysError, ProviderError, Purpose, RootKeyProvider,
     data_keys::rewrapped,
     hierarchy::{Epochs, make_one, rewrapped_by, unwrap_one},
 };
@@ -48,13 +51,25 @@ impl Keyring {
         }
         let mut keys = BTreeMap::new();
         for row in of_epochs {
-            let key = unwrap_one(&*self.provider, Purpose::Epoch, row).await?;
+            let key = self.current(unwrap_one(&*self.provider, Purpose::Epoch, row).await)?;
             keys.insert(row.version, KeyDerivationKey::new(key));
         }
         if let Some(epochs) = Epochs::of(keys) {
             self.epochs.store(Arc::new(epochs));
         }
         Ok(())
+    }
+
+    /// What came of unwrapping a key that another process stored: when our root key is no longer the one, this process
+    /// is not ready any more, as it can open less and less.
+    pub(super) fn current<T>(&self, outcome: Result<T, KeysError>) -> Result<T, KeysError> {
+        outcome.map_err(|error| match error {
+            KeysError::Provider(ProviderError::WrongKey | ProviderError::OtherProvider { .. }) => {
+                self.outdated.store(true, Ordering::Relaxed);
+                KeysError::Outdated
+            }
+            other => other,
+        })
     }
 
     /// Begins a new epoch: its key wraps every data key that is made from now on.

@@ -53,7 +53,8 @@ impl From<RequestError> for Problem {
             RequestError::SamePerson => Self::new(ProblemKind::Conflict)
                 .detail("It takes another person than who took the request in."),
             RequestError::Changed => Self::new(ProblemKind::Conflict).detail(
-                "What would be done is not what was seen: look at the preview again and approve that.",
+                "What would be done is not what was seen: look at GET /v1/requests/{id}/preview again and approve that \
+                 fingerprint.",
             ),
         }
     }

@@ -5,11 +5,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    access::operator,
+    access::{operator, reason_in},
     audit::{Act, Event},
     base::{Caller, Errand, GuestId, PrincipalId, RequestId, micros},
     erasure::{ErasureError, Order, Preview, fault::point},
-    guest::GuestError,
+    guest::{GuestError, kinds::holds_card_number},
     policy::Right,
     retention::{person, same_person},
 };
@@ -43,6 +43,10 @@ pub struct DecisionInput {
     /// On which ground; required unless it is approved.
     #[serde(default)]
     pub ground: Option<Ground>,
+    /// Why, in words; kept where that of `Vault-Reason` is: in the deletable detail of the audit entry. Give one of the two.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 200)]
+    pub reason: Option<String>,
     /// The fingerprint of the preview that is approved; required for an erasure.
     #[serde(default)]
     #[schema(max_length = 64)]
@@ -57,7 +61,8 @@ impl Requests {
     /// Decides a case.
     ///
     /// # Errors
-    /// [`RequestError::SamePerson`], [`RequestError::State`], [`RequestError::Changed`], and what an erasure says.
+    /// [`RequestError::SamePerson`], [`RequestError::State`], [`RequestError::Changed`], [`GuestError::BadQuestion`] for a
+    /// missing ground or a reason that cannot be kept, and what an erasure says.
     pub async fn decide(
         &self,
         errand: &Errand,
@@ -72,7 +77,17 @@ impl Requests {
         let event = self
             .allowed(errand, (Act::HandleRequest, outcome), &[Right::ApproveRequests])
             .await?;
+        let ground = match (input.decision, input.ground) {
+            (Decision::Approve, _) => None,
+            (_, None) => return Err(self.refused(event, no_ground()).await),
+            (_, ground) => ground,
+        };
         let row = self.row(id).await?;
+        let reasoned = match with_reason(errand, input, row.guest_id) {
+            Ok(reasoned) => reasoned,
+            Err(error) => return Err(self.refused(event, error).await),
+        };
+        let errand = &reasoned;
         let state = State::from_word(&row.state).ok_or(GuestError::Damaged)?;
         if state.is_closed() {
             return Err(RequestError::State("The request is closed."));
@@ -82,13 +97,11 @@ impl Requests {
             return Err(RequestError::SamePerson);
         }
         let event = self.about(event, errand, row.guest_id.map(GuestId)).await?;
-        match input.decision {
-            Decision::Extend => self.extend(errand, row, input.ground, event).await,
-            Decision::Deny => self.deny(errand, row, input.ground, event).await,
-            Decision::Approve if state != State::Verified => {
-                Err(RequestError::State("Only a verified request is approved."))
-            }
-            Decision::Approve => self.approve(errand, row, input, event).await,
+        match (input.decision, ground) {
+            (Decision::Extend, Some(ground)) => self.extend(errand, row, ground, event).await,
+            (Decision::Deny, Some(ground)) => self.deny(errand, row, ground, event).await,
+            _ if state != State::Verified => Err(RequestError::State("Only a verified request is approved.")),
+            _ => self.approve(errand, row, input, event).await,
         }
     }
 
@@ -96,7 +109,7 @@ impl Requests {
         &self,
         errand: &Errand,
         mut row: RequestRow,
-        ground: Option<Ground>,
+        ground: Ground,
         event: Event,
     ) -> Result<Case, RequestError> {
         let kind = Kind::from_word(&row.kind).ok_or(GuestError::Damaged)?;
@@ -114,7 +127,6 @@ impl Requests {
                 "The answer was due already; the guest had to be told before.",
             ));
         }
-        let ground = ground.ok_or(RequestError::State("Putting an answer off needs a ground."))?;
         row.extended = true;
         row.due_on = self.due_on(&row);
         self.store(errand, &row, ("extended", Some(ground.as_str())), event)
@@ -126,10 +138,9 @@ impl Requests {
         &self,
         errand: &Errand,
         mut row: RequestRow,
-        ground: Option<Ground>,
+        ground: Ground,
         event: Event,
     ) -> Result<Case, RequestError> {
-        let ground = ground.ok_or(RequestError::State("A refusal needs a ground."))?;
         State::Denied.as_str().clone_into(&mut row.state);
         self.store(errand, &row, ("denied", Some(ground.as_str())), event)
             .await?;
@@ -187,8 +198,15 @@ impl Requests {
         let Some(mut preview) = self.eraser.preview(guest).await? else {
             return Err(self.refused(event, GuestError::Gone).await);
         };
-        if input.preview.as_deref() != Some(fingerprint(&preview).as_str()) {
-            return Err(RequestError::Changed);
+        match &input.preview {
+            None => {
+                return Err(RequestError::State(
+                    "What is approved is what was seen: give as `preview` the fingerprint that GET \
+                     /v1/requests/{id}/preview tells.",
+                ));
+            }
+            Some(seen) if *seen != fingerprint(&preview) => return Err(RequestError::Changed),
+            Some(_) => {}
         }
         preview.do_not_contact = input.do_not_contact;
         if input.do_not_contact {
@@ -332,4 +350,33 @@ impl Requests {
         self.run(case, (guest, preview), caller, request).await?;
         Ok(whole)
     }
+}
+
+fn no_ground() -> GuestError {
+    let words: Vec<&str> = Ground::ALL.iter().map(|ground| ground.as_str()).collect();
+    GuestError::bad(
+        "ground",
+        format!("is missing; must be one of {}", words.join(", ")),
+    )
+}
+
+/// The errand with the decision's own reason. It goes with the guest's keys, so without a guest there is nowhere to keep it.
+fn with_reason(errand: &Errand, input: &DecisionInput, guest: Option<Uuid>) -> Result<Errand, GuestError> {
+    let mut errand = errand.clone();
+    let Some(text) = &input.reason else {
+        return Ok(errand);
+    };
+    let bad = |why: &str| GuestError::bad("reason", why);
+    let reason = reason_in(text).map_err(bad)?;
+    if holds_card_number(&reason) {
+        return Err(bad("must not hold a card number"));
+    }
+    if guest.is_none() {
+        return Err(bad("there is no guest to keep it with; the ground says why"));
+    }
+    if errand.reason.as_ref().is_some_and(|other| *other != reason) {
+        return Err(bad("is not what Vault-Reason says; give one of the two"));
+    }
+    errand.reason = Some(reason);
+    Ok(errand)
 }

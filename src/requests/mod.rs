@@ -53,6 +53,9 @@ macro_rules! words {
         pub enum $name { $($(#[$one])* $variant,)* }
 
         impl $name {
+            /// Every one.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
             /// The word of the contract.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -62,7 +65,7 @@ macro_rules! words {
             /// The meaning of a stored word.
             #[must_use]
             pub fn from_word(word: &str) -> Option<Self> {
-                [$(Self::$variant,)*].into_iter().find(|one| one.as_str() == word)
+                Self::ALL.iter().copied().find(|one| one.as_str() == word)
             }
         }
     )*};
@@ -101,7 +104,7 @@ words! {
         Denied = "denied",
         /// Taken back by who brought it.
         Revoked = "revoked",
-        /// There is another open case of the same guest about the same thing.
+        /// There is another open case of the same guest about the same thing, under the same law or due no later.
         Duplicate = "duplicate",
     }
 

@@ -95,24 +95,12 @@ impl Requests {
             Ok(guest) => guest,
             Err(error) => return Err(self.refused(event, error).await),
         };
-        let same = match guest {
-            Some(guest) => {
-                let mut conn = self.vault().store.read().await?;
-                conn.same_request(guest, input.kind.as_str()).await?
-            }
-            None => None,
-        };
-        let state = if same.is_some() {
-            State::Duplicate
-        } else {
-            State::Received
-        };
         let mut row = RequestRow {
             request_id: Uuid::now_v7(),
             guest_id: guest.map(|guest| guest.0),
             kind: input.kind.as_str().to_owned(),
             regime: regime.id.clone(),
-            state: state.as_str().to_owned(),
+            state: State::Received.as_str().to_owned(),
             via: input.received_via.as_str().to_owned(),
             property: errand.property.to_string(),
             received_at: micros(received),
@@ -120,20 +108,27 @@ impl Requests {
             extended: false,
             stopped_days: 0,
             stopped_since: None,
-            duplicate_of: same,
+            duplicate_of: None,
             opened_by: errand.caller.principal.0,
             opened_actor: errand.caller.actor.clone(),
             version: 1,
             outcome: None,
         };
         row.due_on = self.due_on(&row);
+        if let Some(guest) = guest {
+            let mut conn = self.vault().store.read().await?;
+            row.duplicate_of = conn.covering_request(guest, &row).await?;
+        }
+        if row.duplicate_of.is_some() {
+            State::Duplicate.as_str().clone_into(&mut row.state);
+        }
         let event = self.about(event, errand, guest).await?;
         let mut change = self.vault().log.begin(&self.vault().store).await?;
         change.tx.open_request(&row).await?;
         let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
         change
             .tx
-            .add_step(row.request_id, micros(now), (state.as_str(), None), by)
+            .add_step(row.request_id, micros(now), (&row.state, None), by)
             .await?;
         let opened = Announcement::request_opened(now, row.request_id, guest);
         change.tx.announce(&opened).await?;

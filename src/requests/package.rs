@@ -1,5 +1,7 @@
 //! All that is stored about a guest, for the guest: nothing is masked, and nothing is anybody else's.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -8,18 +10,26 @@ use zeroize::Zeroizing;
 
 use crate::{
     audit::{Act, Receipt},
-    base::{Category, Errand, GuestId, from_micros},
+    base::{Category, Errand, FieldPath, GuestId, View, from_micros},
     crypto::{
         Aad,
         age::{self, Recipient},
     },
-    guest::{GuestError, StayInput, evidence_place, places, seal_version, source_id_place, stay_path},
+    guest::{
+        GuestError, STAY_LINKS, StayInput, Vault, evidence_place, places, seal_version, source_id_place,
+        sql::{RecordRow, StayRow},
+        stands_for, stay_path,
+    },
     keys::GuestKeys,
     policy::{Handover, Right},
-    retention::{facts, plan, read},
+    retention::{facts, plan, read, sql::StoredValue},
 };
 
-use super::{Kind, RequestError, Requests, State, pages, sql::ConsentRow, zip::zip};
+use super::{
+    Kind, RequestError, Requests, State, pages,
+    sql::{ConsentRow, NoteRow},
+    zip::zip,
+};
 
 /// What a package is closed with where it leaves the house.
 #[derive(Clone)]
@@ -77,6 +87,45 @@ pub(super) struct Everything {
     pub(super) entry_id: crate::base::EntryId,
 }
 
+/// What a package is made of, still sealed: read before the record of its handing over, which names its fields.
+struct Stored {
+    records: Vec<RecordRow>,
+    values: Vec<StoredValue>,
+    stays: Vec<StayRow>,
+    consents: Vec<ConsentRow>,
+    notes: Vec<NoteRow>,
+}
+
+impl Stored {
+    async fn of(vault: &Vault, guest: GuestId) -> Result<Self, RequestError> {
+        let mut conn = vault.store.read().await?;
+        Ok(Self {
+            records: conn.records(guest).await?,
+            values: conn.stored_values(guest).await?,
+            stays: conn.stays(guest).await?,
+            consents: conn.consent_rows(guest).await?,
+            notes: conn.notes_about(guest).await?,
+        })
+    }
+
+    /// The fields that the package shows, each plain.
+    fn fields(&self) -> Result<BTreeMap<FieldPath, View>, RequestError> {
+        let mut paths: BTreeSet<&str> = self.values.iter().map(|value| value.field.as_str()).collect();
+        if !self.stays.is_empty() {
+            paths.insert(STAY_LINKS);
+        }
+        for note in &self.notes {
+            paths.insert(stands_for(drawer_of(note)?));
+        }
+        let path = |path: &str| Ok((path.parse().map_err(|_| GuestError::Damaged)?, View::Plain));
+        paths.into_iter().map(path).collect()
+    }
+}
+
+fn drawer_of(note: &NoteRow) -> Result<Category, GuestError> {
+    read(&note.drawer).first().copied().ok_or(GuestError::Damaged)
+}
+
 impl Requests {
     /// The package of a case that was approved; encrypted when a recipient is named. Recorded; the case is then done.
     ///
@@ -108,15 +157,17 @@ impl Requests {
         if event.subject.is_none() {
             event.subject = Some(vault.subject(guest, Some(&house.keys)));
         }
+        let stored = Stored::of(vault, guest).await?;
+        event.fields = stored.fields()?;
         let receipt = vault.log.record(event, Handover::of(guest)).await?;
         let keys = &house.keys;
         let everything = Everything {
             guest_id: guest,
             made_at: vault.clock.now(),
-            records: self.records(guest, keys, &receipt).await?,
-            stays: self.stays(guest, keys, &receipt).await?,
-            consents: self.consents(guest, keys, &receipt).await?,
-            observations: self.observations(guest, keys, &receipt).await?,
+            records: self.records(&stored, guest, keys, &receipt)?,
+            stays: stays(stored.stays, guest, keys, &receipt)?,
+            consents: consents(stored.consents, guest, keys, &receipt)?,
+            observations: observations(stored.notes, guest, keys, &receipt)?,
             retention: json!(plan(&house.facts, &self.eraser.rules)),
             access: without_staff(json!(access)),
             entry_id: receipt.entry(),
@@ -136,21 +187,19 @@ impl Requests {
         Ok(answer)
     }
 
-    async fn records(
+    fn records(
         &self,
+        stored: &Stored,
         guest: GuestId,
         keys: &GuestKeys,
         receipt: &Receipt<Handover>,
     ) -> Result<Vec<SourceRecord>, RequestError> {
-        let vault = self.vault();
-        let policy = vault.policies.current();
-        let mut conn = vault.store.read().await?;
-        let (heads, values) = (conn.records(guest).await?, conn.stored_values(guest).await?);
-        drop(conn);
+        let policy = self.vault().policies.current();
         let mut all = Vec::new();
-        for head in heads {
+        for head in &stored.records {
             let mut own = Map::new();
-            for value in values.iter().filter(|value| value.record_id == head.record_id) {
+            let values = stored.values.iter();
+            for value in values.filter(|value| value.record_id == head.record_id) {
                 let (_, field) = policy.catalogue().find(&value.field).ok_or(GuestError::Damaged)?;
                 let aad = Aad {
                     guest,
@@ -176,10 +225,10 @@ impl Requests {
                 )?)
             };
             all.push(SourceRecord {
-                source_system: head.source_system,
+                source_system: head.source_system.clone(),
                 source_id,
-                provenance: head.provenance,
-                property: head.property,
+                provenance: head.provenance.clone(),
+                property: head.property.clone(),
                 observed_at: from_micros(head.observed_at),
                 received_at: from_micros(head.received_at),
                 values: own,
@@ -187,85 +236,81 @@ impl Requests {
         }
         Ok(all)
     }
+}
 
-    async fn stays(
-        &self,
-        guest: GuestId,
-        keys: &GuestKeys,
-        receipt: &Receipt<Handover>,
-    ) -> Result<Vec<Value>, RequestError> {
-        let rows = self.vault().store.read().await?.stays(guest).await?;
-        let mut all = Vec::new();
-        for row in rows {
-            let path = stay_path(&row.property);
-            let aad = Aad {
-                guest,
-                record: row.stay_token,
-                path: &path,
-                version: seal_version(row.version),
-            };
-            let plain = keys
-                .open_handed(receipt, Category::Stay, &row.sealed, &aad)
-                .map_err(GuestError::from)?;
-            let mut stay: StayInput =
-                serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?;
-            stay.property = row.property.parse().ok();
-            all.push(json!(stay));
-        }
-        Ok(all)
+fn stays(
+    rows: Vec<StayRow>,
+    guest: GuestId,
+    keys: &GuestKeys,
+    receipt: &Receipt<Handover>,
+) -> Result<Vec<Value>, RequestError> {
+    let mut all = Vec::new();
+    for row in rows {
+        let path = stay_path(&row.property);
+        let aad = Aad {
+            guest,
+            record: row.stay_token,
+            path: &path,
+            version: seal_version(row.version),
+        };
+        let plain = keys
+            .open_handed(receipt, Category::Stay, &row.sealed, &aad)
+            .map_err(GuestError::from)?;
+        let mut stay: StayInput = serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?;
+        stay.property = row.property.parse().ok();
+        all.push(json!(stay));
     }
+    Ok(all)
+}
 
-    async fn observations(
-        &self,
-        guest: GuestId,
-        keys: &GuestKeys,
-        receipt: &Receipt<Handover>,
-    ) -> Result<Vec<Value>, RequestError> {
-        let rows = self.vault().store.read().await?.notes_about(guest).await?;
-        let mut all = Vec::new();
-        for row in rows {
-            let drawer = read(&row.drawer).first().copied().ok_or(GuestError::Damaged)?;
-            let place = places::observation(guest, row.observation_id);
-            let note = text(keys, receipt, (drawer, &row.sealed), &place)?;
-            all.push(json!({"property": row.property, "at": from_micros(row.at), "text": note}));
-        }
-        Ok(all)
+fn observations(
+    rows: Vec<NoteRow>,
+    guest: GuestId,
+    keys: &GuestKeys,
+    receipt: &Receipt<Handover>,
+) -> Result<Vec<Value>, RequestError> {
+    let mut all = Vec::new();
+    for row in rows {
+        let drawer = drawer_of(&row)?;
+        let place = places::observation(guest, row.observation_id);
+        let note = text(keys, receipt, (drawer, &row.sealed), &place)?;
+        all.push(json!({"property": row.property, "at": from_micros(row.at), "text": note}));
     }
+    Ok(all)
+}
 
-    async fn consents(
-        &self,
-        guest: GuestId,
-        keys: &GuestKeys,
-        receipt: &Receipt<Handover>,
-    ) -> Result<Vec<Value>, RequestError> {
-        let rows: Vec<ConsentRow> = self.vault().store.read().await?.consent_rows(guest).await?;
-        let mut all = Vec::new();
-        for row in rows {
-            let mut line = json!({
-                "consent_id": row.consent_id, "purpose": row.purpose, "recipient": row.recipient, "state": row.state,
-                "channel": row.channel, "indication": row.indication, "property": row.property, "scope": row.scope,
-                "notice_id": row.notice_id, "at": from_micros(row.at), "valid_until": row.valid_until.map(from_micros),
-            });
-            let place = evidence_place(guest, row.consent_id);
-            if let (Some(sealed), Some(line)) = (&row.evidence, line.as_object_mut()) {
-                let evidence = text(keys, receipt, (Category::Consent, sealed), &place)?;
-                line.insert("evidence_ref".to_owned(), evidence.into());
-            }
-            let place = Aad {
-                path: "consent.details",
-                ..place
-            };
-            if let (Some(sealed), Some(line)) = (&row.details, line.as_object_mut()) {
-                let details = text(keys, receipt, (Category::Consent, sealed), &place)?;
-                line.insert(
-                    "details".to_owned(),
-                    serde_json::from_str(&details).unwrap_or_default(),
-                );
-            }
-            all.push(line);
+fn consents(
+    rows: Vec<ConsentRow>,
+    guest: GuestId,
+    keys: &GuestKeys,
+    receipt: &Receipt<Handover>,
+) -> Result<Vec<Value>, RequestError> {
+    let mut all = Vec::new();
+    for row in rows {
+        let mut line = json!({
+            "consent_id": row.consent_id, "purpose": row.purpose, "recipient": row.recipient, "state": row.state,
+            "channel": row.channel, "indication": row.indication, "property": row.property, "scope": row.scope,
+            "notice_id": row.notice_id, "at": from_micros(row.at), "valid_until": row.valid_until.map(from_micros),
+        });
+        let place = evidence_place(guest, row.consent_id);
+        if let (Some(sealed), Some(line)) = (&row.evidence, line.as_object_mut()) {
+            let evidence = text(keys, receipt, (Category::Consent, sealed), &place)?;
+            line.insert("evidence_ref".to_owned(), evidence.into());
         }
-        Ok(all)
+        let place = Aad {
+            path: "consent.details",
+            ..place
+        };
+        if let (Some(sealed), Some(line)) = (&row.details, line.as_object_mut()) {
+            let details = text(keys, receipt, (Category::Consent, sealed), &place)?;
+            line.insert(
+                "details".to_owned(),
+                serde_json::from_str(&details).unwrap_or_default(),
+            );
+        }
+        all.push(line);
     }
+    Ok(all)
 }
 
 fn text(
@@ -291,6 +336,7 @@ fn without_staff(mut report: Value) -> Value {
     if let Some(report) = report.as_object_mut() {
         // The bytes of the log's entries name staff ids; whoever wants the proof asks for the report itself.
         report.remove("proof");
+        report.remove("signature");
     }
     report
 }

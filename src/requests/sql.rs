@@ -25,8 +25,12 @@ statements! {
     MESSAGES_DROP = "DELETE FROM agent_message WHERE until < $1";
     MESSAGE_TAKE = "INSERT INTO agent_message (digest, until) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     REQUEST_SAME = "SELECT request_id FROM request
-                    WHERE guest_id = $1 AND kind = $2 AND state NOT IN ('done', 'denied', 'duplicate')
+                    WHERE guest_id = $1 AND kind = $2 AND state NOT IN ('done', 'denied', 'revoked', 'duplicate')
                     ORDER BY request_id LIMIT 1";
+    REQUEST_COVERS = "SELECT request_id FROM request
+                      WHERE guest_id = $1 AND kind = $2 AND state NOT IN ('done', 'denied', 'revoked', 'duplicate')
+                          AND (regime = $3 OR due_on <= $4)
+                      ORDER BY request_id LIMIT 1";
     REQUESTS_WAITING = "SELECT request_id FROM request WHERE state = 'waiting' AND request_id > $1
                         ORDER BY request_id LIMIT $2";
     CONSENT_ROWS = "SELECT consent_id, purpose, recipient, state, channel, indication, property, scope, notice_id, at,
@@ -153,6 +157,28 @@ impl Conn {
     /// What the database says.
     pub async fn same_request(&mut self, guest: GuestId, kind: &str) -> Result<Option<Uuid>, StoreError> {
         Ok(on!(self, c => sqlx::query_scalar(REQUEST_SAME).bind(guest.0).bind(kind).fetch_optional(c).await?))
+    }
+
+    /// The open case of this guest that answers this one too: about the same, and under the same law or due no later.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn covering_request(
+        &mut self,
+        guest: GuestId,
+        new: &RequestRow,
+    ) -> Result<Option<Uuid>, StoreError> {
+        // A law that names no day is answered whenever another is.
+        let due = new.due_on.as_deref().unwrap_or("9999-12-31");
+        Ok(on!(self, c => {
+            sqlx::query_scalar(REQUEST_COVERS)
+                .bind(guest.0)
+                .bind(&new.kind)
+                .bind(&new.regime)
+                .bind(due)
+                .fetch_optional(c)
+                .await?
+        }))
     }
 
     /// The steps of a case, in order.

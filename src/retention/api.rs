@@ -1,7 +1,8 @@
 //! The calls about holds and plans.
 
 use actix_web::{
-    HttpResponse, Responder,
+    HttpRequest, HttpResponse, Responder,
+    http::StatusCode,
     web::{self, Data},
 };
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,9 @@ use crate::{
     guest::{
         Vault,
         api::{ErrandHeaders, Refusals},
+        once,
     },
-    web::{Kind, PathId, Problem, StrictJson, StrictQuery, path_id},
+    web::{JsonBytes, Kind, PathId, Problem, StrictJson, StrictQuery, path_id},
 };
 
 use super::{
@@ -76,10 +78,16 @@ pub(crate) async fn post_hold(
     vault: Data<Vault>,
     errand: Errand,
     id: PathId<GuestId>,
-    body: StrictJson<Hold>,
+    body: JsonBytes,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let answer = Holds(&vault).put(&errand, id.0, &body.0).await?;
-    Ok(HttpResponse::Created().json(answer))
+    let hold: Hold = body.parse()?;
+    let run = async {
+        let answer = Holds(&vault).put(&errand, id.0, &hold).await?;
+        let bytes = serde_json::to_vec(&answer).map_err(|_| Problem::new(Kind::Internal))?;
+        Ok((StatusCode::CREATED, bytes))
+    };
+    Box::pin(once(&vault, &errand.caller, &request, body.as_bytes(), run)).await
 }
 
 fn of_path(path: &(String, String)) -> Result<(GuestId, Uuid), Problem> {

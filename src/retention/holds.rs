@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     audit::{Act, Change, Event},
     base::{Caller, Category, Errand, GuestId, PrincipalId, from_micros, micros},
-    guest::{GuestError, Vault},
+    guest::{GuestError, Vault, kinds::holds_card_number},
     policy::Right,
 };
 
@@ -172,6 +172,8 @@ impl Holds<'_> {
         let days = hold.stays_from.zip(hold.stays_to);
         if hold.matter.trim().is_empty() || hold.matter.chars().count() > 100 {
             wrong("matter", "must be 1 to 100 characters")
+        } else if holds_card_number(&hold.matter) {
+            wrong("matter", "must not hold a card number")
         } else if hold.review_on <= self.0.clock.now().date_naive() {
             wrong("review_on", "must lie ahead")
         } else if days.is_some_and(|(from, to)| from > to) {

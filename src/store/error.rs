@@ -1,5 +1,7 @@
 //! What can go wrong with a database, as callers need to tell it apart.
 
+use std::fmt;
+
 /// Could not, because …
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -22,7 +24,7 @@ pub enum StoreError {
     #[error("the database was made by a newer guest-vault; start that version")]
     Newer,
     /// A migration did not run.
-    #[error("a migration of the database failed")]
+    #[error("a migration of the database cannot be run")]
     Migration(#[source] sqlx::migrate::MigrateError),
     /// A pooler in between answers with other clients' rows.
     #[error(
@@ -43,6 +45,14 @@ pub enum StoreError {
         #[source]
         cause: std::io::Error,
     },
+    /// It does not open.
+    #[error("{place} does not open: {cause}")]
+    Opening {
+        /// A path, or the address of a server.
+        place: String,
+        /// What the database said.
+        cause: sqlx::Error,
+    },
     /// A stored row does not have the shape this program writes.
     #[error("a stored row is damaged: {0}")]
     Damaged(&'static str),
@@ -52,6 +62,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The error with what the database said, for the operator: never for a caller, as it may name what was stored.
+    #[must_use]
+    pub fn told(&self) -> impl fmt::Display {
+        let cause = match self {
+            Self::Unavailable(cause) | Self::Database(cause) => Some(cause.to_string()),
+            Self::Migration(cause) => Some(cause.to_string()),
+            _ => None,
+        };
+        cause.map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
+    }
+
     /// Whether the same transaction may succeed when run again.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -18,6 +18,7 @@ use sqlx::{
     PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction, pool::PoolConnection,
 };
 
+pub use copy::Held;
 pub use error::StoreError;
 pub use gather::{AsyncAsk, Gather, Unanswered};
 pub use open::{StoreUrl, Which};

@@ -144,6 +144,9 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         // What is deleted is overwritten, so that an erased ciphertext does not linger in free pages.
         .pragma("secure_delete", "ON")
         .pragma("cache_size", WRITERS_CACHE)
+        // Statements of many rows note each page before they change it, to undo only themselves: in memory, because the
+        // file would be as much again to write, and would lie outside the data folder.
+        .pragma("temp_store", "MEMORY")
         // Pages that one write after another touches are moved into the file once, not each time: tokens lie anywhere,
         // and a hundred records touch thousands of pages.
         .pragma("wal_autocheckpoint", "16000")
@@ -163,12 +166,25 @@ async fn open_sqlite(path: &Path, connections: u32) -> Result<Store, StoreError>
             .idle_timeout(None)
             .max_lifetime(None)
     };
-    let writer: SqlitePool = pool(1).connect_with(sqlite_options(path)).await?;
+    let writer = pool(1).connect_with(sqlite_options(path)).await;
+    let writer: SqlitePool = writer.map_err(|cause| refused(path.display().to_string(), cause))?;
     let reading = sqlite_options(path)
         .pragma("query_only", "ON")
         .pragma("cache_size", READERS_CACHE);
     let readers = pool(connections.clamp(1, MOST_READERS)).connect_lazy_with(reading);
     Ok(Store::Sqlite { readers, writer })
+}
+
+/// Why a database does not open, and which one; what helps when it is tried again stays what it is.
+fn refused(place: String, cause: sqlx::Error) -> StoreError {
+    let code = cause
+        .as_database_error()
+        .and_then(|error| error.code())
+        .map(|code| code.into_owned());
+    match code.as_deref() {
+        Some("5" | "261" | "517" | "53100" | "13") => cause.into(),
+        _ => StoreError::Opening { place, cause },
+    }
 }
 
 /// Makes the folder (0700) and the file (0600) before SQLite would make them readable by others.
@@ -219,18 +235,43 @@ async fn open_postgres(
     if let Some(schema) = schema {
         options = options.options([("search_path", schema)]);
     }
-    let pool: PgPool = PgPoolOptions::new()
+    let opened = PgPoolOptions::new()
         .max_connections(connections.max(2))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // The ping before each use costs a sixth of a read; a short life finds dead connections instead.
         .test_before_acquire(false)
         .max_lifetime(Duration::from_mins(30))
         .after_connect(|connection, _| Box::pin(async move { connection.execute(PLANNING).await.map(drop) }))
-        .connect_with(options)
-        .await?;
+        .connect_with(options.clone())
+        .await;
+    let pool: PgPool = match opened {
+        Ok(pool) => pool,
+        Err(cause) => return Err(refused(server(&options), reason(&options, cause).await)),
+    };
     if let Some(schema) = schema {
         let make = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
-        pool.execute(sqlx::AssertSqlSafe(make)).await?;
+        pool.execute(sqlx::AssertSqlSafe(make))
+            .await
+            .map_err(|cause| refused(server(&options), cause))?;
     }
     Ok(Store::Postgres(pool))
+}
+
+/// Which server it is; nothing of who comes to it.
+fn server(options: &PgConnectOptions) -> String {
+    options.get_socket().map_or_else(
+        || format!("PostgreSQL at {}:{}", options.get_host(), options.get_port()),
+        |socket| format!("PostgreSQL at {}", socket.display()),
+    )
+}
+
+/// The pool tries until its time is over and then says only that; what hinders it is told by one more try.
+async fn reason(options: &PgConnectOptions, cause: sqlx::Error) -> sqlx::Error {
+    if !matches!(cause, sqlx::Error::PoolTimedOut) {
+        return cause;
+    }
+    match tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(options)).await {
+        Ok(Err(told)) => told,
+        Ok(Ok(_)) | Err(_) => cause,
+    }
 }

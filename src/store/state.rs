@@ -19,6 +19,8 @@ pub enum Tables {
     Current,
     /// Made by a newer program.
     Newer,
+    /// This migration was run in another form than this program has it.
+    Changed(i64),
 }
 
 impl Store {
@@ -42,9 +44,16 @@ impl Store {
         if !conn.has_migrations().await? {
             return Ok(Tables::Absent);
         }
-        let query = "SELECT version FROM _sqlx_migrations WHERE success";
-        let run: Vec<i64> = on!(&mut conn, c => sqlx::query_scalar(query).fetch_all(c).await?);
-        let run: BTreeSet<i64> = run.into_iter().collect();
+        let query = "SELECT version, checksum FROM _sqlx_migrations WHERE success";
+        let run: Vec<(i64, Vec<u8>)> = on!(&mut conn, c => sqlx::query_as(query).fetch_all(c).await?);
+        let changed = migrator(self, which).iter().find(|known| {
+            run.iter()
+                .any(|(version, checksum)| *version == known.version && checksum[..] != known.checksum[..])
+        });
+        if let Some(changed) = changed {
+            return Ok(Tables::Changed(changed.version));
+        }
+        let run: BTreeSet<i64> = run.into_iter().map(|(version, _)| version).collect();
         Ok(match known.difference(&run).count() {
             _ if !run.is_subset(&known) => Tables::Newer,
             _ if run.is_empty() => Tables::Absent,

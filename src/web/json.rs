@@ -86,6 +86,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // A decoder would take a list for the members of an object, by their order.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Problem::new(Kind::InvalidRequest).field("the body", "must be an object"));
+    }
     let mut decoder = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut decoder)
         .map_err(|error| reason::problem(&place(error.path()), &error.inner().to_string()))
@@ -247,6 +251,12 @@ mod tests {
             (r#"{"phones":[]}"#, Kind::InvalidRequest, "name", "is missing"),
             (
                 r#""SECRET""#,
+                Kind::InvalidRequest,
+                "the body",
+                "must be an object",
+            ),
+            (
+                r#"["SECRET"]"#,
                 Kind::InvalidRequest,
                 "the body",
                 "must be an object",

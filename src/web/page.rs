@@ -105,9 +105,9 @@ pub struct Listing<T> {
     /// The items.
     #[schema(max_items = 200)]
     pub items: Vec<T>,
-    /// Give it as `cursor` to get the next page; absent on the last one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 512)]
+    /// Give it as `cursor` to get the next page; `null` on the last one.
+    #[serde(default)]
+    #[schema(max_length = 512, required = true)]
     pub next_cursor: Option<String>,
 }
 

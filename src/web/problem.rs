@@ -14,6 +14,7 @@ use actix_web::{
     },
 };
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::headers;
 use crate::base::RequestId;
@@ -162,9 +163,24 @@ pub struct Problem {
     errors: Vec<FieldProblem>,
     instance: Option<RequestId>,
     retry_after: Option<u32>,
+    moved_to: Option<Uuid>,
 }
 
 impl Problem {
+    /// What was asked for lies at the same address under another id: the answer is 308 (RFC 9110 §15.4.9) where the id
+    /// is part of the address, and this problem elsewhere.
+    #[must_use]
+    pub const fn moved_to(mut self, id: Uuid) -> Self {
+        self.moved_to = Some(id);
+        self
+    }
+
+    /// The id under which it lies now.
+    #[must_use]
+    pub const fn moved(&self) -> Option<Uuid> {
+        self.moved_to
+    }
+
     /// A problem of this kind, saying no more than its title.
     #[must_use]
     pub const fn new(kind: Kind) -> Self {
@@ -174,6 +190,7 @@ impl Problem {
             errors: Vec::new(),
             instance: None,
             retry_after: None,
+            moved_to: None,
         }
     }
 

@@ -1,12 +1,96 @@
 //! Query parameters and ids in paths, with problems instead of the framework's own words.
 
-use std::future::{Ready, ready};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::{Ready, ready},
+};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use actix_web::{
+    Error, FromRequest, HttpRequest,
+    body::{EitherBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    middleware::Next,
+    web,
+};
 use serde::de::DeserializeOwned;
+use utoipa::openapi::{
+    OpenApi, RefOr,
+    path::{Operation, ParameterIn},
+};
 use uuid::Uuid;
 
 use super::{Kind, Problem, reason};
+
+/// The query parameters of every call of a contract: by path, then by method.
+pub struct QueryNames(BTreeMap<String, Vec<(&'static str, BTreeSet<String>)>>);
+
+impl QueryNames {
+    /// Those of this contract.
+    #[must_use]
+    pub fn of(api: &OpenApi) -> Self {
+        let mut all: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for (path, item) in &api.paths.paths {
+            let calls = [
+                ("GET", &item.get),
+                ("POST", &item.post),
+                ("PUT", &item.put),
+                ("PATCH", &item.patch),
+                ("DELETE", &item.delete),
+            ];
+            for (method, call) in calls {
+                if let Some(call) = call {
+                    all.entry(path.clone()).or_default().push((method, names(call)));
+                }
+            }
+        }
+        Self(all)
+    }
+
+    /// Refuses a parameter that this call does not have; what is no call of the contract is answered elsewhere.
+    fn check(&self, method: &str, pattern: &str, query: &str) -> Result<(), Problem> {
+        // A pattern may say what a segment looks like, which the contract leaves out.
+        let path = pattern.replace(":.*}", "}");
+        let call = self
+            .0
+            .get(&path)
+            .and_then(|calls| calls.iter().find(|(of, _)| *of == method));
+        let Some((_, known)) = call else { return Ok(()) };
+        let given: Vec<(String, String)> = parse(query)?;
+        match given.iter().find(|(name, _)| !known.contains(name)) {
+            Some((name, _)) => Err(reason::unknown(name, known)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn names(call: &Operation) -> BTreeSet<String> {
+    let all = call.parameters.iter().flatten();
+    all.filter_map(|parameter| match parameter {
+        RefOr::T(own) if own.parameter_in == ParameterIn::Query => Some(own.name.clone()),
+        _ => None,
+    })
+    .collect()
+}
+
+/// Refuses query parameters that a call does not have, so that no handler can forget it: a misspelt one would silently
+/// change nothing.
+///
+/// # Errors
+/// What the handlers behind it give.
+pub async fn only_known<B: MessageBody + 'static>(
+    names: &QueryNames,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let checked = match (request.query_string(), request.match_pattern()) {
+        ("", _) | (_, None) => Ok(()),
+        (query, Some(pattern)) => names.check(request.method().as_str(), &pattern, query),
+    };
+    match checked {
+        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
+        Err(problem) => Ok(problem.refuse(request).map_into_right_body()),
+    }
+}
 
 /// Query parameters of a call. `T` refuses unknown ones with `deny_unknown_fields`.
 pub struct StrictQuery<T>(pub T);

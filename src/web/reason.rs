@@ -3,6 +3,8 @@
 //! The decoders quote what they found (`invalid type: string "Wang", expected u32`). Only the parts that come
 //! from our own types pass; everything else becomes "is not valid here".
 
+use std::collections::BTreeSet;
+
 use super::{Kind, Problem};
 
 /// The problem for a decoder's message about the thing at `place`.
@@ -34,6 +36,17 @@ pub(super) fn problem(place: &str, told: &str) -> Problem {
         }
     }
     Problem::new(Kind::InvalidRequest).field(place, reason(told))
+}
+
+/// The problem for a query parameter that a call does not have.
+pub(super) fn unknown(name: &str, known: &BTreeSet<String>) -> Problem {
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let reason = if known.is_empty() {
+        "is not known here; this call has no parameters".to_owned()
+    } else {
+        format!("is not known here; known are: {}", known.join(", "))
+    };
+    Problem::new(Kind::UnknownField).field(safe_name(name), reason)
 }
 
 fn reason(told: &str) -> String {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpMessage as _, HttpRequest, ResponseError as _,
+    Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{Method, header},
@@ -73,7 +73,16 @@ pub async fn through<B: MessageBody + 'static>(
     };
     match answer {
         Ok(response) => {
-            let mut response = as_problem(response, id);
+            let response = match elsewhere(response.request(), response.response().error()) {
+                Some(location) => response.into_response(
+                    HttpResponse::PermanentRedirect()
+                        .insert_header((header::LOCATION, location))
+                        .finish()
+                        .map_into_boxed_body(),
+                ),
+                None => as_problem(response, id),
+            };
+            let mut response = response;
             headers::secure(response.headers_mut(), Some(id));
             if on_v1 {
                 headers::never_store(response.headers_mut());
@@ -97,6 +106,17 @@ pub async fn through<B: MessageBody + 'static>(
             Err(problem.into())
         }
     }
+}
+
+/// The same address with the id under which the thing lies now.
+fn elsewhere(request: &HttpRequest, error: Option<&Error>) -> Option<String> {
+    let moved = error?.as_error::<Problem>()?.moved()?;
+    // The only things that move are guests.
+    request
+        .match_pattern()
+        .filter(|at| at.starts_with("/v1/guests/{id}"))?;
+    let id = request.match_info().get("id")?;
+    Some(request.uri().to_string().replacen(id, &moved.to_string(), 1))
 }
 
 /// Looks at the head of a request before anybody else does.

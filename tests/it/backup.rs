@@ -120,10 +120,28 @@ async fn a_restored_backup_forgets_nobody_and_brings_nobody_back() {
         erase(&app, guest).await;
     }
     mirrored(&app, &folder.join("log")).await;
+    // Whoever serves it would go on writing to what was put aside.
+    let refused = restore::run(&restoring(folder, Some("log"), false), &config, &mut Vec::new()).await;
+    assert!(matches!(refused, Err(CopyError::InUse(_))), "{refused:?}");
+    assert_eq!(person(&app, ERASED).await, guests[ERASED], "nothing was changed");
+    mirrored(&app, &folder.join("log")).await;
     app.app.close().await;
+    drop(app);
+    // It is not for `backup` to replace anything.
+    let refused = backup::run(&arguments, &config, &mut Vec::new())
+        .await
+        .err()
+        .unwrap();
+    assert!(!refused.to_string().contains("--replace"), "{refused}");
 
     // Without the log nobody knows what was erased since.
-    let refused = restore::run(&restoring(folder, None, false), &config, &mut Vec::new()).await;
+    let without = async || restore::run(&restoring(folder, None, false), &config, &mut Vec::new()).await;
+    let mut refused = without().await;
+    while matches!(refused, Err(CopyError::InUse(_))) {
+        // Its last connections end with the tasks that keep them.
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        refused = without().await;
+    }
     assert!(matches!(refused, Err(CopyError::NoLog)), "{refused:?}");
     // A log that is older than the backup is none either.
     let refused = restore::run(
@@ -150,6 +168,19 @@ async fn a_restored_backup_forgets_nobody_and_brings_nobody_back() {
                "registers_lost": 0})
     );
 
+    // What was there is kept, also what an earlier restore kept.
+    let kept = |name: &str| config.data_dir.join(name);
+    let first = fs::read(kept("vault.db.replaced")).unwrap();
+    let mut out = Vec::new();
+    restore::run(&restoring(folder, Some("log"), false), &config, &mut out)
+        .await
+        .unwrap();
+    assert_eq!(
+        told(&out)["kept"],
+        json!([kept("keys.db.replaced.1"), kept("vault.db.replaced.1")])
+    );
+    assert_eq!(fs::read(kept("vault.db.replaced")).unwrap(), first);
+
     let app = open(&config).await;
     let desk = app.errand("crm", "loyalty").await;
     for (number, guest) in guests.iter().enumerate() {
@@ -160,6 +191,22 @@ async fn a_restored_backup_forgets_nobody_and_brings_nobody_back() {
     // The log goes on where the mirror is: nothing was rolled back.
     mirrored(&app, &folder.join("log")).await;
     app.app.close().await;
+}
+
+#[actix_web::test]
+async fn no_vault_is_begun_over_the_keys_of_another() {
+    let folder = TempDir::new().unwrap();
+    let config = config(folder.path());
+    let app = open(&config).await;
+    person(&app, 1).await;
+    app.app.close().await;
+    fs::remove_file(config.data_dir.join("vault.db")).unwrap();
+    let told = App::open(&config, Clock::system())
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(told.contains("holds keys of guests"), "{told}");
 }
 
 #[actix_web::test]

@@ -1,4 +1,5 @@
-//! A file of another system goes through the whole way in, and its guest is found by the telephone.
+//! A file of another system goes through the whole way in, and its guest is found by the telephone; what is refused of it
+//! goes the same way once it is mended.
 
 use guest_vault::cli::import::{self, Format, Import, Resolve};
 use serde_json::json;
@@ -16,6 +17,7 @@ both!(
         "telephones": {"telephoneInfo": [{"telephone": {"phoneUseType": "MOBILE", "phoneNumber": "912 345 678"}}]}}});
         std::fs::write(&file, json!({"profiles": {"profileInfo": [profile]}}).to_string()).unwrap();
         let arguments = Import {
+            lapsed: false,
             format: Format::Ohip,
             property: "LIS01".parse().ok(),
             purpose: import::PURPOSE.parse().unwrap(),
@@ -51,6 +53,63 @@ both!(
             assert_eq!(
                 answer.body["candidates"][0]["fields"]["name.given"]["value"],
                 "Marta"
+            );
+        }
+        app.finish().await;
+    }
+);
+
+both!(
+    what_is_refused_of_a_table_is_imported_once_it_is_mended,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let [file, mapping, rejects, mended] =
+            ["guests.csv", "mapping.toml", "rejects.ndjson", "mended.ndjson"]
+                .map(|name| database.dir().join(name));
+        let columns =
+            "\"Surname\" = \"name.surname\"\n\"Phone\" = \"phones\"\n\"Card\" = \"id_documents[passport]\"\n";
+        let head = "source_system = \"pms\"\nid = \"Id\"\n[columns]\n";
+        std::fs::write(&mapping, format!("{head}{columns}")).unwrap();
+        // No id; a number that is none; a quote that is not closed, and who stands behind it.
+        let text = "Id,Surname,Phone,Card\n,Costa,,\n2,Melo,12,\n3,\"Lima,,\n4,Reis,912345678,\n";
+        std::fs::write(&file, text).unwrap();
+        let mut arguments = Import {
+            lapsed: false,
+            format: Format::Csv,
+            property: "LIS01".parse().ok(),
+            purpose: import::PURPOSE.parse().unwrap(),
+            mapping: Some(mapping),
+            suggest_mapping: false,
+            files: vec![file],
+            server: None,
+            key: None,
+            rollback: None,
+            resolve: Resolve::Now,
+            dry_run: false,
+            report: None,
+            rejects: Some(rejects.clone()),
+            json: true,
+        };
+        let summary = import::into_vault(&app.app.vault, &arguments).await.unwrap();
+        assert_eq!((summary.records, summary.refused, summary.partial), (4, 2, 1));
+        let lines = std::fs::read_to_string(&rejects).unwrap();
+        assert_eq!(lines.lines().count(), 3);
+        let lines = lines
+            .replace("\"Id\":\"\"", "\"Id\":\"1\"")
+            .replace("\"number\":\"12\"", "\"number\":\"912345672\"")
+            .replace("Lima,,", "Lima");
+        std::fs::write(&mended, lines).unwrap();
+        arguments.files = vec![mended];
+        let summary = import::into_vault(&app.app.vault, &arguments).await.unwrap();
+        assert_eq!((summary.records, summary.refused, summary.partial), (3, 0, 0));
+        assert!(summary.left.unmapped.is_empty(), "{:?}", summary.left.unmapped);
+        let centre = app.role("call_centre").await;
+        for (id, surname) in [("1", "Costa"), ("2", "Melo"), ("3", "Lima"), ("4", "Reis")] {
+            let by = json!({"external_id": {"system": "pms", "value": id}});
+            let answer = app.post(&centre, "/v1/lookups", json!({ "by": by })).await;
+            assert_eq!(
+                answer.body["candidates"][0]["fields"]["name.surname"]["value"], surname,
+                "{answer:?}"
             );
         }
         app.finish().await;

@@ -205,6 +205,11 @@ both!(
             let answer = browser.look(&path).await;
             assert_eq!(answer.status, 200, "{path}: {}", answer.text());
             let text = answer.text();
+            assert_eq!(
+                path.starts_with("/console/why"),
+                text.contains("*</td>"),
+                "{path}: what is shown of one's own portfolio alone is marked"
+            );
             for personal in [
                 "Lin",
                 "Mei",
@@ -309,7 +314,7 @@ both!(
         };
         assert_eq!(figure(&page, "overdue"), due("", "2026-03-05"));
         assert_eq!(figure(&page, "soon"), due("2026-03-05", "2026-03-13"));
-        assert!(page.contains(&format!("All {} open", open.len())), "{page}");
+        assert!(page.contains(&format!("All open: {}", open.len())), "{page}");
         let revealed = app
             .get(
                 &app.errand("auditor", "audit").await,

@@ -162,6 +162,18 @@ both!(
             )
             .await;
         assert_eq!(done.status, 200, "{done:?}");
+        let again = app
+            .patch(&desk, &path, json!({"name": {"given": "Xiao Ming"}}))
+            .await;
+        let resolution = &done.body["resolution"];
+        assert_eq!(
+            resolution, &again.body["resolution"],
+            "the first is like the others"
+        );
+        assert_eq!(
+            (&resolution["probability"], &resolution["reasons"][0]["field"]),
+            (&json!(1.0), &json!("guest_id"))
+        );
         // A newer word of the source does not outrank the correction.
         let mut newer = wang();
         newer["observed_at"] = json!("2026-03-05T09:00:00Z");

@@ -143,6 +143,9 @@ both!(card_numbers_are_refused_wherever_they_stand, async |database| {
         json!({"preferences": {"room": {"type": CARD}}}),
         json!({"messaging_ids": [{"service": "wechat", "id": CARD}]}),
         json!({"special_needs": ["cvv 123"]}),
+        json!({"emails": [{"address": "4111111111111111@guests.example"}]}),
+        json!({"emails": [{"address": "a.4111.1111.1111.1111@guests.example"}]}),
+        json!({"emails": [{"address": "ana@4111-1111-1111-1111.example"}]}),
     ];
     for guest in guests {
         let name = guest.as_object().unwrap().keys().next().unwrap().clone();
@@ -203,7 +206,10 @@ both!(card_numbers_are_refused_wherever_they_stand, async |database| {
         .await,
         REJECTED,
     );
-    judge.done(24);
+    judge.done(27);
+    let named = json!({"guest": {"emails": [{"address": "cvc.123@guests.example"}]}});
+    let taken = put("/v1/records/pms/2?strict=true", named).await;
+    assert_eq!(taken.status, 201, "a name is no security code: {taken:?}");
     app.finish().await;
 });
 

@@ -336,24 +336,35 @@ both!(
             assert_eq!(answer.status, 200, "{answer:?}");
             assert_eq!(answer.body["items"][0]["fields"]["phones"]["view"], "withheld");
             paged.extend(ids(&answer));
-            match answer.body.get("next_cursor") {
-                Some(next) => body["cursor"] = next.clone(),
-                None => break,
+            body["cursor"] = answer.body["next_cursor"].clone();
+            if body["cursor"].is_null() {
+                break;
             }
         }
         assert_eq!(paged, all);
         body["limit"] = json!(7);
         body.as_object_mut().unwrap().remove("cursor");
         let whole = app.post(&keeping, "/v1/stay-lists", body.clone()).await;
-        assert!(
-            whole.body.get("next_cursor").is_none(),
-            "{:?}",
-            whole.body["next_cursor"]
+        assert_eq!(whole.body.get("next_cursor"), Some(&Value::Null));
+
+        // The query says it as for any list; what is said twice is said alike.
+        let twice = app.post(&keeping, "/v1/stay-lists?limit=3", body.clone()).await;
+        assert_eq!(
+            (twice.status, &twice.body["errors"][0]["field"]),
+            (400, &json!("limit"))
         );
+        body.as_object_mut().unwrap().remove("limit");
+        let first = app.post(&keeping, "/v1/stay-lists?limit=3", body.clone()).await;
+        assert_eq!(ids(&first), all[..3]);
+        let next = format!(
+            "/v1/stay-lists?limit=3&cursor={}",
+            first.body["next_cursor"].as_str().unwrap()
+        );
+        assert_eq!(ids(&app.post(&keeping, &next, body.clone()).await), all[3..6]);
 
         let officer = app.errand("compliance_officer", "audit").await.at("GROUP");
         let searches = app.get(&officer, "/v1/audit/entries?action=search").await;
-        assert_eq!(searches.body["items"][0]["leaf"]["count"], 7);
+        assert_eq!(searches.body["items"][2]["leaf"]["count"], 7);
         let kiosk = app.errand("kiosk", "check_in").await;
         assert_eq!(app.post(&kiosk, "/v1/stay-lists", body.clone()).await.status, 403);
         let shanghai = app.role("front_desk").await.at("SHA01");

@@ -386,6 +386,12 @@ both!(a_steward_answers_and_the_answer_is_remembered, async |database| {
         (&review["guest_id"], &review["other_guest_id"]),
         (&second.body["guest_id"], &first.body["guest_id"])
     );
+    // Whom it is not shown to learns no id of it from the cursor either.
+    let elsewhere = app.get(&manager.clone().at("SHA01"), "/v1/reviews?limit=1").await;
+    assert_eq!(
+        (&elsewhere.body["items"], elsewhere.body.get("next_cursor")),
+        (&json!([]), Some(&Value::Null))
+    );
     let path = format!("/v1/reviews/{}", review["review_id"].as_str().unwrap());
     let later = app.post(&manager, &path, json!({"decision": "later"})).await;
     assert_eq!(later.status, 200, "{later:?}");
@@ -424,6 +430,9 @@ both!(a_steward_answers_and_the_answer_is_remembered, async |database| {
         1,
         "{answered:?}"
     );
+    let again = format!("/v1/reviews/{}", batch[0]);
+    let again = app.post(&manager, &again, json!({"decision": "same"})).await;
+    assert_eq!((again.status, again.problem()), (409, "conflict"), "{again:?}");
     let gone = app
         .get(
             &app.role("front_desk").await,

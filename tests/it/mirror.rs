@@ -8,12 +8,14 @@ use std::{
     process::Command,
 };
 
+use chrono::Months;
 use guest_vault::{
     access::operator,
     audit::{
         Act, Event, Subject,
         tlog::{
             Step, Stored,
+            ageing::{Ageing, Retention},
             mirror::Mirror,
             note::{Checkpoint, Verifier},
             patrol::Patrol,
@@ -35,7 +37,7 @@ use crate::support::{
 };
 
 /// So many events about a few subjects, logged.
-async fn logged(app: &TestApp, count: u8) -> Stored {
+pub(crate) async fn logged(app: &TestApp, count: u8) -> Stored {
     let by = operator().unwrap();
     for n in 0..count {
         let mut event = Event::by(&by, Act::Read, RequestId::random(), app.clock.now());
@@ -49,15 +51,19 @@ async fn logged(app: &TestApp, count: u8) -> Stored {
     Stored::new(app.app.vault.store.clone())
 }
 
-fn verifier(app: &TestApp) -> Verifier {
+pub(crate) fn verifier(app: &TestApp) -> Verifier {
     app.app.sequencer.signer().verifier().clone()
 }
 
-async fn folder(dir: &Path, verifier: &Verifier, since: Option<Checkpoint>) -> Result<Report, VerifyError> {
+pub(crate) async fn folder(
+    dir: &Path,
+    verifier: &Verifier,
+    since: Option<Checkpoint>,
+) -> Result<Report, VerifyError> {
     verify(&Source::Folder(dir.to_owned()), verifier, since, |_, _| ()).await
 }
 
-fn files(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -101,18 +107,22 @@ async fn a_mirror_follows_and_verifies(database: &Database) {
         "tile/0/000",
         "tile/0/001",
         &partial("0"),
+        "tile/1/000.p/1",
         "tile/1/000.p/2",
         "tile/entries/000",
         "tile/entries/001",
         &partial("entries"),
     ];
-    assert_eq!(names, expected, "partial tiles that nobody needs are gone");
+    assert_eq!(
+        names, expected,
+        "partial tiles are there until the full one is: checkpoints of then need them"
+    );
     app.finish().await;
 }
 both!(follows, async |database| a_mirror_follows_and_verifies(database)
     .await);
 
-async fn run(store: &Store, sql: &str) {
+pub(crate) async fn run(store: &Store, sql: &str) {
     let mut tx = store.begin().await.unwrap();
     let sql = AssertSqlSafe(sql.to_owned());
     on!(&mut tx, c => sqlx::query(sql).execute(c).await.map(drop).unwrap());
@@ -341,6 +351,9 @@ fn a_thousand_changes_are_a_thousand_refusals() {
             mirror.update(&logged(&app, count).await).await.unwrap();
         }
         let older = fs::read(dir.join("checkpoint")).unwrap();
+        // A new one, so that every file is one that its checkpoint needs.
+        let dir = database.dir().join("newest-mirror");
+        let mirror = Mirror::new(dir.clone(), verifier.clone());
         mirror.update(&logged(&app, 30).await).await.unwrap();
         let newest = database.dir().join("newest");
         fs::copy(dir.join("checkpoint"), &newest).unwrap();
@@ -442,7 +455,7 @@ fn receipts_are_checked_by_another_program() {
     });
 }
 
-fn day(day: &str) -> chrono::DateTime<chrono::Utc> {
+pub(crate) fn day(day: &str) -> chrono::DateTime<chrono::Utc> {
     format!("{day}T00:00:00Z").parse().unwrap()
 }
 
@@ -459,7 +472,8 @@ async fn a_log_may_age(database: &Database) {
     let since = verifier.open(&fs::read(&older).unwrap()).unwrap();
     assert!(since.size >= 750);
     app.set_clock("2026-04-05T10:00:00Z");
-    let log = logged(&app, 100).await;
+    let kept = Retention::new(app.clock.clone(), 26, Months::new(36));
+    let log = logged(&app, 100).await.ageing(Ageing::After(kept));
     assert_eq!(
         log.prune(day("2026-03-01"), day("2026-01-01")).await.unwrap(),
         0,

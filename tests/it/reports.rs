@@ -34,7 +34,7 @@ pub(crate) async fn grow(app: &TestApp) {
     while matches!(app.app.sequencer.step().await.unwrap(), Step::Grown(_)) {}
 }
 
-async fn run(store: &Store, sql: &str) {
+pub(crate) async fn run(store: &Store, sql: &str) {
     let mut tx = store.begin().await.unwrap();
     let sql = AssertSqlSafe(sql.to_owned());
     let rows = on!(&mut tx, c => sqlx::query(sql).execute(c).await.unwrap().rows_affected());

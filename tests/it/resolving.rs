@@ -78,9 +78,13 @@ both!(a_batch_is_answered_line_by_line, async |database| {
         json!({"guest": {"gender": 1}}).to_string(),
         json!({"id": "d", "guest": asked("Unbekannt", "Xaver", 7_000_007)}).to_string(),
     ];
+    let batch = TestApp::request(&desk, actix_web::http::Method::POST, "/v1/resolve/batch")
+        .set_payload([lines.join("\r\n").as_bytes(), b"\n\xff\xfe\n"].concat());
+    let typed = batch.insert_header(("content-type", "text/plain"));
+    assert_eq!(app.send(typed).await.status, 415);
     let request = TestApp::request(&desk, actix_web::http::Method::POST, "/v1/resolve/batch")
         .insert_header(("content-type", "application/x-ndjson"))
-        .set_payload(lines.join("\n"));
+        .set_payload([lines.join("\r\n").as_bytes(), b"\n\xff\xfe\n"].concat());
     let answer = app.send(request).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let text = String::from_utf8(answer.bytes).unwrap();
@@ -89,13 +93,21 @@ both!(a_batch_is_answered_line_by_line, async |database| {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let numbers: Vec<u64> = told.iter().map(|line| line["line"].as_u64().unwrap()).collect();
-    assert_eq!(numbers, [1, 2, 4, 5]);
+    assert_eq!(numbers, [1, 2, 4, 5, 6]);
     assert_eq!(
         (&told[0]["id"], &told[0]["candidates"][0]["guest_id"]),
         (&json!("a"), &json!(one))
     );
-    assert_eq!(told[1]["problem"]["kind"], "invalid-request");
-    assert_eq!(told[2]["problem"]["kind"], "invalid-request");
+    // One that is no JSON, of no form, no UTF-8: each is refused alone, as a call would be.
+    for (line, field) in [(1, "the body"), (2, "guest.gender"), (4, "the body")] {
+        let problem = &told[line]["problem"];
+        assert_eq!(
+            (&problem["type"], &problem["status"]),
+            (&json!("/problems/invalid-request"), &json!(400)),
+            "{problem}"
+        );
+        assert!(problem["errors"][0]["reason"].is_string(), "{field} {problem}");
+    }
     assert_eq!(
         (&told[3]["id"], &told[3]["candidates"]),
         (&json!("d"), &json!([]))

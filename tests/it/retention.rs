@@ -150,6 +150,14 @@ both!(
 
         // Documents go thirty days after the check-out: of the first guest, not of the second.
         let tried = app.post(&one, "/v1/retention/runs?dry_run=true", json!({})).await;
+        for body in ["", "null"] {
+            let bare = TestApp::request(&one, Method::POST, "/v1/retention/runs?dry_run=true")
+                .insert_header(("content-type", "application/json"))
+                .set_payload(body);
+            assert_eq!(app.send(bare).await.status, 201, "{body:?} is none");
+        }
+        let path = "/v1/retention/runs?dry_run=true";
+        assert_eq!(app.call(&one, Method::POST, path, None).await.status, 201);
         assert_eq!(tried.status, 201, "{tried:?}");
         assert_eq!(tried.body["state"], "simulated");
         assert_eq!(

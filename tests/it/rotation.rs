@@ -127,7 +127,7 @@ both!(
     after_a_new_root_key_the_old_one_opens_nothing,
     async |database: &Database| {
         let store = database.open(Which::Keys).await;
-        let clock = Clock::system();
+        let clock = Clock::fixed("2026-03-05T10:00:00Z".parse().unwrap());
         let old = RootKeySource::File(database.dir().join("old.key"));
         let new = RootKeySource::File(database.dir().join("new.key"));
         let ring = open(&store, &old, &clock).await.unwrap();
@@ -137,9 +137,10 @@ both!(
             .seal(Category::Contact, &place(guest), b"secret")
             .unwrap()
             .into_bytes();
+        ring.begin_matching_exchange().await.unwrap();
         let moved = ring.move_root(&*new.open(true).unwrap()).await.unwrap();
-        assert_eq!(moved, 8);
-        // Who runs goes on; who starts with the old key is told so.
+        assert_eq!(moved, 10);
+        // Who runs goes on, but learns nothing new and says so; who starts with the old key is told so.
         assert!(
             ring.fresh_guest_keys(guest, &[Category::Contact])
                 .await
@@ -150,6 +151,17 @@ both!(
             open(&store, &old, &clock).await,
             Err(KeysError::WrongKey { .. })
         ));
+        assert!(ring.refresh().await.is_ok() && ring.health().await.is_ok());
+        clock.set("2026-03-05T10:05:00Z".parse().unwrap());
+        assert!(ring.matching_keys().await.is_ok(), "what is known stays open");
+        open(&store, &new, &clock)
+            .await
+            .unwrap()
+            .new_epoch()
+            .await
+            .unwrap();
+        assert!(matches!(ring.refresh().await, Err(KeysError::Outdated)));
+        assert!(matches!(ring.health().await, Err(KeysError::Outdated)));
         let ring = open(&store, &new, &clock).await.unwrap();
         let keys = ring.guest_keys(guest, &[Category::Contact]).await.unwrap();
         assert_eq!(

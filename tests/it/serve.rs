@@ -197,6 +197,74 @@ fn a_key_pair_that_does_not_match_is_told() {
         told.contains("does not belong to the first certificate"),
         "{told}"
     );
+    first_key_is_still_to_come(dir.path());
+}
+
+/// A start that failed has not made the key that is shown once.
+fn first_key_is_still_to_come(dir: &Path) {
+    let (process, started) = start(dir, &[]);
+    assert!(started["first_key"].is_string(), "{started}");
+    assert!(process.terminate().success());
+}
+
+#[test]
+fn a_start_that_fails_does_not_make_the_key_that_is_shown_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (code, told) = refused(dir.path(), &["serve", "--port", &port], &[]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("cannot listen"), "{told}");
+    let (code, told) = refused(
+        dir.path(),
+        &["serve", "--port", "0", "--log-mirror", "/dev/null/mirror"],
+        &[],
+    );
+    assert_eq!(code, Some(1), "{told}");
+    first_key_is_still_to_come(dir.path());
+}
+
+#[test]
+fn words_that_nothing_is_called_by_stop_the_start_and_the_doctor_names_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let toml = "[attestations]\nroles = ['frontdesk']\n[budgets.roles.crmm]\n[portal]\nregime = 'gdprr'\n[drp]\n\
+                property = 'NOPE'\n";
+    fs::write(dir.path().join("guest-vault.toml"), toml).unwrap();
+    let (code, told) = refused(dir.path(), &["serve", "--port", "0"], &[]);
+    assert_eq!(code, Some(1));
+    let sick = Process::run(dir.path(), &["doctor"], &[]);
+    let doctor = String::from_utf8(sick.stdout).unwrap();
+    for word in [
+        "frontdesk",
+        "front_desk",
+        "crmm",
+        "gdprr",
+        "gdpr,",
+        "NOPE",
+        "GROUP, MAIN",
+    ] {
+        assert!(told.contains(word), "{word}: {told}");
+        assert!(doctor.contains(word), "{word}: {doctor}");
+    }
+    assert!(!dir.path().join("vault-data").exists(), "nothing was begun");
+}
+
+#[test]
+fn what_the_database_says_is_told_to_who_starts_the_vault() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("vault-data")).unwrap();
+    fs::write(dir.path().join("vault-data/vault.db"), [b'x'; 8192]).unwrap();
+    let (_, told) = refused(dir.path(), &["serve", "--port", "0"], &[]);
+    assert!(
+        told.contains("vault.db") && told.contains("not a database"),
+        "{told}"
+    );
+    let url = "postgres://vault:hunter2@127.0.0.1:1/vault";
+    let (_, told) = refused(dir.path(), &["serve", "--port", "0", "--database-url", url], &[]);
+    assert!(
+        told.contains("127.0.0.1:1") && told.contains("refused") && !told.contains("hunter2"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use guest_vault::{
     audit::tlog::{
         Hash, Sequencer, Step, Stored, leaf_hash,
         note::{Signer, Verifier},
+        patrol::Patrol,
         proof::{verify_consistency, verify_inclusion},
         receipt,
         tile::unbundle,
@@ -24,7 +25,7 @@ use crate::support::{
 };
 
 /// So many looks at guests that are not there; each is an event.
-async fn look(app: &TestApp, count: usize) {
+pub(crate) async fn look(app: &TestApp, count: usize) {
     let errand = app.role("front_desk").await;
     for n in 0..count {
         let path = format!("/v1/guests/00000000-0000-7000-8000-{n:012}");
@@ -198,6 +199,10 @@ async fn two_race_and_one_takes_over(database: &Database) {
     };
     look(&app, 1).await;
     assert_eq!(other.step().await.unwrap(), Step::Held, "the other one is alive");
+    assert!(
+        holder.leads().await.unwrap() && !other.leads().await.unwrap(),
+        "one speaks for the log"
+    );
     app.set_clock("2026-03-05T10:00:04Z");
     assert_eq!(
         other.step().await.unwrap(),
@@ -215,6 +220,55 @@ async fn two_race_and_one_takes_over(database: &Database) {
     app.finish().await;
 }
 both!(race, async |database| two_race_and_one_takes_over(database).await);
+
+async fn a_log_that_does_not_grow_is_told(database: &Database) {
+    let app = TestApp::start(database).await;
+    let (first, second) = (another(&app).await, another(&app).await);
+    let store = &app.app.vault.store;
+    look(&app, 1).await;
+    assert!(matches!(first.step().await.unwrap(), Step::Grown(_)));
+    // Held until 2099: by hand, or by a clock that was ahead.
+    run(store, "UPDATE log_head SET held_until = 4070908800000000").await;
+    look(&app, 1).await;
+    assert_eq!(second.step().await.unwrap(), Step::Grown(1));
+    let stored = Stored::new(store.clone());
+    assert_eq!(stored.waiting().await.unwrap(), (None, false));
+
+    // A writer whose events would be passed over in silence.
+    let move_by = async |by: &str, above: u32| {
+        let sql = format!("UPDATE log_writer SET next_seq = next_seq {by} WHERE next_seq > {above}");
+        run(store, &sql).await;
+    };
+    move_by("+ 1000000", 0).await;
+    look(&app, 3).await;
+    second.step().await.unwrap();
+    let verifier = app.app.sequencer.signer().verifier().clone();
+    let found = Patrol::new(stored.clone(), verifier)
+        .step()
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(found.what.contains("would never be logged"), "{found:?}");
+    assert!(stored.waiting().await.unwrap().1);
+    move_by("- 1000000", 1_000_000).await;
+    assert!(matches!(second.step().await.unwrap(), Step::Grown(_)));
+
+    // Writers that would begin anew: the first event is there already.
+    run(store, "DELETE FROM log_writer").await;
+    look(&app, 1).await;
+    for (time, stalled) in [("10:00:00", false), ("10:00:09", false), ("10:00:11", true)] {
+        app.set_clock(&format!("2026-03-05T{time}Z"));
+        let told = second.step().await.unwrap_err().to_string();
+        assert!(told.contains("numbers of writers"), "{told}");
+        assert_eq!(second.is_stalled(), stalled, "{time}");
+    }
+    assert!(stored.waiting().await.unwrap().0.is_some());
+    app.app.close().await;
+}
+both!(frozen, async |database| a_log_that_does_not_grow_is_told(
+    database
+)
+.await);
 
 async fn rows_changed_by_hand_are_not_signed_again(database: &Database) {
     let app = TestApp::start(database).await;

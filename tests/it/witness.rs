@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::TcpListener,
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -18,7 +19,7 @@ use guest_vault::{
         Step, Stored,
         cosignature::Cosigner,
         mirror::Mirror,
-        note::{Checkpoint, Verifier},
+        note::{Checkpoint, Signer, Verifier},
         remote::Remote,
         verify::{Expected, Source, verify},
         witness::{Witness, round},
@@ -277,10 +278,30 @@ async fn two_witnesses_cosign(database: &Database) {
     );
     assert!(expect(vec![one.cosigner(), stranger], 1).await.is_good());
 
+    // A client whose checkpoint another process's has overtaken is no case for an alarm: the witness is asked again.
+    let (older, text) = log.checkpoint().await.unwrap().unwrap();
+    let log = grow(&app, 1).await;
+    round(&log, &verifier, &clients).await.unwrap();
+    let overtaken = one.client().cosign(&log, older, &text).await.unwrap_err();
+    assert!(overtaken.word().is_none(), "{overtaken}");
+
     // A client that was restarted learns from the witness where it stands.
-    let fresh = [one.client()];
-    let (size, _) = log.checkpoint().await.unwrap().unwrap();
-    assert_eq!(round(&log, &verifier, &fresh).await.unwrap().cosigned, Some(size));
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}", silent.local_addr().unwrap());
+    let silent = Witness::new(Remote::new(&silent, None).unwrap(), two.cosigner());
+    let fresh = [one.client(), silent];
+    let mut took = Duration::ZERO;
+    for _ in 0..2 {
+        let log = grow(&app, 1).await;
+        let (size, _) = log.checkpoint().await.unwrap().unwrap();
+        let begun = Instant::now();
+        assert_eq!(round(&log, &verifier, &fresh).await.unwrap().cosigned, Some(size));
+        took = begun.elapsed();
+    }
+    assert!(
+        took < Duration::from_secs(4),
+        "one that hangs keeps the others waiting once: {took:?}"
+    );
     app.finish().await;
 }
 both!(cosign, async |database| two_witnesses_cosign(database).await);
@@ -377,4 +398,25 @@ fn a_refusal_is_an_event_of_the_log() {
         thread::sleep(Duration::from_millis(50));
     }
     assert!(process.terminate().success());
+}
+
+#[test]
+fn a_quorum_is_of_different_keys_and_of_one_at_least() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let witness = start("witness.example/twice", 56);
+    let key = SigningKey::new(KeyMaterial::from_slice(&[57; 32]).unwrap());
+    let log = Signer::new(None, key).unwrap().verifier().vkey();
+    for (witnesses, quorum) in [(2, "2"), (1, "0"), (1, "2")] {
+        let mut args = vec![
+            "audit", "verify", "--dir", "none", "--vkey", &log, "--quorum", quorum,
+        ];
+        for _ in 0..witnesses {
+            args.extend(["--witness", &witness.vkey]);
+        }
+        let ran = Process::run(dir, &args, &[]);
+        let told = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{told}");
+        assert!(told.contains("--quorum"), "{told}");
+    }
 }

@@ -8,10 +8,17 @@ mod cef;
 mod ocsf;
 mod syslog;
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
 
-use super::{leaf::Leaf, sql::Row};
-use crate::base::EntryId;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{leaf::Leaf, sql::Row, tlog::Fault};
+use crate::base::{EntryId, PrincipalId, micros};
+
+/// What is told in the place of an entry that is not there as it was signed.
+const NOT_AS_SIGNED: &str = "not_as_signed";
 
 /// The forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema, clap::ValueEnum)]
@@ -49,7 +56,7 @@ pub struct Exported<'e> {
 }
 
 impl<'e> Exported<'e> {
-    /// Of a stored entry; `None` while it has no index, or when its leaf is none (`audit verify` tells that).
+    /// Of a stored entry; `None` while it has no index, or when its leaf is none.
     #[must_use]
     pub fn of(row: &Row, origin: &'e str) -> Option<Self> {
         Some(Self {
@@ -58,6 +65,37 @@ impl<'e> Exported<'e> {
             entry: EntryId(row.entry_id),
             leaf: Leaf::read(&row.leaf)?,
         })
+    }
+
+    /// In the place of an entry that is gone or was changed by hand: a copy must not have a gap that says nothing.
+    #[must_use]
+    pub fn fault(origin: &'e str, index: u64, fault: Fault, seen: DateTime<Utc>) -> Self {
+        let leaf = Leaf {
+            act: NOT_AS_SIGNED.to_owned(),
+            actor: None,
+            at: micros(seen),
+            basis: None,
+            count: None,
+            credential: String::new(),
+            decision: "denied".to_owned(),
+            detail: None,
+            fields: BTreeMap::new(),
+            outcome: Some(fault.as_str().to_owned()),
+            policy: None,
+            principal: PrincipalId(Uuid::nil()),
+            property: None,
+            purpose: None,
+            request: String::new(),
+            role: "vault".to_owned(),
+            rules: Vec::new(),
+            subject: None,
+        };
+        Self {
+            origin,
+            index,
+            entry: EntryId(Uuid::nil()),
+            leaf,
+        }
     }
 
     /// The line, without its end.
@@ -81,7 +119,7 @@ impl<'e> Exported<'e> {
 
     fn gravity(&self) -> Gravity {
         match (self.leaf.act.as_str(), self.leaf.decision.as_str()) {
-            ("damage_found" | "witness_refused", _) => Gravity::Alarm,
+            ("damage_found" | "witness_refused" | NOT_AS_SIGNED, _) => Gravity::Alarm,
             (_, "denied") => Gravity::Warning,
             _ => Gravity::Usual,
         }

@@ -17,11 +17,11 @@ use super::Row;
 
 const SELECT: &str = "SELECT e.entry_id, e.writer, e.writer_seq, e.guest_id, e.at, e.principal, e.actor, e.property,
                              e.purpose, e.action, e.decision, (e.detail IS NOT NULL) AS has_detail, e.leaf, e.detail,
-                             l.log_index
+                             l.log_index, l.subject_seq, l.previous
                       FROM audit_event e LEFT JOIN log_entry l ON l.entry_id = e.entry_id WHERE 1 = 1";
 const INDEXED: &str = "SELECT e.entry_id, e.writer, e.writer_seq, e.guest_id, e.at, e.principal, e.actor, e.property,
                               e.purpose, e.action, e.decision, (e.detail IS NOT NULL) AS has_detail, e.leaf, e.detail,
-                              l.log_index
+                              l.log_index, l.subject_seq, l.previous
                        FROM log_entry l CROSS JOIN audit_event e WHERE e.entry_id = l.entry_id AND l.log_index >= ";
 const RANGE: &str = "SELECT min(l.log_index), max(l.log_index), count(*) - count(l.log_index)
                      FROM audit_event e LEFT JOIN log_entry l ON l.entry_id = e.entry_id WHERE 1 = 1";

@@ -8,9 +8,10 @@ use crate::{
 };
 
 use super::{
-    CHAIN, COSIGNED, COSIGNED_SET, Columns, ENTRIES, ENTRIES_OF, FIRST_DISCLOSURE, FIRST_SINCE, HEAD,
-    HEAD_COSIGN, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF, MINIMUM, MINIMUM_SET, NEWS, NEWS_OF,
-    PRUNE_ENTRIES, PRUNE_EVENTS, TILE, TILE_SET, TILES, WRITER_SET, some, values,
+    CHAIN, CHAIN_GOES_ON, COSIGNED, COSIGNED_SET, Columns, ENTRIES, ENTRIES_OF, FIRST_DISCLOSURE,
+    FIRST_SINCE, HEAD, HEAD_COSIGN, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF, MINIMUM,
+    MINIMUM_SET, NEWS, NEWS_OF, PRUNE_ENTRIES, PRUNE_EVENTS, TILE, TILE_SET, TILES, WRITER_AHEAD, WRITER_SET,
+    some, values,
 };
 
 /// How far the log has grown, and who may grow it.
@@ -102,6 +103,40 @@ pub(in crate::audit) async fn news(db: &mut impl Database) -> Result<Vec<(Uuid, 
     Ok(on!(db, c => sqlx::query_as(NEWS).fetch_all(c).await?))
 }
 
+/// Events of a writer from a number on.
+pub(in crate::audit) async fn news_of(
+    db: &mut impl Database,
+    writer: Uuid,
+    from: i64,
+    most: i64,
+) -> Result<Vec<News>, StoreError> {
+    Ok(on!(db, c => sqlx::query_as(NEWS_OF).bind(writer).bind(from).bind(most).fetch_all(c).await?))
+}
+
+/// The ends of these subjects' chains, of those that have one.
+pub(in crate::audit) async fn ends(
+    db: &mut impl Database,
+    subjects: &[[u8; 16]],
+) -> Result<Vec<Chain>, StoreError> {
+    static TEXTS: Texts<usize> = Texts::none();
+    let spelling = db.spelling();
+    let (mut found, mut rest) = (Vec::new(), subjects);
+    while !rest.is_empty() {
+        let (now, later) = some(rest);
+        rest = later;
+        let text = TEXTS.of(spelling, now.len(), || chains(now.len()));
+        let rows: Vec<Chain> = on!(db, c => {
+            let mut query = sqlx::query_as(text);
+            for subject in now {
+                query = query.bind(subject.as_slice());
+            }
+            query.fetch_all(c).await?
+        });
+        found.extend(rows);
+    }
+    Ok(found)
+}
+
 /// The hashes of a tile, as far as it is filled.
 pub(in crate::audit) async fn tile(
     db: &mut impl Database,
@@ -165,6 +200,20 @@ impl Conn {
     /// The end of a subject's chain.
     pub(in crate::audit) async fn chain(&mut self, subject: [u8; 16]) -> Result<Option<Chain>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(CHAIN).bind(subject.to_vec()).fetch_optional(c).await?))
+    }
+
+    /// An entry that follows the one of this hash in the chain of its subject.
+    pub(in crate::audit) async fn chain_goes_on(
+        &mut self,
+        hash: &[u8],
+        after: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(CHAIN_GOES_ON).bind(hash).bind(after).fetch_optional(c).await?))
+    }
+
+    /// A writer whose next number is beyond what was logged of it.
+    pub(in crate::audit) async fn writer_ahead(&mut self) -> Result<Option<Uuid>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(WRITER_AHEAD).fetch_optional(c).await?))
     }
 
     /// The index of an entry, once it has one.
@@ -238,41 +287,10 @@ impl Tx {
         Ok(())
     }
 
-    /// Events of a writer from a number on.
-    pub(in crate::audit) async fn news_of(
-        &mut self,
-        writer: Uuid,
-        from: i64,
-        most: i64,
-    ) -> Result<Vec<News>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(NEWS_OF).bind(writer).bind(from).bind(most).fetch_all(c).await?))
-    }
-
     /// Sets the next number of a writer.
     pub(in crate::audit) async fn set_writer(&mut self, writer: Uuid, next: i64) -> Result<(), StoreError> {
         on!(self, c => sqlx::query(WRITER_SET).bind(writer).bind(next).execute(c).await.map(drop)?);
         Ok(())
-    }
-
-    /// The ends of these subjects' chains, of those that have one.
-    pub(in crate::audit) async fn chains(&mut self, subjects: &[[u8; 16]]) -> Result<Vec<Chain>, StoreError> {
-        static TEXTS: Texts<usize> = Texts::none();
-        let spelling = self.spelling();
-        let (mut found, mut rest) = (Vec::new(), subjects);
-        while !rest.is_empty() {
-            let (now, later) = some(rest);
-            rest = later;
-            let text = TEXTS.of(spelling, now.len(), || chains(now.len()));
-            let rows: Vec<Chain> = on!(self, c => {
-                let mut query = sqlx::query_as(text);
-                for subject in now {
-                    query = query.bind(subject.as_slice());
-                }
-                query.fetch_all(c).await?
-            });
-            found.extend(rows);
-        }
-        Ok(found)
     }
 
     /// Sets the ends of chains; each subject comes once.

@@ -76,7 +76,7 @@ fn unread(first: Option<Tile>, error: &tokio::task::JoinError) -> Bottom {
 
 fn in_folder(folder: &Path, tile: Tile, begins_at: u64) -> Bottom {
     let hashes = file(folder, tile, Tile::path).and_then(|bytes| hashes(&bytes, tile));
-    if tile.first_entry() < begins_at {
+    if tile.is_before(begins_at) {
         return Bottom::of(tile, hashes, None::<Result<Vec<&[u8]>, String>>);
     }
     match file(folder, tile, Tile::bundle_path) {
@@ -87,7 +87,7 @@ fn in_folder(folder: &Path, tile: Tile, begins_at: u64) -> Bottom {
 
 async fn elsewhere(source: &Source, tile: Tile, begins_at: u64) -> Bottom {
     let hashes = source.hashes(tile).await;
-    if tile.first_entry() < begins_at {
+    if tile.is_before(begins_at) {
         return Bottom::of(tile, hashes, None::<Result<Vec<&[u8]>, String>>);
     }
     match source.entries(tile).await {

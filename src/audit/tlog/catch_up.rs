@@ -2,7 +2,6 @@
 //! not be forgotten.
 
 use std::{
-    collections::{BTreeMap, HashMap},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -12,9 +11,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    audit::sql::{
-        log::{self as sql, Chain, Placed},
-        restore::Told,
+    audit::{
+        Act, Decision,
+        sql::{log as sql, restore::Told},
     },
     crypto::random,
     store::{Store, Tx},
@@ -22,10 +21,10 @@ use crate::{
 
 use super::{
     Hash, LogError,
-    entry::{self, Link, Source},
-    leaf_hash,
+    entry::{self, Link, Read, Source},
+    growth::Growth,
     note::{NoteError, Verifier},
-    stored::{edge, index, number},
+    stored::{edge, index},
     tile::{self, Tile},
 };
 
@@ -111,128 +110,125 @@ pub async fn catch_up(store: &Store, verifier: &Verifier, folder: &Path) -> Resu
             backup: own,
         });
     }
-    let mut edge = edge(&mut tx, own).await?;
-    let mut state = State::default();
-    let mut at = own;
-    while at < signed.size {
+    let mut growth = Growth::after(edge(&mut tx, own).await?);
+    let mut before = 0;
+    while growth.size() < signed.size {
+        let at = growth.size();
         let tile = Tile::in_tree(0, at / 256, signed.size).ok_or(LogError::Absent)?;
         let bytes = read(folder.join(tile.bundle_path()))?;
         let entries = tile::unbundle(&bytes).ok_or(CatchUpError::Other(at))?;
         let skip = usize::try_from(at - tile.first_entry()).unwrap_or(usize::MAX);
-        let before = at;
         for bytes in entries.into_iter().skip(skip) {
-            state.take(&mut tx, at, bytes).await?;
-            edge.push(leaf_hash(bytes), &mut |tile, hashes| {
-                state.full.insert((tile.level, tile.index), tile::join(hashes));
-            });
-            at += 1;
+            take(&mut growth, &mut tx, bytes, &mut before).await?;
         }
-        if at == before {
+        if growth.size() == at {
             return Err(CatchUpError::Other(at));
         }
     }
     // The same root: what the database had is a beginning of what was signed, and what was put back is the rest.
-    if edge.size() != signed.size || edge.root() != signed.root {
+    if growth.size() != signed.size || growth.root() != signed.root {
         return Err(CatchUpError::Other(own));
     }
-    for (tile, hashes) in edge.partial() {
-        state.full.insert((tile.level, tile.index), tile::join(hashes));
-    }
-    state.write(&mut tx).await?;
-    let text = String::from_utf8_lossy(&note).into_owned();
-    tx.grow_log(number(signed.size), &text, head.size).await?;
+    growth.write(&mut tx, &String::from_utf8_lossy(&note)).await?;
     tx.commit().await?;
     Ok((own, signed.size))
 }
 
-#[derive(Default)]
-struct State {
-    placed: Vec<Placed>,
-    writers: BTreeMap<Uuid, i64>,
-    chains: HashMap<[u8; 16], (u64, Hash)>,
-    full: BTreeMap<(u8, u64), Vec<u8>>,
+/// Puts one entry back, byte for byte; `time` is that of the one before, and then its own.
+async fn take(growth: &mut Growth, tx: &mut Tx, bytes: &[u8], time: &mut i64) -> Result<(), CatchUpError> {
+    let at = growth.size();
+    let other = || CatchUpError::Other(at);
+    if let Some(read) = entry::read(bytes).filter(|read| !read.readable) {
+        return take_damaged(growth, tx, (bytes, &read), *time).await;
+    }
+    let whole: Whole = serde_json::from_slice(bytes).map_err(|_| other())?;
+    let text = serde_json::to_vec(&whole.leaf).map_err(|_| other())?;
+    let leaf: Leaf = serde_json::from_value(whole.leaf).map_err(|_| other())?;
+    let previous = match &whole.prev {
+        None => None,
+        Some(hex) => {
+            let hash = data_encoding::HEXLOWER
+                .decode(hex.as_bytes())
+                .map_err(|_| other())?;
+            Some(Hash::try_from(hash).map_err(|_| other())?)
+        }
+    };
+    let link = whole.subject_seq.map(|number| Link { number, previous });
+    let source = Source {
+        writer: leaf.writer,
+        sequence: leaf.seq,
+        leaf: &text,
+    };
+    let draft = source.draft();
+    if draft.entry(link.as_ref()) != bytes {
+        return Err(other());
+    }
+    *time = leaf.at;
+    let entry = match tx.event_at(leaf.writer, leaf.seq).await? {
+        Some((entry, stored)) if stored == text => entry,
+        Some(_) => return Err(other()),
+        None => {
+            let entry = id_at(leaf.at);
+            let told = Told {
+                entry,
+                writer: leaf.writer,
+                sequence: leaf.seq,
+                at: leaf.at,
+                principal: leaf.principal,
+                actor: leaf.actor.as_deref(),
+                property: leaf.property.as_deref(),
+                purpose: leaf.purpose.as_deref(),
+                action: &leaf.act,
+                decision: &leaf.decision,
+                leaf: &text,
+            };
+            tx.put_back(&told).await?;
+            entry
+        }
+    };
+    growth.add(entry, source, &draft, link);
+    Ok(())
 }
 
-impl State {
-    /// Puts one entry back, byte for byte.
-    async fn take(&mut self, tx: &mut Tx, at: u64, bytes: &[u8]) -> Result<(), CatchUpError> {
-        let other = || CatchUpError::Other(at);
-        let whole: Whole = serde_json::from_slice(bytes).map_err(|_| other())?;
-        let text = serde_json::to_vec(&whole.leaf).map_err(|_| other())?;
-        let leaf: Leaf = serde_json::from_value(whole.leaf).map_err(|_| other())?;
-        let previous = match &whole.prev {
-            None => None,
-            Some(hex) => {
-                let hash = data_encoding::HEXLOWER
-                    .decode(hex.as_bytes())
-                    .map_err(|_| other())?;
-                Some(Hash::try_from(hash).map_err(|_| other())?)
-            }
+/// Puts back what stands in the log for an event that was damaged before it was logged: the event itself is in no copy.
+async fn take_damaged(
+    growth: &mut Growth,
+    tx: &mut Tx,
+    (bytes, read): (&[u8], &Read),
+    time: i64,
+) -> Result<(), CatchUpError> {
+    let (writer, sequence) = (read.writer, read.sequence);
+    let of = |leaf| Source {
+        writer,
+        sequence,
+        leaf,
+    };
+    let found = tx.event_at(writer, sequence).await?;
+    let (entry, leaf) = if let Some(found) = found {
+        found
+    } else {
+        let told = Told {
+            entry: id_at(time),
+            writer,
+            sequence,
+            at: time,
+            principal: Uuid::nil(),
+            actor: None,
+            property: None,
+            purpose: None,
+            action: Act::DamageFound.as_str(),
+            decision: Decision::Denied.as_str(),
+            leaf: bytes,
         };
-        let link = whole.subject_seq.map(|number| Link { number, previous });
-        let source = Source {
-            writer: leaf.writer,
-            sequence: leaf.seq,
-            leaf: &text,
-        };
-        if entry::bytes(&source, link.as_ref()) != bytes {
-            return Err(other());
-        }
-        let entry = match tx.event_at(leaf.writer, leaf.seq).await? {
-            Some((entry, stored)) if stored == text => entry,
-            Some(_) => return Err(other()),
-            None => {
-                let entry = id_at(leaf.at);
-                let told = Told {
-                    entry,
-                    writer: leaf.writer,
-                    sequence: leaf.seq,
-                    at: leaf.at,
-                    principal: leaf.principal,
-                    actor: leaf.actor.as_deref(),
-                    property: leaf.property.as_deref(),
-                    purpose: leaf.purpose.as_deref(),
-                    action: &leaf.act,
-                    decision: &leaf.decision,
-                    leaf: &text,
-                };
-                tx.put_back(&told).await?;
-                entry
-            }
-        };
-        self.placed.push(Placed {
-            index: number(at),
-            entry,
-            seq: link.map(|link| number(link.number)),
-            previous: previous.map(|hash| hash.to_vec()),
-        });
-        self.writers.insert(leaf.writer, leaf.seq.saturating_add(1));
-        if let (Some(subject), Some(link)) = (entry::subject(&source), link) {
-            self.chains.insert(subject, (link.number, leaf_hash(bytes)));
-        }
-        Ok(())
+        tx.put_back(&told).await?;
+        (told.entry, bytes.to_vec())
+    };
+    let draft = of(&leaf).draft();
+    if draft.entry(None) != bytes {
+        return Err(CatchUpError::Other(growth.size()));
     }
-
-    async fn write(&self, tx: &mut Tx) -> Result<(), CatchUpError> {
-        tx.add_log_entries(&self.placed).await?;
-        for (writer, next) in &self.writers {
-            tx.set_writer(*writer, *next).await?;
-        }
-        let ends: Vec<Chain> = self
-            .chains
-            .iter()
-            .map(|(subject, (seq, hash))| Chain {
-                subject: subject.to_vec(),
-                seq: number(*seq),
-                leaf_hash: hash.to_vec(),
-            })
-            .collect();
-        tx.set_chains(&ends).await?;
-        for ((level, at), hashes) in &self.full {
-            tx.set_tile(*level, number(*at), hashes).await?;
-        }
-        Ok(())
-    }
+    growth.add(entry, of(&leaf), &draft, None);
+    Ok(())
 }
 
 /// An entry's id of that time; the first one is lost with the database.

@@ -47,6 +47,12 @@ impl Cosigner {
         })
     }
 
+    /// Whether it is the same key, whatever each is called: one who signs twice is still one.
+    #[must_use]
+    pub fn is_key_of(&self, other: &Self) -> bool {
+        self.public == other.public
+    }
+
     /// The witness's name.
     #[must_use]
     pub fn name(&self) -> &str {

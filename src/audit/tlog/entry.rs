@@ -14,6 +14,10 @@ use super::Hash;
 const VERSION: u8 = 1;
 /// The longest entry that fits into a bundle.
 const LONGEST: usize = 65_535;
+/// How what stands for a damaged leaf begins, and no leaf of ours.
+const STANDS: &[u8] = br#"{"seq":"#;
+/// What stands around a leaf, at most.
+const AROUND: usize = 200;
 
 /// The place of an entry among those of its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,42 +69,76 @@ struct Damaged {
     writer: Uuid,
 }
 
-fn leaf<'e>(source: &Source<'e>) -> Option<Leaf<'e>> {
-    let leaf: Leaf<'e> = serde_json::from_slice(source.leaf).ok()?;
-    let whole = leaf.writer == source.writer && leaf.seq == source.sequence;
-    // Room for what is put around it.
-    (whole && source.leaf.len() < LONGEST - 200).then_some(leaf)
+/// An event on its way to its place, its leaf read once.
+pub struct Draft<'e> {
+    source: Source<'e>,
+    /// `None` when it cannot go in as it is.
+    leaf: Option<Leaf<'e>>,
+    /// Whether it is what stands for such a one already: of an entry that was put back.
+    stands: bool,
 }
 
-/// Whom the event is about: the pseudonym in its leaf.
-#[must_use]
-pub fn subject(source: &Source<'_>) -> Option<[u8; 16]> {
-    pseudonym(leaf(source)?.subject.as_deref()?)
+impl<'e> Source<'e> {
+    /// Reads the leaf, as far as it matters for its place.
+    #[must_use]
+    pub fn draft(self) -> Draft<'e> {
+        let ours = |leaf: &Leaf<'e>| {
+            let whole = leaf.writer == self.writer && leaf.seq == self.sequence;
+            whole && self.leaf.len() < LONGEST - AROUND
+        };
+        let stands = self.leaf.starts_with(STANDS)
+            && damaged(self.leaf)
+                .is_some_and(|read| (read.writer, read.sequence) == (self.writer, self.sequence));
+        let leaf = serde_json::from_slice(self.leaf).ok().filter(ours);
+        Draft {
+            source: self,
+            leaf: leaf.filter(|_| !stands),
+            stands,
+        }
+    }
+}
+
+impl Draft<'_> {
+    /// Whom the event is about: the pseudonym in its leaf.
+    #[must_use]
+    pub fn subject(&self) -> Option<[u8; 16]> {
+        pseudonym(self.leaf.as_ref()?.subject.as_deref()?)
+    }
+
+    /// The entry: canonical JSON (RFC 8785) around the leaf's own bytes.
+    #[must_use]
+    pub fn entry(&self, link: Option<&Link>) -> Vec<u8> {
+        let Source {
+            writer,
+            sequence,
+            leaf,
+        } = self.source;
+        if self.stands {
+            return leaf.to_vec();
+        }
+        if self.leaf.is_none() {
+            let hash = HEXLOWER.encode(&sha256(leaf));
+            return format!(
+                r#"{{"seq":{sequence},"unreadable":"{hash}","v":{VERSION},"writer":"{writer}"}}"#
+            )
+            .into_bytes();
+        }
+        let mut bytes = Vec::with_capacity(leaf.len().saturating_add(AROUND));
+        bytes.extend_from_slice(br#"{"leaf":"#);
+        bytes.extend_from_slice(leaf);
+        if let Some(previous) = link.and_then(|link| link.previous) {
+            bytes.extend_from_slice(format!(r#","prev":"{}""#, HEXLOWER.encode(&previous)).as_bytes());
+        }
+        if let Some(link) = link {
+            bytes.extend_from_slice(format!(r#","subject_seq":{}"#, link.number).as_bytes());
+        }
+        bytes.extend_from_slice(format!(r#","v":{VERSION}}}"#).as_bytes());
+        bytes
+    }
 }
 
 fn pseudonym(text: &str) -> Option<[u8; 16]> {
     HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
-}
-
-/// The entry: canonical JSON (RFC 8785) around the leaf's own bytes.
-#[must_use]
-pub fn bytes(source: &Source<'_>, link: Option<&Link>) -> Vec<u8> {
-    if leaf(source).is_none() {
-        let hash = HEXLOWER.encode(&sha256(source.leaf));
-        let Source { writer, sequence, .. } = source;
-        return format!(r#"{{"seq":{sequence},"unreadable":"{hash}","v":{VERSION},"writer":"{writer}"}}"#)
-            .into_bytes();
-    }
-    let mut bytes = br#"{"leaf":"#.to_vec();
-    bytes.extend_from_slice(source.leaf);
-    if let Some(previous) = link.and_then(|link| link.previous) {
-        bytes.extend_from_slice(format!(r#","prev":"{}""#, HEXLOWER.encode(&previous)).as_bytes());
-    }
-    if let Some(link) = link {
-        bytes.extend_from_slice(format!(r#","subject_seq":{}"#, link.number).as_bytes());
-    }
-    bytes.extend_from_slice(format!(r#","v":{VERSION}}}"#).as_bytes());
-    bytes
 }
 
 /// What a verifier needs of an entry.
@@ -178,7 +216,8 @@ mod tests {
             number: 2,
             previous: Some([0xbb; 32]),
         };
-        let entry = bytes(&source(&leaf), Some(&link));
+        let draft = source(&leaf).draft();
+        let entry = draft.entry(Some(&link));
         let text = format!(
             r#"{{"leaf":{leaf},"prev":"{}","subject_seq":2,"v":1}}"#,
             "bb".repeat(32)
@@ -191,9 +230,9 @@ mod tests {
             readable: true,
         };
         assert_eq!(read(&entry), Some(expected));
-        assert_eq!(subject(&source(&leaf)), Some([0x0a; 16]));
+        assert_eq!(draft.subject(), Some([0x0a; 16]));
         let without = format!(r#"{{"seq":3,"v":1,"writer":"{WRITER}"}}"#);
-        let entry = bytes(&source(&without), None);
+        let entry = source(&without).draft().entry(None);
         assert_eq!(entry, format!(r#"{{"leaf":{without},"v":1}}"#).into_bytes());
         assert_eq!(read(&entry).unwrap().subject, None);
     }
@@ -203,10 +242,13 @@ mod tests {
         let other = format!(r#"{{"seq":4,"v":1,"writer":"{WRITER}"}}"#);
         let long = format!(r#"{{"seq":3,"x":"{}","writer":"{WRITER}"}}"#, "x".repeat(LONGEST));
         for leaf in ["", "{", &other, &long] {
-            let entry = bytes(&source(leaf), None);
+            let entry = source(leaf).draft().entry(None);
             assert!(entry.len() < 200);
             let read = read(&entry).unwrap();
             assert_eq!((read.writer, read.sequence, read.readable), (WRITER, 3, false));
+            // Put back from the log, where the leaf itself is not, it is the same entry.
+            let text = str::from_utf8(&entry).unwrap();
+            assert_eq!(source(text).draft().entry(None), entry);
         }
         assert_eq!(read(b"{}"), None);
     }

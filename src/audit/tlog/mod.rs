@@ -4,17 +4,21 @@
 //! Entries are durable before they are here: the [`Sequencer`] gives each its index, its place in the chain of its
 //! subject, and signs. The bytes are described in `docs/formats.md`.
 
+pub mod ageing;
 mod bottom;
 pub mod catch_up;
 pub mod chain;
 pub mod cosignature;
 pub mod entry;
+mod growth;
+mod held;
 pub mod mirror;
 pub mod note;
 pub mod patrol;
 pub mod proof;
 pub mod receipt;
 pub mod remote;
+mod repair;
 mod sequencer;
 mod stored;
 pub mod tile;
@@ -27,6 +31,7 @@ use crate::{
     store::StoreError,
 };
 
+pub use held::Fault;
 pub use sequencer::{Sequencer, Step};
 pub use stored::Stored;
 

@@ -98,13 +98,21 @@ impl Patrol {
         // Also past what is found: one damaged row must not hide another.
         self.seen = full;
         self.next = if end < full { end } else { 0 };
-        let minimum = self.log.minimum().await?;
+        let (minimum, wrong) = self.log.begins().await?;
+        let mut first = wrong.map(|what| finding(None, what));
+        // Once a round, because it asks about each writer there ever was.
+        if first.is_none() && begin == 0 && self.log.writer_ahead().await?.is_some() {
+            let what = "a writer's next number is beyond its events: some would never be logged";
+            first = Some(finding(None, what));
+        }
         for run in [newest, begin..end] {
             if let Some(found) = self.run(run, (size, minimum)).await? {
-                return Ok(Some(found));
+                // Unless they were removed lawfully since the beginning was read.
+                let removed = found.index.is_some() && self.log.begins().await?.0 != minimum;
+                first = first.or((!removed).then_some(found));
             }
         }
-        Ok(None)
+        Ok(first)
     }
 
     /// Some tiles of the bottom, against their entries and what lies above.
@@ -113,7 +121,7 @@ impl Patrol {
         for some in tiles.chunks(AT_ONCE) {
             let hashes = self.log.tiles(some).await?;
             // Of pruned entries the hashes are left.
-            let kept = some.partition_point(|tile| tile.first_entry() < minimum);
+            let kept = some.partition_point(|tile| tile.is_before(minimum));
             let (whole, signed) = (some.get(kept..), hashes.get(kept..));
             if let (Some(whole), Some(signed)) = (whole, signed)
                 && let Some(found) = self.bottom(whole, signed).await?

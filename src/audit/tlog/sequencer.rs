@@ -1,26 +1,30 @@
 //! Gives each durable event its index: one process at a time, at most a second after the event.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-    time::Duration,
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
+use chrono::TimeDelta;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::{
-    audit::sql::log::{self as sql, Chain, Head, News, Placed},
+    audit::sql::log::{self as sql, Chain, Head, News},
     base::{Clock, micros},
-    store::{Store, Tx},
+    store::{Conn, Store, StoreError},
 };
 
 use super::{
     Hash, LogError,
-    entry::{self, Link, Source},
-    leaf_hash,
+    entry::{Draft, Link, Source},
+    growth::Growth,
     note::{Checkpoint, NoteError, Signer, Verifier},
     stored::{edge, index, number},
-    tile,
     tree::Edge,
 };
 
@@ -28,6 +32,10 @@ use super::{
 const TICK: Duration = Duration::from_millis(300);
 /// For how long one process keeps the right to grow the log after it last did: what another waits after a crash.
 const LEASE_MICROS: i64 = 3_000_000;
+/// Events that wait for so long without the log growing are an error.
+const PATIENCE: TimeDelta = TimeDelta::seconds(10);
+/// How often that is told.
+const TOLD: Duration = Duration::from_mins(1);
 /// The most events of one transaction, so that writers do not wait long.
 const BATCH: usize = 256;
 
@@ -51,6 +59,10 @@ pub struct Sequencer {
     signer: Arc<Signer>,
     clock: Clock,
     me: Uuid,
+    /// Of this process's tasks one steps at a time; the size that the log had then.
+    stepping: Mutex<Option<i64>>,
+    /// Since when events wait and the log does not grow, in microseconds; 0 while it does.
+    stuck: AtomicI64,
 }
 
 impl Sequencer {
@@ -77,6 +89,8 @@ impl Sequencer {
             signer,
             clock,
             me: Uuid::new_v4(),
+            stepping: Mutex::default(),
+            stuck: AtomicI64::new(0),
         })
     }
 
@@ -94,18 +108,81 @@ impl Sequencer {
         Ok(self.advance().await?.0)
     }
 
+    /// For how long events have been waiting while the log did not grow.
+    #[must_use]
+    pub fn waiting(&self) -> TimeDelta {
+        match self.stuck.load(Ordering::Relaxed) {
+            0 => TimeDelta::zero(),
+            since => TimeDelta::microseconds(micros(self.clock.now()).saturating_sub(since)),
+        }
+    }
+
+    /// Whether they have been for too long, whoever was to grow it.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.waiting() > PATIENCE
+    }
+
+    /// Whether this process speaks for the log: it grows it, or nobody does.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn leads(&self) -> Result<bool, LogError> {
+        let head = sql::head(&mut self.store.read().await?)
+            .await?
+            .ok_or(LogError::Absent)?;
+        Ok(head.holder == Some(self.me) || !is_held(&head, micros(self.clock.now())))
+    }
+
     /// A step, and whether more is waiting than fitted into its transaction.
     async fn advance(&self) -> Result<(Step, bool), LogError> {
+        let mut seen = self.stepping.lock().await;
+        let mut size = None;
+        let outcome = self.try_to_advance(&mut size).await;
+        let done = matches!(outcome, Ok((Step::Idle | Step::Grown(_), _)));
+        if done || (size.is_some() && size != *seen) {
+            self.stuck.store(0, Ordering::Relaxed);
+        } else if self.stuck.load(Ordering::Relaxed) == 0 {
+            self.stuck.store(micros(self.clock.now()), Ordering::Relaxed);
+        }
+        *seen = size.or(*seen);
+        outcome
+    }
+
+    async fn try_to_advance(&self, size: &mut Option<i64>) -> Result<(Step, bool), LogError> {
         let mut conn = self.store.read().await?;
-        if sql::news(&mut conn).await?.is_empty() {
+        let writers = sql::news(&mut conn).await?;
+        if writers.is_empty() {
             return Ok((Step::Idle, false));
         }
         let head = sql::head(&mut conn).await?.ok_or(LogError::Absent)?;
-        drop(conn);
+        *size = Some(head.size);
         let now = micros(self.clock.now());
-        if head.holder != Some(self.me) && head.held_until >= now {
+        if head.holder != Some(self.me) && is_held(&head, now) {
             return Ok((Step::Held, false));
         }
+        // All is read and worked out before the transaction, because SQLite's writers wait for it: what was read is
+        // written only if the log has not grown meanwhile, and without growing nothing of it changes.
+        let (growth, more) = match self.plan(&mut conn, &head, writers).await {
+            // Tiles of one moment do not fit a head of another.
+            Err(LogError::Changed(_))
+                if sql::head(&mut conn)
+                    .await?
+                    .is_none_or(|now| now.size != head.size) =>
+            {
+                return Ok((Step::Held, false));
+            }
+            planned => planned?,
+        };
+        drop(conn);
+        if growth.is_empty() {
+            return Ok((Step::Idle, false));
+        }
+        let checkpoint = self.signer.sign(Checkpoint {
+            size: growth.size(),
+            root: growth.root(),
+        });
+        let (grown, to) = (growth.len(), number(growth.size()));
         let mut tx = self.store.begin().await?;
         // The row is locked from here to the end: of two that come this far, the second finds it taken.
         if !tx
@@ -114,42 +191,47 @@ impl Sequencer {
         {
             return Ok((Step::Held, false));
         }
-        let (grown, more) = self.grow(&mut tx).await?;
+        match growth.write(&mut tx, &checkpoint).await {
+            // Another process was faster: what it did is there.
+            Err(StoreError::Stale) => return Ok((Step::Held, false)),
+            // Nobody else can have been: the head is locked. Trying again would find the same.
+            Err(StoreError::Conflict) => {
+                return Err(LogError::Changed("the next numbers of writers".to_owned()));
+            }
+            outcome => outcome?,
+        }
         tx.commit().await?;
+        *size = Some(to);
         metrics::counter!("guest_vault_log_entries_total").increment(u64::try_from(grown).unwrap_or(0));
         Ok((Step::Grown(grown), more))
     }
 
-    async fn grow(&self, tx: &mut Tx) -> Result<(usize, bool), LogError> {
-        let head = sql::head(tx).await?.ok_or(LogError::Absent)?;
-        let signed = check_head(&head, self.signer.verifier())?;
-        let mut edge = edge(tx, signed.size).await?;
+    /// What the log is to grow by, and whether there is more.
+    async fn plan(
+        &self,
+        conn: &mut Conn,
+        head: &Head,
+        writers: Vec<(Uuid, i64)>,
+    ) -> Result<(Growth, bool), LogError> {
+        let signed = check_head(head, self.signer.verifier())?;
+        let edge = edge(conn, signed.size).await?;
         if edge.root() != signed.root {
             return Err(LogError::Changed("the tiles of its edge".to_owned()));
         }
-        let (news, more) = collect(tx).await?;
-        let mut full = BTreeMap::new();
-        append(tx, &mut edge, &news, &mut full).await?;
-        for (tile, hashes) in edge.partial() {
-            full.insert((tile.level, tile.index), tile::join(hashes));
-        }
-        for ((level, at), hashes) in &full {
-            tx.set_tile(*level, number(*at), hashes).await?;
-        }
-        let checkpoint = self.signer.sign(Checkpoint {
-            size: edge.size(),
-            root: edge.root(),
-        });
-        tx.grow_log(number(edge.size()), &checkpoint, head.size).await?;
-        Ok((news.len(), more))
+        let (news, more) = collect(conn, writers).await?;
+        let mut growth = Growth::after(edge);
+        append(conn, &mut growth, &news).await?;
+        Ok((growth, more))
     }
 
     /// Works until dropped.
     pub async fn run(&self) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut told = None;
         loop {
             tick.tick().await;
+            self.tell_waiting(&mut told);
             loop {
                 match self.advance().await {
                     // What came meanwhile waits for the next tick: a step for a few events costs nearly what one for
@@ -166,6 +248,21 @@ impl Sequencer {
         }
     }
 
+    fn tell_waiting(&self, told: &mut Option<Instant>) {
+        let (stalled, waited) = (self.is_stalled(), self.waiting());
+        let shown = if stalled { waited.as_seconds_f64() } else { 0.0 };
+        metrics::gauge!("guest_vault_log_waiting_seconds").set(shown);
+        if !stalled {
+            *told = None;
+        } else if told.is_none_or(|told| told.elapsed() > TOLD) {
+            tracing::error!(
+                seconds = waited.num_seconds(),
+                "events wait and the log does not grow"
+            );
+            *told = Some(Instant::now());
+        }
+    }
+
     /// Gives up the right to grow the log, so that another need not wait.
     ///
     /// # Errors
@@ -175,6 +272,12 @@ impl Sequencer {
         tx.leave_log(self.me).await?;
         Ok(tx.commit().await?)
     }
+}
+
+/// Whether somebody has the right to grow the log. One that ends later than anybody may ask for was set by hand, or by a
+/// clock that was ahead: it counts for nothing.
+const fn is_held(head: &Head, now: i64) -> bool {
+    head.held_until >= now && head.held_until <= now.saturating_add(LEASE_MICROS)
 }
 
 /// The head's checkpoint, when it is ours and says what the head says.
@@ -195,16 +298,14 @@ fn check_head(head: &Head, verifier: &Verifier) -> Result<Checkpoint, LogError> 
 
 /// Events without an index, in the order that they get: by time, and those of a writer in its own order; and whether
 /// there are more.
-async fn collect(tx: &mut Tx) -> Result<(Vec<News>, bool), LogError> {
+async fn collect(conn: &mut Conn, writers: Vec<(Uuid, i64)>) -> Result<(Vec<News>, bool), LogError> {
     let mut ordered = Vec::new();
-    let writers = sql::news(tx).await?;
     // What does not fit is read again in the next step: of several writers, each brings its share.
     let share = BATCH.div_ceil(writers.len().max(1)).max(LEAST);
     let mut horizon = Uuid::max();
     for (writer, next) in writers {
-        let rows = tx
-            .news_of(writer, next, i64::try_from(share).unwrap_or(i64::MAX))
-            .await?;
+        let most = i64::try_from(share).unwrap_or(i64::MAX);
+        let rows = sql::news_of(conn, writer, next, most).await?;
         let mut expected = next;
         let mut latest = Uuid::nil();
         let more = rows.len() == share;
@@ -228,26 +329,37 @@ async fn collect(tx: &mut Tx) -> Result<(Vec<News>, bool), LogError> {
     Ok((ordered.into_iter().map(|(_, row)| row).collect(), left))
 }
 
-/// The ends of the chains that these events go on with.
-async fn chains(tx: &mut Tx, news: &[News]) -> Result<HashMap<[u8; 16], (u64, Hash)>, LogError> {
-    let subjects: BTreeSet<[u8; 16]> = news
-        .iter()
-        .filter_map(|row| entry::subject(&source(row)))
-        .collect();
+async fn append(conn: &mut Conn, growth: &mut Growth, news: &[News]) -> Result<(), LogError> {
+    let drafts: Vec<(&News, Draft<'_>)> = news.iter().map(|row| (row, source(row).draft())).collect();
+    let subjects: BTreeSet<[u8; 16]> = drafts.iter().filter_map(|(_, draft)| draft.subject()).collect();
+    let ends = ends(conn, subjects).await?;
+    for (row, draft) in &drafts {
+        let link = draft.subject().map(|subject| {
+            let end = growth.end(&subject).or_else(|| ends.get(&subject).copied());
+            next(end)
+        });
+        growth.add(row.entry_id, source(row), draft, link);
+    }
+    Ok(())
+}
+
+/// The ends of the chains that events about these subjects go on with.
+async fn ends(
+    conn: &mut Conn,
+    subjects: BTreeSet<[u8; 16]>,
+) -> Result<HashMap<[u8; 16], (u64, Hash)>, LogError> {
     let subjects: Vec<[u8; 16]> = subjects.into_iter().collect();
-    let mut chains = HashMap::new();
-    for Chain {
-        subject,
-        seq,
-        leaf_hash,
-    } in tx.chains(&subjects).await?
-    {
-        let changed = || LogError::Changed("the chain of a subject".to_owned());
+    let changed = || LogError::Changed("the chain of a subject".to_owned());
+    let end = |Chain {
+                   subject,
+                   seq,
+                   leaf_hash,
+               }: Chain| {
         let subject = subject.try_into().map_err(|_| changed())?;
         let hash = leaf_hash.try_into().map_err(|_| changed())?;
-        chains.insert(subject, (index(seq)?, hash));
-    }
-    Ok(chains)
+        Ok((subject, (index(seq)?, hash)))
+    };
+    sql::ends(conn, &subjects).await?.into_iter().map(end).collect()
 }
 
 fn source(row: &News) -> Source<'_> {
@@ -258,54 +370,10 @@ fn source(row: &News) -> Source<'_> {
     }
 }
 
-async fn append(
-    tx: &mut Tx,
-    edge: &mut Edge,
-    news: &[News],
-    full: &mut BTreeMap<(u8, u64), Vec<u8>>,
-) -> Result<(), LogError> {
-    let mut chains = chains(tx, news).await?;
-    let (mut writers, mut touched) = (BTreeMap::new(), BTreeSet::new());
-    let mut placed = Vec::with_capacity(news.len());
-    for row in news {
-        let source = source(row);
-        let subject = entry::subject(&source);
-        let link = subject.map(|subject| next(chains.get(&subject)));
-        let hash = leaf_hash(&entry::bytes(&source, link.as_ref()));
-        placed.push(Placed {
-            index: number(edge.size()),
-            entry: row.entry_id,
-            seq: link.map(|link| number(link.number)),
-            previous: link.and_then(|link| link.previous).map(|hash| hash.to_vec()),
-        });
-        edge.push(hash, &mut |tile, hashes| {
-            full.insert((tile.level, tile.index), tile::join(hashes));
-        });
-        if let (Some(subject), Some(link)) = (subject, link) {
-            chains.insert(subject, (link.number, hash));
-            touched.insert(subject);
-        }
-        writers.insert(row.writer, row.writer_seq.saturating_add(1));
-    }
-    tx.add_log_entries(&placed).await?;
-    for (writer, next) in writers {
-        tx.set_writer(writer, next).await?;
-    }
-    let end = |subject: [u8; 16]| {
-        chains.get(&subject).map(|(seq, hash)| Chain {
-            subject: subject.to_vec(),
-            seq: number(*seq),
-            leaf_hash: hash.to_vec(),
-        })
-    };
-    let ends: Vec<Chain> = touched.into_iter().filter_map(end).collect();
-    Ok(tx.set_chains(&ends).await?)
-}
-
 /// The place after the end of a chain.
-fn next(end: Option<&(u64, Hash)>) -> Link {
+fn next(end: Option<(u64, Hash)>) -> Link {
     Link {
         number: end.map_or(1, |(last, _)| last.saturating_add(1)),
-        previous: end.map(|(_, hash)| *hash),
+        previous: end.map(|(_, hash)| hash),
     }
 }

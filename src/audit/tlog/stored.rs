@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::{
     audit::{
@@ -15,6 +16,7 @@ use crate::{
 
 use super::{
     Hash, LogError,
+    ageing::{Ageing, Retention},
     entry::{self, Link, Source},
     leaf_hash,
     note::Checkpoint,
@@ -27,6 +29,7 @@ use super::{
 #[derive(Clone)]
 pub struct Stored {
     store: Store,
+    ageing: Ageing,
 }
 
 /// An entry as it is stored, right or wrong.
@@ -64,7 +67,13 @@ fn bytes(row: &Logged) -> Result<Vec<u8>, LogError> {
         }),
         None => None,
     };
-    Ok(entry::bytes(&source, link.as_ref()))
+    Ok(source.draft().entry(link.as_ref()))
+}
+
+/// The subject of an entry, and its number there.
+fn link(bytes: &[u8]) -> Option<([u8; 16], u64)> {
+    let (subject, link) = entry::read(bytes)?.subject?;
+    Some((subject, link.number))
 }
 
 /// The right edge of the tree of this size.
@@ -86,7 +95,28 @@ impl Stored {
     /// Of this database.
     #[must_use]
     pub const fn new(store: Store) -> Self {
-        Self { store }
+        Self {
+            store,
+            ageing: Ageing::Unknown,
+        }
+    }
+
+    /// The same, that may begin late only as this says.
+    #[must_use]
+    pub fn ageing(self, ageing: Ageing) -> Self {
+        Self { ageing, ..self }
+    }
+
+    /// How long entries are kept, where that is known.
+    pub(super) const fn retention(&self) -> Option<&Retention> {
+        match &self.ageing {
+            Ageing::After(retention) => Some(retention),
+            Ageing::Unknown | Ageing::Never => None,
+        }
+    }
+
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The newest signed checkpoint with the log's size; `None` before the first.
@@ -114,6 +144,45 @@ impl Stored {
     /// [`LogError`].
     pub async fn minimum(&self) -> Result<u64, LogError> {
         index(self.store.read().await?.minimum().await?)
+    }
+
+    /// The first entry that must be there, and what is wrong with where the database says that the log begins: then all
+    /// of them must.
+    pub(super) async fn begins(&self) -> Result<(u64, Option<String>), LogError> {
+        let minimum = self.minimum().await?;
+        let wrong = self.ageing.wrong(minimum, self.size().await?);
+        Ok(if wrong.is_some() {
+            (0, wrong)
+        } else {
+            (minimum, None)
+        })
+    }
+
+    /// Since when events wait for an index, and whether a writer's number says that events have one which have none.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn waiting(&self) -> Result<(Option<DateTime<Utc>>, bool), LogError> {
+        let mut conn = self.store.read().await?;
+        let mut since = None;
+        for (writer, next) in sql::news(&mut conn).await? {
+            for first in sql::news_of(&mut conn, writer, next, 1).await? {
+                // Ids of version 7 begin with their time.
+                let Some((seconds, _)) = first.entry_id.get_timestamp().map(|at| at.to_unix()) else {
+                    continue;
+                };
+                let at = i64::try_from(seconds)
+                    .ok()
+                    .and_then(|at| DateTime::from_timestamp(at, 0));
+                since = [since, at].into_iter().flatten().min();
+            }
+        }
+        Ok((since, conn.writer_ahead().await?.is_some()))
+    }
+
+    /// A writer whose next number is beyond what was logged of it: its events would never be.
+    pub(super) async fn writer_ahead(&self) -> Result<Option<Uuid>, LogError> {
+        Ok(self.store.read().await?.writer_ahead().await?)
     }
 
     /// Removes entries of before a time, whole bundles only, but nothing from the first on that hands data to a third
@@ -225,11 +294,17 @@ impl Stored {
                 Ok(Some(tile::join(&hashes)))
             }
             Place::Bundle(_) => {
-                let minimum = index(conn.minimum().await?)?;
-                if wanted.first_entry() < minimum {
+                let found = bundle(&mut conn, wanted).await;
+                drop(conn);
+                // Read after the rows, because they may be removed meanwhile.
+                let (minimum, _) = self.begins().await?;
+                // Whatever the database says of its beginning: what is there is given, and only what may be missing
+                // is missed in silence.
+                let lacking = matches!(&found, Err(LogError::Changed(_)));
+                if lacking && there.is_some_and(|there| there.is_before(minimum)) {
                     return Ok(None);
                 }
-                Ok(Some(bundle(&mut conn, wanted).await?))
+                found.map(Some)
             }
         }
     }
@@ -300,6 +375,24 @@ impl Stored {
         }
     }
 
+    /// Whether what is signed here is another log than an older checkpoint's, which it does not hold; else the tiles in
+    /// between are not those that were signed.
+    pub(super) async fn forks(&self, old: &Checkpoint, signed: &Checkpoint) -> Result<bool, LogError> {
+        if old.size == signed.size {
+            return Ok(old.root != signed.root);
+        }
+        let (root, proof) = match (
+            self.root_at(old.size).await,
+            self.consistency(old.size, signed.size).await,
+        ) {
+            (Ok(root), Ok(proof)) => (root, proof),
+            (Err(LogError::Store(error)), _) | (_, Err(LogError::Store(error))) => return Err(error.into()),
+            _ => return Ok(false),
+        };
+        let signed = (signed.size, &signed.root);
+        Ok(root != old.root && proof::verify_consistency((old.size, &root), signed, &proof))
+    }
+
     /// The entries from the first to before the second as they are, right or wrong; one that is gone is empty.
     pub(super) async fn unchecked(&self, first: u64, end: u64) -> Result<Vec<Unchecked>, LogError> {
         let rows = sql::entries(&mut self.store.read().await?, number(first), number(end)).await?;
@@ -312,11 +405,41 @@ impl Stored {
                     altered: row.and_then(|row| altered(&row.columns, &row.leaf)),
                 }
             };
-            (first..end).map(entry).collect()
+            let found: Vec<Unchecked> = (first..end).map(entry).collect();
+            let links = found.iter().map(|entry| link(&entry.bytes)).collect();
+            (found, links)
         };
         // Beside the requests that are answered: thousands of entries take some milliseconds.
-        let found = tokio::task::spawn_blocking(work).await;
-        found.map_err(|error| LogError::Changed(error.to_string()))
+        let worked = tokio::task::spawn_blocking(work).await;
+        let (mut found, links): (_, Vec<_>) = worked.map_err(|error| LogError::Changed(error.to_string()))?;
+        self.hold_chains(&mut found, &links).await?;
+        Ok(found)
+    }
+
+    /// Holds the ends of chains against these entries: nothing signs the ends, and a report of accesses is as long as
+    /// they say. Read after the entries, an end is at none of them or after it.
+    async fn hold_chains(
+        &self,
+        entries: &mut [Unchecked],
+        links: &[Option<([u8; 16], u64)>],
+    ) -> Result<(), LogError> {
+        let subjects: BTreeSet<[u8; 16]> = links.iter().flatten().map(|(subject, _)| *subject).collect();
+        let subjects: Vec<[u8; 16]> = subjects.into_iter().collect();
+        let mut ends = BTreeMap::new();
+        for end in sql::ends(&mut self.store.read().await?, &subjects).await? {
+            ends.insert(end.subject, (end.seq, end.leaf_hash));
+        }
+        for (entry, link) in entries.iter_mut().zip(links) {
+            let Some((subject, at)) = link else { continue };
+            let right = ends.get(subject.as_slice()).is_some_and(|(seq, end)| {
+                let at = number(*at);
+                at < *seq || (at == *seq && *end == leaf_hash(&entry.bytes))
+            });
+            if !right {
+                entry.altered = entry.altered.or(Some("log_subject"));
+            }
+        }
+        Ok(())
     }
 
     /// The hashes of a tile as they are stored.

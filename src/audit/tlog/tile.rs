@@ -104,6 +104,12 @@ impl Tile {
         first <= size && size < first.saturating_add(self.width)
     }
 
+    /// Whether all its entries lie before this one, so that they may have been removed: only of full tiles of level 0.
+    #[must_use]
+    pub const fn is_before(&self, minimum: u64) -> bool {
+        self.width == WIDTH && self.first_entry().saturating_add(WIDTH) <= minimum
+    }
+
     /// The first entry below it, and the number of them, when it is of level 0.
     #[must_use]
     pub const fn first_entry(&self) -> u64 {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Hash, LogError, Stored,
+    ageing::Ageing,
     bottom::{self, Bottom},
     cosignature::Cosigner,
     entry::Read,
@@ -159,14 +160,20 @@ impl Source {
         }
     }
 
-    /// Where the log begins.
-    async fn minimum(&self) -> Result<u64, VerifyError> {
+    /// Where a log of this size begins, and what is wrong with what is said of it: then at its first entry.
+    async fn begins(&self, size: u64) -> Result<(u64, Option<String>), VerifyError> {
         if let Self::Database(stored) = self {
-            return Ok(stored.minimum().await?);
+            return Ok(stored.begins().await?);
         }
         let told = self.file("minimum").await.map_err(VerifyError::NoCheckpoint)?;
         let text = told.and_then(|bytes| String::from_utf8(bytes).ok());
-        Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
+        let minimum = text.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        let wrong = Ageing::Unknown.wrong(minimum, size);
+        Ok(if wrong.is_some() {
+            (0, wrong)
+        } else {
+            (minimum, None)
+        })
     }
 
     /// The checkpoint that was kept for the lines of witnesses.
@@ -392,10 +399,11 @@ pub async fn verify(
     let newest = source.checkpoint().await?;
     let signed = verifier.open(&newest)?;
     let cosigned = Cosigned::find(source, verifier, &witnesses.0, &newest).await?;
+    let (begins_at, wrong) = source.begins(signed.size).await?;
     let mut report = Report {
         origin: verifier.name().to_owned(),
         size: signed.size,
-        begins_at: source.minimum().await?.min(signed.size),
+        begins_at,
         root: BASE64.encode(&signed.root),
         intact: true,
         complete: true,
@@ -406,6 +414,9 @@ pub async fn verify(
         first_bad_index: None,
         findings: Vec::new(),
     };
+    if let Some(what) = wrong {
+        report.broken(None, what);
+    }
     let cosigned_size = cosigned.as_ref().map(|c| c.checkpoint.size);
     let mut walk = Walk {
         asked: [since.map(|old| old.size), cosigned_size],

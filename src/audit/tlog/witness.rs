@@ -1,7 +1,13 @@
 //! Asks witnesses for their cosignature (C2SP `tlog-witness`): each remembers the newest checkpoint it saw of this log
 //! and cosigns only what has grown from it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use data_encoding::BASE64;
 use reqwest::StatusCode;
@@ -13,11 +19,22 @@ use super::{
     remote::{Answer, Remote, RemoteError},
 };
 
+/// How long a witness is waited for, while the others wait with it …
+const PATIENCE: Duration = Duration::from_secs(5);
+/// … and one that took longer …
+const HURRY: Duration = Duration::from_secs(1);
+/// … until so much later.
+const AGAIN: Duration = Duration::from_mins(1);
+/// So often a witness may tell another size before it is left for the next round.
+const TRIES: usize = 4;
+
 /// A witness and what it was last known to have seen.
 pub struct Witness {
     remote: Remote,
     cosigner: Cosigner,
     seen: AtomicU64,
+    /// When it last took too long.
+    late: Mutex<Option<Instant>>,
 }
 
 /// Why a witness did not cosign.
@@ -34,6 +51,12 @@ pub enum WitnessError {
         /// A word for the log.
         word: &'static str,
     },
+    /// It does not answer in time; it is asked again.
+    #[error("it takes too long")]
+    Slow,
+    /// It knows more of this log than it was told just now: another process was faster. It is asked again.
+    #[error("it has seen {0} entries of this log, more than it was sent just now")]
+    Outrun(u64),
     /// The log itself.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -45,7 +68,7 @@ impl WitnessError {
     pub const fn word(&self) -> Option<&'static str> {
         match self {
             Self::Refused { word, .. } => Some(word),
-            Self::Remote(_) | Self::Log(_) => None,
+            Self::Remote(_) | Self::Slow | Self::Outrun(_) | Self::Log(_) => None,
         }
     }
 }
@@ -84,6 +107,7 @@ impl Witness {
             remote,
             cosigner,
             seen: AtomicU64::new(0),
+            late: Mutex::new(None),
         }
     }
 
@@ -98,9 +122,10 @@ impl Witness {
     /// # Errors
     /// [`WitnessError`].
     pub async fn cosign(&self, log: &Stored, size: u64, checkpoint: &str) -> Result<String, WitnessError> {
-        // Twice: what it has seen may not be what is remembered here.
-        for _ in 0..2 {
-            let old = self.seen.load(Ordering::Relaxed);
+        // What it has seen may not be what is remembered here, or not any more.
+        let mut told = 0;
+        for _ in 0..TRIES {
+            let old = self.seen.load(Ordering::Relaxed).min(size);
             let proof = if old == 0 || old == size {
                 Vec::new()
             } else {
@@ -113,13 +138,18 @@ impl Witness {
             match answer.status {
                 StatusCode::OK => return self.taken(size, checkpoint, &answer),
                 StatusCode::CONFLICT => {
-                    let told = told_size(&answer).ok_or(refused(answer.status, "conflict"))?;
-                    if told > size {
-                        return Err(refused(answer.status, "witness_ahead"));
-                    }
-                    if told == old {
+                    told = told_size(&answer).ok_or(refused(answer.status, "conflict"))?;
+                    if told == old && old == size {
                         // The same size, and another tree.
                         return Err(refused(answer.status, "another_tree"));
+                    }
+                    if told > size {
+                        let newest = log.checkpoint().await?.map_or(0, |(newest, _)| newest);
+                        return Err(if told > newest {
+                            refused(answer.status, "witness_ahead")
+                        } else {
+                            WitnessError::Outrun(told)
+                        });
                     }
                     self.seen.store(told, Ordering::Relaxed);
                 }
@@ -129,7 +159,29 @@ impl Witness {
                 other => return Err(refused(other, "strange_answer")),
             }
         }
-        Err(refused(StatusCode::CONFLICT, "conflict"))
+        Err(WitnessError::Outrun(told))
+    }
+
+    /// The same, but one that is late keeps the others waiting once a minute only.
+    async fn cosign_in_time(
+        &self,
+        log: &Stored,
+        size: u64,
+        checkpoint: &str,
+    ) -> Result<String, WitnessError> {
+        let late = self.late.lock().ok().and_then(|late| *late);
+        let hurried = late.is_some_and(|at| at.elapsed() < AGAIN);
+        let patience = if hurried { HURRY } else { PATIENCE };
+        let answer = tokio::time::timeout(patience, self.cosign(log, size, checkpoint)).await;
+        let answer = answer.unwrap_or(Err(WitnessError::Slow));
+        if let Ok(mut late) = self.late.lock() {
+            *late = match &answer {
+                Err(WitnessError::Remote(_) | WitnessError::Slow) if hurried => *late,
+                Err(WitnessError::Remote(_) | WitnessError::Slow) => Some(Instant::now()),
+                _ => None,
+            };
+        }
+        answer
     }
 
     fn taken(&self, size: u64, checkpoint: &str, answer: &Answer) -> Result<String, WitnessError> {
@@ -178,7 +230,7 @@ pub async fn round(log: &Stored, verifier: &Verifier, witnesses: &[Witness]) -> 
     }
     let asked = wanting
         .iter()
-        .map(|witness| witness.cosign(log, size, &checkpoint));
+        .map(|witness| witness.cosign_in_time(log, size, &checkpoint));
     let answers = futures_util::future::join_all(asked).await;
     let (mut lines, mut round) = (Vec::new(), Round::default());
     for (witness, answer) in wanting.iter().zip(answers) {

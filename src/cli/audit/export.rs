@@ -194,13 +194,22 @@ pub(super) async fn run(arguments: &Export, app: &App, out: &mut dyn Write) -> R
     if !arguments.follow {
         export = export.until_now().await?;
     }
+    let mut faults = 0;
     loop {
         match export.page().await? {
             Some(lines) => {
                 target.send(&lines, arguments.follow).await?;
                 remember(state, export.next())?;
+                if export.faults() > faults {
+                    faults = export.faults();
+                    tracing::error!(
+                        faults,
+                        "entries of the log are not as they were signed; see `audit verify`"
+                    );
+                }
             }
             None if arguments.follow => tokio::time::sleep(LOOK).await,
+            None if faults > 0 => return Err(AuditCommandError::Bad),
             None => return Ok(()),
         }
     }

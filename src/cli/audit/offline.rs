@@ -6,28 +6,12 @@ use std::{
     path::Path,
 };
 
-use serde::Deserialize;
-
-use super::{AuditCommandError, Check};
+use super::{AuditCommandError, Check, report};
 use crate::{
-    audit::tlog::{chain, note::Verifier, receipt},
+    audit::tlog::{note::Verifier, receipt},
     console,
     erasure::certificate,
 };
-
-/// What of an access report is checked.
-#[derive(Deserialize)]
-struct Report {
-    proof: Vec<Proof>,
-}
-
-#[derive(Deserialize)]
-struct Proof {
-    year: i32,
-    subject: String,
-    entries: Vec<String>,
-    receipt: Option<String>,
-}
 
 fn read(path: &Path) -> Result<Vec<u8>, AuditCommandError> {
     fs::read(path).map_err(|cause| wrong(path, cause.to_string()))
@@ -58,42 +42,9 @@ pub(super) fn run(arguments: &Check, out: &mut dyn Write) -> Result<(), AuditCom
             None => Err(AuditCommandError::Bad),
         };
     }
-    let report: Report = serde_json::from_str(&text)
-        .map_err(|_| wrong(path, "is no access report; a receipt is checked with --entry"))?;
-    let mut good = true;
-    for year in &report.proof {
-        good &= check(year, &verifier, out)?;
-    }
+    let good = report::check(&text, &verifier, out)?
+        .ok_or_else(|| wrong(path, "is no access report; a receipt is checked with --entry"))?;
     if good { Ok(()) } else { Err(AuditCommandError::Bad) }
-}
-
-fn check(year: &Proof, verifier: &Verifier, out: &mut dyn Write) -> io::Result<bool> {
-    let entries: Vec<&[u8]> = year.entries.iter().map(String::as_bytes).collect();
-    let proven = chain::verify(entries, year.receipt.as_deref().unwrap_or_default(), verifier);
-    match proven {
-        Ok((chain, signed)) if data_encoding::HEXLOWER.encode(&chain.subject) == year.subject => {
-            let (first, last) = (chain.first, chain.last);
-            let size = signed.size;
-            writeln!(
-                out,
-                "{}  entries {first} to {last}, none missing, in a log of {size} entries",
-                year.year
-            )?;
-            Ok(true)
-        }
-        Ok(_) => {
-            writeln!(
-                out,
-                "{}  the entries are about another subject than the report says",
-                year.year
-            )?;
-            Ok(false)
-        }
-        Err(error) => {
-            writeln!(out, "{}  NOT PROVEN: {error}", year.year)?;
-            Ok(false)
-        }
-    }
 }
 
 /// A proof bundle of the console.

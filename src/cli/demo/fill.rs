@@ -42,6 +42,7 @@ pub(super) async fn fill(vault: &Vault, guests: u64, quiet: bool) -> Result<Fill
     let report = scrap.path().join("report.csv");
     let contacts = write(&file, guests, vault.clock.now().date_naive()).map_err(DemoError::Invent)?;
     let arguments = Import {
+        lapsed: true,
         format: Format::Ndjson,
         property: None,
         purpose: import::PURPOSE.parse()?,

@@ -213,7 +213,7 @@ impl House {
     }
 
     async fn serve(&self, arguments: &Demo, config: &Config, folder: &Folder) -> Result<(), DemoError> {
-        let ready = |address: SocketAddr| {
+        let ready = async |address: SocketAddr| {
             let url = format!("http://{address}");
             let welcome = Welcome {
                 url: &url,
@@ -226,6 +226,7 @@ impl House {
             };
             // A reader that went away is no reason to stop serving.
             let _ = welcome.print(arguments.json, &mut io::stdout().lock());
+            Ok(())
         };
         Ok(serve(&self.app, config, ready).await?)
     }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use super::{Findings, files::CLOCK_TOLERANCE};
 use crate::{
     access::Budgets,
-    app::root_key,
-    app::thresholds,
-    audit::Log,
+    app::{AppError, examine_log, is_fresh, root_key, thresholds},
+    audit::{Log, tlog::Stored},
     base::Clock,
     config::BudgetsConfig,
     config::Config,
@@ -17,6 +18,9 @@ use crate::{
     policy::Policies,
     store::{Pooler, Store, StoreError, StoreUrl, Tables, Which},
 };
+
+/// Events get their place in the log within a second.
+const WAITING: TimeDelta = TimeDelta::seconds(10);
 
 /// Looks at both databases, then at what they hold.
 pub(super) async fn examine(
@@ -47,8 +51,37 @@ pub(super) async fn examine(
             data.close().await;
             keys.close().await;
         }
-        (Some(one), None) | (None, Some(one)) => one.close().await,
+        (Some(data), None) => {
+            if absent(&keys_url) && !matches!(is_fresh(&data).await, Ok(true)) {
+                no_keys(&data, findings).await;
+            }
+            data.close().await;
+        }
+        (None, Some(keys)) => {
+            if absent(&url) {
+                no_data(config, &keys, clock, findings).await;
+            }
+            keys.close().await;
+        }
         (None, None) => {}
+    }
+}
+
+/// Whether it is a file that is not there.
+fn absent(url: &StoreUrl) -> bool {
+    matches!(url, StoreUrl::Sqlite(path) if !path.exists())
+}
+
+/// Keys of guests without a database are no new vault.
+async fn no_data(config: &Config, keys: &Store, clock: &Clock, findings: &mut Findings) {
+    let keyring = Keyring::open(&root_key(config), keys.clone(), false, clock.clone()).await;
+    let Ok(keyring) = keyring else { return };
+    if matches!(keyring.has_data_keys().await, Ok(true)) {
+        findings.fail(
+            "keys",
+            AppError::NoData,
+            "a vault is never begun over another's keys",
+        );
     }
 }
 
@@ -73,7 +106,7 @@ async fn database(
         Err(error) => {
             findings.fail(
                 check,
-                Told(&error),
+                error.told(),
                 "check that the server runs, the URL, the user and the network",
             );
             return None;
@@ -109,9 +142,17 @@ async fn tables(check: &'static str, store: &Store, which: Which, findings: &mut
                 "start that version, or restore a backup",
             );
         }
+        Ok(Tables::Changed(version)) => {
+            let told = format!("migration {version} was run in another form than this program has it");
+            findings.fail(
+                check,
+                told,
+                "start the guest-vault that made the tables, or restore a backup",
+            );
+        }
         Err(error) => findings.fail(
             check,
-            Told(&error),
+            error.told(),
             "check that the server runs and may be reached",
         ),
     }
@@ -122,7 +163,7 @@ async fn integrity(check: &'static str, store: &Store, findings: &mut Findings) 
     let wrong = match store.integrity().await {
         Ok(wrong) if wrong.is_empty() => return true,
         Ok(wrong) => wrong.join("; "),
-        Err(error) => Told(&error).to_string(),
+        Err(error) => error.told().to_string(),
     };
     findings.fail(
         check,
@@ -149,7 +190,7 @@ async fn pooler(check: &'static str, store: &Store, findings: &mut Findings) -> 
         }
         Err(error) => findings.fail(
             check,
-            Told(&error),
+            error.told(),
             "check that the server takes more connections",
         ),
     }
@@ -196,6 +237,16 @@ async fn hold(
             return findings.fail("keys", error, advice);
         }
     };
+    if let Err(error) = examine_log(config, data, &keyring).await {
+        return findings.fail("keys", error, "nothing is served until they belong together");
+    }
+    if matches!(keyring.has_data_keys().await, Ok(true)) && matches!(is_fresh(data).await, Ok(true)) {
+        return findings.fail(
+            "keys",
+            AppError::NoData,
+            "a vault is never begun over another's keys",
+        );
+    }
     findings.ok("keys", "the root key opens every vault key");
     let rules = Rules::load(config.policies.dir.as_deref());
     if let (Some(policies), Ok(properties), Ok(rules)) = (policies, config.properties(), rules) {
@@ -213,28 +264,47 @@ async fn hold(
             overdue: None,
         });
         values(&vault, findings).await;
+        waiting(data, clock, findings).await;
         notices(&vault, findings).await;
     }
 }
 
 async fn no_keys(data: &Store, findings: &mut Findings) {
-    let guests = match data.read().await {
-        Ok(mut conn) => conn.guests_count().await,
-        Err(error) => Err(error),
-    };
-    if matches!(guests, Ok(0)) {
+    if matches!(is_fresh(data).await, Ok(true)) {
         findings.warn(
             "keys",
             "the key store holds no keys yet",
             "the first `guest-vault serve` makes them",
         );
     } else {
-        let told = "the key store holds no keys, but there are guests";
+        let told = "the key store holds no keys, but there is data that only its keys open";
         findings.fail(
             "keys",
             told,
             "restore the key store's backup; without it nothing can be read",
         );
+    }
+}
+
+/// Whether the log grows: what happened a while ago has its place in it.
+async fn waiting(data: &Store, clock: &Clock, findings: &mut Findings) {
+    const CHECK: &str = "log";
+    let (since, ahead) = match Stored::new(data.clone()).waiting().await {
+        Ok(found) => found,
+        Err(error) => return findings.fail(CHECK, error, "see the log"),
+    };
+    if ahead {
+        let told = "a writer's next number is beyond its events: some would never be logged";
+        let advice = "the database was changed by hand; run `guest-vault audit verify`";
+        return findings.fail(CHECK, told, advice);
+    }
+    match since {
+        Some(since) if clock.now() - since > WAITING => findings.warn(
+            CHECK,
+            format!("events since {since} have no place in it yet"),
+            "they get it while the vault runs; if it does, its log says why they did not",
+        ),
+        _ => findings.ok(CHECK, "every event has its place"),
     }
 }
 
@@ -274,18 +344,5 @@ async fn values(vault: &Vault, findings: &mut Findings) {
             );
         }
         Err(error) => findings.fail("values", error, "see the log"),
-    }
-}
-
-/// A store's error with its cause: the operator is told what the database said.
-struct Told<'e>(&'e StoreError);
-
-impl std::fmt::Display for Told<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        match std::error::Error::source(self.0) {
-            Some(cause) => write!(f, ": {cause}"),
-            None => Ok(()),
-        }
     }
 }

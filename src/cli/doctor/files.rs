@@ -102,6 +102,14 @@ fn writable(folder: &Path) -> io::Result<()> {
     written.and(removed)
 }
 
+/// Whether files can be made in a folder, or the folder itself.
+pub(super) fn could_write(folder: &Path) -> io::Result<()> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    writable(&nearest(folder))
+}
+
 fn disk(path: &Path, findings: &mut Findings) {
     const CHECK: &str = "disk";
     match rustix::fs::statvfs(nearest(path)) {

@@ -3,6 +3,7 @@
 mod databases;
 mod files;
 mod findings;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +18,7 @@ use serde_json::json;
 use crate::{
     base::Clock,
     config::{Config, ConfigError},
-    policy::{Policies, PolicySource},
+    policy::{Policies, PolicyError, PolicySource},
 };
 
 pub use findings::{Finding, Findings, State};
@@ -50,7 +51,12 @@ pub async fn examine(config: Result<&Config, &ConfigError>, quick: bool, clock: 
         }
     };
     findings.ok("configuration", "every key is known");
-    let policies = policies(config, &mut findings).filter(|_| !quick);
+    let policies = policies(config, &mut findings);
+    let tree = config.properties().ok();
+    let known = policies.as_ref().map(|policies| policies.current());
+    let known = known.as_deref().zip(tree.as_ref());
+    settings::examine(config, known, clock, &mut findings).await;
+    let policies = policies.filter(|_| !quick);
     files::examine(config, clock, &mut findings);
     databases::examine(config, policies, clock, &mut findings).await;
     findings
@@ -70,11 +76,11 @@ fn policies(config: &Config, findings: &mut Findings) -> Option<Arc<Policies>> {
             Some(Arc::new(policies))
         }
         Err(error) => {
-            findings.fail(
-                "policies",
-                error,
-                "correct the policy files; `guest-vault policy check` says where",
-            );
+            let advice = match &error {
+                PolicyError::Cases { .. } => "`guest-vault policy test` lists every case that failed",
+                _ => "correct the policy files; `guest-vault policy check` says where",
+            };
+            findings.fail("policies", error, advice);
             None
         }
     }

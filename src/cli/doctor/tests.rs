@@ -243,3 +243,66 @@ async fn what_is_wrong_with_the_configuration_is_told_line_by_line() {
     assert_eq!(json["state"], "fail");
     assert_eq!(json["findings"][0]["check"], "configuration");
 }
+
+#[actix_web::test]
+async fn databases_that_do_not_belong_together_are_found() {
+    let (patient, other) = (Patient::started().await, Patient::started().await);
+    for file in ["keys.db", "root.key"] {
+        fs::copy(other.path(file), patient.path(file)).unwrap();
+    }
+    assert!(patient.failed("keys").await.contains("of different vaults"));
+    let app = App::open(&other.config, other.clock.clone()).await.unwrap();
+    app.report_export().await.unwrap();
+    app.close().await;
+    fs::remove_file(other.path("keys.db")).unwrap();
+    assert!(other.failed("keys").await.contains("holds no keys"));
+    other
+        .sql(
+            "vault.db",
+            "UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1",
+        )
+        .await;
+    assert!(other.failed("database").await.contains("migration 1 was run"));
+}
+
+#[actix_web::test]
+async fn keys_of_guests_without_a_database_are_found() {
+    let patient = Patient::started().await;
+    let app = App::open(&patient.config, patient.clock.clone()).await.unwrap();
+    let guest = crate::base::GuestId::random();
+    let contact = [crate::base::Category::Contact];
+    app.vault.keys.ensure_guest_keys(guest, &contact).await.unwrap();
+    app.close().await;
+    fs::remove_file(patient.path("vault.db")).unwrap();
+    assert!(patient.failed("keys").await.contains("holds keys of guests"));
+}
+
+#[actix_web::test]
+async fn what_else_would_stop_the_start_is_found() {
+    let mut patient = Patient::new();
+    let folder = patient.folder.path().to_owned();
+    let text = format!(
+        "policies.dir = '{0}/policies'\n[audit]\nmirror = '{0}/guest-vault.toml'\n[[audit.witness]]\nurl = \
+         'https://witness.example'\nvkey = 'nope'\n[[issuers]]\nissuer = 'https://id.example'\naudience = 'v'\nroles \
+         = {{ desk = 'front_desk' }}\nalgorithms = ['ES256']\njwks = {{ file = '{0}/nope.json' }}\n",
+        folder.display()
+    );
+    fs::create_dir(folder.join("policies")).unwrap();
+    fs::write(folder.join("policies/consent.toml"), "[[strange]]\n").unwrap();
+    let file = folder.join("guest-vault.toml");
+    fs::write(&file, text).unwrap();
+    patient.config = Config::load(&ConfigFlags {
+        config: Some(file),
+        data_dir: Some(folder.join("vault-data")),
+        ..ConfigFlags::default()
+    })
+    .unwrap();
+    assert!(patient.failed("policies").await.contains("consent.toml"));
+    let told = patient.failed("issuers").await;
+    assert!(
+        told.contains("nope.json") && told.contains("No such file"),
+        "{told}"
+    );
+    assert!(patient.failed("witnesses").await.contains("vkey"));
+    assert!(patient.failed("mirror").await.contains("guest-vault.toml"));
+}

@@ -99,7 +99,8 @@ pub async fn into_vault(vault: &Vault, arguments: &Import) -> Result<Summary, Co
     let files = u64::try_from(arguments.files.len()).unwrap_or(u64::MAX);
     let import = vault.begin_import(&errand, files, arguments.dry_run).await?;
     let intake = Intake::new(vault.clone(), errand.caller, errand.purpose, import)
-        .resolving_later(arguments.resolve == Resolve::Later);
+        .resolving_later(arguments.resolve == Resolve::Later)
+        .with_lapsed(arguments.lapsed);
     let mut sink = VaultSink::new(intake, errand.property);
     Ok(run(arguments, &mut sink).await?)
 }

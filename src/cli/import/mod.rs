@@ -53,7 +53,11 @@ pub const PURPOSE: &str = "loyalty";
 
 /// Imports records of guests from files.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command")]
 pub struct Import {
+    /// Whether new guests are also made of what has had its time; for the demonstration.
+    #[arg(skip)]
+    pub lapsed: bool,
     /// What the files are written in.
     #[arg(long, value_enum, default_value = "ndjson")]
     pub format: Format,
@@ -90,7 +94,9 @@ pub struct Import {
     /// Writes what became of every record: `source_system,source_id,guest_id,outcome,probability`.
     #[arg(long, value_name = "R.csv")]
     pub report: Option<PathBuf>,
-    /// Writes what was refused and why, ready to be mended and imported again.
+    /// Writes what was refused and why, as a line of JSON each, whatever the format: a record in the vault's own words,
+    /// or what the file had where it makes no record (a row by its columns, an element of XML with `@` before
+    /// attributes). Mend it and import it again with the same --format and --mapping; leave `rejected` where it is.
     #[arg(long, value_name = "X.ndjson")]
     pub rejects: Option<PathBuf>,
     /// Prints one line of JSON instead of words and a progress bar.

@@ -221,12 +221,18 @@ fn row(reported: &Reported) -> [String; 5] {
     ]
 }
 
-/// The record as it came, with why it was refused. What is no JSON object at all lies in `text`.
+/// The record or element as it came, with why it was refused: a line that the same format takes again. What is no JSON
+/// object lies in `text`.
 fn marked(source: &Source, reported: &Reported) -> Value {
     let mark = json!({"file": source.name(), "line": reported.number, "reasons": reported.reasons()});
-    let mut line = serde_json::from_slice::<Map<String, Value>>(&reported.text).unwrap_or_else(|_| {
-        Map::from_iter([("text".to_owned(), json!(String::from_utf8_lossy(&reported.text)))])
-    });
+    let text = |text: String| Map::from_iter([("text".to_owned(), text.into())]);
+    let mut line = match serde_json::from_slice(&reported.text) {
+        Ok(Value::Object(members)) => members,
+        Ok(Value::String(line)) => text(line),
+        // Too large to keep.
+        Ok(Value::Null) => text(String::new()),
+        _ => text(String::from_utf8_lossy(&reported.text).into_owned()),
+    };
     line.insert("rejected".to_owned(), mark);
     Value::Object(line)
 }

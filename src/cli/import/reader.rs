@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader},
+    io::{self, BufRead, BufReader, Read, Seek},
 };
 
 use crate::connect::{
@@ -10,9 +10,9 @@ use crate::connect::{
     apaleo::{self, Apaleo},
     cloudbeds::{self, Cloudbeds},
     csv::{Mapping, Rows, Table},
-    json,
+    json, mended,
     mews::{self, Mews},
-    ndjson::{Line, Lines},
+    ndjson::{Line, Lines, MAX_LINE},
     ohip::{self, Ohip},
     records::{Cut, Input, Left, Records},
     told::Connector,
@@ -30,34 +30,30 @@ pub(super) enum Reader {
 }
 
 impl Reader {
-    pub(super) fn open(file: File, format: Format, mapping: Option<&Mapping>) -> io::Result<Self> {
+    pub(super) fn open(mut file: File, format: Format, mapping: Option<&Mapping>) -> io::Result<Self> {
+        let is_reject = format != Format::Ndjson && begins_as_reject(&mut file)?;
         let input = BufReader::with_capacity(256 * 1024, file);
-        let cut_json = |input: BufReader<File>, places| {
-            let input: Input = Box::new(input);
-            Cut::Json(json::Elements::new(input, places))
+        if format == Format::Ndjson {
+            return Ok(Self::Lines(Box::new(Lines::new(input)?)));
+        }
+        let input: Input = Box::new(input);
+        let cut = if is_reject {
+            Cut::Mended(mended::Lines::new(input)?)
+        } else {
+            cut(input, format, mapping)?
         };
-        let (cut, connector): (Cut, Box<dyn Connector>) = match format {
-            Format::Ndjson => return Ok(Self::Lines(Box::new(Lines::new(input)?))),
-            Format::Ohip => (cut_json(input, ohip::PLACES), Box::new(Ohip)),
-            Format::Cloudbeds => (cut_json(input, cloudbeds::PLACES), Box::new(Cloudbeds)),
-            Format::Mews => (cut_json(input, mews::PLACES), Box::<Mews>::default()),
-            Format::Apaleo => (cut_json(input, apaleo::PLACES), Box::new(Apaleo)),
-            Format::Alpinebits => {
-                let input: Input = Box::new(input);
-                (
-                    Cut::Xml(xml::Elements::new(input, alpinebits::ELEMENT)),
-                    Box::new(AlpineBits),
-                )
-            }
+        let connector: Box<dyn Connector> = match format {
+            Format::Ndjson | Format::Ohip => Box::new(Ohip),
+            Format::Cloudbeds => Box::new(Cloudbeds),
+            Format::Alpinebits => Box::new(AlpineBits),
+            Format::Mews => Box::<Mews>::default(),
+            Format::Apaleo => Box::new(Apaleo),
             Format::Csv => {
-                let Some(mapping) = mapping else {
-                    return Err(io::Error::new(io::ErrorKind::InvalidInput, "csv needs --mapping"));
-                };
-                let input: Input = Box::new(input);
-                (
-                    Cut::Csv(Rows::new(input, mapping)?),
-                    Box::new(Table::new(mapping.clone())),
-                )
+                let table = Table::new(needed(mapping)?.clone());
+                Box::new(match &cut {
+                    Cut::Csv(rows) => table.in_order(rows.header()),
+                    _ => table,
+                })
             }
         };
         Ok(Self::Records(Box::new(Records::new(cut, connector))))
@@ -84,6 +80,32 @@ impl Reader {
             Self::Records(records) => records.left().clone(),
         }
     }
+}
+
+/// How a file of another system is cut into elements.
+fn cut(input: Input, format: Format, mapping: Option<&Mapping>) -> io::Result<Cut> {
+    let places = match format {
+        Format::Alpinebits => return Ok(Cut::Xml(xml::Elements::new(input, alpinebits::ELEMENT))),
+        Format::Csv => return Ok(Cut::Csv(Rows::new(input, needed(mapping)?)?)),
+        Format::Ndjson | Format::Ohip => ohip::PLACES,
+        Format::Cloudbeds => cloudbeds::PLACES,
+        Format::Mews => mews::PLACES,
+        Format::Apaleo => apaleo::PLACES,
+    };
+    Ok(Cut::Json(json::Elements::new(input, places)))
+}
+
+fn needed(mapping: Option<&Mapping>) -> io::Result<&Mapping> {
+    mapping.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "csv needs --mapping"))
+}
+
+/// Whether a file is what an earlier import wrote of its refusals: whatever the format, those are lines of JSON.
+fn begins_as_reject(file: &mut File) -> io::Result<bool> {
+    let mut line = Vec::new();
+    let most = u64::try_from(2 * MAX_LINE).unwrap_or(u64::MAX);
+    BufReader::new((&*file).take(most)).read_until(b'\n', &mut line)?;
+    file.rewind()?;
+    Ok(mended::is_reject(&line))
 }
 
 impl Iterator for Reader {

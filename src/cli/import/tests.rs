@@ -117,6 +117,7 @@ impl Bench {
             fs::write(&paths[at], text).unwrap();
         }
         let arguments = Import {
+            lapsed: false,
             format: Format::Ndjson,
             property: "LIS01".parse().ok(),
             purpose: PURPOSE.parse().unwrap(),
@@ -382,8 +383,8 @@ async fn another_systems_file_goes_on_after_a_kill_too() {
 }
 
 #[actix_web::test]
-async fn a_table_needs_its_mapping_and_its_rejects_are_ndjson() {
-    let mut bench = Bench::new(&["Id;Surname\n1;Costa\n;Nobody\n"]);
+async fn a_table_needs_its_mapping_and_its_rejects_are_lines_that_it_takes_again() {
+    let mut bench = Bench::new(&["Id;Surname\n1;Costa\n;Nobody\n3;\"Li\n4;Wu\n"]);
     bench.arguments.format = Format::Csv;
     assert!(bench.run().await.unwrap_err().is_usage());
     let guess = suggest_mapping(&bench.arguments.files[0]).unwrap();
@@ -391,11 +392,62 @@ async fn a_table_needs_its_mapping_and_its_rejects_are_ndjson() {
     fs::write(&mapping, guess).unwrap();
     bench.arguments.mapping = Some(mapping);
     let summary = bench.run().await.unwrap();
-    assert_eq!((summary.records, summary.refused), (2, 1));
+    assert_eq!((summary.records, summary.refused), (4, 2));
     let rejects = bench.rejects();
     assert_eq!(rejects[0]["Surname"], "Nobody");
     assert_eq!(
         rejects[0]["rejected"]["reasons"][0]["reason"],
         "the row has no id"
     );
+    let mended = bench
+        .read("rejects.ndjson")
+        .replace("\"Id\":\"\"", "\"Id\":\"2\"");
+    let file = bench.folder.path().join("mended.ndjson");
+    fs::write(&file, mended).unwrap();
+    bench.arguments.files = vec![file];
+    let summary = bench.run().await.unwrap();
+    assert_eq!((summary.records, summary.refused), (2, 0));
+    assert!(summary.left.unmapped.is_empty(), "{:?}", summary.left.unmapped);
+    assert_eq!(bench.sink.guests.len(), 4);
+}
+
+#[actix_web::test]
+async fn what_other_systems_sent_and_was_refused_can_be_fed_again() {
+    // One is refused by the connector and lies there as it came, one by the vault and lies there as a record.
+    let profiles = json!({"profiles": {"profileInfo": [
+        {"profileIdList": [], "profile": {"customer": {"personName": [{"surname": "Costa"}]}}},
+        {"profileIdList": [{"type": "Profile", "id": "7"}], "profile": {
+            "customer": {"personName": [{"surname": "Melo"}]},
+            "telephones": {"telephoneInfo": [{"telephone": {"phoneNumber": "1"}}]}}},
+    ]}});
+    let request = "<HotelReservations><HotelReservation><UniqueID Type=\"14\"/>\
+        <RoomStays><RoomStay><TimeSpan Start=\"2026-03-04\" End=\"2026-03-06\"/></RoomStay></RoomStays><ResGuests><ResGuest><Profiles><ProfileInfo>\
+        <Profile><Customer><PersonName><Surname>Costa</Surname></PersonName></Customer></Profile></ProfileInfo></Profiles>\
+        </ResGuest></ResGuests></HotelReservation></HotelReservations>";
+    for (format, file, from, to) in [
+        (
+            Format::Ohip,
+            profiles.to_string(),
+            "\"profileIdList\":[]",
+            "\"profileIdList\":[{\"type\":\"Profile\",\"id\":\"6\"}]",
+        ),
+        (
+            Format::Alpinebits,
+            request.to_owned(),
+            "\"@Type\":\"14\"",
+            "\"@Type\":\"14\",\"@ID\":\"6\"",
+        ),
+    ] {
+        let mut bench = Bench::new(&[&file]);
+        bench.arguments.format = format;
+        let summary = bench.run().await.unwrap();
+        assert_eq!(summary.refused, 1);
+        let mended = bench.read("rejects.ndjson").replace(from, to);
+        let mut again = Bench::new(&[&mended]);
+        again.arguments.format = format;
+        let lines = u64::try_from(mended.lines().count()).unwrap();
+        let summary = again.run().await.unwrap();
+        assert_eq!((summary.records, summary.refused), (lines, 0), "{format:?}");
+        assert!(summary.left.unmapped.is_empty(), "{:?}", summary.left.unmapped);
+    }
 }

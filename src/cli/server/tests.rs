@@ -34,6 +34,11 @@ fn routes(config: &mut ServiceConfig) {
         );
 }
 
+/// Nobody is told of an address that is not had.
+async fn never(_: SocketAddr) -> Result<(), ServerError> {
+    panic!("it is not ready")
+}
+
 /// A running server.
 struct Running {
     address: SocketAddr,
@@ -45,8 +50,9 @@ async fn start(config: ServerConfig) -> Running {
     let (ready, address) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
     let ready = Mutex::new(Some(ready));
-    let on_ready = move |at| {
+    let on_ready = async move |at| {
         ready.lock().unwrap().take().unwrap().send(at).unwrap();
+        Ok::<_, ServerError>(())
     };
     let stopped = async { drop(stopped.await) };
     let ended =
@@ -178,13 +184,13 @@ async fn what_hinders_the_start_is_told() {
         port: taken.local_addr().unwrap().port(),
         ..config()
     };
-    let told = serve(&busy, shared(), routes, |_| ()).await.unwrap_err();
+    let told = serve(&busy, shared(), routes, never).await.unwrap_err();
     assert!(told.to_string().contains("try --port 0"), "{told}");
     let missing = ServerConfig {
         tls_cert: Some("/no/cert".into()),
         tls_key: Some("/no/key".into()),
         ..config()
     };
-    let told = serve(&missing, shared(), routes, |_| ()).await.unwrap_err();
+    let told = serve(&missing, shared(), routes, never).await.unwrap_err();
     assert!(matches!(told, ServerError::Tls(_)), "{told}");
 }

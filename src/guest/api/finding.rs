@@ -5,12 +5,12 @@ use actix_web::{
     web::{self, Data},
 };
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    base::{Errand, FieldIndex},
+    base::{Errand, FieldIndex, GuestId},
     guest::{By, GuestError, LookupAnswer, StayListAnswer, StayListInput, Vault},
-    web::{Kind, Problem, StrictJson},
+    web::{Kind, Problem, StrictJson, StrictQuery},
 };
 
 use super::{ErrandHeaders, Refusals, fields};
@@ -41,18 +41,44 @@ pub(crate) async fn post_lookup(
     Ok(web::Json(vault.look_up(&errand, &body.0.by, &wanted).await?))
 }
 
+/// Which page of the day's guests, as for any list; the body may say it as well.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StayListPage {
+    /// Guests per answer, 1 to 1000.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u16>,
+    /// Where the answer begins: the `next_cursor` of the one before.
+    #[param(value_type = Option<String>, max_length = 40)]
+    cursor: Option<GuestId>,
+}
+
 /// The day's guests of a property: arrivals, in house, departures.
 #[utoipa::path(
-    post, path = "/v1/stay-lists", tag = "guests", params(ErrandHeaders), request_body = StayListInput,
+    post, path = "/v1/stay-lists", tag = "guests", params(StayListPage, ErrandHeaders), request_body = StayListInput,
     responses((status = 200, body = StayListAnswer), Refusals)
 )]
 pub(crate) async fn post_stay_list(
     vault: Data<Vault>,
     errand: Errand,
+    page: StrictQuery<StayListPage>,
     body: StrictJson<StayListInput>,
 ) -> Result<impl Responder, Problem> {
-    let wanted = wanted(&vault, &body.0.fields)?;
-    Ok(web::Json(vault.stay_list(&errand, &body.0, &wanted).await?))
+    let mut asked = body.0;
+    asked.limit = said_once("limit", page.0.limit, asked.limit)?;
+    asked.cursor = said_once("cursor", page.0.cursor, asked.cursor)?;
+    let wanted = wanted(&vault, &asked.fields)?;
+    Ok(web::Json(vault.stay_list(&errand, &asked, &wanted).await?))
+}
+
+fn said_once<T: PartialEq>(name: &str, query: Option<T>, body: Option<T>) -> Result<Option<T>, Problem> {
+    match (query, body) {
+        (Some(query), Some(body)) if query != body => {
+            Err(Problem::new(Kind::InvalidRequest).field(name, "differs between the query and the body"))
+        }
+        (query, body) => Ok(query.or(body)),
+    }
 }
 
 fn wanted(vault: &Vault, words: &[String]) -> Result<Vec<FieldIndex>, Problem> {

@@ -86,9 +86,8 @@ pub(crate) struct OccasionsAnswer {
     /// In order of days.
     #[schema(max_items = 200)]
     items: Vec<Occasion>,
-    /// Give it as `cursor` to get the rest; absent when this is all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 512)]
+    /// Give it as `cursor` to get the rest; `null` when this is all.
+    #[schema(max_length = 512, required = true)]
     next_cursor: Option<String>,
 }
 

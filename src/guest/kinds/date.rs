@@ -6,8 +6,7 @@ use serde_json::Value;
 use super::{Context, Reason, text};
 
 /// What programs write when they know no date.
-const FILLERS: [&str; 14] = [
-    "0001-01-01",
+const FILLERS: [&str; 13] = [
     "1000-01-01",
     "1111-11-11",
     "1753-01-01",
@@ -34,10 +33,12 @@ const OLDEST: i32 = 130;
 pub(super) fn partial(value: &Value) -> Result<String, Reason> {
     let given = text::line(value, 40)?;
     let date = spelled(&given);
-    if FILLERS.contains(&date.as_str()) || date.starts_with("0000") {
+    let parts: Vec<&str> = date.split('-').collect();
+    // Nothing of a guest happened in the first thousand years: `0101-01-01` and the like stand for no date.
+    let early = |year: &&str| year.starts_with('0') && digits(year, 4).is_ok();
+    if FILLERS.contains(&date.as_str()) || parts.first().is_some_and(early) {
         return Err(Reason::Placeholder);
     }
-    let parts: Vec<&str> = date.split('-').collect();
     match parts.as_slice() {
         [year] => digits(year, 4).map(ToOwned::to_owned),
         [year, month] => day_of(digits(year, 4)?, digits(month, 2)?, "01").map(|_| date.clone()),

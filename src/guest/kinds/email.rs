@@ -6,7 +6,7 @@ use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{
-    Context, Reason, TokenKind, date,
+    Context, Reason, TokenKind, card, date,
     item::{Checked, Item},
     relay,
     scalar::{flag, word},
@@ -76,6 +76,9 @@ fn parse(value: &Value) -> Result<Parsed, Reason> {
     if text::is_placeholder(&given) {
         return Err(Reason::Placeholder);
     }
+    if holds_card(&given) {
+        return Err(Reason::CardNumber);
+    }
     let (local, domain) = given.rsplit_once('@').ok_or(Reason::InvalidEmail)?;
     let local: String = local.nfkc().collect();
     if !is_local(&local) {
@@ -94,8 +97,21 @@ fn parse(value: &Value) -> Result<Parsed, Reason> {
     if address.len() > 254 {
         return Err(Reason::TooLong);
     }
+    // Once more in its normal form: `⁴¹¹¹…` is a number only there.
+    if holds_card(&address) {
+        return Err(Reason::CardNumber);
+    }
     parsed.raw = (given != address).then_some(given);
     Ok(parsed)
+}
+
+/// Whether an address holds a card number. Letters end one and say nothing else: `cvc123@…` is a name, and no code.
+fn holds_card(address: &str) -> bool {
+    let numbers: String = address
+        .chars()
+        .map(|c| if c.is_alphabetic() { '@' } else { c })
+        .collect();
+    card::is_in(&numbers)
 }
 
 /// A dot-atom (RFC 5322 §3.2.3) of ASCII or other letters; no quoted strings.

@@ -57,6 +57,14 @@ const LEGACY: [(&str, &str); 14] = [
     ("T", "tr"),
 ];
 
+/// Chinese by its script, as hotel systems and old frameworks name it.
+const CHINESE: [(&str, &str); 4] = [
+    ("zh-t", "zh-Hant"),
+    ("zh-s", "zh-Hans"),
+    ("zh-cht", "zh-Hant"),
+    ("zh-chs", "zh-Hans"),
+];
+
 /// A country as alpha-2; alpha-3 is taken too.
 ///
 /// # Errors
@@ -109,6 +117,9 @@ pub(super) fn language(value: &Value) -> Result<String, Reason> {
     if let Some((_, tag)) = LEGACY.iter().find(|(letter, _)| given == *letter) {
         return Ok((*tag).to_owned());
     }
+    if let Some((_, tag)) = CHINESE.iter().find(|(name, _)| given.eq_ignore_ascii_case(name)) {
+        return Ok((*tag).to_owned());
+    }
     let mut subtags = given.split('-');
     let first = subtags.next().unwrap_or_default().to_lowercase();
     if matches!(first.as_str(), "und" | "zxx" | "mul") {
@@ -120,18 +131,34 @@ pub(super) fn language(value: &Value) -> Result<String, Reason> {
         None if first.len() == 3 && first.bytes().all(|b| b.is_ascii_alphabetic()) => first,
         None => return Err(Reason::InvalidLanguage),
     };
+    // RFC 5646 §2.2.6: a single sign opens an extension, which says something; after `x` anything goes.
+    let (mut opened, mut extended, mut private) = (false, false, false);
     for subtag in subtags {
+        let opens = !private && subtag.len() == 1;
+        if opens && opened {
+            return Err(Reason::InvalidLanguage);
+        }
+        opened = opens;
+        extended |= opens;
+        private |= opens && subtag.eq_ignore_ascii_case("x");
         tag.push('-');
-        tag.push_str(&canonical(subtag)?);
+        tag.push_str(&canonical(subtag, extended)?);
     }
-    Ok(tag)
+    if opened {
+        Err(Reason::InvalidLanguage)
+    } else {
+        Ok(tag)
+    }
 }
 
-/// RFC 5646 §2.1.1: scripts in title case, regions in capitals, the rest small.
-fn canonical(subtag: &str) -> Result<String, Reason> {
+/// RFC 5646 §2.1.1: scripts in title case, regions in capitals, the rest and all extensions small.
+fn canonical(subtag: &str, extended: bool) -> Result<String, Reason> {
     let length = subtag.len();
     if length == 0 || length > 8 || !subtag.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return Err(Reason::InvalidLanguage);
+    }
+    if extended {
+        return Ok(subtag.to_lowercase());
     }
     let letters = subtag.bytes().all(|b| b.is_ascii_alphabetic());
     match (length, letters) {
@@ -209,10 +236,24 @@ mod tests {
             ("es-419", "es-419"),
             ("E", "en"),
             ("sl-rozaj-biske", "sl-rozaj-biske"),
+            ("ZH-T", "zh-Hant"),
+            ("zh_S", "zh-Hans"),
+            ("EN-US-U-CA-Gregory", "en-US-u-ca-gregory"),
+            ("de-x-a-B", "de-x-a-b"),
         ] {
             assert_eq!(language(&given.into()), Ok(stored.into()), "{given}");
         }
-        for given in ["english please", "xx", "en--us", "en-ZZ-", "zh-Nope", "e"] {
+        for given in [
+            "english please",
+            "xx",
+            "en--us",
+            "en-ZZ-",
+            "zh-Nope",
+            "e",
+            "pt-t",
+            "en-u-t-de",
+            "en-x",
+        ] {
             assert_eq!(language(&given.into()), Err(Reason::InvalidLanguage), "{given}");
         }
         assert_eq!(language(&"und".into()), Err(Reason::Placeholder));

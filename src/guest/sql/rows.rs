@@ -198,7 +198,7 @@ impl Tx {
         for some in parts(stays) {
             on!(self, c => {
                 let mut query = sqlx::query(text(spelling, &STAYS, some.len(), stays_upsert));
-                for NewStay { row, record, now, .. } in some {
+                for NewStay { row, record, observed_at, .. } in some {
                     query = query
                         .bind(row.guest_id)
                         .bind(row.stay_token)
@@ -206,7 +206,7 @@ impl Tx {
                         .bind(record.0)
                         .bind(row.version)
                         .bind(&row.sealed)
-                        .bind(now);
+                        .bind(observed_at);
                 }
                 query.execute(c).await?;
             });

@@ -4,9 +4,9 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
-    COMPOUND_PARTS, FIELD_DELETE, FIELD_HEADS, GUEST_MANAGER, GUEST_TOUCH, IDEMPOTENT_INSERT,
-    IDEMPOTENT_SWEEP, IMPORT_SET, STAY_INDEX_DELETE, STAY_UPSERT, STAY_VERSION, StayRow, TOKENS_DELETE,
-    ValueRow, rows::numbered,
+    COMPOUND_PARTS, FIELD_DELETE, FIELD_HEADS, GUEST_MANAGER, GUEST_TOUCH, IDEMPOTENT_DROP,
+    IDEMPOTENT_INSERT, IDEMPOTENT_SET, IDEMPOTENT_SWEEP, IMPORT_SET, STAY_HELD, STAY_INDEX_DELETE,
+    STAY_UPSERT, StayRow, TOKENS_DELETE, ValueRow, rows::numbered,
 };
 use crate::{
     base::{GuestId, RecordId},
@@ -28,14 +28,27 @@ pub struct NewValue {
     pub verified: bool,
 }
 
+/// A stay that is there.
+#[derive(sqlx::FromRow)]
+pub struct HeldStay {
+    /// Which record says so.
+    pub record_id: Uuid,
+    /// Its version.
+    pub version: i64,
+    /// Sealed.
+    pub sealed: Vec<u8>,
+    /// When that record saw it so, in microseconds.
+    pub updated_at: i64,
+}
+
 /// A stay to be stored.
 pub struct NewStay {
     /// It, sealed.
     pub row: StayRow,
     /// Which record says so.
     pub record: RecordId,
-    /// When, in microseconds.
-    pub now: i64,
+    /// When the record saw it so, in microseconds.
+    pub observed_at: i64,
     /// What it is found by.
     pub tokens: Vec<[u8; 16]>,
 }
@@ -143,15 +156,12 @@ impl Tx {
         Ok(())
     }
 
-    /// The version of a stay, 0 when there is none.
+    /// A stay as it is held.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn stay_version(&mut self, guest: GuestId, token: Uuid) -> Result<i64, StoreError> {
-        let version: Option<i64> = on!(self, c => {
-            sqlx::query_scalar(STAY_VERSION).bind(guest.0).bind(token).fetch_optional(c).await?
-        });
-        Ok(version.unwrap_or(0))
+    pub async fn stay_held(&mut self, guest: GuestId, token: Uuid) -> Result<Option<HeldStay>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(STAY_HELD).bind(guest.0).bind(token).fetch_optional(c).await?))
     }
 
     /// Writes a stay.
@@ -163,7 +173,7 @@ impl Tx {
         NewStay {
             row: stay,
             record,
-            now,
+            observed_at,
             ..
         }: &NewStay,
     ) -> Result<(), StoreError> {
@@ -175,14 +185,41 @@ impl Tx {
                 .bind(record.0)
                 .bind(stay.version)
                 .bind(&stay.sealed)
-                .bind(now)
+                .bind(observed_at)
                 .execute(c)
                 .await?;
         });
         Ok(())
     }
 
-    /// Keeps an answer for retries; does nothing when a live one is there.
+    /// Says that a call with this key is under way, with status 0; false when one is, or was and its answer is kept.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn claim_answer(
+        &mut self,
+        principal: Uuid,
+        key: &[u8],
+        body: &[u8],
+        (now, expires_at): (i64, i64),
+    ) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(IDEMPOTENT_INSERT)
+                .bind(principal)
+                .bind(key)
+                .bind(body)
+                .bind(0_i64)
+                .bind(&b""[..])
+                .bind(expires_at)
+                .bind(now)
+                .execute(c)
+                .await?
+                .rows_affected()
+        });
+        Ok(rows == 1)
+    }
+
+    /// Keeps the answer of a call that was under way, for its retries.
     ///
     /// # Errors
     /// What the database says.
@@ -190,22 +227,28 @@ impl Tx {
         &mut self,
         principal: Uuid,
         key: &[u8],
-        body: &[u8],
         (status, answer): (i64, &[u8]),
-        (now, expires_at): (i64, i64),
+        expires_at: i64,
     ) -> Result<(), StoreError> {
         on!(self, c => {
-            sqlx::query(IDEMPOTENT_INSERT)
+            sqlx::query(IDEMPOTENT_SET)
                 .bind(principal)
                 .bind(key)
-                .bind(body)
                 .bind(status)
                 .bind(answer)
                 .bind(expires_at)
-                .bind(now)
                 .execute(c)
                 .await?;
         });
+        Ok(())
+    }
+
+    /// Says that a call failed: its key is free again.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn drop_claim(&mut self, principal: Uuid, key: &[u8]) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(IDEMPOTENT_DROP).bind(principal).bind(key).execute(c).await?; });
         Ok(())
     }
 

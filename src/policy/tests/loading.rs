@@ -316,6 +316,23 @@ fn a_folder_overrides_file_by_file_and_strangers_are_refused() {
 }
 
 #[test]
+fn a_copy_of_the_whole_folder_loads() {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    for entry in std::fs::read_dir(shipped).unwrap() {
+        let path = entry.unwrap().path();
+        let copy = folder.path().join(path.file_name().unwrap());
+        if path.is_dir() {
+            std::fs::create_dir(copy).unwrap();
+        } else {
+            std::fs::copy(path, copy).unwrap();
+        }
+    }
+    let copied = Files::read(&PolicySource::Folder(folder.path().to_owned())).unwrap();
+    assert_eq!(copied, files());
+}
+
+#[test]
 fn the_version_is_of_the_text() {
     let mut moved = files();
     assert_eq!(moved.version(), SHIPPED.version());

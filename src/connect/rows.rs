@@ -1,0 +1,292 @@
+//! The rows of a table (RFC 4180, with any delimiter), one at a time. What is wrong with a row costs that row alone: one
+//! that is too large, one that is not UTF-8, and one whose quote is not closed and would take the rows behind it in.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    io::{self, BufRead},
+    mem,
+};
+
+use serde_json::{Map, Value};
+
+use super::{csv::Mapping, json::Broken};
+
+/// The largest row, in bytes.
+const MAX_ROW: usize = 1024 * 1024;
+/// So many bytes are read together, at least.
+const CHUNK: usize = 64 * 1024;
+
+const UNCLOSED: &str = "opens a quote and does not close it";
+const BEHIND: &str = "stands behind a quote that is not closed, and has not as many cells as the header";
+const NOT_UTF8: &str = "is not UTF-8";
+
+/// The rows of a table, each as an object by the names of the header.
+pub struct Rows<R> {
+    from: R,
+    delimiter: u8,
+    header: Vec<String>,
+    buffer: Vec<u8>,
+    /// What of the buffer is told.
+    start: usize,
+    ended: bool,
+    read_bytes: u64,
+    cells: Vec<Vec<u8>>,
+    /// Behind a quote that is not closed, only a row that looks like one is taken.
+    wary: bool,
+    flaw: Option<&'static str>,
+}
+
+impl<R: BufRead> Rows<R> {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// When the header cannot be read, or lacks a column that the mapping names.
+    pub fn new(from: R, mapping: &Mapping) -> io::Result<Self> {
+        let mut rows = Self {
+            from,
+            delimiter: mapping.delimiter_byte(),
+            header: Vec::new(),
+            buffer: Vec::new(),
+            start: 0,
+            ended: false,
+            read_bytes: 0,
+            cells: Vec::new(),
+            wary: false,
+            flaw: None,
+        };
+        let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);
+        rows.fill()?;
+        if rows.buffer.starts_with(&[0xEF, 0xBB, 0xBF]) {
+            rows.start = 3;
+        }
+        match rows.piece()? {
+            Some(Piece::Row) => {
+                let cells = mem::take(&mut rows.cells).into_iter();
+                let header: Result<Vec<String>, _> = cells.map(String::from_utf8).collect();
+                rows.header = distinct(&header.map_err(|_| wrong("it is not UTF-8; save it as UTF-8"))?);
+            }
+            Some(Piece::Unclosed | Piece::TooLarge) => return Err(wrong("its header cannot be read")),
+            None => {}
+        }
+        if let Some(missing) = mapping.names().find(|name| !rows.header.contains(name)) {
+            return Err(wrong(&format!(
+                "it has no column {missing}, which the mapping names"
+            )));
+        }
+        Ok(rows)
+    }
+
+    /// The names of the columns, as the file has them; one that comes again has its number behind it.
+    #[must_use]
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// How many bytes are read.
+    #[must_use]
+    pub fn read_bytes(&self) -> u64 {
+        let waiting = self.buffer.len().saturating_sub(self.start);
+        self.read_bytes - u64::try_from(waiting).unwrap_or(0)
+    }
+
+    /// Why the row told last is there to be reported and not to be taken.
+    pub(super) const fn flaw(&self) -> Option<&'static str> {
+        self.flaw
+    }
+
+    /// The next row.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn next_row(&mut self) -> io::Result<Option<Result<Value, Broken>>> {
+        let Some(piece) = self.piece()? else {
+            return Ok(None);
+        };
+        self.flaw = match piece {
+            Piece::TooLarge => return Ok(Some(Err(Broken::TooLarge))),
+            Piece::Unclosed => Some(UNCLOSED),
+            Piece::Row if self.wary && self.cells.len() != self.header.len() => Some(BEHIND),
+            Piece::Row => None,
+        };
+        self.wary = self.flaw.is_some();
+        let mut row = Map::new();
+        for (at, cell) in self.cells.iter().enumerate() {
+            let cell = String::from_utf8_lossy(cell);
+            if matches!(cell, Cow::Owned(_)) {
+                self.flaw.get_or_insert(NOT_UTF8);
+            }
+            let name = self.header.get(at).cloned().unwrap_or_else(|| {
+                let more = at + 1 - self.header.len();
+                numbered("column without a name", more)
+            });
+            row.insert(name, cell.into_owned().into());
+        }
+        Ok(Some(Ok(row.into())))
+    }
+
+    fn piece(&mut self) -> io::Result<Option<Piece>> {
+        loop {
+            let rest = self.buffer.get(self.start..).unwrap_or_default();
+            match cut(rest, self.delimiter, self.ended, &mut self.cells) {
+                Found::Blank(used) => self.start += used,
+                Found::Row(used) => {
+                    self.start += used;
+                    let large = used > MAX_ROW;
+                    return Ok(Some(if large { Piece::TooLarge } else { Piece::Row }));
+                }
+                Found::Unclosed => return Ok(Some(self.line_alone())),
+                Found::More if self.ended => return Ok(None),
+                // A line end in so long a row is in a quote.
+                Found::More if rest.len() > MAX_ROW && rest.contains(&b'\n') => {
+                    return Ok(Some(self.line_alone()));
+                }
+                Found::More if rest.len() > MAX_ROW => {
+                    self.pass_line()?;
+                    return Ok(Some(Piece::TooLarge));
+                }
+                Found::More => self.fill()?,
+            }
+        }
+    }
+
+    /// The line in which the quote opens, without those behind it.
+    fn line_alone(&mut self) -> Piece {
+        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        let length = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+        let line = rest.get(..length.unwrap_or(rest.len())).unwrap_or_default();
+        cut(line, self.delimiter, true, &mut self.cells);
+        self.start += line.len();
+        Piece::Unclosed
+    }
+
+    /// Passes over the rest of a line that is too long to keep.
+    fn pass_line(&mut self) -> io::Result<()> {
+        loop {
+            let rest = self.buffer.get(self.start..).unwrap_or_default();
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            self.start += end.map_or(rest.len(), |at| at + 1);
+            if end.is_some() || self.ended {
+                return Ok(());
+            }
+            self.fill()?;
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        let wanted = self.buffer.len() + CHUNK;
+        while self.buffer.len() < wanted {
+            let more = match self.from.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other?,
+            };
+            let read = more.len();
+            if read == 0 {
+                self.ended = true;
+                break;
+            }
+            self.buffer.extend_from_slice(more);
+            self.from.consume(read);
+            self.read_bytes += u64::try_from(read).unwrap_or(0);
+        }
+        Ok(())
+    }
+}
+
+/// Names of columns, each once.
+pub(super) fn distinct(header: &[String]) -> Vec<String> {
+    let (mut names, mut taken) = (Vec::with_capacity(header.len()), HashSet::new());
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for name in header {
+        let count = counts.entry(name.trim()).or_default();
+        loop {
+            *count += 1;
+            let name = numbered(name.trim(), *count);
+            if taken.insert(name.clone()) {
+                names.push(name);
+                break;
+            }
+        }
+    }
+    names
+}
+
+fn numbered(name: &str, at: usize) -> String {
+    if at == 1 {
+        name.to_owned()
+    } else {
+        format!("{name} {at}")
+    }
+}
+
+/// A row, or why it is none.
+enum Piece {
+    Row,
+    Unclosed,
+    TooLarge,
+}
+
+/// What begins at a place; with how many bytes it has.
+enum Found {
+    Row(usize),
+    Blank(usize),
+    Unclosed,
+    More,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Start,
+    Bare,
+    Quoted,
+    /// Behind a quote in a quoted cell: it ends the cell, or another one follows.
+    Quote,
+}
+
+/// Cuts the next row into its cells.
+fn cut(bytes: &[u8], delimiter: u8, ended: bool, cells: &mut Vec<Vec<u8>>) -> Found {
+    cells.clear();
+    let (mut cell, mut place, mut crossed) = (Vec::new(), Place::Start, false);
+    for (at, byte) in bytes.iter().copied().enumerate() {
+        place = match (place, byte) {
+            (Place::Start, b'"') => Place::Quoted,
+            (Place::Quoted, b'"') => Place::Quote,
+            (Place::Quoted, _) => {
+                crossed |= matches!(byte, b'\r' | b'\n');
+                cell.push(byte);
+                Place::Quoted
+            }
+            (Place::Quote, b'"') => {
+                cell.push(byte);
+                Place::Quoted
+            }
+            (Place::Start, b'\r' | b'\n') if cells.is_empty() => return Found::Blank(at + 1),
+            (_, b'\r' | b'\n') => {
+                cells.push(cell);
+                return Found::Row(at + 1);
+            }
+            (_, byte) if byte == delimiter => {
+                cells.push(mem::take(&mut cell));
+                crossed = false;
+                Place::Start
+            }
+            // The quote that ended the cell was to begin one, lines further down.
+            (Place::Quote, _) if crossed => return Found::Unclosed,
+            (_, byte) => {
+                cell.push(byte);
+                Place::Bare
+            }
+        };
+    }
+    if !ended || bytes.is_empty() {
+        return Found::More;
+    }
+    cells.push(cell);
+    if place == Place::Quoted {
+        Found::Unclosed
+    } else {
+        Found::Row(bytes.len())
+    }
+}
