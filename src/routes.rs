@@ -106,6 +106,14 @@ fn guests(v1: Scope) -> Scope {
         .service(at("/guests/{id}/observations/{observation_id}").route(post().to(guest::decide_observation)))
         .service(at("/observations").route(get().to(guest::get_observations)))
         .service(at("/occasions").route(post().to(guest::post_occasions)))
+        .service(
+            at("/exports")
+                .route(post().to(guest::post_export))
+                .route(get().to(guest::get_exports)),
+        )
+        .service(at("/exports/{id}").route(get().to(guest::get_export)))
+        .service(at("/exports/{id}/decision").route(post().to(guest::decide_export)))
+        .service(at("/exports/{id}/guests").route(get().to(guest::get_export_guests)))
         .service(at("/lookups").route(post().to(guest::post_lookup)))
         .service(at("/stay-lists").route(post().to(guest::post_stay_list)))
 }

@@ -22,6 +22,8 @@ pub enum Act {
     Read,
     /// Fields were shown plain on demand.
     Reveal,
+    /// Fields of one of many guests were handed out, or such an export was ordered or decided: the outcome says which.
+    Export,
     /// The records behind a guest were read.
     ReadRecords,
     /// A guest was searched for.
@@ -135,6 +137,7 @@ impl Act {
         match self {
             Self::Read => "read",
             Self::Reveal => "reveal",
+            Self::Export => "export",
             Self::ReadRecords => "read_records",
             Self::Search => "search",
             Self::PutRecord => "put_record",

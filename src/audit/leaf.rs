@@ -83,9 +83,10 @@ const REVIEW: &str = "review_observations";
 /// Whether an act that ended so shows values of the guest that it names.
 #[must_use]
 pub fn discloses(act: &str, decision: &str) -> bool {
-    const SHOWING: [&str; 8] = [
+    const SHOWING: [&str; 9] = [
         "read",
         "reveal",
+        "export",
         "read_records",
         "search",
         "read_consents",

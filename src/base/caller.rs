@@ -32,6 +32,14 @@ pub struct Caller {
     pub actor: Option<String>,
 }
 
+impl Caller {
+    /// Who calls, as [`same_person`] compares.
+    #[must_use]
+    pub fn person(&self) -> (PrincipalId, Option<&str>) {
+        (self.principal, self.actor.as_deref())
+    }
+}
+
 /// A caller with what it is about: the headers of one request that touches guest data.
 #[derive(Debug, Clone)]
 pub struct Errand {
@@ -45,4 +53,28 @@ pub struct Errand {
     pub reason: Option<String>,
     /// Which request.
     pub request: RequestId,
+}
+
+/// Whether two acts may have been one person's: the same principal, unless two different people stand behind it.
+#[must_use]
+pub fn same_person(one: (PrincipalId, Option<&str>), other: (PrincipalId, Option<&str>)) -> bool {
+    match (one.1, other.1) {
+        // One person may hold two keys: what counts is who gave the order.
+        (Some(one), Some(other)) => one == other,
+        _ => one.0 == other.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_person_with_two_keys_is_one_person() {
+        let (a, b) = (PrincipalId::random(), PrincipalId::random());
+        assert!(same_person((a, None), (a, None)) && !same_person((a, None), (b, None)));
+        assert!(same_person((a, Some("s-1")), (b, Some("s-1"))));
+        assert!(!same_person((a, Some("s-1")), (a, Some("s-2"))));
+        assert!(same_person((a, Some("s-1")), (a, None)));
+    }
 }

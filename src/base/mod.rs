@@ -14,7 +14,7 @@ mod term;
 mod view;
 
 pub use address::{AddressRange, InvalidRange};
-pub use caller::{Caller, Credential, Errand};
+pub use caller::{Caller, Credential, Errand, same_person};
 pub use catalogue::{
     Catalogue, CatalogueError, Category, Class, Field, FieldIndex, FieldSet, IndexKind, Kind,
 };

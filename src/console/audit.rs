@@ -130,6 +130,7 @@ pub(super) fn encoded(text: &str) -> String {
 const ACTIONS: &[&str] = &[
     "read",
     "reveal",
+    "export",
     "search",
     "read_records",
     "put_record",

@@ -17,6 +17,7 @@ mod check;
 mod consent;
 mod disclosures;
 mod due;
+mod exports;
 mod exposure;
 mod frame;
 mod holds;
@@ -122,6 +123,7 @@ sections! {
     "/console/why" "console.nav.why": ReadPolicy;
     "/console/consent" "console.nav.consent": ReadAudit;
     "/console/retention" "console.nav.retention": ManageRetention | ManageHolds;
+    "/console/exports" "console.nav.exports": ApproveRequests;
     "/console/disclosures" "console.nav.disclosures": ReadAudit;
     "/console/processing" "console.nav.processing": ReadAudit;
     "/console/log" "console.nav.log": ReadAudit;

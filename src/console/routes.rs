@@ -9,8 +9,8 @@ use actix_web::{
 };
 
 use super::{
-    audit, bundle, consent, disclosures, exposure, intake, logs, processing, requests, retention, reviews,
-    sign_in, today, why,
+    audit, bundle, consent, disclosures, exports, exposure, intake, logs, processing, requests, retention,
+    reviews, sign_in, today, why,
 };
 use crate::web::pages::{Area, guard};
 
@@ -80,6 +80,8 @@ pub fn pages(
         .service(resource("/retention/runs/{id}").route(post().to(retention::decide)))
         .service(resource("/retention/{id}/holds").route(post().to(retention::put)))
         .service(resource("/retention/{id}/holds/{hold}").route(post().to(retention::change)))
+        .service(resource("/exports").route(get().to(exports::show)))
+        .service(resource("/exports/{id}").route(post().to(exports::decide)))
         .service(resource("/disclosures").route(get().to(disclosures::show)))
         .service(resource("/disclosures/file").route(get().to(disclosures::file)))
         .service(resource("/processing").route(get().to(processing::show)))

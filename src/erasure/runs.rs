@@ -11,11 +11,11 @@ use uuid::Uuid;
 use crate::{
     access::operator,
     audit::{Act, Event},
-    base::{Caller, Category, Errand, GuestId, PrincipalId, RequestId, from_micros, micros},
+    base::{Caller, Category, Errand, GuestId, PrincipalId, RequestId, from_micros, micros, same_person},
     events::Announcement,
     guest::GuestError,
     policy::Right,
-    retention::{Rules, person, same_person},
+    retention::Rules,
 };
 
 use super::{
@@ -320,7 +320,7 @@ impl Eraser {
             return Err(RunError::NotWaiting);
         }
         let author = (PrincipalId(row.author), row.author_actor.as_deref());
-        if same_person(author, person(&errand.caller)) {
+        if same_person(author, errand.caller.person()) {
             return Err(RunError::SamePerson);
         }
         let next = if agreed {

@@ -52,6 +52,9 @@ pub enum Kind {
     /// A retention run waits for a second person.
     #[serde(rename = "retention.waiting")]
     RetentionWaiting,
+    /// An export of many guests waits for a second person.
+    #[serde(rename = "export.waiting")]
+    ExportWaiting,
     /// Somebody broke the glass.
     #[serde(rename = "access.break_glass")]
     BreakGlass,
@@ -62,7 +65,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::GuestCreated,
         Self::GuestUpdated,
         Self::GuestMerged,
@@ -73,6 +76,7 @@ impl Kind {
         Self::RequestClosed,
         Self::GuestReverify,
         Self::RetentionWaiting,
+        Self::ExportWaiting,
         Self::BreakGlass,
         Self::BudgetExceeded,
     ];
@@ -91,6 +95,7 @@ impl Kind {
             Self::RequestClosed => "request.closed",
             Self::GuestReverify => "guest.reverify",
             Self::RetentionWaiting => "retention.waiting",
+            Self::ExportWaiting => "export.waiting",
             Self::BreakGlass => "access.break_glass",
             Self::BudgetExceeded => "access.budget_exceeded",
         }
@@ -142,6 +147,9 @@ pub struct Details {
     /// `request.opened`, `request.closed`: the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Uuid>,
+    /// `export.waiting`: the export.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export_id: Option<Uuid>,
     /// `retention.waiting`: the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<Uuid>,
@@ -277,6 +285,16 @@ impl Announcement {
             ..Details::default()
         };
         Self::new(at, Kind::RetentionWaiting, None, details)
+    }
+
+    /// An export of many guests waits for a second person.
+    #[must_use]
+    pub fn export_waiting(at: DateTime<Utc>, export: Uuid) -> Self {
+        let details = Details {
+            export_id: Some(export),
+            ..Details::default()
+        };
+        Self::new(at, Kind::ExportWaiting, None, details)
     }
 
     /// Somebody saw a guest by breaking the glass.

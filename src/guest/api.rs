@@ -29,10 +29,12 @@ use super::{
     RecordsAnswer, Stay, StayInput, Vault, idempotency, looks::Entry,
 };
 
+mod exporting;
 mod finding;
 mod noticing;
 mod opening;
 
+pub(crate) use exporting::{decide_export, get_export, get_export_guests, get_exports, post_export};
 pub(crate) use finding::{post_lookup, post_stay_list};
 pub(crate) use noticing::{decide_observation, get_observations, post_observation, post_occasions};
 pub(crate) use opening::post_break_glass;
@@ -50,6 +52,11 @@ pub(crate) use opening::post_break_glass;
     get_consents,
     get_entries,
     get_entry,
+    exporting::post_export,
+    exporting::get_exports,
+    exporting::get_export,
+    exporting::decide_export,
+    exporting::get_export_guests,
     finding::post_lookup,
     finding::post_stay_list,
     noticing::post_observation,

@@ -221,16 +221,17 @@ impl Vault {
         };
         let nobody = self.subject(guest, None);
         let caller = &errand.caller;
-        let Some(grant) = policy.decide(
-            &caller.role,
-            &errand.property,
-            &errand.purpose,
-            Action::Read,
-            &wanted,
-        ) else {
+        let action = if act == Act::Export {
+            Action::Export
+        } else {
+            Action::Read
+        };
+        let Some(grant) = policy.decide(&caller.role, &errand.property, &errand.purpose, action, &wanted)
+        else {
             return Ok(refused(act, nobody, GuestError::Forbidden));
         };
-        if act != Act::Search
+        // Those of a list are charged together; to an export a second person has agreed.
+        if !matches!(act, Act::Search | Act::Export)
             && let Err(exceeded) = self.spend(errand, guest, act)
         {
             return Ok(refused(act, nobody, exceeded.into()));
@@ -469,6 +470,11 @@ fn shown(catalogue: &Catalogue, fetched: &Fetched, plan: &Plan<'_>, act: Act) ->
         })
         .filter(|(_, view)| *view != View::None)
         .collect()
+}
+
+/// Whether a call would show anything of the guest.
+pub(super) fn shows_something(catalogue: &Catalogue, fetched: &Fetched, act: Act) -> bool {
+    !shown(catalogue, fetched, &plan(catalogue, fetched), act).is_empty()
 }
 
 /// What was asked for by name and not shown is part of the record.

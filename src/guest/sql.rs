@@ -9,6 +9,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 mod disclosure;
+pub mod export;
 pub mod glass;
 pub mod import;
 mod likeness;
@@ -52,6 +53,7 @@ statements! {
                        updated_at = excluded.updated_at";
     STAY_HELD = "SELECT record_id, version, sealed, updated_at FROM stay WHERE guest_id = $1 AND stay_token = $2";
     STAYS = "SELECT guest_id, stay_token, property, version, sealed FROM stay WHERE guest_id = $1 ORDER BY stay_token";
+    GUESTS_PAGE = "SELECT guest_id FROM guest WHERE guest_id > $1 AND status <> 'merged' ORDER BY guest_id LIMIT $2";
     GUESTS_COUNT = "SELECT count(*) FROM guest";
     FIELDS_PAGE = "SELECT guest_id, record_id, field, version, sealed FROM field_value
                    WHERE (guest_id, record_id, field) > ($1, $2, $3)
@@ -150,6 +152,14 @@ fn padded<T: Copy>(list: &[T]) -> impl Iterator<Item = T> + '_ {
 }
 
 impl Conn {
+    /// Guests that are no other's past, in the order of their ids, after one of them.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn guests_after(&mut self, after: Uuid, most: i64) -> Result<Vec<Uuid>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(GUESTS_PAGE).bind(after).bind(most).fetch_all(c).await?))
+    }
+
     /// Where the records of these sources and ids are.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Two names: how they agree, conditional on the letters they are written in.
 
+use std::cmp::Ordering;
+
 use super::{
     names::{Name, Script, sorted_bones},
     nicknames,
@@ -269,13 +271,17 @@ fn bones(a: &Name, b: &Name) -> Cell {
         all.iter()
             .any(|o| o == bone || (bone.len() >= 3 && o.len() >= 3 && distance(o, bone, 1) <= 1))
     };
-    let (few, many) = if a.bones.len() <= b.bones.len() {
-        (&a.bones, &b.bones)
-    } else {
-        (&b.bones, &a.bones)
+    // Every word of the shorter name is in the longer one; of two as long, each in the other: `Ali Ali` is not `Ali Omar`.
+    let within = |few: &[String], many: &[String]| few.iter().all(|bone| found(bone, many));
+    let exact = |few: &[String], many: &[String]| few.iter().filter(|bone| many.contains(bone)).count();
+    let (all, exact) = match a.bones.len().cmp(&b.bones.len()) {
+        Ordering::Less => (within(&a.bones, &b.bones), exact(&a.bones, &b.bones)),
+        Ordering::Greater => (within(&b.bones, &a.bones), exact(&b.bones, &a.bones)),
+        Ordering::Equal => (
+            within(&a.bones, &b.bones) && within(&b.bones, &a.bones),
+            exact(&a.bones, &b.bones).min(exact(&b.bones, &a.bones)),
+        ),
     };
-    let all = few.iter().all(|bone| found(bone, many));
-    let exact = few.iter().filter(|bone| many.contains(bone)).count();
     match (all, exact) {
         (true, 2..) => Cell::NameBones,
         (true, 1..) => Cell::NameBonesNear,

@@ -276,7 +276,7 @@ pub enum Right {
     OpenPortal,
     /// Verify requests of guests, look into them and hand over what they ask for.
     ManageRequests,
-    /// Decide requests that another person took in, and sweeps that another person asked for.
+    /// Decide requests that another person took in, and sweeps and exports that another person asked for.
     ApproveRequests,
     /// Put and lift legal holds.
     ManageHolds,

@@ -120,7 +120,10 @@ struct Asked {
 
 impl Asked {
     fn of(leaf: Leaf) -> Option<Self> {
-        let looked = matches!(leaf.act.as_str(), "read" | "reveal" | "read_records" | "search");
+        let looked = matches!(
+            leaf.act.as_str(),
+            "read" | "reveal" | "read_records" | "search" | "export"
+        );
         let denied = leaf.decision == "denied";
         // Other refusals (no such guest, no consent, a budget) are none of the policy's.
         let by_policy = leaf.outcome.as_deref() == Some("policy") && leaf.act != "search";
@@ -179,7 +182,12 @@ fn shown(view: View, act: &str) -> View {
 /// How the policy shows every field of the catalogue, in one state of a stay; `None` when it refuses the call.
 fn views(policy: &Snapshot, asked: &Asked, facts: &Facts) -> Option<BTreeMap<FieldPath, View>> {
     let all: FieldSet = policy.catalogue().iter().map(|(at, _)| at).collect();
-    let grant = policy.decide(&asked.role, &asked.property, &asked.purpose, Action::Read, &all)?;
+    let action = if asked.act == "export" {
+        Action::Export
+    } else {
+        Action::Read
+    };
+    let grant = policy.decide(&asked.role, &asked.property, &asked.purpose, action, &all)?;
     let grant = grant.narrow(facts);
     let each = policy.catalogue().iter();
     Some(

@@ -7,11 +7,10 @@ use uuid::Uuid;
 use crate::{
     access::{operator, reason_in},
     audit::{Act, Event},
-    base::{Caller, Errand, GuestId, PrincipalId, RequestId, micros},
+    base::{Caller, Errand, GuestId, PrincipalId, RequestId, micros, same_person},
     erasure::{ErasureError, Order, Preview, fault::point},
     guest::{GuestError, kinds::holds_card_number},
     policy::Right,
-    retention::{person, same_person},
 };
 
 use super::{
@@ -93,7 +92,7 @@ impl Requests {
             return Err(RequestError::State("The request is closed."));
         }
         let opener = (PrincipalId(row.opened_by), row.opened_actor.as_deref());
-        if same_person(opener, person(&errand.caller)) {
+        if same_person(opener, errand.caller.person()) {
             return Err(RequestError::SamePerson);
         }
         let event = self.about(event, errand, row.guest_id.map(GuestId)).await?;

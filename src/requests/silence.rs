@@ -8,12 +8,11 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Event},
-    base::{Category, Errand, GuestId, PrincipalId, micros},
+    base::{Category, Errand, GuestId, PrincipalId, micros, same_person},
     crypto::Aad,
     events::Announcement,
     guest::{Channel, GuestError, seal_version},
     policy::Right,
-    retention::{person, same_person},
 };
 
 use super::{Case, Kind, RequestError, Requests, State};
@@ -88,7 +87,7 @@ impl Requests {
             return Err(RequestError::State("This request restricts nothing."));
         };
         let opener = (PrincipalId(row.opened_by), row.opened_actor.as_deref());
-        if same_person(opener, person(&errand.caller)) {
+        if same_person(opener, errand.caller.person()) {
             return Err(RequestError::SamePerson);
         }
         let now = self.vault().clock.now();

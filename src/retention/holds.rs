@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Change, Event},
-    base::{Caller, Category, Errand, GuestId, PrincipalId, from_micros, micros},
+    base::{Category, Errand, GuestId, PrincipalId, from_micros, micros, same_person},
     guest::{GuestError, Vault, kinds::holds_card_number},
     policy::Right,
 };
@@ -118,22 +118,6 @@ impl From<crate::store::StoreError> for HoldError {
     fn from(error: crate::store::StoreError) -> Self {
         Self::Guest(error.into())
     }
-}
-
-/// Whether two acts may have been one person's: the same principal, unless two different people stand behind it.
-#[must_use]
-pub fn same_person(one: (PrincipalId, Option<&str>), other: (PrincipalId, Option<&str>)) -> bool {
-    match (one.1, other.1) {
-        // One person may hold two keys: what counts is who gave the order.
-        (Some(one), Some(other)) => one == other,
-        _ => one.0 == other.0,
-    }
-}
-
-/// Who calls, as [`same_person`] compares.
-#[must_use]
-pub fn person(caller: &Caller) -> (PrincipalId, Option<&str>) {
-    (caller.principal, caller.actor.as_deref())
 }
 
 /// The holds of the vault.
@@ -263,7 +247,7 @@ impl Holds<'_> {
             .find(|row| row.hold_id == hold)
             .ok_or(HoldError::Absent)?;
         let author = (PrincipalId(row.author), row.author_actor.as_deref());
-        if same_person(author, person(&errand.caller)) {
+        if same_person(author, errand.caller.person()) {
             return Err(HoldError::SamePerson);
         }
         Ok(())
@@ -392,18 +376,4 @@ pub fn read(list: &str) -> Vec<Category> {
             .find(|category| category.as_str() == word)
     };
     list.split(',').filter_map(category).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_person_with_two_keys_is_one_person() {
-        let (a, b) = (PrincipalId::random(), PrincipalId::random());
-        assert!(same_person((a, None), (a, None)) && !same_person((a, None), (b, None)));
-        assert!(same_person((a, Some("s-1")), (b, Some("s-1"))));
-        assert!(!same_person((a, Some("s-1")), (a, Some("s-2"))));
-        assert!(same_person((a, Some("s-1")), (a, None)));
-    }
 }

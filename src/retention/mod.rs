@@ -22,7 +22,7 @@ use crate::base::{Category, FieldPath};
 pub use ask::how_long;
 pub use engine::plan;
 pub use facts::{House, facts};
-pub use holds::{Ground, Hold, HoldAnswer, HoldError, Holds, person, read, same_person, spelt};
+pub use holds::{Ground, Hold, HoldAnswer, HoldError, Holds, read, spelt};
 pub use many_holds::{HoldOf, HoldsOf, ManyHolds};
 pub use overdue::overdue;
 pub use rules::{Rule, Rules, RulesError, Span};

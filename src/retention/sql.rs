@@ -31,7 +31,6 @@ statements! {
     LEDGER = "SELECT purpose, recipient, scope, separate, state, valid_until, at FROM consent
               WHERE guest_id = $1 ORDER BY at, consent_id";
     REGISTER_COUNT = "SELECT count(*) FROM register_entry WHERE guest_id = $1";
-    GUESTS_PAGE = "SELECT guest_id FROM guest WHERE guest_id > $1 AND status <> 'merged' ORDER BY guest_id LIMIT $2";
 }
 
 /// A hold in force.
@@ -181,14 +180,6 @@ impl Conn {
     /// What the database says.
     pub async fn register_count(&mut self, guest: GuestId) -> Result<i64, StoreError> {
         Ok(on!(self, c => sqlx::query_scalar(REGISTER_COUNT).bind(guest.0).fetch_one(c).await?))
-    }
-
-    /// Guests that are no other's past, in the order of their ids, after one of them.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn guests_after(&mut self, after: Uuid, most: i64) -> Result<Vec<Uuid>, StoreError> {
-        Ok(on!(self, c => sqlx::query_scalar(GUESTS_PAGE).bind(after).bind(most).fetch_all(c).await?))
     }
 }
 

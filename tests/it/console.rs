@@ -231,6 +231,7 @@ both!(
             format!("/console/requests/{request}"),
             "/console/reviews".to_owned(),
             "/console/retention".to_owned(),
+            "/console/exports".to_owned(),
             format!("/console/retention/{guest}"),
         ];
         for path in closed {

@@ -28,6 +28,7 @@ mod duplicates;
 mod erased_bytes;
 mod erasure;
 mod events;
+mod exports;
 mod guests;
 mod hostile;
 mod house;

@@ -74,7 +74,7 @@ both!(
         assert!(denied >= 4 && reveals == 1, "{denied} {reveals}");
         assert!(
             page.contains(&format!(
-                "{entries} entries · {denied} refused · {reveals} reveals"
+                "entries: {entries} · refused: {denied} · reveals: {reveals}"
             )),
             "{page}"
         );

@@ -215,12 +215,6 @@ fn a_start_that_fails_does_not_make_the_key_that_is_shown_once() {
     let (code, told) = refused(dir.path(), &["serve", "--port", &port], &[]);
     assert_eq!(code, Some(1));
     assert!(told.contains("cannot listen"), "{told}");
-    let (code, told) = refused(
-        dir.path(),
-        &["serve", "--port", "0", "--log-mirror", "/dev/null/mirror"],
-        &[],
-    );
-    assert_eq!(code, Some(1), "{told}");
     first_key_is_still_to_come(dir.path());
 }
 

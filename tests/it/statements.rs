@@ -27,6 +27,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("erasure", Which::Data, erasure::sql::runs::STATEMENTS),
     ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
+    ("guest", Which::Data, guest::sql::export::STATEMENTS),
     ("guest", Which::Data, guest::sql::import::STATEMENTS),
     ("guest", Which::Data, guest::sql::observation::STATEMENTS),
     ("guest", Which::Data, guest::sql::occasion::STATEMENTS),

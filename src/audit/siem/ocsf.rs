@@ -15,7 +15,7 @@ fn kind(act: &str) -> (u32, u32, &'static str) {
         "read" | "read_records" | "read_consents" | "access_report" | "read_policy" => (DATASTORE, 1, "Read"),
         "reveal" => (DATASTORE, 10, "Decrypt"),
         "search" | "read_audit" | "exposure" | "replay_policy" => (DATASTORE, 4, "Query"),
-        "export_audit" => (DATASTORE, 8, "List"),
+        "export" | "export_audit" => (DATASTORE, 8, "List"),
         "put_record" | "create_principal" | "import" => (ENTITY, 1, "Create"),
         "correct" | "put_stay" | "put_consent" | "load_policy" | "manage_keys" => (ENTITY, 3, "Update"),
         "revoke_principal" => (ENTITY, 4, "Delete"),

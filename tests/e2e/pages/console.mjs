@@ -42,7 +42,8 @@ async function prepared(demo, at) {
     { purpose: "marketing_direct", state, channel: "phone", indication: "recorded_statement" });
   await says("given");
   await says("withdrawn");
-  return { kept, erased, erasure, access, actor, phone: phoneOf(at, 0) };
+  const ordered = (await call(demo, "crm", "survey", "POST", "/v1/exports", { fields: ["name", "emails"] })).export_id;
+  return { kept, erased, erasure, access, ordered, actor, phone: phoneOf(at, 0) };
 }
 
 /** Somebody else at another browser, of the same kind; what it does wrong is a fault of the same visit. */
@@ -263,6 +264,21 @@ async function reviews({ demo, pictures, steward }) {
   }
 }
 
+/** Many guests at once: another person agrees to what somebody has ordered. */
+async function exports({ visit, demo, look, made, approver }) {
+  const { page } = visit;
+  const form = `form[action$='${made.ordered}']`;
+  await page.goto(`${demo.url}/console/exports`);
+  await look("exports");
+  must((await page.locator(form).count()) === 1, "the order is listed");
+  await approver.page.goto(`${demo.url}/console/exports`);
+  await approver.page.click(`${form} button[value=true]`);
+  await saved(approver.page);
+  must((await approver.page.locator(form).count()) === 0, "it waits no more");
+  const { state } = await call(demo, "crm", "survey", "GET", `/v1/exports/${made.ordered}`);
+  must(state === "approved", state);
+}
+
 /** An auditor changes nothing: no form but the bundle's and the way out; what it may not see is not offered. */
 async function readsOnly({ demo, auditor }) {
   const { page } = auditor;
@@ -274,7 +290,7 @@ async function readsOnly({ demo, auditor }) {
     const changing = forms.filter((form) => !["/console/sign-out", "/console/bundle"].includes(form));
     must(changing.length === 0, `${path}: ${changing}`);
   }
-  must(!(await links()).some((path) => /requests|reviews|retention/.test(path)), "pages of guests are not offered");
+  must(!(await links()).some((path) => /requests|reviews|retention|exports/.test(path)), "pages of guests are not offered");
 }
 
 export async function consolePages(visit, demo, at, { pictures, binary }) {
@@ -289,13 +305,13 @@ export async function consolePages(visit, demo, at, { pictures, binary }) {
   );
   const scene = { visit, demo, look, made, approver, auditor, steward, pictures, binary };
   try {
-    for (const task of [today, requests, audit, why, registers, retention, log, reviews, readsOnly]) {
+    for (const task of [today, requests, audit, why, registers, retention, exports, log, reviews, readsOnly]) {
       await task(scene).catch((error) => {
         throw new Error(`${task.name}: ${error.message}`);
       });
     }
     await page.setViewportSize({ width: Math.max(320, visit.kind.width / 2), height: 900 });
-    for (const path of ["", "/audit", "/why", "/consent", "/retention", "/processing", "/log"]) {
+    for (const path of ["", "/audit", "/why", "/consent", "/retention", "/exports", "/processing", "/log"]) {
       await page.goto(`${demo.url}/console${path}`);
       await look(`zoomed${path.replace("/", "-")}`);
     }

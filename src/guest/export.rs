@@ -1,0 +1,526 @@
+//! Many guests at once, for one purpose: ordered by one person, agreed to by another, handed out once. Each guest is
+//! decided on, narrowed and recorded as in a single read, by the policy's rules for exports.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    audit::{Act, Event},
+    base::{
+        Action, Errand, FieldIndex, FieldPath, FieldSet, GuestId, PrincipalId, PropertyCode, Purpose,
+        from_micros, micros, same_person,
+    },
+    events::Announcement,
+    policy::{Grant, Right, Snapshot},
+};
+
+use super::{
+    GuestAnswer, GuestError, Vault,
+    read::{Fetched, Looked, drawers, shows_something},
+    sql::export::ExportRow,
+};
+
+/// For how long an order waits for a decision, and an approved one for its first and last bytes: an approval is for
+/// what stands today.
+const WAITS: TimeDelta = TimeDelta::days(7);
+const OPEN: TimeDelta = TimeDelta::hours(24);
+/// Guests looked at before the next bytes go out.
+const PAGE: i64 = 200;
+/// Guests looked at side by side.
+const ABREAST: usize = 32;
+
+/// Where an export stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportState {
+    /// For a second person.
+    Waiting,
+    /// It can be fetched by who ordered it.
+    Approved,
+    /// A second person said no.
+    Rejected,
+    /// It was handed out to its end.
+    Done,
+    /// Nobody decided, or nobody fetched it to its end, in time.
+    Expired,
+}
+
+impl ExportState {
+    const ALL: [Self; 5] = [
+        Self::Waiting,
+        Self::Approved,
+        Self::Rejected,
+        Self::Done,
+        Self::Expired,
+    ];
+
+    /// The word of the contract.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Done => "done",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// An export to be ordered.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExportInput {
+    /// The fields: paths or groups; all that this role may export for this purpose, when absent.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    pub fields: Vec<String>,
+}
+
+/// An export.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ExportAnswer {
+    /// Its id.
+    pub export_id: Uuid,
+    /// Guests of which property.
+    #[schema(value_type = String)]
+    pub property: String,
+    /// Why.
+    pub purpose: String,
+    /// The fields that are handed out, as far as each guest's stays and consents let them.
+    #[schema(max_items = 500)]
+    pub fields: Vec<String>,
+    /// Where it stands.
+    pub state: ExportState,
+    /// How many guests were handed out.
+    pub guests: u64,
+    /// Who ordered it.
+    pub author: PrincipalId,
+    /// On whose orders: a staff id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// Who decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approver: Option<PrincipalId>,
+    /// When it was ordered.
+    pub created_at: DateTime<Utc>,
+    /// Until when it waits for a decision, or may be fetched.
+    pub open_until: DateTime<Utc>,
+}
+
+/// The last line of an export: there is no other after it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExportEnd {
+    /// That this is all.
+    pub complete: bool,
+    /// Guests in this answer.
+    pub guests: u64,
+}
+
+/// A line of an export.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ExportLine {
+    /// A guest.
+    Guest(Box<GuestAnswer>),
+    /// The end.
+    End(ExportEnd),
+}
+
+/// An export under way: page by page.
+pub struct Export {
+    vault: Vault,
+    errand: Errand,
+    id: Uuid,
+    paths: Vec<FieldPath>,
+    after: Uuid,
+    guests: u64,
+    ended: bool,
+}
+
+impl Vault {
+    /// Orders an export; it waits for a second person. `asked` are the words of the fields, each with what it means.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`] when this role may export nothing for this purpose; [`GuestError::BadQuestion`] for a
+    /// field that it may not.
+    pub async fn order_export(
+        &self,
+        errand: &Errand,
+        asked: &[(String, Vec<FieldIndex>)],
+    ) -> Result<ExportAnswer, GuestError> {
+        let policy = self.policies.current();
+        let event = self.export_event(errand, &policy, "ordered");
+        let Some(allowed) = exportable(errand, &policy) else {
+            return self.refuse(event, GuestError::Forbidden).await;
+        };
+        let mut wanted = if asked.is_empty() {
+            allowed
+        } else {
+            FieldSet::new()
+        };
+        for (at, (_, fields)) in asked.iter().enumerate() {
+            let fields: FieldSet = fields.iter().copied().collect();
+            let shown = fields.intersection(&allowed);
+            if shown.is_empty() {
+                let reason = "is exported to this role for this purpose by no rule; see `export` in POST /v1/policy/explain";
+                return self
+                    .refuse(event, GuestError::bad(format!("fields[{at}]"), reason))
+                    .await;
+            }
+            wanted = wanted.union(&shown);
+        }
+        let paths: Vec<&str> = wanted
+            .iter()
+            .filter_map(|at| policy.catalogue().get(at))
+            .map(|field| field.path.as_str())
+            .collect();
+        let now = self.clock.now();
+        let row = ExportRow {
+            export_id: Uuid::now_v7(),
+            property: errand.property.to_string(),
+            purpose: errand.purpose.to_string(),
+            fields: serde_json::to_string(&paths).unwrap_or_default(),
+            state: ExportState::Waiting.as_str().to_owned(),
+            guests: 0,
+            author: errand.caller.principal.0,
+            author_actor: errand.caller.actor.clone(),
+            approver: None,
+            created_at: micros(now),
+            open_until: micros(now + WAITS),
+        };
+        let mut change = self.log.begin(&self.store).await?;
+        change.tx.add_export(&row).await?;
+        let told = Announcement::export_waiting(now, row.export_id);
+        change.tx.announce(&told).await?;
+        change.record(event);
+        change.commit().await?;
+        self.answer_of(&row)
+    }
+
+    /// The exports, newest first: all for who decides about them, else the caller's own; recorded.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`] for who neither decides nor may order any.
+    pub async fn exports(
+        &self,
+        errand: &Errand,
+        before: Option<Uuid>,
+        most: i64,
+    ) -> Result<Vec<ExportAnswer>, GuestError> {
+        let policy = self.policies.current();
+        let event = self.export_event(errand, &policy, "listed");
+        let decides = policy.allows(&errand.caller.role, Right::ApproveRequests);
+        if !decides && exportable(errand, &policy).is_none() {
+            return self.refuse(event, GuestError::Forbidden).await;
+        }
+        let of = (!decides).then_some(errand.caller.principal.0);
+        let rows = self.store.read().await?.guest_exports(of, before, most).await?;
+        self.log.record(event, ()).await?;
+        rows.iter().map(|row| self.answer_of(row)).collect()
+    }
+
+    /// One export, for who ordered it and who decides; recorded.
+    ///
+    /// # Errors
+    /// [`GuestError::NotFound`], also for anybody else.
+    pub async fn read_export(&self, errand: &Errand, id: Uuid) -> Result<ExportAnswer, GuestError> {
+        let policy = self.policies.current();
+        let event = self.export_event(errand, &policy, "looked_at");
+        let row = self.store.read().await?.guest_export(id).await?;
+        let decides = policy.allows(&errand.caller.role, Right::ApproveRequests);
+        let Some(row) = row.filter(|row| decides || row.author == errand.caller.principal.0) else {
+            return self.refuse(event, GuestError::NotFound).await;
+        };
+        self.log.record(event, ()).await?;
+        self.answer_of(&row)
+    }
+
+    /// Agrees to an export that waits, or refuses it.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`]; [`GuestError::NotFound`], also for a property beyond the caller's;
+    /// [`GuestError::Blocked`] when it does not wait, or for the person who ordered it.
+    pub async fn decide_export(
+        &self,
+        errand: &Errand,
+        id: Uuid,
+        agreed: bool,
+    ) -> Result<ExportAnswer, GuestError> {
+        let policy = self.policies.current();
+        let next = if agreed {
+            ExportState::Approved
+        } else {
+            ExportState::Rejected
+        };
+        let event = self.export_event(errand, &policy, next.as_str());
+        if !policy.allows(&errand.caller.role, Right::ApproveRequests) {
+            return self.refuse(event, GuestError::Forbidden).await;
+        }
+        let row = self.store.read().await?.guest_export(id).await?;
+        // Who is responsible for one hotel does not agree for the whole group.
+        let reaches = |row: &ExportRow| {
+            let property: Option<PropertyCode> = row.property.parse().ok();
+            property.is_some_and(|property| {
+                let scope = &errand.caller.scope;
+                scope.iter().any(|above| self.properties.within(&property, above))
+            })
+        };
+        let Some(row) = row.filter(reaches) else {
+            return self.refuse(event, GuestError::NotFound).await;
+        };
+        let author = (PrincipalId(row.author), row.author_actor.as_deref());
+        if same_person(author, errand.caller.person()) {
+            return self
+                .blocked(event, "It takes another person than who ordered the export.")
+                .await;
+        }
+        if self.answer_of(&row)?.state != ExportState::Waiting {
+            return self.blocked(event, NOT_WAITING).await;
+        }
+        let mut change = self.log.begin(&self.store).await?;
+        let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
+        let until = micros(self.clock.now() + OPEN);
+        if !change.tx.decide_export(id, next.as_str(), by, until).await? {
+            drop(change);
+            return self.blocked(event, NOT_WAITING).await;
+        }
+        change.record(event);
+        change.commit().await?;
+        let row = self.store.read().await?.guest_export(id).await?;
+        self.answer_of(&row.ok_or(GuestError::NotFound)?)
+    }
+
+    /// Begins to hand out an approved export to who ordered it, after a guest where an earlier try broke off.
+    ///
+    /// # Errors
+    /// [`GuestError::NotFound`], also for anybody else; [`GuestError::Blocked`] when it is not approved, is done or is
+    /// over; [`GuestError::BadQuestion`] for another property or purpose than the export's.
+    pub async fn fetch_export(
+        &self,
+        errand: &Errand,
+        id: Uuid,
+        after: Option<GuestId>,
+    ) -> Result<Export, GuestError> {
+        let policy = self.policies.current();
+        let event = self.export_event(errand, &policy, "begun");
+        let row = self.store.read().await?.guest_export(id).await?;
+        let own = |row: &ExportRow| {
+            (PrincipalId(row.author), row.author_actor.as_deref()) == errand.caller.person()
+        };
+        let Some(row) = row.filter(own) else {
+            return self.refuse(event, GuestError::NotFound).await;
+        };
+        match self.answer_of(&row)?.state {
+            ExportState::Approved => {}
+            ExportState::Waiting => {
+                return self.blocked(event, "The export waits for a second person.").await;
+            }
+            ExportState::Rejected => {
+                return self
+                    .blocked(event, "A second person has refused the export.")
+                    .await;
+            }
+            ExportState::Done => {
+                return self
+                    .blocked(event, "The export was handed out already; order another.")
+                    .await;
+            }
+            ExportState::Expired => {
+                return self
+                    .blocked(event, "The time of the export is over; order another.")
+                    .await;
+            }
+        }
+        let (property, purpose): (Option<PropertyCode>, Option<Purpose>) =
+            (row.property.parse().ok(), row.purpose.parse().ok());
+        for (same, header) in [
+            (property.as_ref() == Some(&errand.property), "Vault-Property"),
+            (purpose.as_ref() == Some(&errand.purpose), "Vault-Purpose"),
+        ] {
+            if !same {
+                return self
+                    .refuse(
+                        event,
+                        GuestError::bad(header, "is not what the export was ordered for"),
+                    )
+                    .await;
+            }
+        }
+        let paths = paths(&row)?;
+        self.log.record(event, ()).await?;
+        Ok(Export {
+            vault: self.clone(),
+            errand: errand.clone(),
+            id,
+            paths,
+            after: after.map_or(Uuid::nil(), |guest| guest.0),
+            guests: 0,
+            ended: false,
+        })
+    }
+
+    fn export_event(&self, errand: &Errand, policy: &Snapshot, outcome: &'static str) -> Event {
+        let mut event = Event::of(errand, Act::Export, self.clock.now());
+        event.policy_version = Some(policy.version().to_owned());
+        event.outcome = Some(outcome);
+        event
+    }
+
+    async fn blocked<T>(&self, event: Event, why: &str) -> Result<T, GuestError> {
+        self.refuse(event, GuestError::Blocked(why.to_owned())).await
+    }
+
+    fn answer_of(&self, row: &ExportRow) -> Result<ExportAnswer, GuestError> {
+        let state = ExportState::ALL.into_iter().find(|s| s.as_str() == row.state);
+        let over = from_micros(row.open_until) <= self.clock.now();
+        let state = match state.ok_or(GuestError::Damaged)? {
+            ExportState::Waiting | ExportState::Approved if over => ExportState::Expired,
+            state => state,
+        };
+        Ok(ExportAnswer {
+            export_id: row.export_id,
+            property: row.property.clone(),
+            purpose: row.purpose.clone(),
+            fields: paths(row)?.iter().map(ToString::to_string).collect(),
+            state,
+            guests: u64::try_from(row.guests).unwrap_or(0),
+            author: PrincipalId(row.author),
+            actor: row.author_actor.clone(),
+            approver: row.approver.map(PrincipalId),
+            created_at: from_micros(row.created_at),
+            open_until: from_micros(row.open_until),
+        })
+    }
+}
+
+const NOT_WAITING: &str = "The export does not wait for a decision.";
+
+fn paths(row: &ExportRow) -> Result<Vec<FieldPath>, GuestError> {
+    serde_json::from_str(&row.fields).map_err(|_| GuestError::Damaged)
+}
+
+/// What this caller may export of any guest; `None` for nothing. An emergency shows one guest at a time.
+fn exportable(errand: &Errand, policy: &Snapshot) -> Option<FieldSet> {
+    let all = policy.catalogue().iter().map(|(at, _)| at).collect();
+    let grant = granted(errand, policy, &all)?;
+    let columns = grant.columns();
+    (!columns.is_empty() && !grant.purpose().break_glass).then_some(columns)
+}
+
+fn granted(errand: &Errand, policy: &Snapshot, fields: &FieldSet) -> Option<Grant> {
+    let role = &errand.caller.role;
+    policy.decide(role, &errand.property, &errand.purpose, Action::Export, fields)
+}
+
+impl Export {
+    /// The next guests, and at last the end; `None` after it. What stops in between was cut short, and all of it that
+    /// went out is on record.
+    ///
+    /// # Errors
+    /// [`GuestError::Forbidden`] when the policy has changed meanwhile; what database, keys and log say.
+    pub async fn page(&mut self) -> Result<Option<Vec<ExportLine>>, GuestError> {
+        while !self.ended {
+            let policy = self.vault.policies.current();
+            let guests: Vec<GuestId> = self
+                .vault
+                .store
+                .read()
+                .await?
+                .guests_after(self.after, PAGE)
+                .await?
+                .into_iter()
+                .map(GuestId)
+                .collect();
+            let Some(last) = guests.last() else {
+                self.end(&policy).await?;
+                let (complete, guests) = (true, self.guests);
+                return Ok(Some(vec![ExportLine::End(ExportEnd { complete, guests })]));
+            };
+            let shown = self.shown(&policy, &guests).await?;
+            self.after = last.0;
+            if !shown.is_empty() {
+                self.guests += u64::try_from(shown.len()).unwrap_or(0);
+                let lines = shown.into_iter().map(|guest| ExportLine::Guest(Box::new(guest)));
+                return Ok(Some(lines.collect()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Those of the guests that may be shown, each recorded.
+    async fn shown(
+        &self,
+        policy: &Arc<Snapshot>,
+        guests: &[GuestId],
+    ) -> Result<Vec<GuestAnswer>, GuestError> {
+        let (vault, errand) = (&self.vault, &self.errand);
+        let catalogue = policy.catalogue();
+        let wanted: Vec<FieldIndex> = self
+            .paths
+            .iter()
+            .filter_map(|path| catalogue.find(path.as_str()))
+            .map(|(at, _)| at)
+            .collect();
+        let grant = granted(errand, policy, &wanted.iter().copied().collect());
+        let Some(columns) = grant.map(|grant| grant.columns()).filter(|c| !c.is_empty()) else {
+            let event = vault.export_event(errand, policy, "begun");
+            return vault.refuse(event, GuestError::Forbidden).await;
+        };
+        // All keys at once; the looks below find them in the cache.
+        let categories = drawers(catalogue, &columns);
+        vault.keys.many_guest_keys(guests, &categories).await?;
+        let looks = guests
+            .iter()
+            .map(|guest| vault.look(errand, *guest, &wanted, Act::Export, policy));
+        let looked: Vec<Looked> = stream::iter(looks).buffered(ABREAST).try_collect().await?;
+        let mut seen = Vec::new();
+        for looked in looked {
+            match looked {
+                Looked::Seen(fetched) if self.is_meant(policy, &fetched) => seen.push(fetched),
+                Looked::Refused(event, GuestError::Damaged) => {
+                    vault.log.record(event.denied("damaged"), ()).await?;
+                }
+                // Nothing of these is shown, and nothing said.
+                _ => {}
+            }
+        }
+        let shown = seen
+            .iter()
+            .map(|fetched| vault.disclose(errand, policy, fetched, (Act::Export, false)));
+        let shown = futures_util::future::try_join_all(shown).await?;
+        if !shown.is_empty() {
+            let mut tx = vault.store.begin().await?;
+            tx.count_exported(self.id, i64::try_from(shown.len()).unwrap_or(i64::MAX))
+                .await?;
+            tx.commit().await?;
+        }
+        Ok(shown)
+    }
+
+    /// Whether there is something to show, and the guest is one of the property: by a stay there, or by a consent that
+    /// holds there. The whole house has them all.
+    fn is_meant(&self, policy: &Snapshot, fetched: &Fetched) -> bool {
+        let top = self.vault.properties.top().map(|node| &node.code);
+        let here = top == Some(&self.errand.property)
+            || fetched.grant.consent_id().is_some()
+            || !fetched.stays.is_empty();
+        here && shows_something(policy.catalogue(), fetched, Act::Export)
+    }
+
+    async fn end(&mut self, policy: &Snapshot) -> Result<(), GuestError> {
+        let mut event = self.vault.export_event(&self.errand, policy, "done");
+        event.count = Some(self.guests);
+        let mut change = self.vault.log.begin(&self.vault.store).await?;
+        change.tx.end_export(self.id).await?;
+        change.record(event);
+        change.commit().await?;
+        self.ended = true;
+        Ok(())
+    }
+}

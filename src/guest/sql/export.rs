@@ -1,0 +1,150 @@
+//! The statements of exports of many guests.
+
+use uuid::Uuid;
+
+use crate::{
+    on, statements,
+    store::{Conn, StoreError, Tx},
+};
+
+statements! {
+    EXPORT_INSERT = "INSERT INTO guest_export (export_id, property, purpose, fields, state, guests, author, author_actor,
+                         approver, approver_actor, created_at, open_until)
+                     VALUES ($1, $2, $3, $4, $5, 0, $6, $7, NULL, NULL, $8, $9)";
+    EXPORT = "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at,
+                  open_until
+              FROM guest_export WHERE export_id = $1";
+    EXPORTS = "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at,
+                   open_until
+               FROM guest_export WHERE export_id < $1 ORDER BY export_id DESC LIMIT $2";
+    EXPORTS_OF = "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at,
+                      open_until
+                  FROM guest_export WHERE author = $1 AND export_id < $2 ORDER BY export_id DESC LIMIT $3";
+    EXPORT_DECIDE = "UPDATE guest_export SET state = $2, approver = $3, approver_actor = $4, open_until = $5
+                     WHERE export_id = $1 AND state = 'waiting'";
+    EXPORT_ADD = "UPDATE guest_export SET guests = guests + $2 WHERE export_id = $1";
+    EXPORT_END = "UPDATE guest_export SET state = 'done' WHERE export_id = $1 AND state = 'approved'";
+}
+
+/// An export.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ExportRow {
+    /// Its id.
+    pub export_id: Uuid,
+    /// Guests of which property.
+    pub property: String,
+    /// Why.
+    pub purpose: String,
+    /// The fields, as a JSON list of paths.
+    pub fields: String,
+    /// Where it stands.
+    pub state: String,
+    /// How many guests were handed out.
+    pub guests: i64,
+    /// Who ordered it.
+    pub author: Uuid,
+    /// On whose orders.
+    pub author_actor: Option<String>,
+    /// Who decided.
+    pub approver: Option<Uuid>,
+    /// When it was ordered, in microseconds.
+    pub created_at: i64,
+    /// Until when it waits for a decision, or may be fetched, in microseconds.
+    pub open_until: i64,
+}
+
+impl Conn {
+    /// An export.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn guest_export(&mut self, id: Uuid) -> Result<Option<ExportRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(EXPORT).bind(id).fetch_optional(c).await?))
+    }
+
+    /// Exports, newest first, before one of them; of one principal only, if one is given.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn guest_exports(
+        &mut self,
+        author: Option<Uuid>,
+        before: Option<Uuid>,
+        most: i64,
+    ) -> Result<Vec<ExportRow>, StoreError> {
+        let before = before.unwrap_or(Uuid::max());
+        Ok(match author {
+            None => on!(self, c => sqlx::query_as(EXPORTS).bind(before).bind(most).fetch_all(c).await?),
+            Some(of) => {
+                on!(self, c => sqlx::query_as(EXPORTS_OF).bind(of).bind(before).bind(most).fetch_all(c).await?)
+            }
+        })
+    }
+}
+
+impl Tx {
+    /// Adds an export.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn add_export(&mut self, row: &ExportRow) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(EXPORT_INSERT)
+                .bind(row.export_id)
+                .bind(&row.property)
+                .bind(&row.purpose)
+                .bind(&row.fields)
+                .bind(&row.state)
+                .bind(row.author)
+                .bind(&row.author_actor)
+                .bind(row.created_at)
+                .bind(row.open_until)
+                .execute(c)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Decides about an export that waits; `false` when it does not.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn decide_export(
+        &mut self,
+        id: Uuid,
+        state: &str,
+        (by, actor): (Uuid, Option<&str>),
+        open_until: i64,
+    ) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(EXPORT_DECIDE)
+                .bind(id)
+                .bind(state)
+                .bind(by)
+                .bind(actor)
+                .bind(open_until)
+                .execute(c)
+                .await?
+                .rows_affected()
+        });
+        Ok(rows == 1)
+    }
+
+    /// Counts guests that are handed out.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn count_exported(&mut self, id: Uuid, guests: i64) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(EXPORT_ADD).bind(id).bind(guests).execute(c).await.map(drop)?);
+        Ok(())
+    }
+
+    /// Ends an export that was handed out in full.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end_export(&mut self, id: Uuid) -> Result<(), StoreError> {
+        on!(self, c => sqlx::query(EXPORT_END).bind(id).execute(c).await.map(drop)?);
+        Ok(())
+    }
+}

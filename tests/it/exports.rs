@@ -1,0 +1,270 @@
+//! Many guests at once: one person orders, another agrees, and each guest is decided on and recorded as ever.
+
+use serde_json::{Value, json};
+
+use crate::{
+    consent::{with, yes},
+    support::{
+        app::{Answer, Errand, TestApp},
+        database::both,
+    },
+};
+
+const PURPOSE: &str = "marketing_direct";
+
+/// A guest of LIS01, or one who never came.
+async fn guest(app: &TestApp, number: usize, came: bool) -> String {
+    let mut record = json!({
+        "guest": {"name": {"surname": format!("Exportada{number}"), "given": "Rita"},
+                  "birth_date": format!("19{}-05-1{number}", 60 + number),
+                  "emails": [{"address": format!("rita{number}@exported.example")}]}
+    });
+    if came {
+        record["stays"] = json!([{"reservation": format!("R-{number}"), "property": "LIS01", "arrival": "2026-02-04",
+                                  "departure": "2026-02-07", "status": "checked_out"}]);
+    }
+    app.guest(&format!("pms/x{number}"), record).await
+}
+
+async fn order(app: &TestApp, crm: &Errand, fields: &[&str]) -> String {
+    let answer = app.post(crm, "/v1/exports", json!({ "fields": fields })).await;
+    assert_eq!(
+        (answer.status, &answer.body["state"]),
+        (201, &json!("waiting")),
+        "{answer:?}"
+    );
+    answer.body["export_id"].as_str().unwrap().to_owned()
+}
+
+async fn decide(app: &TestApp, by: &Errand, id: &str, approve: bool) -> Answer {
+    let path = format!("/v1/exports/{id}/decision");
+    app.post(by, &path, json!({ "approve": approve })).await
+}
+
+/// The guests of an export, and its last line.
+fn lines(answer: &Answer) -> (Vec<Value>, Value) {
+    let text = answer.text();
+    let mut lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let end = lines.pop().unwrap();
+    (lines, end)
+}
+
+fn ids(lines: &[Value]) -> Vec<&str> {
+    lines
+        .iter()
+        .map(|line| line["guest_id"].as_str().unwrap())
+        .collect()
+}
+
+both!(
+    who_agreed_is_exported_once_after_a_second_person_agrees,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let crm = app.errand("crm", PURPOSE).await.at("GROUP");
+        let mut guests = Vec::new();
+        for number in 0..5 {
+            guests.push(guest(&app, number, number != 2).await);
+        }
+        let say = async |number: usize, state: &str| {
+            let path = format!("/v1/guests/{}/consents", guests[number]);
+            let said = app.post(&crm, &path, with(yes(PURPOSE), "state", state)).await;
+            assert_eq!(said.status, 201, "{said:?}");
+        };
+        for (number, state) in [
+            (0, "given"),
+            (1, "given"),
+            (2, "given"),
+            (3, "refused"),
+            (1, "withdrawn"),
+        ] {
+            say(number, state).await;
+        }
+        let officer = app.errand("compliance_officer", "audit").await.at("GROUP");
+        let id = order(&app, &crm, &["name", "emails"]).await;
+        let (path, fetch) = (format!("/v1/exports/{id}"), format!("/v1/exports/{id}/guests"));
+        let early = app.get(&crm, &fetch).await;
+        assert_eq!((early.status, early.problem()), (409, "conflict"), "{early:?}");
+        // Its own author cannot agree, not by another key either; nor can a role without the right.
+        assert_eq!(decide(&app, &crm, &id, true).await.status, 403);
+        let agreed = decide(&app, &officer, &id, true).await;
+        assert_eq!(
+            (agreed.status, &agreed.body["state"]),
+            (200, &json!("approved")),
+            "{agreed:?}"
+        );
+        assert_eq!(decide(&app, &officer, &id, false).await.status, 409);
+        // What was approved is its author's alone, and for what it was approved.
+        assert_eq!(app.get(&officer, &fetch).await.status, 404);
+        let colleague = crm.clone().with("Vault-Actor", "crm-2");
+        assert_eq!(app.get(&colleague, &fetch).await.status, 404);
+        assert_eq!(app.get(&crm.clone().about("survey"), &fetch).await.status, 400);
+        assert_eq!(app.get(&crm.clone().at("LIS01"), &fetch).await.status, 400);
+
+        let answer = app.get(&crm, &fetch).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.headers["content-type"], "application/x-ndjson");
+        let (shown, end) = lines(&answer);
+        let mut expected = vec![guests[0].as_str(), guests[2].as_str()];
+        expected.sort_unstable();
+        assert_eq!(ids(&shown), expected);
+        assert_eq!(end, json!({"complete": true, "guests": 2}));
+        for line in &shown {
+            let fields = &line["fields"];
+            assert_eq!(fields["name.surname"]["view"], "plain", "{line}");
+            assert_eq!(fields["emails"]["view"], "masked", "{line}");
+            assert!(fields["birth_date"].is_null(), "{line}");
+        }
+        assert!(!answer.text().contains("@exported.example"), "masked");
+
+        // Once: another needs another approval.
+        let again = app.get(&crm, &fetch).await;
+        assert_eq!(again.status, 409, "{again:?}");
+        let told = app.get(&officer, &path).await;
+        assert_eq!(
+            (&told.body["state"], &told.body["guests"]),
+            (&json!("done"), &json!(2)),
+            "{told:?}"
+        );
+        assert_eq!(
+            told.body["fields"],
+            json!([
+                "name.full",
+                "name.surname",
+                "name.given",
+                "name.prefix",
+                "name.suffix",
+                "name.native",
+                "emails"
+            ]),
+            "{told:?}"
+        );
+
+        // Each guest is on record, and counts as seen.
+        app.app.settle_log().await;
+        let auditor = app.errand("auditor", "audit").await.at("GROUP");
+        let entries = app
+            .get(&auditor, "/v1/audit/entries?action=export&limit=200")
+            .await;
+        let entries = entries.body["items"].as_array().unwrap();
+        let of_guests: Vec<&Value> = entries.iter().filter(|one| !one["guest_id"].is_null()).collect();
+        assert_eq!(of_guests.len(), 2);
+        for entry in of_guests {
+            assert_eq!(entry["leaf"]["fields"]["emails"], "masked", "{entry}");
+        }
+        let outcomes: Vec<&str> = entries
+            .iter()
+            .filter_map(|one| one["leaf"]["outcome"].as_str())
+            .collect();
+        for outcome in ["ordered", "approved", "begun", "done"] {
+            assert!(outcomes.contains(&outcome), "{outcome}: {outcomes:?}");
+        }
+        let asked =
+            json!({"property": "GROUP", "from": "2026-03-01T00:00:00Z", "to": "2026-03-31T00:00:00Z"});
+        let exposure = app.post(&officer, "/v1/audit/exposure", asked).await;
+        let seen = exposure.body["guests"].as_array().unwrap();
+        assert_eq!(seen.len(), 2, "{exposure:?}");
+        app.finish().await;
+    }
+);
+
+both!(
+    a_hotel_exports_its_own_guests_and_goes_on_where_it_broke,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let mut guests = Vec::new();
+        for number in 0..6 {
+            guests.push(guest(&app, number, number > 1).await);
+        }
+        let mut here = guests[2..].to_vec();
+        here.sort_unstable();
+        let crm = app.errand("crm", "survey").await;
+        let manager = app.errand("general_manager", "complaint_handling").await;
+        let id = order(&app, &crm, &[]).await;
+        assert_eq!(decide(&app, &manager, &id, true).await.status, 200);
+        let rest = app
+            .get(&crm, &format!("/v1/exports/{id}/guests?after={}", here[1]))
+            .await;
+        let (shown, end) = lines(&rest);
+        assert_eq!(ids(&shown), [here[2].as_str(), here[3].as_str()]);
+        assert_eq!(end["guests"], 2);
+        // The whole house has those who never came as well.
+        let crm = crm.at("GROUP");
+        let id = order(&app, &crm, &[]).await;
+        assert_eq!(decide(&app, &manager, &id, true).await.status, 200);
+        let (shown, _) = lines(&app.get(&crm, &format!("/v1/exports/{id}/guests")).await);
+        assert_eq!(shown.len(), 6);
+        app.finish().await;
+    }
+);
+
+both!(what_may_not_be_exported_is_refused, async |database| {
+    let app = TestApp::start(database).await;
+    guest(&app, 1, true).await;
+    let crm = app.errand("crm", "survey").await;
+    let officer = app.errand("compliance_officer", "audit").await.at("GROUP");
+    let post = async |errand: &Errand, body: Value| app.post(errand, "/v1/exports", body).await;
+    for role in ["front_desk", "admin", "auditor", "compliance_officer"] {
+        let errand = app.errand(role, "survey").await;
+        assert_eq!(post(&errand, json!({})).await.status, 403, "{role}");
+        let listed = app.get(&errand, "/v1/exports").await.status;
+        assert_eq!(
+            listed,
+            if role == "compliance_officer" { 200 } else { 403 },
+            "{role}"
+        );
+    }
+    for fields in [
+        json!(["name", "id_documents"]),
+        json!(["health"]),
+        json!(["shoe_size"]),
+    ] {
+        let refused = post(&crm, json!({ "fields": fields })).await;
+        assert_eq!(refused.status, 400, "{refused:?}");
+        let field = refused.body["errors"][0]["field"].as_str().unwrap();
+        assert!(field.starts_with("fields["), "{refused:?}");
+    }
+    // One person with two keys is one person.
+    let same = |errand: &Errand| errand.clone().with("Vault-Actor", "staff-9");
+    let id = order(&app, &same(&crm), &["name"]).await;
+    let own = decide(&app, &same(&officer), &id, true).await;
+    assert_eq!(own.status, 409, "{own:?}");
+    assert_eq!(decide(&app, &officer, &id, false).await.body["state"], "rejected");
+    assert_eq!(
+        app.get(&same(&crm), &format!("/v1/exports/{id}/guests"))
+            .await
+            .status,
+        409
+    );
+    // The same order twice is one order.
+    let keyed = crm.clone().with("Idempotency-Key", "export-1");
+    let (one, other) = (
+        post(&keyed, json!({"fields": ["name"]})).await,
+        post(&keyed, json!({"fields": ["name"]})).await,
+    );
+    assert_eq!(one.body["export_id"], other.body["export_id"]);
+    // Whoever answers for one hotel does not agree for the group.
+    let all = order(&app, &crm.clone().at("GROUP"), &["name"]).await;
+    let local = app
+        .role_in("general_manager", &["LIS01"])
+        .await
+        .about("complaint_handling");
+    assert_eq!(decide(&app, &local, &all, true).await.status, 404);
+    // What nobody fetched in time is over.
+    let id = one.body["export_id"].as_str().unwrap();
+    assert_eq!(decide(&app, &officer, id, true).await.status, 200);
+    app.set_clock("2026-03-08T23:00:00Z");
+    let late = app.get(&crm, &format!("/v1/exports/{id}/guests")).await;
+    assert_eq!(late.status, 409, "{late:?}");
+    assert_eq!(
+        app.get(&crm, &format!("/v1/exports/{id}")).await.body["state"],
+        "expired"
+    );
+    // An order that waited too long, too.
+    let id = order(&app, &crm, &["name"]).await;
+    app.set_clock("2026-03-17T00:00:00Z");
+    assert_eq!(decide(&app, &officer, &id, true).await.status, 409);
+    app.finish().await;
+});
