@@ -164,8 +164,7 @@ both!(
         let asked =
             json!({"property": "GROUP", "from": "2026-03-01T00:00:00Z", "to": "2026-03-31T00:00:00Z"});
         let exposure = app.post(&officer, "/v1/audit/exposure", asked).await;
-        let seen = exposure.body["guests"].as_array().unwrap();
-        assert_eq!(seen.len(), 2, "{exposure:?}");
+        assert_eq!(exposure.body["guests"], 2, "{exposure:?}");
         app.finish().await;
     }
 );
