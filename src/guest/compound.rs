@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    audit::Change,
     base::{Category, GuestId, RecordId},
     crypto::{Aad, IndexKey},
 };
@@ -16,6 +15,7 @@ use super::{
     GuestError, Vault,
     prepare::{Prepared, seal_version},
     sql::{Rows, ValueRow},
+    writing::Writing,
 };
 
 /// Digits of a phone's end that people remember.
@@ -202,7 +202,7 @@ impl Vault {
     /// Writes the pairs of a record anew when one of their parts was written or taken back.
     pub(super) async fn write_compounds(
         &self,
-        (change, rows): (&mut Change, &mut Rows),
+        (writing, rows): (&mut Writing<'_, '_>, &mut Rows),
         prepared: &Prepared,
         (guest, record): (GuestId, RecordId),
         (written, is_new): (&BTreeSet<&str>, bool),
@@ -212,6 +212,7 @@ impl Vault {
         }
         let mut stored = Vec::new();
         if !is_new {
+            let change = writing.change().await?;
             change.tx.delete_tokens(guest, record, PSEUDO_FIELD).await?;
             stored = change.tx.compound_parts(guest).await?;
         }

@@ -2,6 +2,8 @@
 
 use std::num::NonZero;
 
+use tokio::runtime::Handle;
+
 /// Things that are worth another thread.
 const LEAST: usize = 25;
 
@@ -33,6 +35,15 @@ where
         }
     }
     all
+}
+
+/// Runs work on a thread of its own, beside the tasks of this one; `None` when it broke.
+pub(super) async fn aside<F>(work: F) -> Option<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let thread = tokio::task::spawn_blocking(move || Handle::current().block_on(work));
+    thread.await.ok()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    audit::{Act, Change, Event},
+    audit::{Act, Event},
     base::{Category, Errand, GuestId, ImportId, PrincipalId, PropertyCode, RecordId, micros},
     events::Announcement,
     policy::Right,
@@ -21,6 +21,7 @@ use super::{
     prepare::Prepared,
     put::Place,
     sql::{Rows, import::MadeRow},
+    writing::Writing,
 };
 
 /// Rows read at once while an import is taken back.
@@ -306,7 +307,7 @@ impl Vault {
     /// Inside a change: what an import wrote, and that it held a card's number.
     pub(super) fn note_import(
         &self,
-        (change, rows): (&mut Change, &mut Rows),
+        (writing, rows): (&mut Writing<'_, '_>, &mut Rows),
         errand: &Errand,
         place: &Place,
         (guest, record, version): (GuestId, RecordId, i64),
@@ -324,7 +325,7 @@ impl Vault {
         }
         let cards = cards_in(&prepared.rejected);
         if cards > 0 {
-            change.record(self.card_event(errand, cards));
+            writing.record(self.card_event(errand, cards));
         }
     }
 

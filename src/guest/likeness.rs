@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    audit::Change,
     base::{Category, GuestId, RecordId},
     crypto::Aad,
     keys::{GuestKeys, MatchingKeys},
@@ -20,6 +19,7 @@ use super::{
     GuestError, Vault,
     prepare::{Prepared, seal_version},
     sql::{Rows, ValueRow},
+    writing::Writing,
 };
 
 /// The fields that say who somebody is.
@@ -243,7 +243,7 @@ impl Vault {
     /// Writes the tokens of a record anew when one of the values they are made of was written or taken back.
     pub(super) async fn write_likeness(
         &self,
-        (change, rows): (&mut Change, &mut Rows),
+        (writing, rows): (&mut Writing<'_, '_>, &mut Rows),
         prepared: &Prepared,
         (guest, record): (GuestId, RecordId),
         (written, is_new): (&BTreeSet<&str>, bool),
@@ -264,6 +264,7 @@ impl Vault {
         }
         let mut stored = Vec::new();
         if !is_new {
+            let change = writing.change().await?;
             change.tx.delete_identity_tokens(guest, record).await?;
             stored = change.tx.likeness_of_record(guest, record, &PARTS).await?;
             stored.retain(|row| !written.contains(row.field.as_str()));

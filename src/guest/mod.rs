@@ -61,6 +61,7 @@ mod vault;
 mod why;
 mod window;
 pub(crate) mod words;
+mod writing;
 
 pub(crate) use self::{
     consents::evidence_place, idempotency::once, observation::stands_for, prepare::seal_version,

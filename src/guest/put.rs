@@ -24,6 +24,7 @@ use super::{
     stay::Said,
     together::Waiting,
     words::RecordHead,
+    writing::Writing,
 };
 
 /// How often a change is tried when another writer was faster.
@@ -225,7 +226,14 @@ impl Vault {
     ) -> Result<Done, GuestError> {
         let mut rows = Rows::default();
         let done = self
-            .apply_later((change, &mut rows), errand, prepared, place, at, keys)
+            .apply_later(
+                (&mut Writing::Begun(change), &mut rows),
+                errand,
+                prepared,
+                place,
+                at,
+                keys,
+            )
             .await?;
         change.tx.write(rows).await?;
         Ok(done)
@@ -234,7 +242,7 @@ impl Vault {
     /// The same; what nothing of the change needs to read is left in `rows`, to be written with that of other records.
     pub(super) async fn apply_later(
         &self,
-        (change, rows): (&mut Change, &mut Rows),
+        (writing, rows): (&mut Writing<'_, '_>, &mut Rows),
         errand: &Errand,
         prepared: &Prepared,
         place: &Place,
@@ -249,10 +257,11 @@ impl Vault {
         if matches!(place, Place::New(_)) {
             rows.guest(guest, micros(now));
         } else {
+            let change = writing.change().await?;
             change.tx.touch_guest(guest, version, micros(now)).await?;
         }
         let stored = if matches!(place, Place::Known(..)) {
-            change.tx.field_heads(guest, record).await?
+            writing.change().await?.tx.field_heads(guest, record).await?
         } else {
             rows.source(prepared.source_token, guest, record);
             Vec::new()
@@ -261,7 +270,7 @@ impl Vault {
         let mut rejected = prepared.rejected.clone();
         let written = self
             .write_values(
-                (&mut *change, &mut *rows),
+                (&mut *writing, &mut *rows),
                 prepared,
                 (guest, record),
                 &stored,
@@ -270,7 +279,7 @@ impl Vault {
             )
             .await?;
         self.write_likeness(
-            (&mut *change, &mut *rows),
+            (&mut *writing, &mut *rows),
             prepared,
             (guest, record),
             (
@@ -280,7 +289,7 @@ impl Vault {
             place.crowded(),
         )
         .await?;
-        let review = self.ask_steward(change, errand, (guest, record), place).await?;
+        let review = self.ask_steward(writing, errand, (guest, record), place).await?;
         let mut event = self.put_event(errand, prepared, guest, keys);
         event.fields = written;
         let said = Said {
@@ -291,7 +300,10 @@ impl Vault {
         for stay in &prepared.stays {
             if matches!(place, Place::New(_)) {
                 rows.stay(self.sealed_stay(errand, (guest, said), stay, 1, keys)?);
-            } else if !self.write_stay(change, errand, (guest, said), stay, keys).await? {
+                continue;
+            }
+            let change = writing.change().await?;
+            if !self.write_stay(change, errand, (guest, said), stay, keys).await? {
                 rejected.push(Rejected {
                     field: "stays".to_owned(),
                     reason: "stale".to_owned(),
@@ -299,6 +311,7 @@ impl Vault {
             }
         }
         for (statement, terms) in &prepared.consents {
+            let change = writing.change().await?;
             if change
                 .tx
                 .says_still(guest, record, &recipient(statement), statement)
@@ -313,13 +326,13 @@ impl Vault {
             rows.tell(told.at_property(&errand.property));
         }
         self.note_import(
-            (change, rows),
+            (writing, rows),
             errand,
             place,
             (guest, record, version + 1),
             prepared,
         );
-        change.record(event);
+        writing.record(event);
         Ok(Done {
             guest,
             record,
@@ -353,7 +366,7 @@ impl Vault {
 
     async fn write_values(
         &self,
-        (change, rows): (&mut Change, &mut Rows),
+        (writing, rows): (&mut Writing<'_, '_>, &mut Rows),
         prepared: &Prepared,
         (guest, record): (GuestId, RecordId),
         stored: &[(String, i64, i64)],
@@ -385,6 +398,7 @@ impl Vault {
             }
             values.push(seal_value(prepared, ready, (guest, record), version + 1, keys)?);
             if version > 0 {
+                let change = writing.change().await?;
                 change.tx.delete_tokens(guest, record, &ready.field).await?;
             }
             tokens.extend(ready.tokens.iter().map(|t| (t.bytes, t.field.clone())));
@@ -395,19 +409,20 @@ impl Vault {
         rows.values((guest, record), trust, micros(prepared.observed_at), values);
         rows.tokens(guest, record, tokens);
         for field in &prepared.cleared {
+            let change = writing.change().await?;
             change.tx.delete_value(guest, record, field).await?;
             note(&mut written, field);
         }
         let paths: BTreeSet<&str> = written.keys().map(|path| path.as_str()).collect();
         let is_new = stored.is_empty() && !prepared.pinned;
         self.write_compounds(
-            (&mut *change, &mut *rows),
+            (&mut *writing, &mut *rows),
             prepared,
             (guest, record),
             (&paths, is_new),
         )
         .await?;
-        self.keep_portfolio((change, rows), prepared, guest, &written)
+        self.keep_portfolio((writing, rows), prepared, guest, &written)
             .await?;
         Ok(written)
     }
@@ -415,7 +430,7 @@ impl Vault {
     /// Follows the account manager: whose portfolio a guest is in decides what that manager sees.
     async fn keep_portfolio(
         &self,
-        (change, rows): (&mut Change, &mut Rows),
+        (writing, rows): (&mut Writing<'_, '_>, &mut Rows),
         prepared: &Prepared,
         guest: GuestId,
         written: &BTreeMap<FieldPath, View>,
@@ -431,7 +446,7 @@ impl Vault {
             .and_then(|v| v.value.as_str());
         let token = staff.map(|id| self.manager_token(id));
         if !rows.manager(guest, token) {
-            change.tx.set_manager(guest, token).await?;
+            writing.change().await?.tx.set_manager(guest, token).await?;
         }
         Ok(())
     }

@@ -12,7 +12,6 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    audit::Change,
     base::{Action, Errand, FieldSet, GuestId, RecordId, micros},
     keys::GuestKeys,
     matching::{Frequencies, Person, Score, Weights, score::score},
@@ -25,6 +24,7 @@ use super::{
     likeness::{PARTS, Probe, categories, opened, person_of},
     put::{Decided, Place},
     sql::{NewReview, ValueRow},
+    writing::Writing,
 };
 
 /// Others that a steward is asked about for one record.
@@ -432,7 +432,7 @@ impl Vault {
     /// Asks a steward what the record leaves open; the first question.
     pub(super) async fn ask_steward(
         &self,
-        change: &mut Change,
+        writing: &mut Writing<'_, '_>,
         errand: &Errand,
         at: (GuestId, RecordId),
         place: &Place,
@@ -444,7 +444,7 @@ impl Vault {
         };
         let reviews = self.doubts(errand, at, kind, &decided.doubts);
         for review in &reviews {
-            change.tx.insert_review(review).await?;
+            writing.change().await?.tx.insert_review(review).await?;
         }
         Ok(reviews.first().map(|review| review.review))
     }

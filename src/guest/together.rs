@@ -22,6 +22,7 @@ use super::{
     prepare::Prepared,
     put::{self, Decided, Place},
     sql::Rows,
+    writing::{Later, Writing},
 };
 
 /// Records that may wait; more are told to come back.
@@ -319,14 +320,15 @@ impl Vault {
         Ok(answers)
     }
 
-    /// Writes everything into a change that is not committed yet.
+    /// Writes everything into a change that is not committed yet. It is put together first, as far as nothing has to be
+    /// read for it: others write meanwhile.
     async fn write_all(
         &self,
         changes: &[(usize, &Waiting, Going)],
         keys: &HashMap<GuestId, GuestKeys>,
         mut versions: BTreeMap<GuestId, i64>,
     ) -> Result<(Change, Vec<(usize, RecordAnswer)>), GuestError> {
-        let mut change = self.log.begin(&self.store).await?;
+        let mut later = Later::of(self);
         let mut rows = Rows::default();
         let mut answers = Vec::with_capacity(changes.len());
         for (at, Waiting { errand, prepared, .. }, Going { place, guest }) in changes {
@@ -335,13 +337,14 @@ impl Vault {
             let in_time = fresh.then(|| self.in_its_time(prepared)).flatten();
             let prepared = in_time.as_ref().unwrap_or(prepared);
             let version = versions.entry(*guest).or_default();
-            let writing = (&mut change, &mut rows);
+            let writing = (&mut Writing::Later(&mut later), &mut rows);
             let done = self
                 .apply_later(writing, errand, prepared, place, (*guest, *version), keys)
                 .await?;
             *version = done.version;
             answers.push((*at, put::answer(place, done)));
         }
+        let mut change = later.begun().await?;
         change.tx.write(rows).await?;
         Ok((change, answers))
     }

@@ -56,7 +56,7 @@ pub enum Batch {
 }
 
 impl Sink for VaultSink {
-    const RECORDS: usize = 2000;
+    const RECORDS: usize = 4000;
     type Ready = Batch;
 
     fn make_ready(&self, mode: Mode) -> MakeReady<Batch> {
