@@ -326,6 +326,9 @@ def drill(vault, guests, databases):
     vault.make_keys()
     begun = time.monotonic()
     with vault.serving():
+        while not vault.file("mirror", "checkpoint").exists():
+            assert time.monotonic() - begun < 60, "no mirror of the log"
+            time.sleep(0.05)
         shutil.copytree(vault.file("mirror"), vault.file("old-mirror"))
         drill.fill()
         rows = Rows(vault)
