@@ -92,12 +92,12 @@ pub(super) fn read(cut: Cut, connector: Box<dyn Connector>) -> Read {
     }
 }
 
-fn ohip(payload: &Value) -> Read {
+pub(super) fn ohip(payload: &Value) -> Read {
     let cut = Cut::Json(json::Elements::new(input(&payload.to_string()), ohip::PLACES));
     read(cut, Box::new(Ohip))
 }
 
-fn cloudbeds(payload: &Value) -> Read {
+pub(super) fn cloudbeds(payload: &Value) -> Read {
     let cut = Cut::Json(json::Elements::new(
         input(&payload.to_string()),
         cloudbeds::PLACES,

@@ -2,26 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    cloudbeds::{self, Cloudbeds},
-    json,
-    ohip::{self, Ohip},
-    records::Cut,
-    tests::{Read, input, read},
-};
-
-fn ohip(payload: &Value) -> Read {
-    let cut = Cut::Json(json::Elements::new(input(&payload.to_string()), ohip::PLACES));
-    read(cut, Box::new(Ohip))
-}
-
-fn cloudbeds(payload: &Value) -> Read {
-    let cut = Cut::Json(json::Elements::new(
-        input(&payload.to_string()),
-        cloudbeds::PLACES,
-    ));
-    read(cut, Box::new(Cloudbeds))
-}
+use super::tests::{Read, cloudbeds, ohip};
 
 /// A profile that says `with` beside its name.
 fn profile(with: Value) -> Value {
