@@ -100,8 +100,7 @@ pub fn errand(
 fn property(headers: &HeaderMap, caller: &Caller, tree: &PropertyTree) -> Result<PropertyCode, ErrandError> {
     let text = single(headers, PROPERTY)?.ok_or(ErrandError::NoProperty)?;
     let code: PropertyCode = text.parse().map_err(|_| ErrandError::OutOfScope)?;
-    let own = caller.scope.iter().any(|above| tree.within(&code, above));
-    if own {
+    if tree.covers(&caller.scope, &code) {
         Ok(code)
     } else {
         Err(ErrandError::OutOfScope)

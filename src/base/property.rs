@@ -131,4 +131,10 @@ impl PropertyTree {
     pub fn within(&self, code: &PropertyCode, above: &PropertyCode) -> bool {
         self.ancestors(code).contains(above)
     }
+
+    /// Whether a scope of such codes covers `code`.
+    #[must_use]
+    pub fn covers(&self, scope: &[PropertyCode], code: &PropertyCode) -> bool {
+        scope.iter().any(|above| self.within(code, above))
+    }
 }

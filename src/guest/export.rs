@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -12,8 +11,8 @@ use uuid::Uuid;
 use crate::{
     audit::{Act, Event},
     base::{
-        Action, Errand, FieldIndex, FieldPath, FieldSet, GuestId, PrincipalId, PropertyCode, Purpose,
-        from_micros, micros, same_person,
+        Action, Errand, FieldIndex, FieldPath, FieldSet, GuestId, PrincipalId, PropertyCode, from_micros,
+        micros, same_person,
     },
     events::Announcement,
     policy::{Grant, Right, Snapshot},
@@ -21,7 +20,7 @@ use crate::{
 
 use super::{
     GuestAnswer, GuestError, Vault,
-    read::{Fetched, Looked, drawers, shows_something},
+    read::{Fetched, drawers, shows_something},
     sql::export::ExportRow,
 };
 
@@ -31,8 +30,6 @@ const WAITS: TimeDelta = TimeDelta::days(7);
 const OPEN: TimeDelta = TimeDelta::hours(24);
 /// Guests looked at before the next bytes go out.
 const PAGE: i64 = 200;
-/// Guests looked at side by side.
-const ABREAST: usize = 32;
 
 /// Where an export stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -144,37 +141,45 @@ pub struct Export {
 }
 
 impl Vault {
-    /// Orders an export; it waits for a second person. `asked` are the words of the fields, each with what it means.
+    /// Orders an export; it waits for a second person.
     ///
     /// # Errors
-    /// [`GuestError::Forbidden`] when this role may export nothing for this purpose; [`GuestError::BadQuestion`] for a
-    /// field that it may not.
+    /// [`GuestError::UnknownField`]; [`GuestError::Forbidden`] when this role may export nothing for this purpose;
+    /// [`GuestError::BadQuestion`] for a field that it may not.
     pub async fn order_export(
         &self,
         errand: &Errand,
-        asked: &[(String, Vec<FieldIndex>)],
+        input: &ExportInput,
     ) -> Result<ExportAnswer, GuestError> {
         let policy = self.policies.current();
+        let asked: Vec<FieldSet> = input
+            .fields
+            .iter()
+            .map(|word| policy.catalogue().select(word.trim()).into_iter().collect())
+            .collect();
+        if let Some(at) = asked.iter().position(FieldSet::is_empty) {
+            return Err(GuestError::UnknownField(at));
+        }
         let event = self.export_event(errand, &policy, "ordered");
         let Some(allowed) = exportable(errand, &policy) else {
             return self.refuse(event, GuestError::Forbidden).await;
         };
-        let mut wanted = if asked.is_empty() {
+        if let Some(at) = asked
+            .iter()
+            .position(|fields| fields.intersection(&allowed).is_empty())
+        {
+            let reason = "is exported to this role for this purpose by no rule; see `export` in POST /v1/policy/explain";
+            let error = GuestError::bad(format!("fields[{at}]"), reason);
+            return self.refuse(event, error).await;
+        }
+        let asked = asked
+            .iter()
+            .fold(FieldSet::new(), |all, fields| all.union(fields));
+        let wanted = if asked.is_empty() {
             allowed
         } else {
-            FieldSet::new()
+            asked.intersection(&allowed)
         };
-        for (at, (_, fields)) in asked.iter().enumerate() {
-            let fields: FieldSet = fields.iter().copied().collect();
-            let shown = fields.intersection(&allowed);
-            if shown.is_empty() {
-                let reason = "is exported to this role for this purpose by no rule; see `export` in POST /v1/policy/explain";
-                return self
-                    .refuse(event, GuestError::bad(format!("fields[{at}]"), reason))
-                    .await;
-            }
-            wanted = wanted.union(&shown);
-        }
         let paths: Vec<&str> = wanted
             .iter()
             .filter_map(|at| policy.catalogue().get(at))
@@ -266,12 +271,9 @@ impl Vault {
         // Who is responsible for one hotel does not agree for the whole group.
         let reaches = |row: &ExportRow| {
             let property: Option<PropertyCode> = row.property.parse().ok();
-            property.is_some_and(|property| {
-                let scope = &errand.caller.scope;
-                scope.iter().any(|above| self.properties.within(&property, above))
-            })
+            property.is_some_and(|property| self.properties.covers(&errand.caller.scope, &property))
         };
-        let Some(row) = row.filter(reaches) else {
+        let Some(mut row) = row.filter(reaches) else {
             return self.refuse(event, GuestError::NotFound).await;
         };
         let author = (PrincipalId(row.author), row.author_actor.as_deref());
@@ -285,15 +287,20 @@ impl Vault {
         }
         let mut change = self.log.begin(&self.store).await?;
         let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
-        let until = micros(self.clock.now() + OPEN);
-        if !change.tx.decide_export(id, next.as_str(), by, until).await? {
+        next.as_str().clone_into(&mut row.state);
+        row.approver = Some(by.0);
+        row.open_until = micros(self.clock.now() + OPEN);
+        if !change
+            .tx
+            .decide_export(id, &row.state, by, row.open_until)
+            .await?
+        {
             drop(change);
             return self.blocked(event, NOT_WAITING).await;
         }
         change.record(event);
         change.commit().await?;
-        let row = self.store.read().await?.guest_export(id).await?;
-        self.answer_of(&row.ok_or(GuestError::NotFound)?)
+        self.answer_of(&row)
     }
 
     /// Begins to hand out an approved export to who ordered it, after a guest where an earlier try broke off.
@@ -316,40 +323,23 @@ impl Vault {
         let Some(row) = row.filter(own) else {
             return self.refuse(event, GuestError::NotFound).await;
         };
-        match self.answer_of(&row)?.state {
-            ExportState::Approved => {}
-            ExportState::Waiting => {
-                return self.blocked(event, "The export waits for a second person.").await;
-            }
-            ExportState::Rejected => {
-                return self
-                    .blocked(event, "A second person has refused the export.")
-                    .await;
-            }
-            ExportState::Done => {
-                return self
-                    .blocked(event, "The export was handed out already; order another.")
-                    .await;
-            }
-            ExportState::Expired => {
-                return self
-                    .blocked(event, "The time of the export is over; order another.")
-                    .await;
-            }
+        let shut = match self.answer_of(&row)?.state {
+            ExportState::Approved => None,
+            ExportState::Waiting => Some("The export waits for a second person."),
+            ExportState::Rejected => Some("A second person has refused the export."),
+            ExportState::Done => Some("The export was handed out already; order another."),
+            ExportState::Expired => Some("The time of the export is over; order another."),
+        };
+        if let Some(why) = shut {
+            return self.blocked(event, why).await;
         }
-        let (property, purpose): (Option<PropertyCode>, Option<Purpose>) =
-            (row.property.parse().ok(), row.purpose.parse().ok());
         for (same, header) in [
-            (property.as_ref() == Some(&errand.property), "Vault-Property"),
-            (purpose.as_ref() == Some(&errand.purpose), "Vault-Purpose"),
+            (row.property == errand.property.as_str(), "Vault-Property"),
+            (row.purpose == errand.purpose.as_str(), "Vault-Purpose"),
         ] {
             if !same {
-                return self
-                    .refuse(
-                        event,
-                        GuestError::bad(header, "is not what the export was ordered for"),
-                    )
-                    .await;
+                let error = GuestError::bad(header, "is not what the export was ordered for");
+                return self.refuse(event, error).await;
             }
         }
         let paths = paths(&row)?;
@@ -472,24 +462,11 @@ impl Export {
             let event = vault.export_event(errand, policy, "begun");
             return vault.refuse(event, GuestError::Forbidden).await;
         };
-        // All keys at once; the looks below find them in the cache.
         let categories = drawers(catalogue, &columns);
-        vault.keys.many_guest_keys(guests, &categories).await?;
-        let looks = guests
-            .iter()
-            .map(|guest| vault.look(errand, *guest, &wanted, Act::Export, policy));
-        let looked: Vec<Looked> = stream::iter(looks).buffered(ABREAST).try_collect().await?;
-        let mut seen = Vec::new();
-        for looked in looked {
-            match looked {
-                Looked::Seen(fetched) if self.is_meant(policy, &fetched) => seen.push(fetched),
-                Looked::Refused(event, GuestError::Damaged) => {
-                    vault.log.record(event.denied("damaged"), ()).await?;
-                }
-                // Nothing of these is shown, and nothing said.
-                _ => {}
-            }
-        }
+        let mut seen = vault
+            .look_at_each(errand, guests, (&wanted, &categories), Act::Export, policy)
+            .await?;
+        seen.retain(|fetched| self.is_meant(policy, fetched));
         let shown = seen
             .iter()
             .map(|fetched| vault.disclose(errand, policy, fetched, (Act::Export, false)));

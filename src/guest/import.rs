@@ -151,7 +151,7 @@ impl Vault {
     ) -> Vec<Result<RecordAnswer, GuestError>> {
         let (begun, count, vault) = (Instant::now(), part.len(), self.clone());
         let putting = async move { vault.put_each(batch.get(part).unwrap_or_default()).await };
-        // PostgreSQL's processes do most of the work there, and wait for this one less.
+        // On PostgreSQL each thread has queues of its own (`PerThread`), and the work is done by other processes anyway.
         let answers = match self.store {
             Store::Sqlite { .. } => cores::aside(putting).await,
             Store::Postgres(_) => Some(putting.await),

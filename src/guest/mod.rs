@@ -50,6 +50,7 @@ pub mod report_api;
 mod report_page;
 pub(crate) mod resembling;
 mod sensitive;
+mod several;
 pub mod sql;
 mod stay;
 mod stay_index;

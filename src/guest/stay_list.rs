@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::NaiveDate;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -16,7 +15,7 @@ use crate::{
 
 use super::{
     AuditAnswer, GuestAnswer, GuestError, Vault,
-    read::{Fetched, Looked, STAY_LINKS, asked_for, drawers},
+    read::{Fetched, STAY_LINKS, asked_for, drawers},
     stay_index::DayList as List,
 };
 
@@ -25,8 +24,6 @@ pub use super::stay_index::DayList;
 /// Guests of one answer: at most, and when nothing is said.
 const MOST: u16 = 1000;
 const USUAL: u16 = 200;
-/// Guests looked at side by side.
-const ABREAST: usize = 32;
 
 /// Which guests.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -180,28 +177,17 @@ impl Vault {
                 .into_iter()
                 .map(GuestId)
                 .collect();
-            // All keys at once; the looks below find them in the cache.
-            self.keys.many_guest_keys(&guests, categories).await?;
-            let looks = guests
-                .iter()
-                .map(|guest| self.look(errand, *guest, wanted, Act::Search, policy));
-            let looked: Vec<Looked> = stream::iter(looks).buffered(ABREAST).try_collect().await?;
-            for (guest, looked) in guests.iter().zip(looked) {
-                let fetched = match looked {
-                    Looked::Seen(fetched) => *fetched,
-                    Looked::Refused(event, GuestError::Damaged) => {
-                        self.log.record(event.denied("damaged"), ()).await?;
-                        continue;
-                    }
-                    Looked::Refused(..) => continue,
-                };
+            let looked = self
+                .look_at_each(errand, &guests, (wanted, categories), Act::Search, policy)
+                .await?;
+            for fetched in looked {
                 if !is_on(asked, asked.list, &fetched) {
                     continue;
                 }
                 if seen.len() == most {
                     return Ok((seen, Some(GuestId(after))));
                 }
-                after = guest.0;
+                after = fetched.guest.0;
                 seen.push(fetched);
             }
             match guests.last() {

@@ -156,7 +156,7 @@ impl EventDesk {
             .event
             .property
             .as_ref()
-            .is_none_or(|at| caller.scope.iter().any(|above| self.properties.within(at, above)))
+            .is_none_or(|at| self.properties.covers(&caller.scope, at))
     }
 
     /// The receivers, and how far each is.

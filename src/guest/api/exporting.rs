@@ -11,12 +11,12 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
-    base::{Errand, FieldIndex, GuestId},
+    base::{Errand, GuestId},
     guest::{ExportAnswer, ExportInput, ExportLine, GuestError, Vault, idempotency},
     web::{JsonBytes, Listing, Page, PageParameters, PathId, Problem, StrictJson, StrictQuery},
 };
 
-use super::{ErrandHeaders, Refusals, fields};
+use super::{ErrandHeaders, Refusals, finding::few};
 
 /// Orders an export of many guests for one purpose: of this property's guests, and of those only whom stays and consents
 /// let be shown. It waits for a second person, who has the right `approve_requests`.
@@ -31,14 +31,9 @@ pub(crate) async fn post_export(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let input: ExportInput = body.parse()?;
+    few(&input.fields)?;
     let run = async {
-        let policy = vault.policies.current();
-        let mut asked: Vec<(String, Vec<FieldIndex>)> = Vec::new();
-        for (at, word) in input.fields.iter().enumerate() {
-            let meant = fields(&policy, &[word]).map_err(|_| GuestError::UnknownField(at))?;
-            asked.push((word.clone(), meant));
-        }
-        let answer = vault.order_export(&errand, &asked).await?;
+        let answer = vault.order_export(&errand, &input).await?;
         Ok((
             StatusCode::CREATED,
             serde_json::to_vec(&answer).unwrap_or_default(),

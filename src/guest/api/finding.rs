@@ -81,10 +81,16 @@ fn said_once<T: PartialEq>(name: &str, query: Option<T>, body: Option<T>) -> Res
     }
 }
 
-fn wanted(vault: &Vault, words: &[String]) -> Result<Vec<FieldIndex>, Problem> {
+/// No more words for fields than the contract lets a call have.
+pub(super) fn few(words: &[String]) -> Result<(), Problem> {
     if words.len() > 100 {
         return Err(Problem::new(Kind::InvalidRequest).field("fields", "name at most 100 fields"));
     }
+    Ok(())
+}
+
+fn wanted(vault: &Vault, words: &[String]) -> Result<Vec<FieldIndex>, Problem> {
+    few(words)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     fields(&vault.policies.current(), &words).map_err(|error: GuestError| error.into())
 }
