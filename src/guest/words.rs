@@ -206,7 +206,7 @@ pub struct RecordHead {
 }
 
 /// How a record found its guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// A guest was made.
@@ -218,15 +218,6 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Created, Self::Linked];
-
-    /// The outcome of this word.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
-    }
-
     /// The word of the contract.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

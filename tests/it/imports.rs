@@ -300,6 +300,14 @@ fn the_command_imports_into_a_served_vault() {
             );
             assert!(!shown.contains(&key) && !shown.contains("guests.example"));
         }
+        let alike = |id: u32| {
+            json!({"source_system": "old_pms", "source_id": format!("alike-{id}"), "guest":
+            {"name": {"surname": "Huttenlocher", "given": "Ingrid"}, "postal_addresses": [{"lines": ["Weg 1"], "city": "Innsbruck", "postal_code": "6020", "country": "AT"}], "emails": [{"address": format!("ih{id}@guests.example")}]}})
+        };
+        fs::write(file, format!("{}\n{}", alike(1), alike(2))).unwrap();
+        let doubted = run(&[file]);
+        let told: Value = serde_json::from_slice(&doubted.stdout).unwrap();
+        assert_eq!(told["outcomes"], json!({"created": 1, "review": 1}), "{told}");
         let wrong = Process::run(
             database.dir(),
             &[

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde::{
+    Deserialize,
+    de::value::{Error as ValueError, StrDeserializer},
+};
 
 use crate::{
     base::{GuestId, ImportId, PropertyCode, Purpose},
@@ -151,7 +154,7 @@ async fn refusal(answer: Response) -> SinkError {
 fn put(line: AnswerLine) -> Put {
     let outcome = match line.outcome.as_deref() {
         Some("rejected") => return Put::Refused(line.rejected),
-        Some(word) => Outcome::from_word(word),
+        Some(word) => Outcome::deserialize(StrDeserializer::<ValueError>::new(word)).ok(),
         None => None,
     };
     match outcome {
