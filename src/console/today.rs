@@ -20,7 +20,7 @@ use crate::{
 
 /// Lines of a list on this page; the number above it counts all.
 const SHOWN: usize = 8;
-/// Questions about identity that are counted; more are told as such.
+/// Questions about identity, and exports, that are counted; more are told as such.
 const COUNTED: i64 = 100;
 
 /// A request, as a line.
@@ -79,6 +79,7 @@ struct TodayPage {
     requests: Option<OpenRequests>,
     lines: Vec<RequestLine>,
     reviews: Option<Reviews>,
+    exports: Option<usize>,
     holds: Option<HoldsDue>,
     late: Option<Vec<LateErasure>>,
     lapses: Option<Vec<Lapse>>,
@@ -109,11 +110,12 @@ pub(super) fn lines(requests: &OpenRequests, today: NaiveDate) -> Vec<RequestLin
 /// The page.
 pub(super) async fn show(console: Data<Console>, officer: Officer) -> Result<HttpResponse, Problem> {
     let today = console.today();
-    let (mut requests, mut late) = (None, None);
+    let (mut requests, mut late, mut exports) = (None, None, None);
     if officer.may(Right::ManageRequests) || officer.may(Right::ApproveRequests) {
         let errand = officer.errand("subject_request")?;
         requests = Some(console.open_requests(&errand).await?);
         late = Some(console.late_erasures(&errand).await?);
+        exports = Some(console.vault.exports_to_decide(&errand, COUNTED).await?);
     }
     let reviews = reviews(&console, &officer).await?;
     let holds = if officer.may(Right::ManageHolds) {
@@ -147,6 +149,7 @@ pub(super) async fn show(console: Data<Console>, officer: Officer) -> Result<Htt
         requests,
         lines,
         reviews,
+        exports: exports.filter(|_| officer.may(Right::ApproveRequests)),
         holds,
         late,
         lapses,

@@ -230,6 +230,31 @@ impl Vault {
         rows.iter().map(|row| self.answer_of(row)).collect()
     }
 
+    /// How many exports wait for a decision that is this caller's to take; of more than `most`, so many.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn exports_to_decide(&self, errand: &Errand, most: i64) -> Result<usize, GuestError> {
+        if !self
+            .policies
+            .current()
+            .allows(&errand.caller.role, Right::ApproveRequests)
+        {
+            return Ok(0);
+        }
+        let now = micros(self.clock.now());
+        let waiting = self.store.read().await?.guest_exports_waiting(now, most).await?;
+        let theirs = |row: &&ExportRow| self.reaches(errand, row) && !is_own(errand, row);
+        Ok(waiting.iter().filter(theirs).count())
+    }
+
+    /// Whether an export is of a property that the caller's scope covers: who is responsible for one hotel does not agree
+    /// for the whole group.
+    fn reaches(&self, errand: &Errand, row: &ExportRow) -> bool {
+        let property: Option<PropertyCode> = row.property.parse().ok();
+        property.is_some_and(|property| self.properties.covers(&errand.caller.scope, &property))
+    }
+
     /// One export, for who ordered it and who decides; recorded.
     ///
     /// # Errors
@@ -268,16 +293,10 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         let row = self.store.read().await?.guest_export(id).await?;
-        // Who is responsible for one hotel does not agree for the whole group.
-        let reaches = |row: &ExportRow| {
-            let property: Option<PropertyCode> = row.property.parse().ok();
-            property.is_some_and(|property| self.properties.covers(&errand.caller.scope, &property))
-        };
-        let Some(mut row) = row.filter(reaches) else {
+        let Some(mut row) = row.filter(|row| self.reaches(errand, row)) else {
             return self.refuse(event, GuestError::NotFound).await;
         };
-        let author = (PrincipalId(row.author), row.author_actor.as_deref());
-        if same_person(author, errand.caller.person()) {
+        if is_own(errand, &row) {
             return self
                 .blocked(event, "It takes another person than who ordered the export.")
                 .await;
@@ -393,6 +412,12 @@ const NOT_WAITING: &str = "The export does not wait for a decision.";
 
 fn paths(row: &ExportRow) -> Result<Vec<FieldPath>, GuestError> {
     serde_json::from_str(&row.fields).map_err(|_| GuestError::Damaged)
+}
+
+/// Whether who asks is the person who ordered it.
+fn is_own(errand: &Errand, row: &ExportRow) -> bool {
+    let author = (PrincipalId(row.author), row.author_actor.as_deref());
+    same_person(author, errand.caller.person())
 }
 
 /// What this caller may export of any guest; `None` for nothing. An emergency shows one guest at a time.

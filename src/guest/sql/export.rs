@@ -20,6 +20,9 @@ statements! {
     EXPORTS_OF = "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at,
                       open_until
                   FROM guest_export WHERE author = $1 AND export_id < $2 ORDER BY export_id DESC LIMIT $3";
+    EXPORTS_WAITING = "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at,
+                           open_until
+                       FROM guest_export WHERE state = 'waiting' AND open_until > $1 ORDER BY export_id LIMIT $2";
     EXPORT_DECIDE = "UPDATE guest_export SET state = $2, approver = $3, approver_actor = $4, open_until = $5
                      WHERE export_id = $1 AND state = 'waiting'";
     EXPORT_ADD = "UPDATE guest_export SET guests = guests + $2 WHERE export_id = $1";
@@ -79,6 +82,14 @@ impl Conn {
                 on!(self, c => sqlx::query_as(EXPORTS_OF).bind(of).bind(before).bind(most).fetch_all(c).await?)
             }
         })
+    }
+
+    /// Exports that wait for a decision now, oldest first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn guest_exports_waiting(&mut self, now: i64, most: i64) -> Result<Vec<ExportRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(EXPORTS_WAITING).bind(now).bind(most).fetch_all(c).await?))
     }
 }
 

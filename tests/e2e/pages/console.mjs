@@ -271,10 +271,14 @@ async function exports({ visit, demo, look, made, approver }) {
   await page.goto(`${demo.url}/console/exports`);
   await look("exports");
   must((await page.locator(form).count()) === 1, "the order is listed");
+  await approver.page.goto(`${demo.url}/console`);
+  const waiting = await figure(approver.page, "exports");
   await approver.page.goto(`${demo.url}/console/exports`);
   await approver.page.click(`${form} button[value=true]`);
   await saved(approver.page);
   must((await approver.page.locator(form).count()) === 0, "it waits no more");
+  await approver.page.goto(`${demo.url}/console`);
+  must((await figure(approver.page, "exports")) === waiting - 1, "a decided export is counted no more");
   const { state } = await call(demo, "crm", "survey", "GET", `/v1/exports/${made.ordered}`);
   must(state === "approved", state);
 }
