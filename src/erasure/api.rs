@@ -1,7 +1,7 @@
 //! The calls about retention runs.
 
 use actix_web::{
-    HttpResponse, Responder,
+    HttpRequest, HttpResponse, Responder,
     web::{self, Data},
 };
 use serde::Deserialize;
@@ -10,7 +10,10 @@ use uuid::Uuid;
 
 use crate::{
     base::Errand,
-    guest::api::{ErrandHeaders, Refusals},
+    guest::{
+        api::{ErrandHeaders, Refusals},
+        once,
+    },
     web::{Kind, Listing, OptionalJson, Page, PageParameters, PathId, Problem, StrictJson, StrictQuery},
 };
 
@@ -102,12 +105,15 @@ pub(crate) async fn post_run(
     errand: Errand,
     options: StrictQuery<RunOptions>,
     body: OptionalJson<Option<RunInput>>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     // `null` is what the contract says for none.
     let input = body.0.flatten().unwrap_or_default();
     let dry_run = options.0.dry_run.unwrap_or(false);
-    let answer = Box::pin(eraser.begin_run(&errand, dry_run, &input)).await?;
-    Ok(HttpResponse::Created().json(answer))
+    let (caller, running, rules) = (errand.caller.clone(), eraser.clone(), input.rules.clone());
+    let run = async move { Ok(running.begin_run(&errand, dry_run, &input).await?) };
+    let said = rules.as_deref().unwrap_or_default().as_bytes();
+    Box::pin(once(&eraser.vault, &caller, &request, said, run)).await
 }
 
 /// The retention runs, newest first.

@@ -26,7 +26,7 @@ use crate::{
 
 use super::{
     ConsentAnswer, ConsentsAnswer, GuestAnswer, GuestError, Outcome, RecordAnswer, RecordInput,
-    RecordsAnswer, Stay, StayInput, Vault, idempotency, looks::Entry,
+    RecordsAnswer, Stay, StayInput, Vault, looks::Entry, once,
 };
 
 mod exporting;
@@ -344,24 +344,14 @@ pub(crate) async fn post_consent(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let statement: Statement = body.parse()?;
-    let run = async {
+    let (caller, running) = (errand.caller.clone(), vault.clone());
+    let run = async move {
         if expected != IfMatch::Absent {
-            expected.check(vault.active_version(id.0).await?.unsigned_abs())?;
+            expected.check(running.active_version(id.0).await?.unsigned_abs())?;
         }
-        let answer = vault.put_consent(&errand, id.0, &statement).await?;
-        Ok((
-            StatusCode::CREATED,
-            serde_json::to_vec(&answer).unwrap_or_default(),
-        ))
+        Ok(running.put_consent(&errand, id.0, &statement).await?)
     };
-    Box::pin(idempotency::once(
-        &vault,
-        &errand.caller,
-        &request,
-        body.as_bytes(),
-        run,
-    ))
-    .await
+    Box::pin(once(&vault, &caller, &request, body.as_bytes(), run)).await
 }
 
 /// The state per purpose and recipient, and the whole history.

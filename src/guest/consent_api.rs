@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
-    http::{StatusCode, header},
+    http::header,
     web::{self, Data},
 };
 use chrono::{DateTime, Utc};
@@ -23,7 +23,7 @@ use super::{
     WhyAnswer,
     api::{ErrandHeaders, Refusals},
     disclosures::Wanted,
-    idempotency,
+    once,
 };
 
 /// The calls of this file; the routes are in `routes.rs`.
@@ -59,14 +59,9 @@ pub(crate) async fn post_notice(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let said: NoticeInput = body.parse()?;
-    let run = async {
-        let answer = vault.publish_notice(&caller, request_id(&request), said).await?;
-        Ok((
-            StatusCode::CREATED,
-            serde_json::to_vec(&answer).unwrap_or_default(),
-        ))
-    };
-    Box::pin(idempotency::once(&vault, &caller, &request, body.as_bytes(), run)).await
+    let (by, running, id) = (caller.clone(), vault.clone(), request_id(&request));
+    let run = async move { Ok(running.publish_notice(&by, id, said).await?) };
+    Box::pin(once(&vault, &caller, &request, body.as_bytes(), run)).await
 }
 
 /// Whose notices.

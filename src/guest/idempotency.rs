@@ -1,7 +1,8 @@
 //! `Idempotency-Key`: the same key and body give the same answer for a day, another body is refused.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, rt};
 use chrono::Duration;
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
@@ -31,12 +32,13 @@ struct Call {
     body: [u8; 32],
 }
 
-/// Runs a creating call once per key. `run` gives the answer's body.
+/// Runs a call that creates something, once per key; the answer is 201. With a key it goes on to its end also when its
+/// caller hangs up: the same call again, by whoever did not hear the answer, must find what was done.
 ///
 /// # Errors
 /// [`Kind::IdempotencyConflict`] when the key came with another body, or for another property or purpose;
 /// [`Kind::Unavailable`] when the same call has been under way for long; what `run` fails with, which is not kept.
-pub(crate) async fn once<F>(
+pub(crate) async fn once<T, F>(
     vault: &Vault,
     caller: &Caller,
     request: &HttpRequest,
@@ -44,11 +46,12 @@ pub(crate) async fn once<F>(
     run: F,
 ) -> Result<HttpResponse, Problem>
 where
-    F: Future<Output = Result<(StatusCode, Vec<u8>), Problem>>,
+    T: Serialize + 'static,
+    F: Future<Output = Result<T, Problem>> + 'static,
 {
+    let run = async { serde_json::to_vec(&run.await?).map_err(|_| Problem::new(Kind::Internal)) };
     let Some(given) = key(request)? else {
-        let (status, answer) = run.await?;
-        return Ok(respond(status, answer));
+        return Ok(respond(StatusCode::CREATED, run.await?));
     };
     let mac = vault.keys.mac(MacPurpose::Content);
     let header = |name: &str| {
@@ -57,7 +60,12 @@ where
             .get(name)
             .map_or(&b""[..], |value| value.as_bytes())
     };
-    let target = format!("{} {}", request.method(), request.path());
+    let path = request.uri().path_and_query();
+    let target = format!(
+        "{} {}",
+        request.method(),
+        path.map_or(request.path(), |path| path.as_str())
+    );
     let (property, purpose) = (header("Vault-Property"), header("Vault-Purpose"));
     let call = Call {
         principal: caller.principal.0,
@@ -79,12 +87,14 @@ where
             return Ok(answer);
         }
         if claim(vault, &call).await.map_err(Problem::from)? {
-            let outcome = run.await;
-            settle(vault, &call, outcome.as_ref().ok())
-                .await
-                .map_err(Problem::from)?;
-            let (status, answer) = outcome?;
-            return Ok(respond(status, answer));
+            let vault = vault.clone();
+            let running = rt::spawn(async move {
+                let outcome = run.await;
+                settle(&vault, &call, outcome.as_deref().ok()).await?;
+                outcome
+            });
+            let answer = running.await.map_err(|_| Problem::new(Kind::Internal))??;
+            return Ok(respond(StatusCode::CREATED, answer));
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -143,20 +153,16 @@ async fn claim(vault: &Vault, call: &Call) -> Result<bool, GuestError> {
 }
 
 /// Keeps the answer, or frees the key when there is none.
-async fn settle(
-    vault: &Vault,
-    call: &Call,
-    answer: Option<&(StatusCode, Vec<u8>)>,
-) -> Result<(), GuestError> {
+async fn settle(vault: &Vault, call: &Call, answer: Option<&[u8]>) -> Result<(), GuestError> {
     let now = vault.clock.now();
     let mut tx = vault.store.begin().await?;
     match answer {
-        Some((status, answer)) => {
+        Some(answer) => {
             let sealed = vault
                 .keys
                 .seal_own("idempotency", call.principal, answer)?
                 .into_bytes();
-            let answer = (i64::from(status.as_u16()), sealed.as_slice());
+            let answer = (i64::from(StatusCode::CREATED.as_u16()), sealed.as_slice());
             tx.keep_answer(call.principal, &call.key, answer, micros(now + KEPT))
                 .await?;
         }

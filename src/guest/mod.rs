@@ -23,7 +23,7 @@ pub(crate) mod glass;
 mod gone;
 mod handles;
 mod holders;
-pub(crate) mod idempotency;
+mod idempotency;
 mod import;
 pub(crate) mod import_job;
 mod inspect;

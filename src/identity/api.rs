@@ -2,7 +2,6 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
-    http::StatusCode,
     web::{self, Bytes, Data},
 };
 use futures_util::{StreamExt as _, stream};
@@ -16,7 +15,7 @@ use crate::{
     guest::{
         GuestError, Vault,
         api::{ErrandHeaders, Refusals},
-        idempotency,
+        once,
     },
     web::{
         JsonBytes, Kind, Listing, Page, PageParameters, PathId, Problem, ProblemDocument, StrictJson,
@@ -311,24 +310,12 @@ pub(crate) async fn post_merge(
                 .map_err(GuestError::nowhere)?,
         ));
     }
-    let run = async {
-        let answer = vault
-            .merge(&errand, both, options)
-            .await
-            .map_err(GuestError::nowhere)?;
-        Ok((
-            StatusCode::CREATED,
-            serde_json::to_vec(&answer).unwrap_or_default(),
-        ))
+    let (caller, running) = (errand.caller.clone(), vault.clone());
+    let run = async move {
+        let merged = running.merge(&errand, both, options).await;
+        Ok(merged.map_err(GuestError::nowhere)?)
     };
-    Box::pin(idempotency::once(
-        &vault,
-        &errand.caller,
-        &request,
-        body.as_bytes(),
-        run,
-    ))
-    .await
+    Box::pin(once(&vault, &caller, &request, body.as_bytes(), run)).await
 }
 
 /// Parts two guests that a merge made one: every record goes back where it was, with what its source has said since.

@@ -1,10 +1,13 @@
 //! The call of the portal on `/v1`.
 
-use actix_web::{HttpResponse, web::Data};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 
 use crate::{
     base::{Errand, GuestId},
-    guest::api::{ErrandHeaders, Refusals},
+    guest::{
+        api::{ErrandHeaders, Refusals},
+        once,
+    },
     web::{PathId, Problem},
 };
 
@@ -26,6 +29,9 @@ pub(crate) async fn post_portal_session(
     portal: Data<Portal>,
     errand: Errand,
     id: PathId<GuestId>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Created().json(portal.link(&errand, id.0).await?))
+    let (caller, running) = (errand.caller.clone(), portal.clone());
+    let run = async move { Ok(running.link(&errand, id.0).await?) };
+    Box::pin(once(&portal.vault, &caller, &request, b"", run)).await
 }

@@ -2,7 +2,6 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
-    http::StatusCode,
     web::{self, Data},
 };
 use chrono::NaiveDate;
@@ -73,12 +72,9 @@ pub(crate) async fn post_request(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let input: RequestInput = body.parse()?;
-    let run = async {
-        let opened = desk.open(&errand, &input).await?;
-        let bytes = serde_json::to_vec(&opened).map_err(|_| Problem::new(ProblemKind::Internal))?;
-        Ok((StatusCode::CREATED, bytes))
-    };
-    Box::pin(once(desk.vault(), &errand.caller, &request, body.as_bytes(), run)).await
+    let (caller, running) = (errand.caller.clone(), desk.clone());
+    let run = async move { Ok(running.open(&errand, &input).await?) };
+    Box::pin(once(desk.vault(), &caller, &request, body.as_bytes(), run)).await
 }
 
 /// Which requests.

@@ -2,7 +2,6 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
-    http::StatusCode,
     web::{self, Data},
 };
 use serde::{Deserialize, Serialize};
@@ -82,12 +81,9 @@ pub(crate) async fn post_hold(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let hold: Hold = body.parse()?;
-    let run = async {
-        let answer = Holds(&vault).put(&errand, id.0, &hold).await?;
-        let bytes = serde_json::to_vec(&answer).map_err(|_| Problem::new(Kind::Internal))?;
-        Ok((StatusCode::CREATED, bytes))
-    };
-    Box::pin(once(&vault, &errand.caller, &request, body.as_bytes(), run)).await
+    let (caller, running) = (errand.caller.clone(), vault.clone());
+    let run = async move { Ok(Holds(&running).put(&errand, id.0, &hold).await?) };
+    Box::pin(once(&vault, &caller, &request, body.as_bytes(), run)).await
 }
 
 fn of_path(path: &(String, String)) -> Result<(GuestId, Uuid), Problem> {
@@ -134,10 +130,13 @@ pub(crate) async fn delete_hold(
 pub(crate) async fn post_holds(
     vault: Data<Vault>,
     errand: Errand,
-    body: StrictJson<ManyHolds>,
+    body: JsonBytes,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let answer = Holds(&vault).put_many(&errand, &body.0).await?;
-    Ok(HttpResponse::Created().json(answer))
+    let holds: ManyHolds = body.parse()?;
+    let (caller, running) = (errand.caller.clone(), vault.clone());
+    let run = async move { Ok(Holds(&running).put_many(&errand, &holds).await?) };
+    Box::pin(once(&vault, &caller, &request, body.as_bytes(), run)).await
 }
 
 /// Agrees to holds that another person put, all or none.

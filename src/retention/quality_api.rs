@@ -1,7 +1,7 @@
 //! The calls about data quality.
 
 use actix_web::{
-    HttpResponse, Responder,
+    HttpRequest, HttpResponse, Responder,
     web::{self, Data},
 };
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use crate::{
     guest::{
         Vault,
         api::{ErrandHeaders, Refusals},
+        once,
     },
     web::{Listing, Page, PageParameters, Problem, StrictJson, path_id},
 };
@@ -29,9 +30,14 @@ pub struct QualityCalls;
     post, path = "/v1/quality/reviews", tag = "retention", params(ErrandHeaders),
     responses((status = 201, body = QualityReviewAnswer), Refusals)
 )]
-pub(crate) async fn post_review(vault: Data<Vault>, errand: Errand) -> Result<HttpResponse, Problem> {
-    let answer = Box::pin(Quality(&vault).begin(&errand)).await?;
-    Ok(HttpResponse::Created().json(answer))
+pub(crate) async fn post_review(
+    vault: Data<Vault>,
+    errand: Errand,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let (caller, running) = (errand.caller.clone(), vault.clone());
+    let run = async move { Ok(Quality(&running).begin(&errand).await?) };
+    Box::pin(once(&vault, &caller, &request, b"", run)).await
 }
 
 /// The last review of what is stored.

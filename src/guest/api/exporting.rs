@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
-    http::{StatusCode, header},
+    http::header,
     web::{self, Bytes, Data},
 };
 use futures_util::stream;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     base::{Errand, GuestId},
-    guest::{ExportAnswer, ExportInput, ExportLine, GuestError, Vault, idempotency},
+    guest::{ExportAnswer, ExportInput, ExportLine, GuestError, Vault, once},
     web::{JsonBytes, Listing, Page, PageParameters, PathId, Problem, StrictJson, StrictQuery},
 };
 
@@ -32,21 +32,9 @@ pub(crate) async fn post_export(
 ) -> Result<HttpResponse, Problem> {
     let input: ExportInput = body.parse()?;
     few(&input.fields)?;
-    let run = async {
-        let answer = vault.order_export(&errand, &input).await?;
-        Ok((
-            StatusCode::CREATED,
-            serde_json::to_vec(&answer).unwrap_or_default(),
-        ))
-    };
-    Box::pin(idempotency::once(
-        &vault,
-        &errand.caller,
-        &request,
-        body.as_bytes(),
-        run,
-    ))
-    .await
+    let (caller, running) = (errand.caller.clone(), vault.clone());
+    let run = async move { Ok(running.order_export(&errand, &input).await?) };
+    Box::pin(once(&vault, &caller, &request, body.as_bytes(), run)).await
 }
 
 /// The exports, newest first: all of them for who decides about them, else the caller's own.

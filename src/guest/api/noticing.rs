@@ -2,7 +2,6 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
-    http::StatusCode,
     web::{self, Data},
 };
 use serde::Serialize;
@@ -13,7 +12,7 @@ use crate::{
     base::{Errand, GuestId},
     guest::{
         ObservationAnswer, ObservationDecision, ObservationInput, Occasion, OccasionsInput, Vault,
-        WaitingObservation, idempotency,
+        WaitingObservation, once,
     },
     web::{JsonBytes, Listing, Page, PageParameters, PathId, Problem, StrictJson, path_id},
 };
@@ -34,15 +33,9 @@ pub(crate) async fn post_observation(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let input: ObservationInput = body.parse()?;
-    let run = async {
-        let answer = vault.observe(&errand, id.0, &input).await?;
-        Ok((
-            StatusCode::CREATED,
-            serde_json::to_vec(&answer).unwrap_or_default(),
-        ))
-    };
-    let (caller, bytes) = (&errand.caller, body.as_bytes());
-    Box::pin(idempotency::once(&vault, caller, &request, bytes, run)).await
+    let (caller, running) = (errand.caller.clone(), vault.clone());
+    let run = async move { Ok(running.observe(&errand, id.0, &input).await?) };
+    Box::pin(once(&vault, &caller, &request, body.as_bytes(), run)).await
 }
 
 /// Notes that wait for a steward at the property, oldest first.

@@ -1,10 +1,10 @@
 //! Break-glass.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 
 use crate::{
     base::{Errand, GuestId},
-    guest::{BreakGlassAnswer, Vault, idempotency},
+    guest::{BreakGlassAnswer, Vault, once},
     web::{PathId, Problem, ProblemDocument},
 };
 
@@ -28,12 +28,7 @@ pub(crate) async fn post_break_glass(
     id: PathId<GuestId>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let run = async {
-        let answer = vault.break_glass(&errand, id.0).await?;
-        Ok((
-            StatusCode::CREATED,
-            serde_json::to_vec(&answer).unwrap_or_default(),
-        ))
-    };
-    Box::pin(idempotency::once(&vault, &errand.caller, &request, b"", run)).await
+    let (caller, running) = (errand.caller.clone(), vault.clone());
+    let run = async move { Ok(running.break_glass(&errand, id.0).await?) };
+    Box::pin(once(&vault, &caller, &request, b"", run)).await
 }
