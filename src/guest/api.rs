@@ -180,13 +180,8 @@ pub(crate) async fn put_record(
     let system: SourceSystem = system
         .parse()
         .map_err(|_| Problem::new(Kind::InvalidRequest).field("source_system", "not a source's code"))?;
-    if expected != IfMatch::Absent {
-        // Nothing there: no tag is its.
-        let version = vault.version_of(&system, &id).await?.unwrap_or(0);
-        expected.check(version.unsigned_abs())?;
-    }
     let answer = vault
-        .put_record(&errand, &system, &id, body.0, options.0.strict)
+        .put_record(&errand, (&system, &id), body.0, expected, options.0.strict)
         .await?;
     let status = match answer.resolution.outcome {
         Outcome::Created | Outcome::Review => StatusCode::CREATED,
@@ -290,7 +285,7 @@ pub(crate) async fn patch_guest(
     expected: IfMatch,
     body: MergePatch<Map<String, Value>>,
 ) -> Result<HttpResponse, Problem> {
-    let holds = |version: i64| expected.check(version.unsigned_abs()).is_ok();
+    let holds = |version| expected.holds(Some(version));
     let answer = vault.correct(&errand, id.0, body.0, holds).await?;
     Ok(with_version(answer.version, answer))
 }
@@ -321,7 +316,7 @@ pub(crate) async fn put_stay(
         );
     }
     stay.reservation = reservation;
-    let holds = |version: i64| expected.check(version.unsigned_abs()).is_ok();
+    let holds = |version| expected.holds(Some(version));
     let (stay, version) = vault.put_stay(&errand, guest, stay, holds).await?;
     Ok(with_version(version, stay))
 }
@@ -346,10 +341,8 @@ pub(crate) async fn post_consent(
     let statement: Statement = body.parse()?;
     let (caller, running) = (errand.caller.clone(), vault.clone());
     let run = async move {
-        if expected != IfMatch::Absent {
-            expected.check(running.active_version(id.0).await?.unsigned_abs())?;
-        }
-        Ok(running.put_consent(&errand, id.0, &statement).await?)
+        let holds = |version| expected.holds(Some(version));
+        Ok(running.put_consent(&errand, id.0, &statement, holds).await?)
     };
     Box::pin(once(&vault, &caller, &request, body.as_bytes(), run)).await
 }

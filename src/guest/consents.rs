@@ -106,12 +106,14 @@ impl Vault {
     /// Appends a statement to the ledger; it holds from the next read on.
     ///
     /// # Errors
-    /// [`GuestError::Forbidden`], [`GuestError::NotFound`], [`GuestError::Rejected`].
+    /// [`GuestError::Forbidden`], [`GuestError::NotFound`], [`GuestError::Rejected`]; [`GuestError::Stale`] when
+    /// `expected` does not hold for the guest's version.
     pub async fn put_consent(
         &self,
         errand: &Errand,
         guest: GuestId,
         statement: &Statement,
+        expected: impl Fn(i64) -> bool,
     ) -> Result<ConsentAnswer, GuestError> {
         let policy = self.policies.current();
         let event = self.ledger_event(errand, Act::PutConsent, guest);
@@ -130,10 +132,17 @@ impl Vault {
             }
         };
         self.must_know(errand, guest, Act::PutConsent).await?;
-        if let Err(
-            error @ (GuestError::NotFound | GuestError::Gone | GuestError::Restricted | GuestError::Moved(_)),
-        ) = self.active_version(guest).await
-        {
+        let refusal = match self.active_version(guest).await {
+            Ok(version) => (!expected(version)).then_some(GuestError::Stale),
+            Err(
+                error @ (GuestError::NotFound
+                | GuestError::Gone
+                | GuestError::Restricted
+                | GuestError::Moved(_)),
+            ) => Some(error),
+            Err(error) => return Err(error),
+        };
+        if let Some(error) = refusal {
             return self.refuse(event, error).await;
         }
         if let Err(reason) = self.check_age(errand, guest, statement).await? {

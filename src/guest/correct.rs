@@ -103,17 +103,24 @@ impl Vault {
             stays: Vec::new(),
         };
         let id = guest.to_string();
-        let checked = match writable {
-            Some(writable) => Ok(self.prepare_within(errand, &policy, (&source, &id), input, writable)),
-            None => self.prepare(errand, &policy, (&source, &id), input),
-        };
+        let fields = writable.or_else(|| self.writable(errand, &policy, true));
+        let checked = fields
+            .map(|fields| self.prepare_within(errand, &policy, (&source, &id), input, fields))
+            .ok_or(GuestError::Forbidden);
         let mut prepared = match checked {
             Ok(prepared) if prepared.rejected.is_empty() => prepared,
             Ok(prepared) => return self.refuse(event, GuestError::Rejected(prepared.rejected)).await,
             Err(error) => return self.refuse(event, error).await,
         };
         prepared.pinned = words.pinned;
-        self.must_know(errand, guest, Act::Correct).await?;
+        let own = self.must_know(errand, guest, Act::Correct).await?;
+        if !own && writable.is_none() {
+            let anybodys = self.writable(errand, &policy, false).unwrap_or_default();
+            let rejected = prepared.beyond(policy.catalogue(), &anybodys);
+            if !rejected.is_empty() {
+                return self.refuse(event, GuestError::Rejected(rejected)).await;
+            }
+        }
         let mut tries = 0;
         loop {
             let version = match self.active_version(guest).await {

@@ -4,10 +4,13 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::{
-    base::{Action, Anchors, Category, Errand, FieldIndex, FieldSet, ImportId, SourceSystem, micros},
+    base::{
+        Action, Anchors, Catalogue, Category, Errand, FieldIndex, FieldSet, ImportId, SourceSystem, micros,
+    },
     consent,
     crypto::IndexKey,
-    policy::Snapshot,
+    policy::{Right, Snapshot},
+    web::IfMatch,
 };
 
 use super::{
@@ -40,6 +43,8 @@ pub(super) struct Prepared {
     pub(super) rejected: Vec<Rejected>,
     pub(super) content_mac: Vec<u8>,
     pub(super) policy_version: String,
+    /// Which version of the guest it is meant to change.
+    pub(super) expected: IfMatch,
     /// Pinned by staff: outranks every source.
     pub(super) pinned: bool,
     /// The import that it came with.
@@ -68,6 +73,17 @@ pub(super) struct Ready {
 impl Prepared {
     pub(super) fn tokens(&self) -> impl Iterator<Item = &Token> {
         self.values.iter().flat_map(|v| &v.tokens)
+    }
+
+    /// What of it lies outside these fields, as refusals.
+    pub(super) fn beyond(&self, catalogue: &Catalogue, fields: &FieldSet) -> Vec<Rejected> {
+        let said = self.values.iter().map(|ready| &ready.field).chain(&self.cleared);
+        said.filter(|path| !catalogue.find(path).is_some_and(|(at, _)| fields.contains(at)))
+            .map(|path| Rejected {
+                field: path.clone(),
+                reason: "not_permitted".to_owned(),
+            })
+            .collect()
     }
 
     /// Every category this record needs a key for.
@@ -113,6 +129,20 @@ pub(super) fn check_source(source: &SourceSystem, id: &str) -> Result<(), Reject
 }
 
 impl Vault {
+    /// The fields that this caller may write; of a guest that is not its own, when it is not known whose it is. `None` for
+    /// nothing at all.
+    pub(super) fn writable(&self, errand: &Errand, policy: &Snapshot, own: bool) -> Option<FieldSet> {
+        let everything: FieldSet = policy.catalogue().iter().map(|(at, _)| at).collect();
+        let (role, action) = (&errand.caller.role, Action::Write);
+        let grant = policy.decide(role, &errand.property, &errand.purpose, action, &everything)?;
+        let columns = if own {
+            grant.columns()
+        } else {
+            grant.columns_of_anybody()
+        };
+        (!columns.is_empty()).then_some(columns)
+    }
+
     /// Checks a record against catalogue, kinds and policy.
     ///
     /// # Errors
@@ -124,18 +154,10 @@ impl Vault {
         (source, source_id): (&SourceSystem, &str),
         input: RecordInput,
     ) -> Result<Prepared, GuestError> {
-        let everything: FieldSet = policy.catalogue().iter().map(|(at, _)| at).collect();
-        let caller = &errand.caller;
-        let writable = policy
-            .decide(
-                &caller.role,
-                &errand.property,
-                &errand.purpose,
-                Action::Write,
-                &everything,
-            )
-            .ok_or(GuestError::Forbidden)?
-            .columns();
+        // A source's id tells nobody whose guest it will be.
+        let writable = self
+            .writable(errand, policy, false)
+            .ok_or(GuestError::Forbidden)?;
         Ok(self.prepare_within(errand, policy, (source, source_id), input, writable))
     }
 
@@ -185,7 +207,7 @@ impl Vault {
             .map(path)
             .collect();
         let observed_at = input.observed_at.unwrap_or(now).min(now);
-        let stays = self.checked_stays(errand, &input, &mut rejected);
+        let stays = self.checked_stays(errand, policy, &input, &mut rejected);
         let anchors = Anchors {
             last_stay: stays.iter().map(|stay| stay.departure).max(),
             ..Anchors::default()
@@ -221,6 +243,7 @@ impl Vault {
             rejected,
             content_mac,
             policy_version: policy.version().to_owned(),
+            expected: IfMatch::Absent,
             pinned: false,
             import: None,
             later: false,
@@ -287,12 +310,20 @@ impl Vault {
     pub(super) fn checked_stays(
         &self,
         errand: &Errand,
+        policy: &Snapshot,
         input: &RecordInput,
         rejected: &mut Vec<Rejected>,
     ) -> Vec<StayInput> {
         let mut good = Vec::new();
+        // A stay opens the guest to the house: who may not make one with a call of its own, may not with a record.
+        let allowed = policy.allows(&errand.caller.role, Right::ManageStays);
         for (at, stay) in input.stays.iter().enumerate() {
-            match self.check_stay(errand, stay) {
+            let checked = if allowed {
+                self.check_stay(errand, stay)
+            } else {
+                Err("not_permitted")
+            };
+            match checked {
                 Err(reason) => rejected.push(Rejected {
                     field: format!("stays[{at}]"),
                     reason: reason.to_owned(),
@@ -317,6 +348,7 @@ impl Vault {
         rejected: &mut Vec<Rejected>,
     ) -> Vec<(usize, consent::Statement)> {
         let mut good = Vec::new();
+        let allowed = policy.allows(&errand.caller.role, Right::WriteConsent);
         for (at, statement) in input.consents.iter().enumerate() {
             let mut reject = |reason: &str| {
                 rejected.push(Rejected {
@@ -327,6 +359,7 @@ impl Vault {
             let birth = input.guest.get(BIRTH_DATE);
             let said = self.check_said(policy, errand, statement);
             match said.and_then(|()| self.check_birth(errand, statement, birth)) {
+                _ if !allowed => reject("not_permitted"),
                 Err(reason) => reject(reason.as_str()),
                 // Nobody agrees for a companion: a booking's ticks are the booker's, unless it says who spoke.
                 Ok(()) if statement.state.is_yes() && statement.said_by.is_none() && is_companion(input) => {

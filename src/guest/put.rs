@@ -13,12 +13,13 @@ use crate::{
     crypto::{Aad, random},
     events::Announcement,
     keys::GuestKeys,
+    web::IfMatch,
 };
 
 use super::{
     GuestError, LinkReason, Outcome, RecordAnswer, RecordInput, Rejected, Resolution, Vault,
     consents::recipient,
-    prepare::{Prepared, Ready, check_source, is_older, seal_version, source_token},
+    prepare::{Prepared, Ready, check_source, is_older, seal_version},
     resembling::Resembling,
     sql::{NewValue, Rows},
     stay::Said,
@@ -90,20 +91,28 @@ impl Vault {
     /// are; `null` takes this source's value back; values that cannot be valid come back as `rejected`.
     ///
     /// # Errors
-    /// [`GuestError::Forbidden`]; with `strict`, [`GuestError::Rejected`] when any value is refused; and what store,
-    /// keys or log fail with: then nothing is stored.
+    /// [`GuestError::Forbidden`]; with `strict`, [`GuestError::Rejected`] when any value is refused;
+    /// [`GuestError::Stale`] when `expected` does not hold for the version of the guest whose record it is; and what
+    /// store, keys or log fail with: then nothing is stored.
     pub async fn put_record(
         &self,
         errand: &Errand,
-        source: &SourceSystem,
-        source_id: &str,
+        (source, source_id): (&SourceSystem, &str),
         input: RecordInput,
+        expected: IfMatch,
         strict: bool,
     ) -> Result<RecordAnswer, GuestError> {
-        let prepared = self
+        let mut prepared = self
             .prepare_or_refuse(errand, (source, source_id), input, strict)
             .await?;
-        self.put_in_company(errand, prepared).await
+        prepared.expected = expected;
+        match self.put_in_company(errand, prepared).await {
+            Err(GuestError::Stale) => {
+                let event = Event::of(errand, Act::PutRecord, self.clock.now());
+                self.refuse(event, GuestError::Stale).await
+            }
+            outcome => outcome,
+        }
     }
 
     /// Stores a checked record, again when another writer was faster.
@@ -148,21 +157,6 @@ impl Vault {
         }
     }
 
-    /// The version of the guest whose record a source knows by this id; `None` when there is none.
-    pub(crate) async fn version_of(
-        &self,
-        source: &SourceSystem,
-        id: &str,
-    ) -> Result<Option<i64>, GuestError> {
-        let token = source_token(self.keys.index_key(), source.as_str(), id);
-        let mut conn = self.store.read().await?;
-        let Some((guest, _)) = conn.source_records(&[token]).await?.remove(&token) else {
-            return Ok(None);
-        };
-        let heads = conn.guest_heads(&[guest]).await?;
-        Ok(heads.get(&guest).map(|(version, ..)| *version))
-    }
-
     /// The version of a guest that can be changed.
     pub(crate) async fn active_version(&self, guest: GuestId) -> Result<i64, GuestError> {
         let heads = self.store.read().await?.guest_heads(&[guest]).await?;
@@ -188,6 +182,9 @@ impl Vault {
             return Ok(None);
         };
         drop(conn);
+        if !prepared.expected.holds(Some(version)) {
+            return Err(GuestError::Stale);
+        }
         let keys = self.keys.guest_keys(guest, &[Category::Audit]).await?;
         let mut event = self.put_event(errand, prepared, guest, &keys);
         event.outcome = Some("unchanged");

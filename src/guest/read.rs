@@ -183,20 +183,21 @@ impl Vault {
     }
 
     /// Whether this caller may know of the guest at all: asked before anything else is said or changed about it, so that
-    /// hidden and missing stay alike. Who reads the whole log knows of every guest anyway.
+    /// hidden and missing stay alike. Who reads the whole log knows of every guest anyway. Tells whether the guest is the
+    /// caller's own.
     pub(crate) async fn must_know(
         &self,
         errand: &Errand,
         guest: GuestId,
         act: Act,
-    ) -> Result<(), GuestError> {
+    ) -> Result<bool, GuestError> {
         let policy = self.policies.current();
         match self.look(errand, guest, &[], act, &policy).await? {
-            Looked::Seen(_) => Ok(()),
+            Looked::Seen(fetched) => Ok(fetched.facts.portfolio),
             Looked::Refused(_, GuestError::Forbidden)
                 if policy.allows(&errand.caller.role, Right::ReadAudit) =>
             {
-                Ok(())
+                Ok(false)
             }
             Looked::Refused(event, error) => self.refuse(*event, error).await,
         }

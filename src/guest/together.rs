@@ -181,7 +181,11 @@ impl Vault {
         };
         let one_of_them = matches!(
             error,
-            GuestError::Gone | GuestError::Restricted | GuestError::Moved(_) | GuestError::NotFound
+            GuestError::Gone
+                | GuestError::Restricted
+                | GuestError::Moved(_)
+                | GuestError::NotFound
+                | GuestError::Stale
         );
         if !one_of_them && !error.is_transient() {
             // What fails one, fails all.
@@ -337,6 +341,10 @@ impl Vault {
             let in_time = fresh.then(|| self.in_its_time(prepared)).flatten();
             let prepared = in_time.as_ref().unwrap_or(prepared);
             let version = versions.entry(*guest).or_default();
+            let is_known = matches!(place, Place::Known(..));
+            if !prepared.expected.holds(is_known.then_some(*version)) {
+                return Err(GuestError::Stale);
+            }
             let writing = (&mut Writing::Later(&mut later), &mut rows);
             let done = self
                 .apply_later(writing, errand, prepared, place, (*guest, *version), keys)

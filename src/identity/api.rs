@@ -18,8 +18,8 @@ use crate::{
         once,
     },
     web::{
-        JsonBytes, Kind, Listing, Page, PageParameters, PathId, Problem, ProblemDocument, StrictJson,
-        StrictQuery, headers::media_type, json,
+        IfMatch, JsonBytes, Kind, Listing, Page, PageParameters, PathId, Problem, ProblemDocument,
+        StrictJson, StrictQuery, headers::media_type, json,
     },
 };
 
@@ -283,7 +283,8 @@ pub(crate) struct MergeQuery {
     post, path = "/v1/guests/{id}/merges", tag = "identity",
     params(
         ("id" = GuestId, Path), MergeQuery,
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255), ErrandHeaders
+        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        ("If-Match" = Option<String>, Header, max_length = 200), ErrandHeaders
     ),
     request_body = MergeInput,
     responses((status = 200, description = "The preview", body = MergeAnswer), (status = 201, body = MergeAnswer), Refusals)
@@ -293,6 +294,7 @@ pub(crate) async fn post_merge(
     errand: Errand,
     id: PathId<GuestId>,
     options: StrictQuery<MergeQuery>,
+    expected: IfMatch,
     body: JsonBytes,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -302,17 +304,18 @@ pub(crate) async fn post_merge(
         force: options.0.force,
     };
     let both = (id.0, input.absorb);
+    let holds = move |version| expected.holds(Some(version));
     if options.dry_run {
         return Ok(HttpResponse::Ok().json(
             vault
-                .merge(&errand, both, options)
+                .merge(&errand, both, options, holds)
                 .await
                 .map_err(GuestError::nowhere)?,
         ));
     }
     let (caller, running) = (errand.caller.clone(), vault.clone());
     let run = async move {
-        let merged = running.merge(&errand, both, options).await;
+        let merged = running.merge(&errand, both, options, holds).await;
         Ok(merged.map_err(GuestError::nowhere)?)
     };
     Box::pin(once(&vault, &caller, &request, body.as_bytes(), run)).await

@@ -137,7 +137,7 @@ impl Vault {
                     dry_run: false,
                     force,
                 };
-                answer = Some(self.merge(errand, both, options).await?);
+                answer = Some(self.merge(errand, both, options, |_| true).await?);
                 (first.guest_id, second.guest_id) = (both.0, both.0);
             }
             ConstraintWord::Different if together => {

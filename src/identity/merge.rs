@@ -69,12 +69,13 @@ impl Vault {
     ///
     /// # Errors
     /// [`GuestError::Forbidden`], [`GuestError::NotFound`] of either, [`GuestError::Blocked`] when something speaks
-    /// against it and it is not forced; and what store, keys or log fail with: then nothing is changed.
+    /// against it and it is not forced; [`GuestError::Stale`] when `expected` does not hold for the survivor's version; and what store, keys or log fail with: then nothing is changed.
     pub async fn merge(
         &self,
         errand: &Errand,
         (survivor, absorbed): (GuestId, GuestId),
         options: MergeOptions,
+        expected: impl Fn(i64) -> bool,
     ) -> Result<MergeAnswer, GuestError> {
         let mut event = self.identity_event(errand, Act::Merge, survivor);
         if !self
@@ -90,6 +91,13 @@ impl Vault {
         }
         self.must_know(errand, survivor, Act::Merge).await?;
         self.must_know(errand, absorbed, Act::Merge).await?;
+        if self
+            .active_version(survivor)
+            .await
+            .is_ok_and(|version| !expected(version))
+        {
+            return self.refuse(event, GuestError::Stale).await;
+        }
         let score = self.compared(survivor, absorbed).await?;
         let against = self.against((survivor, absorbed), &score).await?;
         if let (Some(reason), false, false) = (against.first(), options.force, options.dry_run) {

@@ -62,6 +62,12 @@ impl Grant {
         shown.iter().filter(|at| !self.lacks_consent(*at)).collect()
     }
 
+    /// Of those, the fields that it holds for whoever's guest it is: all that may be written before it is known about whom.
+    #[must_use]
+    pub fn columns_of_anybody(&self) -> FieldSet {
+        self.wanted.intersection(self.row.ever())
+    }
+
     /// The grant for one guest. Narrowing again replaces the facts; consent can only take views away.
     #[must_use]
     pub fn narrow(mut self, facts: &Facts) -> Self {

@@ -121,7 +121,7 @@ impl Portal {
             evidence_ref: None,
         };
         self.vault
-            .put_consent(&errand, me.guest, &statement)
+            .put_consent(&errand, me.guest, &statement, |_| true)
             .await
             .map(drop)
     }

@@ -34,16 +34,13 @@ pub enum IfMatch {
 }
 
 impl IfMatch {
-    /// Whether the caller means the version that is there.
-    ///
-    /// # Errors
-    /// [`Kind::PreconditionFailed`] when versions are named and none is `current`.
-    pub fn check(&self, current: u64) -> Result<(), Problem> {
+    /// Whether the caller means what is there: this version, or nothing.
+    #[must_use]
+    pub fn holds(&self, current: Option<i64>) -> bool {
         match self {
-            Self::Absent | Self::Any => Ok(()),
-            Self::Versions(versions) if versions.contains(&current) => Ok(()),
-            Self::Versions(_) => Err(Problem::new(Kind::PreconditionFailed)
-                .detail("Read it again, look at what has changed, and send the new ETag in If-Match.")),
+            Self::Absent => true,
+            Self::Any => current.is_some(),
+            Self::Versions(versions) => current.is_some_and(|now| versions.contains(&now.unsigned_abs())),
         }
     }
 
@@ -114,13 +111,12 @@ mod tests {
     #[actix_web::test]
     async fn weak_and_foreign_tags_match_nothing() {
         for text in ["W/\"7\"", "\"abc\"", "\"-7\"", "\"99999999999999999999999\""] {
-            assert_eq!(
-                read(text).await.unwrap().check(7).unwrap_err().kind(),
-                Kind::PreconditionFailed,
-                "{text}"
-            );
+            assert!(!read(text).await.unwrap().holds(Some(7)), "{text}");
         }
-        assert!(read("\"7\"").await.unwrap().check(7).is_ok());
+        assert!(read("\"7\"").await.unwrap().holds(Some(7)));
+        // RFC 9110 §13.1.1: `*` is false where there is nothing.
+        let any = read("*").await.unwrap();
+        assert!(any.holds(Some(7)) && !any.holds(None));
     }
 
     #[test]
