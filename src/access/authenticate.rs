@@ -12,7 +12,7 @@ use actix_web::{
     web::Data,
 };
 
-use super::{Access, AccessError, ErrandError, Known, errand};
+use super::{Access, AccessError, ErrandError, Known, errand, errand::acting};
 use crate::{
     audit::{Act, Event},
     base::{Caller, Errand, RequestId},
@@ -92,12 +92,23 @@ fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
         .ok_or(Problem::new(Kind::Unauthenticated))
 }
 
+fn known(request: &HttpRequest) -> Result<&Known, Problem> {
+    let known = request.app_data::<Data<Known>>();
+    known
+        .map(|known| known.as_ref())
+        .ok_or(Problem::new(Kind::Internal))
+}
+
 impl FromRequest for Caller {
     type Error = Problem;
     type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        std::future::ready(caller(request))
+        let acting = || {
+            let caller = caller(request)?;
+            Ok(acting(request.headers(), &caller, known(request)?)?)
+        };
+        std::future::ready(acting())
     }
 }
 
@@ -113,9 +124,7 @@ impl FromRequest for Errand {
 
 async fn of_request(request: &HttpRequest) -> Result<Errand, Problem> {
     let caller = caller(request)?;
-    let known = request
-        .app_data::<Data<Known>>()
-        .ok_or(Problem::new(Kind::Internal))?;
+    let known = known(request)?;
     let id = request
         .extensions()
         .get::<RequestId>()

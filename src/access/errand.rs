@@ -78,15 +78,9 @@ pub fn errand(
     if !(known.purpose)(&purpose) {
         return Err(ErrandError::UnknownPurpose);
     }
-    let mut caller = caller.clone();
-    caller.actor = actor(headers, &caller)?;
+    let caller = acting(headers, caller, known)?;
     let reason = reason(headers)?;
-    for (header, text) in [(ACTOR, &caller.actor), (REASON, &reason)] {
-        if text.as_deref().is_some_and(known.holds_card_number) {
-            let wrong = "must not hold a card number";
-            return Err(ErrandError::Header { header, wrong });
-        }
-    }
+    known.no_card(REASON, reason.as_deref())?;
     Ok(Errand {
         caller,
         property,
@@ -94,6 +88,28 @@ pub fn errand(
         reason,
         request,
     })
+}
+
+/// The caller with the human on whose orders it acts, as `Vault-Actor` names them.
+///
+/// # Errors
+/// When the header is malformed, given twice, or names another than the credential.
+pub(super) fn acting(headers: &HeaderMap, caller: &Caller, known: &Known) -> Result<Caller, ErrandError> {
+    let mut caller = caller.clone();
+    caller.actor = actor(headers, &caller)?;
+    known.no_card(ACTOR, caller.actor.as_deref())?;
+    Ok(caller)
+}
+
+impl Known {
+    fn no_card(&self, header: &'static str, text: Option<&str>) -> Result<(), ErrandError> {
+        let wrong = "must not hold a card number";
+        if text.is_some_and(self.holds_card_number) {
+            Err(ErrandError::Header { header, wrong })
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// One refusal for unknown properties and other people's, so that codes cannot be tried out.

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::{
     base::{PropertyCode, SourceSystem},
     consent::Statement,
-    guest::{Provenance, RecordInput, StayInput},
+    guest::{Heard, Provenance, RecordInput, StayInput},
     web::{self, FieldProblem},
 };
 
@@ -42,11 +42,11 @@ pub struct RecordLine {
     /// The guest document.
     pub guest: Map<String, Value>,
     /// Its stays.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub stays: Vec<StayInput>,
+    #[serde(default, skip_serializing_if = "Heard::is_nothing")]
+    pub stays: Heard<StayInput>,
     /// What the guest agreed to there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub consents: Vec<Statement>,
+    #[serde(default, skip_serializing_if = "Heard::is_nothing")]
+    pub consents: Heard<Statement>,
     /// What an earlier import wrote beside a refused record; ignored, so that a mended reject file can be fed again.
     #[serde(default, rename = "rejected", skip_serializing)]
     _rejected: Option<serde::de::IgnoredAny>,

@@ -8,7 +8,8 @@ use crate::{
 };
 
 use super::{
-    GuestError, Provenance, RecordAnswer, RecordInput, Vault,
+    GuestError, Heard, Provenance, RecordAnswer, RecordInput, Vault,
+    prepare::writable,
     put::{self, Decided, Place},
 };
 
@@ -87,7 +88,7 @@ impl Vault {
         guest: GuestId,
         (patch, words): (Map<String, Value>, &Words),
         expected: impl Fn(i64) -> bool,
-        writable: Option<FieldSet>,
+        within: Option<FieldSet>,
     ) -> Result<RecordAnswer, GuestError> {
         let policy = self.policies.current();
         let mut event = Event::of(errand, Act::Correct, self.clock.now());
@@ -99,11 +100,11 @@ impl Vault {
             observed_at: None,
             provenance: words.provenance,
             guest: patch,
-            consents: Vec::new(),
-            stays: Vec::new(),
+            consents: Heard::default(),
+            stays: Heard::default(),
         };
         let id = guest.to_string();
-        let fields = writable.or_else(|| self.writable(errand, &policy, true));
+        let fields = within.or_else(|| writable(errand, &policy, true));
         let checked = fields
             .map(|fields| self.prepare_within(errand, &policy, (&source, &id), input, fields))
             .ok_or(GuestError::Forbidden);
@@ -114,8 +115,8 @@ impl Vault {
         };
         prepared.pinned = words.pinned;
         let own = self.must_know(errand, guest, Act::Correct).await?;
-        if !own && writable.is_none() {
-            let anybodys = self.writable(errand, &policy, false).unwrap_or_default();
+        if !own && within.is_none() {
+            let anybodys = writable(errand, &policy, false).unwrap_or_default();
             let rejected = prepared.beyond(policy.catalogue(), &anybodys);
             if !rejected.is_empty() {
                 return self.refuse(event, GuestError::Rejected(rejected)).await;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 use super::{
-    GuestError, Provenance, RecordInput, Rejected, Vault,
+    GuestError, Heard, Provenance, RecordInput, Rejected, Vault,
     kinds::Reason,
     prepare::source_token,
     put::{Decided, Place},
@@ -316,8 +316,8 @@ impl Vault {
             observed_at: Some(from_micros(row.at)),
             provenance: Provenance::Observed,
             guest: note.as_object().cloned().unwrap_or_default(),
-            consents: Vec::new(),
-            stays: Vec::new(),
+            consents: Heard::default(),
+            stays: Heard::default(),
         };
         let source: SourceSystem = SOURCE.parse().map_err(|_| GuestError::NotFound)?;
         let id = row.observation_id.to_string();

@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    GuestError, RecordInput, Rejected, StayInput, StayRole, Vault,
+    GuestError, Heard, RecordInput, Rejected, StayInput, StayRole, Vault,
     kinds::{self, Accepted},
     likeness::{Probe, person_of},
     link::{self, Token},
@@ -129,20 +129,6 @@ pub(super) fn check_source(source: &SourceSystem, id: &str) -> Result<(), Reject
 }
 
 impl Vault {
-    /// The fields that this caller may write; of a guest that is not its own, when it is not known whose it is. `None` for
-    /// nothing at all.
-    pub(super) fn writable(&self, errand: &Errand, policy: &Snapshot, own: bool) -> Option<FieldSet> {
-        let everything: FieldSet = policy.catalogue().iter().map(|(at, _)| at).collect();
-        let (role, action) = (&errand.caller.role, Action::Write);
-        let grant = policy.decide(role, &errand.property, &errand.purpose, action, &everything)?;
-        let columns = if own {
-            grant.columns()
-        } else {
-            grant.columns_of_anybody()
-        };
-        (!columns.is_empty()).then_some(columns)
-    }
-
     /// Checks a record against catalogue, kinds and policy.
     ///
     /// # Errors
@@ -155,9 +141,7 @@ impl Vault {
         input: RecordInput,
     ) -> Result<Prepared, GuestError> {
         // A source's id tells nobody whose guest it will be.
-        let writable = self
-            .writable(errand, policy, false)
-            .ok_or(GuestError::Forbidden)?;
+        let writable = writable(errand, policy, false).ok_or(GuestError::Forbidden)?;
         Ok(self.prepare_within(errand, policy, (source, source_id), input, writable))
     }
 
@@ -317,7 +301,8 @@ impl Vault {
         let mut good = Vec::new();
         // A stay opens the guest to the house: who may not make one with a call of its own, may not with a record.
         let allowed = policy.allows(&errand.caller.role, Right::ManageStays);
-        for (at, stay) in input.stays.iter().enumerate() {
+        refuse_impossible("stays", &input.stays, rejected);
+        for (at, stay) in input.stays.placed() {
             let checked = if allowed {
                 self.check_stay(errand, stay)
             } else {
@@ -349,7 +334,8 @@ impl Vault {
     ) -> Vec<(usize, consent::Statement)> {
         let mut good = Vec::new();
         let allowed = policy.allows(&errand.caller.role, Right::WriteConsent);
-        for (at, statement) in input.consents.iter().enumerate() {
+        refuse_impossible("consents", &input.consents, rejected);
+        for (at, statement) in input.consents.placed() {
             let mut reject = |reason: &str| {
                 rejected.push(Rejected {
                     field: format!("consents[{at}]"),
@@ -393,6 +379,31 @@ impl Vault {
         }
         Ok(prepared)
     }
+}
+
+/// The fields that this caller may write; of a guest that is not its own, when it is not known whose it is. `None` for
+/// nothing at all.
+pub(super) fn writable(errand: &Errand, policy: &Snapshot, own: bool) -> Option<FieldSet> {
+    let everything: FieldSet = policy.catalogue().iter().map(|(at, _)| at).collect();
+    let (role, action) = (&errand.caller.role, Action::Write);
+    let grant = policy.decide(role, &errand.property, &errand.purpose, action, &everything)?;
+    let columns = if own {
+        grant.columns()
+    } else {
+        grant.columns_of_anybody()
+    };
+    (!columns.is_empty()).then_some(columns)
+}
+
+/// Names what of a list cannot be.
+fn refuse_impossible<T>(list: &str, heard: &Heard<T>, rejected: &mut Vec<Rejected>) {
+    rejected.extend(heard.impossible().iter().map(|one| {
+        let dot = if one.member.is_empty() { "" } else { "." };
+        Rejected {
+            field: format!("{list}[{}]{dot}{}", one.at, one.member),
+            reason: one.reason.to_owned(),
+        }
+    }));
 }
 
 /// What finds the record of a source and its id.

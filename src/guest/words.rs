@@ -13,6 +13,8 @@ use crate::{
     consent,
 };
 
+use super::Heard;
+
 /// How a source came to know what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -103,10 +105,12 @@ pub struct RecordInput {
     pub excerpt: bool,
     /// What the guest agreed to there.
     #[serde(default)]
-    pub consents: Vec<consent::Statement>,
+    #[schema(value_type = Vec<consent::Statement>)]
+    pub consents: Heard<consent::Statement>,
     /// Its stays.
     #[serde(default)]
-    pub stays: Vec<StayInput>,
+    #[schema(value_type = Vec<StayInput>)]
+    pub stays: Heard<StayInput>,
 }
 
 /// A stay as a source says it.

@@ -47,10 +47,9 @@ const ROLES: [&str; 34] = [
     "accounts",
 ];
 
-const NO_DOMAINS: [&str; 8] = [
+const NO_DOMAINS: [&str; 7] = [
     "none.com",
     "guest.com",
-    "example.com",
     "test.com",
     "noemail.com",
     "nomail.com",

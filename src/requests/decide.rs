@@ -46,7 +46,8 @@ pub struct DecisionInput {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200)]
     pub reason: Option<String>,
-    /// The fingerprint of the preview that is approved; required for an erasure.
+    /// Of an erasure: the fingerprint of the preview that was seen, so that another one is not approved. Without it, what
+    /// is approved is what stands now.
     #[serde(default)]
     #[schema(max_length = 64)]
     pub preview: Option<String>,
@@ -197,15 +198,12 @@ impl Requests {
         let Some(mut preview) = self.eraser.preview(guest).await? else {
             return Err(self.refused(event, GuestError::Gone).await);
         };
-        match &input.preview {
-            None => {
-                return Err(RequestError::State(
-                    "What is approved is what was seen: give as `preview` the fingerprint that GET \
-                     /v1/requests/{id}/preview tells.",
-                ));
-            }
-            Some(seen) if *seen != fingerprint(&preview) => return Err(RequestError::Changed),
-            Some(_) => {}
+        if input
+            .preview
+            .as_ref()
+            .is_some_and(|seen| *seen != fingerprint(&preview))
+        {
+            return Err(RequestError::Changed);
         }
         preview.do_not_contact = input.do_not_contact;
         if input.do_not_contact {

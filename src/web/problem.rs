@@ -23,7 +23,7 @@ use crate::base::RequestId;
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $slug:literal, $status:literal, $title:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $slug:literal, $status:literal, $title:literal, $advice:literal;)*) => {
         /// What kind of refusal; stable, documented in `docs/errors.md`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Kind {
@@ -46,6 +46,12 @@ macro_rules! kinds {
                 match self { $(Self::$name => $title,)* }
             }
 
+            /// What to do about it, where nothing more is known.
+            #[must_use]
+            pub const fn advice(self) -> &'static str {
+                match self { $(Self::$name => $advice,)* }
+            }
+
             const fn code(self) -> u16 {
                 match self { $(Self::$name => $status,)* }
             }
@@ -55,63 +61,92 @@ macro_rules! kinds {
 
 kinds! {
     /// No credential, or one that is not valid (any more).
-    Unauthenticated = "unauthenticated", 401, "This call needs a valid credential";
+    Unauthenticated = "unauthenticated", 401, "This call needs a valid credential",
+        "Check the key with `guest-vault principal list`; make a new one with `guest-vault principal create`. For a token: issuer, audience, expiry and algorithm must be those of the configuration.";
     /// The caller may not do this at all.
-    Forbidden = "forbidden", 403, "This caller may not do this";
+    Forbidden = "forbidden", 403, "This caller may not do this",
+        "`POST /v1/policy/explain` names the rule that is missing. A rate of refusals is worth a look: somebody may be trying doors.";
     /// The property lies outside the caller's scope.
-    PropertyOutOfScope = "property-out-of-scope", 403, "This caller may not act for this property";
+    PropertyOutOfScope = "property-out-of-scope", 403, "This caller may not act for this property",
+        "Use a code within the scope of the credential (`guest-vault principal list`).";
     /// What the holder of the role must have current is not.
-    NotAttested = "not-attested", 403, "An attestation of this caller is missing or has lapsed";
+    NotAttested = "not-attested", 403, "An attestation of this caller is missing or has lapsed",
+        "Renew it and have it written down (`guest-vault principal attest`), or get a token that says so.";
     /// The guest is kept for the law and for its own requests only.
-    Restricted = "restricted", 403, "This guest is kept for the law only";
+    Restricted = "restricted", 403, "This guest is kept for the law only",
+        "The case tells until when: `GET /v1/requests/{id}`.";
     /// The purpose is for emergencies, and the guest was not opened for it.
-    BreakGlass = "break-glass", 403, "For this purpose the guest has to be opened first";
+    BreakGlass = "break-glass", 403, "For this purpose the guest has to be opened first",
+        "Send `POST /v1/guests/{id}/break-glass` with the same headers and a `Vault-Reason`, then repeat the call. Another person will judge it within 72 hours.";
     /// Missing, or hidden from this caller: the two are not told apart.
-    NotFound = "not-found", 404, "There is nothing here for this caller";
+    NotFound = "not-found", 404, "There is nothing here for this caller",
+        "Check the address and the id; an id is a UUID with hyphens. Then check the property and the purpose: they decide which guests a caller can see.";
     /// The path exists, the method does not.
-    MethodNotAllowed = "method-not-allowed", 405, "This path does not know this method";
+    MethodNotAllowed = "method-not-allowed", 405, "This path does not know this method",
+        "See `/docs`.";
     /// It was there and has been erased.
-    Gone = "gone", 410, "This has been erased";
+    Gone = "gone", 410, "This has been erased",
+        "Forget the id, and whatever was stored beside it.";
     /// The request is not understood.
-    InvalidRequest = "invalid-request", 400, "The request is not valid";
+    InvalidRequest = "invalid-request", 400, "The request is not valid",
+        "Compare with `/docs`. JSON must be UTF-8, with each key once, without NUL characters and with nothing behind its end.";
     /// A field is named that does not exist.
-    UnknownField = "unknown-field", 400, "The request names a field that does not exist";
+    UnknownField = "unknown-field", 400, "The request names a field that does not exist",
+        "Correct the spelling: `errors` and `/docs` tell what the call has, `GET /v1/policy` lists the catalogue. A hotel adds fields of its own in `policies/fields.toml`.";
     /// `Vault-Purpose` is missing.
-    MissingPurpose = "missing-purpose", 400, "This call needs the header Vault-Purpose";
+    MissingPurpose = "missing-purpose", 400, "This call needs the header Vault-Purpose",
+        "Send the purpose of the work being done, such as `Vault-Purpose: check_in`.";
     /// `Vault-Purpose` names no configured purpose.
-    UnknownPurpose = "unknown-purpose", 400, "Vault-Purpose names no configured purpose";
+    UnknownPurpose = "unknown-purpose", 400, "Vault-Purpose names no configured purpose",
+        "Use one of the configured purposes (`GET /v1/policy`).";
     /// `Vault-Property` is missing.
-    MissingProperty = "missing-property", 400, "This call needs the header Vault-Property";
+    MissingProperty = "missing-property", 400, "This call needs the header Vault-Property",
+        "Send its code, such as `Vault-Property: LIS01`; for the whole chain, the code of the group.";
     /// `Vault-Reason` is missing where it must be given.
-    ReasonRequired = "reason-required", 400, "This call needs the header Vault-Reason";
+    ReasonRequired = "reason-required", 400, "This call needs the header Vault-Reason",
+        "Send `Vault-Reason` with at most 200 characters. Do not write personal data into it.";
     /// The body is nested too deeply.
-    TooDeep = "too-deep", 400, "The body is nested too deeply";
+    TooDeep = "too-deep", 400, "The body is nested too deeply",
+        "Send flatter JSON.";
     /// The body is too large.
-    TooLarge = "too-large", 413, "The body is too large";
+    TooLarge = "too-large", 413, "The body is too large",
+        "Send less per call; use the import for many records.";
     /// The request line and headers are too large.
-    HeadersTooLarge = "headers-too-large", 431, "The headers are too large";
+    HeadersTooLarge = "headers-too-large", 431, "The headers are too large",
+        "Send shorter headers; filters with many values belong into the body of a POST.";
     /// The body is not of the type this call takes.
-    UnsupportedMediaType = "unsupported-media-type", 415, "The body is not of the type this call takes";
+    UnsupportedMediaType = "unsupported-media-type", 415, "The body is not of the type this call takes",
+        "Set `Content-Type: application/json` and send no `Content-Encoding`.";
     /// The thing is in a state in which this cannot be done.
-    Conflict = "conflict", 409, "This cannot be done in the present state";
+    Conflict = "conflict", 409, "This cannot be done in the present state",
+        "Read it again, then decide anew.";
     /// `If-Match` names another version than the present one.
-    PreconditionFailed = "precondition-failed", 412, "This has been changed since it was read";
+    PreconditionFailed = "precondition-failed", 412, "This has been changed since it was read",
+        "Read it again, look at the changes, and send the new `ETag`.";
     /// The same `Idempotency-Key` came with another body.
-    IdempotencyConflict = "idempotency-conflict", 422, "The Idempotency-Key was used for another request";
+    IdempotencyConflict = "idempotency-conflict", 422, "The Idempotency-Key was used for another request",
+        "Use a new key for a new request, and the old one only for a retry of the very same.";
     /// With `strict=true`: a value cannot be valid, so the whole record was refused.
-    RecordRejected = "record-rejected", 422, "The record holds values that cannot be valid";
+    RecordRejected = "record-rejected", 422, "The record holds values that cannot be valid",
+        "Correct the values, or send the record without `strict`: then the valid rest is kept.";
     /// Too many calls in a short time.
-    RateLimited = "rate-limited", 429, "Too many calls";
+    RateLimited = "rate-limited", 429, "Too many calls",
+        "Wait for the seconds in `Retry-After`.";
     /// The caller's access budget is used up.
-    BudgetExceeded = "budget-exceeded", 429, "The access budget is used up";
+    BudgetExceeded = "budget-exceeded", 429, "The access budget is used up",
+        "Wait for the seconds in `Retry-After`, or ask the officer to raise the budget.";
     /// A fault of the vault.
-    Internal = "internal", 500, "The vault failed to answer";
+    Internal = "internal", 500, "The vault failed to answer",
+        "Give the operator the `instance`: the log has the cause under this request id.";
     /// Stored bytes do not open.
-    Damaged = "damaged", 500, "Stored data is damaged";
+    Damaged = "damaged", 500, "Stored data is damaged",
+        "Run `guest-vault doctor`: it names the row. Restore it from a backup.";
     /// The database, the keys or the audit log cannot be reached, so nothing may be shown.
-    Unavailable = "unavailable", 503, "The vault cannot serve at the moment";
+    Unavailable = "unavailable", 503, "The vault cannot serve at the moment",
+        "Try again after `Retry-After`; `/readyz` and `guest-vault doctor` tell the operator what is missing.";
     /// The answer took too long.
-    Timeout = "timeout", 503, "The answer took too long";
+    Timeout = "timeout", 503, "The answer took too long",
+        "Try again; with the same `Idempotency-Key` a change is not made twice.";
 }
 
 impl Kind {
@@ -181,7 +216,7 @@ impl Problem {
         self.moved_to
     }
 
-    /// A problem of this kind, saying no more than its title.
+    /// A problem of this kind, saying no more than its kind does.
     #[must_use]
     pub const fn new(kind: Kind) -> Self {
         Self {
@@ -245,7 +280,7 @@ impl Problem {
             kind: format!("/problems/{}", self.kind.slug()),
             title: self.kind.title().to_owned(),
             status: self.kind.code(),
-            detail: self.detail.as_ref().map(ToString::to_string),
+            detail: Some(self.detail.as_deref().unwrap_or(self.kind.advice()).to_owned()),
             instance: self.instance.map(|id| format!("urn:uuid:{id}")),
             errors: self.errors.clone(),
         }
@@ -335,6 +370,16 @@ mod tests {
                 "title of {}",
                 kind.slug()
             );
+        }
+    }
+
+    #[test]
+    fn the_list_of_errors_gives_the_advice_of_the_answers() {
+        let text = include_str!("../../docs/errors.md");
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let text = words.join(" ");
+        for kind in Kind::ALL {
+            assert!(text.contains(kind.advice()), "{}", kind.slug());
         }
     }
 

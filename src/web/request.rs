@@ -25,6 +25,9 @@ use crate::base::{AddressRange, Caller, RequestId};
 /// The most bytes of address and headers together.
 const MAX_HEAD: usize = 16 * 1024;
 
+/// What balancers and monitors ask for beside `/v1`.
+const PROBED: [&str; 5] = ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"];
+
 /// How a server treats every request; see [`through`].
 #[derive(Clone)]
 pub struct Door {
@@ -59,7 +62,7 @@ pub fn request_id(request: &HttpRequest) -> RequestId {
 /// A [`Problem`] naming the request, when something inside gave an error instead of an answer.
 pub async fn through<B: MessageBody + 'static>(
     door: Door,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
@@ -67,6 +70,11 @@ pub async fn through<B: MessageBody + 'static>(
     let method = known(request.method());
     request.extensions_mut().insert(id);
     let on_v1 = request.path().starts_with("/v1");
+    if request.method() == Method::HEAD && (on_v1 || PROBED.contains(&request.path())) {
+        // RFC 9110 §9.1: what answers GET answers HEAD. The connection knows the method as it came, and sends no body.
+        // Pages are left out: programs that look at links in mails ask so.
+        request.head_mut().method = Method::GET;
+    }
     let answer = match admit(&door, &request) {
         Err(problem) => Ok(problem.refuse(request)),
         Ok(()) => guarded(&door, request, next).await,

@@ -273,7 +273,7 @@ fn stays_and_consents_are_what_a_record_may_hold() {
     let mut said = 0;
     for line in lines() {
         let record: RecordLine = serde_json::from_value(line).unwrap();
-        for statement in &record.consents {
+        for statement in record.consents.iter() {
             assert!(
                 purposes.contains_key(statement.purpose.as_str()),
                 "{}",
