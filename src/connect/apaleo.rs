@@ -112,7 +112,9 @@ fn booker(outcome: &mut Outcome, (node, booking): (Node<'_>, &str), reservations
         return;
     }
     let mut told = Told::of(format!("{booking}:booker"));
-    told.observed_at = observed(node).or_else(|| reservations.iter().find_map(|(one, _)| observed(*one)));
+    // The stays are as new as the newest of them; moments of one zone are in the order of their texts.
+    let of_stays = reservations.iter().map(|(one, _)| observed(*one));
+    told.observed_at = of_stays.chain([observed(node)]).flatten().max();
     name(&mut told, booker);
     told.by_name();
     person(&mut told, booker);
@@ -151,24 +153,25 @@ fn alarm(outcome: &mut Outcome, node: Node<'_>) {
     }
 }
 
+/// When it was seen so; when it was made says nothing of that.
 fn observed(node: Node<'_>) -> Option<String> {
-    let moment = |name: &str| node.at(name).read(values::moment);
-    moment("modified").or_else(|| moment("created"))
+    node.at("modified").read(values::moment)
 }
 
 fn stay(node: Node<'_>, id: &str, role: &str) -> Value {
-    let day = |name: &str| node.at(name).text().as_deref().and_then(values::day);
     let status = values::status(node.at("status"));
-    let adults = node
-        .at("adults")
-        .read(|n| n.parse::<u8>().ok().filter(|n| *n < 100));
-    let children = u8::try_from(node.at("childrenAges").texts().len()).unwrap_or(99);
-    let party = adults.is_some() || children > 0;
+    let all = node.at("adults");
+    let adults = all.read(|n| n.parse::<u8>().ok().filter(|n| *n < 100));
+    // They are counted; how old they are has no field, and is reported.
+    let ages = node.at("childrenAges").words().filter(|age| age.says());
+    let children = u8::try_from(ages.count()).unwrap_or(99);
+    let party = adults.is_some() || (children > 0 && !all.says());
     json!({
-        "reservation": id, "arrival": day("arrival"), "departure": day("departure"),
+        "reservation": id, "arrival": values::day_at(node.at("arrival")),
+        "departure": values::day_at(node.at("departure")),
         "status": status.unwrap_or("tentative"), "role": role,
-        "channel": node.at("channelCode").text().as_deref().and_then(values::code),
-        "purpose": node.at("travelPurpose").text().as_deref().and_then(values::code),
+        "channel": node.at("channelCode").read(values::code),
+        "purpose": node.at("travelPurpose").read(values::code),
         "party": party.then(|| json!({"adults": adults.unwrap_or(0), "children": children.min(99)})),
     })
 }

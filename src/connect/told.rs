@@ -116,6 +116,16 @@ impl Told {
         );
     }
 
+    /// When the source saw it so; what the guest agreed to keeps the moment that it was told with.
+    pub(super) fn seen(&mut self, at: Option<String>) {
+        if let Some(own) = &self.observed_at {
+            for consent in self.consents.iter_mut().filter_map(Value::as_object_mut) {
+                consent.entry("at").or_insert_with(|| own.as_str().into());
+            }
+        }
+        self.observed_at = at;
+    }
+
     /// Whether nothing is said.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -129,7 +139,7 @@ impl Told {
         let evidence = format!("record {}", self.source_id);
         for consent in self.consents.iter_mut().filter_map(Value::as_object_mut) {
             if let Some(at) = &self.observed_at {
-                consent.insert("at".to_owned(), at.as_str().into());
+                consent.entry("at").or_insert_with(|| at.as_str().into());
             }
             if evidence.chars().count() <= 200 {
                 consent.insert("evidence_ref".to_owned(), evidence.as_str().into());

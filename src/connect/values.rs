@@ -141,3 +141,16 @@ pub(super) fn with_role(stay: &Value, role: &str) -> Value {
     }
     stay
 }
+
+/// The day at a place, or any other text there for the vault to refuse. A time of day has no field: with one, the place
+/// stays to be reported; midnight is how programs write a day alone.
+pub(super) fn day_at(node: Node<'_>) -> Option<String> {
+    let text = node.peek()?;
+    let day = day(text)?;
+    let time = text.get(day.len()..).unwrap_or_default();
+    let time = time.trim_start_matches(['T', ' ']);
+    if time.is_empty() || time.starts_with("00:00") {
+        node.take();
+    }
+    Some(day)
+}
