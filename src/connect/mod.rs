@@ -40,4 +40,6 @@ mod tests_csv;
 #[cfg(test)]
 mod tests_ohip;
 #[cfg(test)]
+mod tests_opera;
+#[cfg(test)]
 mod tests_ota;

@@ -101,7 +101,10 @@ fn profile(node: Node<'_>, at: &str) -> Outcome {
 fn id_of(list: Node<'_>, kind: &str) -> Option<String> {
     let is_kind = |id: &Node<'_>| id.at("type").peek().is_some_and(|t| t.eq_ignore_ascii_case(kind));
     let no_kind = |id: &Node<'_>| !id.at("type").says();
-    let found = list.items().find(is_kind).or_else(|| list.items().find(no_kind))?;
+    let found = list
+        .items()
+        .find(is_kind)
+        .or_else(|| list.items().find(no_kind))?;
     found.at("type").take();
     found.at("id").text()
 }
