@@ -11,6 +11,7 @@ pub mod cloudbeds;
 mod columns;
 pub mod csv;
 pub mod guess;
+pub mod hotels;
 pub mod intake;
 pub mod json;
 pub mod mended;

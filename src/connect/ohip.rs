@@ -12,9 +12,11 @@
 //!
 //! What a reservation or a search says of a profile that has an id is an excerpt of it.
 
+use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::{
+    hotels::Hotels,
     payload::{Node, Payload},
     told::{Connector, Outcome, Told},
     values,
@@ -35,7 +37,17 @@ pub const PLACES: &[&[&str]] = &[
 
 /// Maps payloads of OHIP.
 #[derive(Default)]
-pub struct Ohip;
+pub struct Ohip {
+    hotels: Hotels,
+}
+
+impl Ohip {
+    /// For a house of these hotels.
+    #[must_use]
+    pub const fn of(hotels: Hotels) -> Self {
+        Self { hotels }
+    }
+}
 
 impl Connector for Ohip {
     fn source(&self) -> &'static str {
@@ -45,11 +57,11 @@ impl Connector for Ohip {
     fn take(&mut self, payload: &Payload) -> Outcome {
         let node = payload.node();
         let mut outcome = if node.at("roomStay").exists() {
-            reservation::take(node)
+            reservation::take(node, &self.hotels)
         } else if node.at("profile").exists() {
-            profile(node, "profile")
+            profile(node, "profile", self.hotels.clock(None))
         } else if node.at("profileDetails").exists() {
-            profile(node, "profileDetails")
+            profile(node, "profileDetails", self.hotels.clock(None))
         } else {
             Outcome {
                 refused: vec!["neither a profile nor a reservation"],
@@ -83,14 +95,14 @@ fn holds_card(value: &Value) -> bool {
     }
 }
 
-fn profile(node: Node<'_>, at: &str) -> Outcome {
+fn profile(node: Node<'_>, at: &str, clock: Tz) -> Outcome {
     let mut outcome = Outcome::default();
     let Some(id) = profile_id(node.at("profileIdList")) else {
         outcome.refused.push("the profile has no id");
         return outcome;
     };
     let mut told = Told::of(id);
-    match person(&mut told, node.at(at)) {
+    match person(&mut told, node.at(at), clock) {
         Ok(()) => outcome.told.push(told),
         Err(reason) => outcome.refused.push(reason),
     }
@@ -150,11 +162,11 @@ fn no_guests(profile: Node<'_>) -> Option<&'static str> {
     no_guest(kind).or_else(|| (company && !kind.says()).then_some(NO_PERSON))
 }
 
-/// What a profile says.
+/// What a profile says, with moments by this clock.
 ///
 /// # Errors
 /// Why there is no guest in it.
-fn person(told: &mut Told, profile: Node<'_>) -> Result<(), &'static str> {
+fn person(told: &mut Told, profile: Node<'_>, clock: Tz) -> Result<(), &'static str> {
     let customer = profile.at("customer");
     if is_anonymous(customer) {
         return Err(ANONYMOUS);
@@ -162,7 +174,7 @@ fn person(told: &mut Told, profile: Node<'_>) -> Result<(), &'static str> {
     if let Some(reason) = no_guests(profile) {
         return Err(reason);
     }
-    told.observed_at = values::moment_at(profile.at("lastModifyDateTime"));
+    told.observed_at = values::local_moment_at(profile.at("lastModifyDateTime"), clock);
     names(told, customer);
     told.say(
         "gender",

@@ -2,8 +2,15 @@
 
 use serde_json::{Value, json};
 
+use crate::base::{PropertyKind, PropertyNode, PropertyTree};
+
 use super::{
-    tests::{Read, Stored, apaleo, cloudbeds, ohip},
+    apaleo::{self, Apaleo},
+    hotels::Hotels,
+    json,
+    ohip::{self, Ohip},
+    records::Cut,
+    tests::{Read, Stored, apaleo, cloudbeds, input, ohip, read},
     tests_ohip::{card, guest, ids, leaves, profile, reservation},
 };
 
@@ -269,5 +276,83 @@ fn what_of_a_stay_cannot_be_read_is_told() {
             "childrenAges[]",
             "travelPurpose"
         ]
+    );
+}
+
+/// A house with a hotel in Lisbon and one in Tokyo; the file is about the former.
+fn house() -> Hotels {
+    let node = |code: &str, kind, timezone| PropertyNode {
+        code: code.parse().unwrap(),
+        kind,
+        parent: None,
+        name: String::new(),
+        region: None,
+        province: None,
+        timezone,
+    };
+    let tree = PropertyTree::new(vec![
+        node("GROUP", PropertyKind::Group, chrono_tz::Tz::UTC),
+        node("LIS01", PropertyKind::Property, chrono_tz::Europe::Lisbon),
+        node("TYO01", PropertyKind::Property, chrono_tz::Asia::Tokyo),
+    ]);
+    Hotels::of(&tree.unwrap(), &"LIS01".parse().unwrap())
+}
+
+fn hotel(one: &Stored) -> Option<&str> {
+    one.line.property.as_ref().map(|code| code.as_str())
+}
+
+#[test]
+fn a_stay_is_of_the_hotel_that_its_payload_names() {
+    let ohip = |file: &Value| {
+        let cut = Cut::Json(json::Elements::new(input(&file.to_string()), ohip::PLACES));
+        read(cut, Box::new(Ohip::of(house())))
+    };
+    let of = |code: &str, when: &str| {
+        ohip(&reservation(
+            json!({"hotelId": code, "lastModifyDateTime": when, "reservationGuests": [known("1", &lund())]}),
+        ))
+    };
+    let read_of = of("TYO01", "2026-07-23 12:35:38.0");
+    assert_eq!(
+        (hotel(&read_of.stored[0]), leaves(&read_of, "hotelId")),
+        (Some("TYO01"), false)
+    );
+    assert_eq!(seen(&read_of.stored[0]).unwrap(), "2026-07-23T03:35:38+00:00");
+    let told = of("TYO01", "2026-07-23T12:35:38Z");
+    assert_eq!(seen(&told.stored[0]).unwrap(), "2026-07-23T12:35:38+00:00");
+    // Another house's, or none at all: the property that the file is about.
+    for code in ["HOTEL1", "GROUP"] {
+        let read = of(code, "2026-07-23 12:35:38.0");
+        assert_eq!((hotel(&read.stored[0]), leaves(&read, "hotelId")), (None, true));
+        assert_eq!(seen(&read.stored[0]).unwrap(), "2026-07-23T11:35:38+00:00");
+    }
+    let read_of = ohip(&profile(json!({"lastModifyDateTime": "2026-07-23 12:35:38.0"})));
+    assert_eq!(seen(&read_of.stored[0]).unwrap(), "2026-07-23T11:35:38+00:00");
+
+    let one = |id: &str, code: &str| {
+        json!({"id": id, "arrival": "2026-03-04", "departure": "2026-03-07", "property": {"id": code, "code": code},
+               "status": "Confirmed", "primaryGuest": {"lastName": "Vogt"}})
+    };
+    let booking = json!({"id": "BK", "booker": {"firstName": "Eva", "lastName": "Ostin"},
+                         "reservations": [one("BK-1", "TYO01"), one("BK-2", "TYO01"), one("BK-3", "MUC")]});
+    let cut = Cut::Json(json::Elements::new(input(&booking.to_string()), apaleo::PLACES));
+    let read = read(cut, Box::new(Apaleo::of(house())));
+    let told = |one: &Stored| (hotel(one).map(str::to_owned), one.line.stays.len());
+    let (tokyo, none) = (Some("TYO01".to_owned()), None);
+    assert_eq!(
+        read.stored.iter().map(told).collect::<Vec<_>>(),
+        [
+            (tokyo.clone(), 1),
+            (tokyo.clone(), 1),
+            (none.clone(), 1),
+            (none, 1),
+            (tokyo, 2)
+        ]
+    );
+    assert_eq!(ids(&read)[3], ids(&read)[4]);
+    assert_eq!(
+        read.unmapped,
+        ["reservations[].property.code", "reservations[].property.id"]
     );
 }

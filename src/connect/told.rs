@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value, json};
 
-use crate::crypto::sha256;
+use crate::{base::PropertyCode, crypto::sha256};
 
 use super::payload::Payload;
 
@@ -13,6 +13,8 @@ use super::payload::Payload;
 pub struct Told {
     pub(super) source_id: String,
     pub(super) observed_at: Option<String>,
+    /// The hotel that says so, when it is one of the house's.
+    pub(super) property: Option<PropertyCode>,
     guest: Map<String, Value>,
     stays: Vec<Value>,
     consents: Vec<Value>,
@@ -151,6 +153,9 @@ impl Told {
         let Some(members) = line.as_object_mut() else {
             return line;
         };
+        if let Some(property) = self.property {
+            members.insert("property".to_owned(), property.as_str().into());
+        }
         if self.excerpt {
             members.insert("excerpt".to_owned(), true.into());
         }

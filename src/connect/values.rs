@@ -1,6 +1,7 @@
 //! Shapes that many systems share.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
+use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::payload::Node;
@@ -153,4 +154,19 @@ pub(super) fn day_at(node: Node<'_>) -> Option<String> {
         node.take();
     }
     Some(day)
+}
+
+/// The moment at a place, by this clock when it names no zone; what is none stays there, to be reported.
+pub(super) fn local_moment_at(node: Node<'_>, clock: Tz) -> Option<String> {
+    node.read(|text| {
+        let at = moment(text)?;
+        if DateTime::parse_from_rfc3339(text).is_ok() {
+            return Some(at);
+        }
+        let told = at.parse::<DateTime<Utc>>().ok()?.naive_utc();
+        // An hour that the clock jumps over is as it was read.
+        let local = clock.from_local_datetime(&told).earliest();
+        let local = local.map(|at| at.to_utc().to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+        Some(local.unwrap_or(at))
+    })
 }

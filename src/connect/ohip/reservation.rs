@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
+        hotels::Hotels,
         payload::Node,
         told::{Outcome, Told},
         values,
@@ -11,15 +12,17 @@ use super::{
     ANONYMOUS, address, id_of, is_anonymous, membership, no_guest, person, profile_id,
 };
 
-pub(super) fn take(node: Node<'_>) -> Outcome {
+pub(super) fn take(node: Node<'_>, hotels: &Hotels) -> Outcome {
     let mut outcome = Outcome::default();
     // Several stays may share any other id.
     let Some(reference) = id_of(node.at("reservationIdList"), "Reservation") else {
         outcome.refused.push("the reservation has no id of its own");
         return outcome;
     };
+    let hotel = hotels.at(node.at("hotelId"));
+    let clock = hotels.clock(hotel.as_ref());
     // When it was made says nothing of when it was seen so.
-    let observed = values::moment_at(node.at("lastModifyDateTime"));
+    let observed = values::local_moment_at(node.at("lastModifyDateTime"), clock);
     let stay = stay(node, &reference);
     let guests = node.at("reservationGuests");
     let one_is_named = guests
@@ -31,7 +34,7 @@ pub(super) fn take(node: Node<'_>) -> Outcome {
         let by_place = known.is_none();
         let mut told = Told::of(known.unwrap_or_else(|| format!("{reference}:{}", at + 1)));
         let is_primary = guest.at("primary").flag().unwrap_or(at == 0 && !one_is_named);
-        if let Err(reason) = person(&mut told, info.at("profile")) {
+        if let Err(reason) = person(&mut told, info.at("profile"), clock) {
             outcome.refused.push(reason);
             continue;
         }
@@ -58,6 +61,9 @@ pub(super) fn take(node: Node<'_>) -> Outcome {
     }
     if outcome.told.is_empty() && outcome.refused.is_empty() {
         outcome.refused.push("the reservation names no guest");
+    }
+    for told in &mut outcome.told {
+        told.property.clone_from(&hotel);
     }
     outcome.refused.dedup();
     outcome
