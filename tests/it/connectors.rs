@@ -135,7 +135,7 @@ both!(
         let asked = json!({"lastModifyDateTime": "2026-03-05 19:00:00.0",
                            "privacyInfo": {"optInEmail": false, "lastPrivacyPromptDate": "2026-03-04"}});
         let two = json!([phone("912 345 678"), phone("912 345 679")]);
-        let profile = json!({"profileIdList": ids, "profile": person(two, asked)});
+        let said = |phones: Value, with: Value| json!({"profiles": {"profileInfo": [{"profileIdList": ids, "profile": person(phones, with)}]}});
         let old = json!({"lastModifyDateTime": "2026-01-01 10:00:00.0"});
         let stay = |when: &str, status: &str, guest: Value| {
             let mut stay = json!({"reservationIdList": [{"type": "Reservation", "id": "900"}], "hotelId": "LIS01",
@@ -150,9 +150,10 @@ both!(
         let full = json!({"reservationGuests": [{"profileInfo": {
             "profileIdList": ids, "profile": person(json!([phone("912 345 678")]), old)}}]});
         let parts = [
-            json!({"profiles": {"profileInfo": [profile]}}),
+            said(two, json!({"lastModifyDateTime": "2026-02-20 10:00:00.0"})),
             json!({"reservations": {"reservationInfo": [stay("2026-03-01 10:00:00.0", "Reserved", short)]}}),
             json!({"reservations": {"reservation": [stay("2026-03-03 10:00:00.0", "Cancelled", full)]}}),
+            said(Value::Null, asked),
         ];
         std::fs::write(&file, parts.map(|part| part.to_string()).join("\n")).unwrap();
         let arguments = Import {
@@ -169,18 +170,20 @@ both!(
             resolve: Resolve::Now,
             dry_run: false,
             report: Some(database.dir().join("report.csv")),
-            rejects: None,
+            rejects: Some(database.dir().join("rejects.ndjson")),
             json: true,
         };
         let summary = import::into_vault(&app.app.vault, &arguments).await.unwrap();
-        assert_eq!((summary.records, summary.refused), (3, 0));
+        assert_eq!((summary.records, summary.refused), (4, 0));
         assert!(summary.left.unmapped.is_empty(), "{:?}", summary.left.unmapped);
         let report = std::fs::read_to_string(database.dir().join("report.csv")).unwrap();
-        assert!(report.contains("phones excerpt"), "{report}");
-        assert!(
-            !report.contains("consents") && !report.contains("stays"),
-            "{report}"
-        );
+        let rejects = std::fs::read_to_string(database.dir().join("rejects.ndjson")).unwrap();
+        let rejects: Vec<Value> = rejects
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let reasons: Vec<&Value> = rejects.iter().map(|line| &line["rejected"]["reasons"]).collect();
+        assert_eq!(reasons, [&json!([{"field": "phones", "reason": "excerpt"}])]);
         let guest = report
             .lines()
             .nth(1)
