@@ -140,7 +140,7 @@ both!(
         let stay = |when: &str, status: &str, guest: Value| {
             let mut stay = json!({"reservationIdList": [{"type": "Reservation", "id": "900"}], "hotelId": "LIS01",
                 "reservationStatus": status, "lastModifyDateTime": when,
-                "roomStay": {"arrivalDate": "2026-03-20", "departureDate": "2026-03-22"}});
+                "roomStay": {"arrivalDate": "2026-03-04", "departureDate": "2026-03-07"}});
             stay.as_object_mut()
                 .unwrap()
                 .extend(guest.as_object().unwrap().clone());
@@ -151,8 +151,8 @@ both!(
             "profileIdList": ids, "profile": person(json!([phone("912 345 678")]), old)}}]});
         let parts = [
             said(two, json!({"lastModifyDateTime": "2026-02-20 10:00:00.0"})),
-            json!({"reservations": {"reservationInfo": [stay("2026-03-01 10:00:00.0", "Reserved", short)]}}),
-            json!({"reservations": {"reservation": [stay("2026-03-03 10:00:00.0", "Cancelled", full)]}}),
+            json!({"reservations": {"reservationInfo": [stay("2026-03-01 10:00:00.0", "Cancelled", short)]}}),
+            json!({"reservations": {"reservation": [stay("2026-03-03 10:00:00.0", "InHouse", full)]}}),
             said(Value::Null, asked),
         ];
         std::fs::write(&file, parts.map(|part| part.to_string()).join("\n")).unwrap();
@@ -192,13 +192,16 @@ both!(
             .nth(2)
             .unwrap()
             .to_owned();
-        let desk = app.role("front_desk").await;
-        let read = app.get(&desk, &format!("/v1/guests/{guest}")).await;
-        assert_eq!(read.value("phones").as_array().map(Vec::len), Some(2), "{read:?}");
+        let centre = app.role("call_centre").await;
+        let by = json!({"by": {"phone": "+351 912 345 679"}});
+        let found = app.post(&centre, "/v1/lookups", by).await;
+        assert_eq!(found.body["candidates"][0]["guest_id"], json!(guest), "{found:?}");
+        let manager = app.role("duty_manager").await;
+        let read = app.get(&manager, &format!("/v1/guests/{guest}")).await;
         let stays = read.value("stay_links");
         assert_eq!(
             (&stays[0]["status"], &stays[0]["property"]),
-            (&json!("cancelled"), &json!("LIS01")),
+            (&json!("checked_in"), &json!("LIS01")),
             "{read:?}"
         );
         let crm = app.errand("crm", "marketing_direct").await.at("GROUP");
