@@ -3,9 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::matching::relays;
+use crate::{base::PropertyCode, matching::relays};
 
 use super::{
+    hotels::Hotels,
     payload::{Node, Payload},
     seat,
     told::{Connector, Outcome, Told},
@@ -21,7 +22,17 @@ const PAYMENT: [&str; 3] = ["paymentAccount", "registeredCard", "paymentMethods"
 
 /// Maps payloads of Apaleo.
 #[derive(Default)]
-pub struct Apaleo;
+pub struct Apaleo {
+    hotels: Hotels,
+}
+
+impl Apaleo {
+    /// For a house of these hotels.
+    #[must_use]
+    pub const fn of(hotels: Hotels) -> Self {
+        Self { hotels }
+    }
+}
 
 impl Connector for Apaleo {
     fn source(&self) -> &'static str {
@@ -32,10 +43,10 @@ impl Connector for Apaleo {
         let node = payload.node();
         let mut outcome = Outcome::default();
         if is_booking(node) {
-            booking(&mut outcome, node);
-        } else if let Some(id) = reservation(&mut outcome, node) {
-            let booking = node.at("bookingId").text().unwrap_or_else(|| id.clone());
-            booker(&mut outcome, (node, &booking), &[(node, id)]);
+            booking(&mut outcome, node, &self.hotels);
+        } else if let Some(booked) = reservation(&mut outcome, node, &self.hotels) {
+            let booking = node.at("bookingId").text().unwrap_or_else(|| booked.id.clone());
+            booker(&mut outcome, (node, &booking), &[booked]);
         }
         if outcome.told.is_empty() && outcome.refused.is_empty() {
             outcome.refused.push("the reservation names no guest");
@@ -51,12 +62,17 @@ fn is_booking(node: Node<'_>) -> bool {
     node.at("reservations").exists() || (node.at("booker").exists() && !of_reservation)
 }
 
-fn booking(outcome: &mut Outcome, node: Node<'_>) {
+/// A reservation that was booked, by its id, at a hotel of the house where that is known.
+struct Booked<'p> {
+    node: Node<'p>,
+    id: String,
+    hotel: Option<PropertyCode>,
+}
+
+fn booking(outcome: &mut Outcome, node: Node<'_>, hotels: &Hotels) {
     let mut all = Vec::new();
     for one in node.at("reservations").items() {
-        if let Some(id) = reservation(outcome, one) {
-            all.push((one, id));
-        }
+        all.extend(reservation(outcome, one, hotels));
     }
     match node.at("id").text() {
         Some(id) => booker(outcome, (node, &id), &all),
@@ -64,18 +80,21 @@ fn booking(outcome: &mut Outcome, node: Node<'_>) {
     }
 }
 
-/// Those who stay; gives the reservation's id.
-fn reservation(outcome: &mut Outcome, node: Node<'_>) -> Option<String> {
+/// Those who stay; gives the reservation.
+fn reservation<'p>(outcome: &mut Outcome, node: Node<'p>, hotels: &Hotels) -> Option<Booked<'p>> {
     let Some(id) = node.at("id").text() else {
         outcome.refused.push("the reservation has no id");
         return None;
     };
+    let [by_code, by_id] = ["property.code", "property.id"].map(|name| hotels.at(node.at(name)));
+    let hotel = by_code.or(by_id);
     alarm(outcome, node);
     let mut tell = |guest: Node<'_>, place: Option<usize>, role: &str| {
         if guest.exists() {
             let part = if place.is_some() { "guest" } else { "primary" };
             let mut told = Told::of(format!("{id}:{part}"));
             told.observed_at = observed(node);
+            told.property.clone_from(&hotel);
             name(&mut told, guest);
             match place {
                 Some(place) => seat::take(&mut told, &outcome.told, place),
@@ -91,14 +110,14 @@ fn reservation(outcome: &mut Outcome, node: Node<'_>) -> Option<String> {
     for (at, guest) in node.at("additionalGuests").items().enumerate() {
         tell(guest, Some(at + 1), "accompanying");
     }
-    Some(id)
+    Some(Booked { node, id, hotel })
 }
 
 /// Who booked these reservations.
-fn booker(outcome: &mut Outcome, (node, booking): (Node<'_>, &str), reservations: &[(Node<'_>, String)]) {
+fn booker(outcome: &mut Outcome, (node, booking): (Node<'_>, &str), reservations: &[Booked<'_>]) {
     let own = node.at("booker");
     // Where the booking does not say it, its reservations may.
-    let inner = || reservations.iter().map(|(one, _)| one.at("booker"));
+    let inner = || reservations.iter().map(|one| one.node.at("booker"));
     let booker = if own.exists() {
         Some(own)
     } else {
@@ -107,19 +126,32 @@ fn booker(outcome: &mut Outcome, (node, booking): (Node<'_>, &str), reservations
     alarm(outcome, node);
     let Some(booker) = booker else { return };
     alarm(outcome, booker);
-    let channels = reservations.iter().map(|(one, _)| one.at("channelCode"));
+    let channels = reservations.iter().map(|one| one.node.at("channelCode"));
     if is_office(booker, channels) {
         return;
     }
-    let mut told = Told::of(format!("{booking}:booker"));
-    told.observed_at = observed(node).or_else(|| reservations.iter().find_map(|(one, _)| observed(*one)));
-    name(&mut told, booker);
-    told.by_name();
-    person(&mut told, booker);
-    for (one, id) in reservations {
-        told.stay(stay(*one, id, "booker"));
+    // The stays are as new as the newest of them; moments of one zone are in the order of their texts.
+    let of_stays = reservations.iter().map(|one| observed(one.node));
+    let seen = of_stays.chain([observed(node)]).flatten().max();
+    // A record speaks for one hotel: the stays of another are told beside it.
+    let mut hotels: Vec<_> = reservations.iter().map(|one| one.hotel.clone()).collect();
+    hotels.sort();
+    hotels.dedup();
+    if hotels.is_empty() {
+        hotels.push(None);
     }
-    outcome.told.push(told);
+    for hotel in hotels {
+        let mut told = Told::of(format!("{booking}:booker"));
+        told.observed_at.clone_from(&seen);
+        name(&mut told, booker);
+        told.by_name();
+        person(&mut told, booker);
+        for one in reservations.iter().filter(|one| one.hotel == hotel) {
+            told.stay(stay(one.node, &one.id, "booker"));
+        }
+        told.property = hotel;
+        outcome.told.push(told);
+    }
 }
 
 /// Whether an agency or a channel booked: it has no given name, but a lent address or one that nobody reads, the name of
@@ -151,24 +183,25 @@ fn alarm(outcome: &mut Outcome, node: Node<'_>) {
     }
 }
 
+/// When it was seen so; when it was made says nothing of that.
 fn observed(node: Node<'_>) -> Option<String> {
-    let moment = |name: &str| node.at(name).read(values::moment);
-    moment("modified").or_else(|| moment("created"))
+    node.at("modified").read(values::moment)
 }
 
 fn stay(node: Node<'_>, id: &str, role: &str) -> Value {
-    let day = |name: &str| node.at(name).text().as_deref().and_then(values::day);
     let status = values::status(node.at("status"));
-    let adults = node
-        .at("adults")
-        .read(|n| n.parse::<u8>().ok().filter(|n| *n < 100));
-    let children = u8::try_from(node.at("childrenAges").texts().len()).unwrap_or(99);
-    let party = adults.is_some() || children > 0;
+    let all = node.at("adults");
+    let adults = all.read(|n| n.parse::<u8>().ok().filter(|n| *n < 100));
+    // They are counted; how old they are has no field, and is reported.
+    let ages = node.at("childrenAges").words().filter(|age| age.says());
+    let children = u8::try_from(ages.count()).unwrap_or(99);
+    let party = adults.is_some() || (children > 0 && !all.says());
     json!({
-        "reservation": id, "arrival": day("arrival"), "departure": day("departure"),
+        "reservation": id, "arrival": values::day_at(node.at("arrival")),
+        "departure": values::day_at(node.at("departure")),
         "status": status.unwrap_or("tentative"), "role": role,
-        "channel": node.at("channelCode").text().as_deref().and_then(values::code),
-        "purpose": node.at("travelPurpose").text().as_deref().and_then(values::code),
+        "channel": node.at("channelCode").read(values::code),
+        "purpose": node.at("travelPurpose").read(values::code),
         "party": party.then(|| json!({"adults": adults.unwrap_or(0), "children": children.min(99)})),
     })
 }

@@ -28,12 +28,17 @@ impl Connector for Cloudbeds {
             .into_iter()
             .any(|name| node.at(name).exists());
         match node.at("id").text().filter(|_| named) {
-            None => outcome.refused.push("no guest profile"),
+            // Companies and groups have an interface of their own, and say what they are.
+            _ if node.at("profileType").says() => outcome.refused.push("the profile is of no person"),
+            None => outcome
+                .refused
+                .push("no guest profile (those of the Guest Profiles API are read)"),
             // What is left of an anonymised profile (city, state) is nobody's.
             Some(_) if is_anonymous(node) => {
                 outcome.refused.push("the source has made the profile anonymous");
             }
-            Some(_) if node.at("parentId").exists() && node.at("isMerged").flag() == Some(true) => {
+            // Also without a word of which: lists of profiles leave `parentId` out.
+            Some(_) if node.at("isMerged").flag() == Some(true) => {
                 outcome
                     .refused
                     .push("the source has merged the profile into another");

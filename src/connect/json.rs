@@ -187,6 +187,8 @@ struct Cutter {
     whole: Option<Capture>,
     in_word: bool,
     page: Page,
+    /// Where the element that began last stands; nowhere, when it is a whole object.
+    place: &'static [&'static str],
 }
 
 /// What is known of the outermost object, and of all before it.
@@ -230,6 +232,7 @@ impl<R: BufRead> Elements<R> {
                 whole: None,
                 in_word: false,
                 page: Page::default(),
+                place: &[],
             },
             read_bytes: 0,
         }
@@ -244,6 +247,12 @@ impl<R: BufRead> Elements<R> {
     /// What stands outside the elements, of all that was read.
     pub(super) fn take_outside(&mut self) -> Places {
         mem::take(&mut self.cutter.page.outside)
+    }
+
+    /// At which of the places the element told last stands; at none, when it is a whole object.
+    #[must_use]
+    pub(super) const fn place(&self) -> &'static [&'static str] {
+        self.cutter.place
     }
 
     /// The next element.
@@ -352,7 +361,7 @@ impl Cutter {
         if self.element.is_some() {
             return;
         }
-        let is_place = self.is_place();
+        let is_place = self.place_here().is_some();
         if scalar == Scalar::Null {
             self.page.listed |= is_place;
             return;
@@ -394,14 +403,14 @@ impl Cutter {
             _ => false,
         };
         if self.element.is_none() {
-            let is_place = !self.page.is_whole && self.is_place();
-            self.page.listed |= is_place;
+            let place = self.place_here().filter(|_| !self.page.is_whole);
+            self.page.listed |= place.is_some();
             self.page.found |= byte == b'{' && self.is_above_place();
-            if byte == b'{' && is_place {
+            if let Some(place) = place.filter(|_| byte == b'{') {
                 self.element = Some(Capture::new(depth));
-                self.whole = None;
+                (self.whole, self.place) = (None, place);
             } else if byte == b'{' && outermost {
-                self.whole = Some(Capture::new(depth));
+                (self.whole, self.place) = (Some(Capture::new(depth)), &[]);
                 (self.page.listed, self.page.is_whole) = (false, false);
             }
         }
@@ -418,10 +427,10 @@ impl Cutter {
         objects.map(|frame| frame.key.as_str())
     }
 
-    fn is_place(&self) -> bool {
-        self.places
-            .iter()
-            .any(|place| self.keys().eq(place.iter().copied()))
+    /// The place where the value being read stands.
+    fn place_here(&self) -> Option<&'static [&'static str]> {
+        let mut places = self.places.iter().copied();
+        places.find(|place| self.keys().eq(place.iter().copied()))
     }
 
     /// Whether a place is in the object that begins.

@@ -11,6 +11,7 @@ pub mod cloudbeds;
 mod columns;
 pub mod csv;
 pub mod guess;
+pub mod hotels;
 pub mod intake;
 pub mod json;
 pub mod mended;
@@ -39,5 +40,7 @@ mod tests;
 mod tests_csv;
 #[cfg(test)]
 mod tests_ohip;
+#[cfg(test)]
+mod tests_opera;
 #[cfg(test)]
 mod tests_ota;

@@ -2,32 +2,52 @@
 //!
 //! | payload | where it goes |
 //! |---|---|
-//! | `profileType` | companies, agencies, groups and the like are refused: they are no guests |
+//! | `profileType`, `nameType` | companies, agencies, groups, staff and the like are refused: they are no guests |
 //! | `customer.personName[]` | primary → `name`, incognito → `name.alias`, alternate → `name.native`, phonetic beside it; external is reported |
 //! | `identificationInfo[]` | `id_documents`; masked numbers are refused by the vault and told |
-//! | `privacyInfo.optIn…` | one consent for `marketing_direct`, and the channels that were agreed to |
+//! | `privacyInfo.optIn…`, `allow…` | one consent for `marketing_direct`, and the channels that were agreed to |
 //! | `preferenceType[]` | `preferences`, `special_needs`, `interests`; types that a chain configured itself are reported |
 //! | `reservationGuests[]`, `reservationGuest` | one record each, with the stay; without a profile's id, by place and name |
-//! | `comments[]` of a reservation | `special_needs`; internal ones and the cashier's → `notes` |
+//! | `comments[]` of a reservation | `special_needs`; internal and confidential ones and the cashier's → `notes` |
+//!
+//! What a reservation or a search says of a profile that has an id is an excerpt of it.
 
+use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::{
+    hotels::Hotels,
     payload::{Node, Payload},
     told::{Connector, Outcome, Told},
     values,
 };
 
+mod reservation;
+
+/// Where a search has its profiles: short ones.
+const SUMMARIES: &[&str] = &["profileSummaries", "profileInfo"];
+
 /// Where elements are.
 pub const PLACES: &[&[&str]] = &[
     &["profiles", "profileInfo"],
+    SUMMARIES,
     &["reservations", "reservation"],
     &["reservations", "reservationInfo"],
 ];
 
 /// Maps payloads of OHIP.
 #[derive(Default)]
-pub struct Ohip;
+pub struct Ohip {
+    hotels: Hotels,
+}
+
+impl Ohip {
+    /// For a house of these hotels.
+    #[must_use]
+    pub const fn of(hotels: Hotels) -> Self {
+        Self { hotels }
+    }
+}
 
 impl Connector for Ohip {
     fn source(&self) -> &'static str {
@@ -37,17 +57,22 @@ impl Connector for Ohip {
     fn take(&mut self, payload: &Payload) -> Outcome {
         let node = payload.node();
         let mut outcome = if node.at("roomStay").exists() {
-            reservation(node)
+            reservation::take(node, &self.hotels)
         } else if node.at("profile").exists() {
-            profile(node, "profile")
+            profile(node, "profile", self.hotels.clock(None))
         } else if node.at("profileDetails").exists() {
-            profile(node, "profileDetails")
+            profile(node, "profileDetails", self.hotels.clock(None))
         } else {
             Outcome {
                 refused: vec!["neither a profile nor a reservation"],
                 ..Outcome::default()
             }
         };
+        if payload.place() == SUMMARIES {
+            for told in &mut outcome.told {
+                told.excerpt = true;
+            }
+        }
         if holds_card(payload.value()) {
             outcome.alarms.push("card_data");
         }
@@ -70,26 +95,39 @@ fn holds_card(value: &Value) -> bool {
     }
 }
 
-fn profile(node: Node<'_>, at: &str) -> Outcome {
+fn profile(node: Node<'_>, at: &str, clock: Tz) -> Outcome {
     let mut outcome = Outcome::default();
-    let Some(id) = id_of(node.at("profileIdList"), "Profile") else {
+    let Some(id) = profile_id(node.at("profileIdList")) else {
         outcome.refused.push("the profile has no id");
         return outcome;
     };
     let mut told = Told::of(id);
-    match person(&mut told, node.at(at)) {
+    match person(&mut told, node.at(at), clock) {
         Ok(()) => outcome.told.push(told),
         Err(reason) => outcome.refused.push(reason),
     }
     outcome
 }
 
-/// The id of this type in a list of ids; of any type, when none has it.
+/// The id of this type in a list of ids, or else one that has none.
 fn id_of(list: Node<'_>, kind: &str) -> Option<String> {
-    let of_kind = |id: &Node<'_>| id.at("type").peek().is_some_and(|t| t.eq_ignore_ascii_case(kind));
-    let found = list.items().find(of_kind).or_else(|| list.items().next())?;
+    let is_kind = |id: &Node<'_>| id.at("type").peek().is_some_and(|t| t.eq_ignore_ascii_case(kind));
+    let no_kind = |id: &Node<'_>| !id.at("type").says();
+    let found = list
+        .items()
+        .find(is_kind)
+        .or_else(|| list.items().find(no_kind))?;
     found.at("type").take();
     found.at("id").text()
+}
+
+/// The id of a profile. One of another type has it before it: the same number may be another profile's.
+fn profile_id(list: Node<'_>) -> Option<String> {
+    id_of(list, "Profile").or_else(|| {
+        let other = list.items().next()?;
+        let (kind, id) = (other.at("type").text()?, other.at("id").text()?);
+        Some(format!("{kind}:{id}"))
+    })
 }
 
 const ANONYMOUS: &str = "the source has made the profile anonymous";
@@ -100,33 +138,43 @@ fn is_anonymous(customer: Node<'_>) -> bool {
     state.peek().is_some_and(|s| s.eq_ignore_ascii_case("ANONYMIZED"))
 }
 
-/// Whether a profile is of something that is no person.
-fn is_no_person(profile: Node<'_>) -> bool {
-    let kind = profile.at("profileType");
-    match kind.peek().map(values::bare).as_deref() {
-        Some("company" | "travelagent" | "agent" | "group" | "source" | "hotel" | "vendor") => true,
-        Some("guest" | "contact") => {
+const NO_PERSON: &str = "the profile is of no person";
+
+/// Why a profile of this kind is no guest's. The words for guests are taken; one that nobody knows stays, to be reported.
+fn no_guest(kind: Node<'_>) -> Option<&'static str> {
+    match values::bare(kind.peek()?).as_str() {
+        "company" | "travelagent" | "agent" | "group" | "source" | "hotel" | "vendor" | "billing"
+        | "businessheader" | "support" | "keyword" => Some(NO_PERSON),
+        "employee" => Some("the profile is of an employee"),
+        "purge" => Some("the profile stands for deleted ones"),
+        "guest" | "contact" => {
             kind.take();
-            false
+            None
         }
-        Some(_) => false,
-        None => profile.at("company.companyName").peek().is_some() && !profile.at("customer").exists(),
+        _ => None,
     }
 }
 
-/// What a profile says.
+/// Why a profile is no guest's.
+fn no_guests(profile: Node<'_>) -> Option<&'static str> {
+    let kind = profile.at("profileType");
+    let company = profile.at("company.companyName").peek().is_some() && !profile.at("customer").exists();
+    no_guest(kind).or_else(|| (company && !kind.says()).then_some(NO_PERSON))
+}
+
+/// What a profile says, with moments by this clock.
 ///
 /// # Errors
 /// Why there is no guest in it.
-fn person(told: &mut Told, profile: Node<'_>) -> Result<(), &'static str> {
+fn person(told: &mut Told, profile: Node<'_>, clock: Tz) -> Result<(), &'static str> {
     let customer = profile.at("customer");
     if is_anonymous(customer) {
         return Err(ANONYMOUS);
     }
-    if is_no_person(profile) {
-        return Err("the profile is of no person");
+    if let Some(reason) = no_guests(profile) {
+        return Err(reason);
     }
-    told.observed_at = values::moment_at(profile.at("lastModifyDateTime"));
+    told.observed_at = values::local_moment_at(profile.at("lastModifyDateTime"), clock);
     names(told, customer);
     told.say(
         "gender",
@@ -217,10 +265,11 @@ fn country(node: Node<'_>) -> Option<String> {
 }
 
 fn identification(node: Node<'_>) -> Value {
-    // A number that is only there masked (`C030059XX`) goes along as a mask, so that the vault refuses it and the report
-    // names it.
-    let masked = node.at("idNumberMasked").text().map(|_| "****".to_owned());
-    let number = node.at("idNumber").text().or(masked);
+    // A number that is only there masked (`C030059XX`), be it in both places, goes along as a mask, so that the vault
+    // refuses it and the report names it.
+    let (number, masked) = (node.at("idNumber").text(), node.at("idNumberMasked").text());
+    let clear = number.filter(|number| masked.as_ref() != Some(number));
+    let number = clear.or_else(|| masked.map(|_| "****".to_owned()));
     if number.is_none() {
         return Value::Null;
     }
@@ -381,173 +430,44 @@ fn preferences(told: &mut Told, profile: Node<'_>) {
     told.say("preferences.room.floor", floors);
 }
 
-/// The flags say for which channels; one purpose covers them. `false` is also what nobody was asked, so it is a refusal
-/// only where the profile says when the guest was asked.
+/// The flags say for which channels; one purpose covers them. An opt-in of `false` is also what nobody was asked, so it is
+/// a refusal only where the profile says when the guest was asked; what nobody allows is refused by itself. Flags that say
+/// nothing stay, to be reported.
 fn privacy(told: &mut Told, node: Node<'_>) {
     let prompted = node.at("lastPrivacyPromptDate");
     let asked = prompted.peek().is_some_and(values::is_known_day);
     if asked {
         prompted.take();
     }
-    let mut channels = Vec::new();
-    let mut any = false;
+    let (mut channels, mut flags, mut refused) = (Vec::new(), Vec::new(), false);
     for (opted, allowed, channel) in [
         ("optInEmail", "allowEmail", "email"),
         ("optInSms", "allowSMS", "sms"),
         ("optInPhone", "allowPhone", "phone"),
         ("optInMailingList", "-", "post"),
     ] {
-        let (opted, allowed) = (node.at(opted).flag(), node.at(allowed).flag());
-        any |= opted.is_some();
-        if opted == Some(true) && allowed != Some(false) {
+        let (opted, allowed) = (node.at(opted), node.at(allowed));
+        let is_in = opted.peek_flag();
+        let forbidden = allowed.peek_flag() == Some(false);
+        if is_in == Some(true) && !forbidden {
             channels.push(channel);
+        }
+        refused |= forbidden || (asked && is_in.is_some());
+        if forbidden || is_in.is_some() {
+            flags.extend([opted, allowed]);
         }
     }
     if !channels.is_empty() {
         told.consent("marketing_direct", true, "pms");
         told.say("contact_preference.channels", Some(json!(channels)));
-    } else if any && asked {
+    } else if refused {
         told.consent("marketing_direct", false, "pms");
         // The channels of an earlier yes go with it.
         told.say("contact_preference", Some(Value::Null));
+    } else {
+        return;
     }
-}
-
-fn reservation(node: Node<'_>) -> Outcome {
-    let mut outcome = Outcome::default();
-    let ids = node.at("reservationIdList");
-    let Some(reference) = id_of(ids, "Reservation") else {
-        outcome.refused.push("the reservation has no id");
-        return outcome;
-    };
-    let observed = values::moment_at(node.at("lastModifyDateTime"))
-        .or_else(|| values::moment_at(node.at("createDateTime")));
-    let stay = stay(node, &reference);
-    for (at, guest) in node.at("reservationGuests").items().enumerate() {
-        let info = guest.at("profileInfo");
-        let known = id_of(info.at("profileIdList"), "Profile");
-        let by_place = known.is_none();
-        let mut told = Told::of(known.unwrap_or_else(|| format!("{reference}:{}", at + 1)));
-        let is_primary = guest.at("primary").flag().unwrap_or(at == 0);
-        if let Err(reason) = person(&mut told, info.at("profile")) {
-            outcome.refused.push(reason);
-            continue;
-        }
-        if by_place {
-            told.by_name();
-        }
-        told.observed_at = told.observed_at.or_else(|| observed.clone());
-        told.stay(values::with_role(
-            &stay,
-            if is_primary { "primary" } else { "accompanying" },
-        ));
-        if is_primary {
-            comments(&mut told, node);
-        }
-        outcome.told.push(told);
+    for flag in flags.into_iter().filter(|flag| flag.peek_flag().is_some()) {
+        flag.take();
     }
-    if node.at("reservationGuest").exists() {
-        match short_guest(node, &reference, &stay, observed) {
-            Ok(told) => outcome.told.push(told),
-            Err(reason) => outcome.refused.push(reason),
-        }
-    }
-    if outcome.told.is_empty() && outcome.refused.is_empty() {
-        outcome.refused.push("the reservation names no guest");
-    }
-    outcome.refused.dedup();
-    outcome
-}
-
-/// What the guest asked for, and what the staff tell each other.
-fn comments(told: &mut Told, node: Node<'_>) {
-    for comment in node.at("comments").items().map(|item| item.at("comment")) {
-        let kind = comment.at("type");
-        let cashier = kind
-            .peek()
-            .is_some_and(|kind| kind.eq_ignore_ascii_case("cashier"));
-        if cashier {
-            kind.take();
-        }
-        let internal = comment.at("internal").flag() == Some(true);
-        let field = if internal || cashier {
-            "notes"
-        } else {
-            "special_needs"
-        };
-        told.add(field, json!({"text": comment.at("text.value").text()}));
-    }
-}
-
-fn stay(node: Node<'_>, reference: &str) -> Value {
-    let room = node.at("roomStay");
-    let day = |name: &str| room.at(name).text().as_deref().and_then(values::day);
-    let status = values::status(node.at("reservationStatus"))
-        .or_else(|| values::status(node.at("computedReservationStatus")));
-    let count = |short: &str, long: &str| {
-        let text = room
-            .at(short)
-            .text()
-            .or_else(|| room.at("guestCounts").at(long).text())?;
-        text.parse::<u8>().ok().filter(|n| *n < 100)
-    };
-    let party = count("adultCount", "adults")
-        .map(|adults| json!({"adults": adults, "children": count("childCount", "children").unwrap_or(0)}));
-    let channel = node
-        .at("sourceOfSale.sourceType")
-        .text()
-        .as_deref()
-        .and_then(values::code);
-    json!({
-        "reservation": reference, "arrival": day("arrivalDate"), "departure": day("departureDate"),
-        "status": status.unwrap_or("tentative"), "channel": channel, "party": party,
-    })
-}
-
-/// The guest as lists of reservations tell it: flat.
-///
-/// # Errors
-/// Why there is no guest in it.
-fn short_guest(
-    node: Node<'_>,
-    reference: &str,
-    stay: &Value,
-    observed: Option<String>,
-) -> Result<Told, &'static str> {
-    let guest = node.at("reservationGuest");
-    if is_anonymous(guest) {
-        return Err(ANONYMOUS);
-    }
-    let known = guest.at("id").text();
-    let by_place = known.is_none();
-    let mut told = Told::of(known.unwrap_or_else(|| format!("{reference}:1")));
-    guest.at("type").take();
-    told.observed_at = observed;
-    told.say("name.surname", guest.at("surname").text());
-    told.say("name.given", guest.at("givenName").text());
-    told.say("name.middle", guest.at("middleName").text());
-    told.say("name.prefix", guest.at("namePrefix").text());
-    if by_place {
-        told.by_name();
-    }
-    // The profile of the same id has more.
-    told.excerpt = !by_place;
-    told.say("preferred_language", guest.at("language").text());
-    told.say("vip_code", guest.at("vip.vipCode").text());
-    if let Some(number) = guest.at("phoneNumber").text() {
-        told.add("phones", json!({ "number": number }));
-    }
-    if let Some(address) = guest.at("email").text() {
-        told.add("emails", json!({ "address": address }));
-    }
-    told.add("postal_addresses", address(guest.at("address")));
-    let (program, number) = (
-        guest.at("membership.programCode"),
-        guest.at("membership.membershipId"),
-    );
-    if let Some((program, number)) = membership(program, number) {
-        told.add("memberships", json!({"program": program, "number": number, "tier": guest.at("membership.membershipLevel").text()}));
-    }
-    told.stay(values::with_role(stay, "primary"));
-    Ok(told)
 }

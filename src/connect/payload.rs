@@ -7,6 +7,7 @@ use serde_json::Value;
 /// An element as it came.
 pub struct Payload {
     root: Value,
+    place: &'static [&'static str],
     taken: RefCell<HashSet<*const Value>>,
 }
 
@@ -16,8 +17,21 @@ impl Payload {
     pub fn new(root: Value) -> Self {
         Self {
             root,
+            place: &[],
             taken: RefCell::default(),
         }
+    }
+
+    /// The same, with where in its file it stood.
+    #[must_use]
+    pub fn standing_at(self, place: &'static [&'static str]) -> Self {
+        Self { place, ..self }
+    }
+
+    /// Where in its file it stood, when that is one of several places.
+    #[must_use]
+    pub fn place(&self) -> &'static [&'static str] {
+        self.place
     }
 
     /// The element itself.
@@ -164,26 +178,50 @@ impl<'p> Node<'p> {
     /// A yes or no.
     #[must_use]
     pub fn flag(self) -> Option<bool> {
-        let flag = match self.value? {
-            Value::Bool(flag) => *flag,
-            Value::String(text) if text.eq_ignore_ascii_case("true") => true,
-            Value::String(text) if text.eq_ignore_ascii_case("false") => false,
-            _ => return None,
-        };
+        let flag = self.peek_flag()?;
         self.take();
         Some(flag)
+    }
+
+    /// A yes or no that is not taken: looked at to decide.
+    #[must_use]
+    pub fn peek_flag(self) -> Option<bool> {
+        if let Some(Value::Bool(flag)) = self.value {
+            return Some(*flag);
+        }
+        self.look(|text| match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "y" | "1" => Some(true),
+            "false" | "no" | "n" | "0" => Some(false),
+            _ => None,
+        })
     }
 
     /// What the text says, when it can be read so; what cannot stays, to be reported.
     #[must_use]
     pub fn read<T>(self, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let said = match self.value? {
+        let said = self.look(read)?;
+        self.take();
+        Some(said)
+    }
+
+    /// The same, not taken.
+    #[must_use]
+    pub fn look<T>(self, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        match self.value? {
             Value::String(text) => read(text.trim()),
             Value::Number(number) => read(&number.to_string()),
             _ => None,
-        }?;
-        self.take();
-        Some(said)
+        }
+    }
+
+    /// Whether anything is said: neither `null` nor empty text.
+    #[must_use]
+    pub fn says(self) -> bool {
+        match self.value {
+            None | Some(Value::Null) => false,
+            Some(Value::String(text)) => !text.trim().is_empty(),
+            Some(_) => true,
+        }
     }
 
     /// Whether a list is here, be it empty.

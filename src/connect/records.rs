@@ -55,6 +55,14 @@ impl Cut {
         }
     }
 
+    /// Where the element told last stands, when that is one of several places.
+    fn place(&self) -> &'static [&'static str] {
+        match self {
+            Self::Json(elements) => elements.place(),
+            Self::Xml(_) | Self::Csv(_) | Self::Mended(_) => &[],
+        }
+    }
+
     /// Why the element told last is there to be reported and not to be taken.
     fn flaw(&self) -> Option<&'static str> {
         match self {
@@ -223,7 +231,7 @@ impl Records {
                     self.refuse(ndjson::refused("element", reason), &element);
                     return Ok(());
                 }
-                let payload = Payload::new(element);
+                let payload = Payload::new(element).standing_at(self.cut.place());
                 let outcome = self.connector.take(&payload);
                 // An element that is refused whole is told by its refusal.
                 let whole = outcome.told.is_empty() && !outcome.refused.is_empty();

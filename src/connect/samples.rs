@@ -83,7 +83,7 @@ fn open(name: &str, text: &str) -> Option<(Cut, Box<dyn Connector>)> {
     Some(match name.split('-').next()? {
         "ohip" => (
             Cut::Json(json::Elements::new(input(text), ohip::PLACES)),
-            Box::new(Ohip),
+            Box::<Ohip>::default(),
         ),
         "cloudbeds" => (
             Cut::Json(json::Elements::new(input(text), cloudbeds::PLACES)),

@@ -180,7 +180,10 @@ fn own_payload(name: &str) -> &'static str {
 fn open_bytes(system: &str, text: Vec<u8>) -> Option<(Cut, Box<dyn Connector>)> {
     let from: Input = Box::new(std::io::Cursor::new(text));
     Some(match system {
-        "ohip" => (Cut::Json(json::Elements::new(from, ohip::PLACES)), Box::new(Ohip)),
+        "ohip" => (
+            Cut::Json(json::Elements::new(from, ohip::PLACES)),
+            Box::<Ohip>::default(),
+        ),
         "cloudbeds" => (
             Cut::Json(json::Elements::new(from, cloudbeds::PLACES)),
             Box::new(Cloudbeds),
@@ -191,7 +194,7 @@ fn open_bytes(system: &str, text: Vec<u8>) -> Option<(Cut, Box<dyn Connector>)> 
         ),
         "apaleo" => (
             Cut::Json(json::Elements::new(from, apaleo::PLACES)),
-            Box::new(Apaleo),
+            Box::<Apaleo>::default(),
         ),
         "alpinebits" => (
             Cut::Xml(xml::Elements::new(from, alpinebits::ELEMENT)),
@@ -229,10 +232,10 @@ proptest::proptest! {
             let text = payload.to_string();
             let cut = |places| Cut::Json(json::Elements::new(input(&text), places));
             let connectors: [(Cut, Box<dyn Connector>); 4] = [
-                (cut(ohip::PLACES), Box::new(Ohip)),
+                (cut(ohip::PLACES), Box::<Ohip>::default()),
                 (cut(cloudbeds::PLACES), Box::new(Cloudbeds)),
                 (cut(mews::PLACES), Box::<Mews>::default()),
-                (cut(apaleo::PLACES), Box::new(Apaleo)),
+                (cut(apaleo::PLACES), Box::<Apaleo>::default()),
             ];
             for (cut, connector) in connectors {
                 let _lines = Records::new(cut, connector).count();
@@ -251,7 +254,7 @@ proptest::proptest! {
             let xml = Cut::Xml(xml::Elements::new(input(&text), alpinebits::ELEMENT));
             let _lines = Records::new(xml, Box::new(AlpineBits)).count();
             let cut = Cut::Json(json::Elements::new(input(&text), ohip::PLACES));
-            let _lines = Records::new(cut, Box::new(Ohip)).count();
+            let _lines = Records::new(cut, Box::<Ohip>::default()).count();
             let mapping = Mapping::read(&suggest(&text));
             if let Ok(rows) = Rows::new(input(&text), &mapping.unwrap()) {
                 let _rows = rows.read_bytes();

@@ -94,7 +94,7 @@ pub(super) fn read(cut: Cut, connector: Box<dyn Connector>) -> Read {
 
 pub(super) fn ohip(payload: &Value) -> Read {
     let cut = Cut::Json(json::Elements::new(input(&payload.to_string()), ohip::PLACES));
-    read(cut, Box::new(Ohip))
+    read(cut, Box::<Ohip>::default())
 }
 
 pub(super) fn cloudbeds(payload: &Value) -> Read {
@@ -112,7 +112,7 @@ pub(super) fn mews(payload: &Value) -> Read {
 
 pub(super) fn apaleo(payload: &Value) -> Read {
     let cut = Cut::Json(json::Elements::new(input(&payload.to_string()), apaleo::PLACES));
-    read(cut, Box::new(Apaleo))
+    read(cut, Box::<Apaleo>::default())
 }
 
 pub(super) fn alpinebits(text: &str) -> Read {

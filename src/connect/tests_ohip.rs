@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::tests::{Read, cloudbeds, ohip};
 
 /// A profile that says `with` beside its name.
-fn profile(with: Value) -> Value {
+pub(super) fn profile(with: Value) -> Value {
     let mut profile = json!({"customer": {"personName": [{"surname": "Lima", "givenName": "Rosa"}]}});
     merge(&mut profile, with);
     json!({"profiles": {"profileInfo": [{"profileIdList": [{"id": "7", "type": "Profile"}], "profile": profile}]}})
@@ -23,7 +23,7 @@ fn merge(into: &mut Value, from: Value) {
 }
 
 /// A reservation that says `with` beside its number and days.
-fn reservation(with: Value) -> Value {
+pub(super) fn reservation(with: Value) -> Value {
     let mut reservation = json!({
         "reservationIdList": [{"id": "900", "type": "Reservation"}], "reservationStatus": "Reserved",
         "roomStay": {"arrivalDate": "2026-03-04", "departureDate": "2026-03-07"},
@@ -32,22 +32,22 @@ fn reservation(with: Value) -> Value {
     json!({"reservations": {"reservation": [reservation]}})
 }
 
-fn guest(surname: &str) -> Value {
+pub(super) fn guest(surname: &str) -> Value {
     json!({"profileInfo": {"profile": {"customer": {"personName": [{"surname": surname}]}}}})
 }
 
-fn card(with: Value) -> Value {
+pub(super) fn card(with: Value) -> Value {
     let mut card = json!({"id": "31", "firstName": "Rosa", "lastName": "Lima"});
     merge(&mut card, with);
     card
 }
 
-fn ids(read: &Read) -> Vec<String> {
+pub(super) fn ids(read: &Read) -> Vec<String> {
     let ids = read.stored.iter().map(|one| one.line.source_id.clone());
     ids.collect()
 }
 
-fn leaves(read: &Read, place: &str) -> bool {
+pub(super) fn leaves(read: &Read, place: &str) -> bool {
     read.unmapped.iter().any(|left| left.ends_with(place))
 }
 

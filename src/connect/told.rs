@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value, json};
 
-use crate::crypto::sha256;
+use crate::{base::PropertyCode, crypto::sha256};
 
 use super::payload::Payload;
 
@@ -13,6 +13,8 @@ use super::payload::Payload;
 pub struct Told {
     pub(super) source_id: String,
     pub(super) observed_at: Option<String>,
+    /// The hotel that says so, when it is one of the house's.
+    pub(super) property: Option<PropertyCode>,
     guest: Map<String, Value>,
     stays: Vec<Value>,
     consents: Vec<Value>,
@@ -116,6 +118,16 @@ impl Told {
         );
     }
 
+    /// When the source saw it so; what the guest agreed to keeps the moment that it was told with.
+    pub(super) fn seen(&mut self, at: Option<String>) {
+        if let Some(own) = &self.observed_at {
+            for consent in self.consents.iter_mut().filter_map(Value::as_object_mut) {
+                consent.entry("at").or_insert_with(|| own.as_str().into());
+            }
+        }
+        self.observed_at = at;
+    }
+
     /// Whether nothing is said.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -129,7 +141,7 @@ impl Told {
         let evidence = format!("record {}", self.source_id);
         for consent in self.consents.iter_mut().filter_map(Value::as_object_mut) {
             if let Some(at) = &self.observed_at {
-                consent.insert("at".to_owned(), at.as_str().into());
+                consent.entry("at").or_insert_with(|| at.as_str().into());
             }
             if evidence.chars().count() <= 200 {
                 consent.insert("evidence_ref".to_owned(), evidence.as_str().into());
@@ -141,6 +153,9 @@ impl Told {
         let Some(members) = line.as_object_mut() else {
             return line;
         };
+        if let Some(property) = self.property {
+            members.insert("property".to_owned(), property.as_str().into());
+        }
         if self.excerpt {
             members.insert("excerpt".to_owned(), true.into());
         }

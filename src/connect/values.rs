@@ -1,6 +1,7 @@
 //! Shapes that many systems share.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
+use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::payload::Node;
@@ -140,4 +141,32 @@ pub(super) fn with_role(stay: &Value, role: &str) -> Value {
         members.insert("role".to_owned(), role.into());
     }
     stay
+}
+
+/// The day at a place, or any other text there for the vault to refuse. A time of day has no field: with one, the place
+/// stays to be reported; midnight is how programs write a day alone.
+pub(super) fn day_at(node: Node<'_>) -> Option<String> {
+    let text = node.peek()?;
+    let day = day(text)?;
+    let time = text.get(day.len()..).unwrap_or_default();
+    let time = time.trim_start_matches(['T', ' ']);
+    if time.is_empty() || time.starts_with("00:00") {
+        node.take();
+    }
+    Some(day)
+}
+
+/// The moment at a place, by this clock when it names no zone; what is none stays there, to be reported.
+pub(super) fn local_moment_at(node: Node<'_>, clock: Tz) -> Option<String> {
+    node.read(|text| {
+        let at = moment(text)?;
+        if DateTime::parse_from_rfc3339(text).is_ok() {
+            return Some(at);
+        }
+        let told = at.parse::<DateTime<Utc>>().ok()?.naive_utc();
+        // An hour that the clock jumps over is as it was read.
+        let local = clock.from_local_datetime(&told).earliest();
+        let local = local.map(|at| at.to_utc().to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+        Some(local.unwrap_or(at))
+    })
 }

@@ -336,6 +336,9 @@ impl Vault {
         let allowed = policy.allows(&errand.caller.role, Right::WriteConsent);
         refuse_impossible("consents", &input.consents, rejected);
         for (at, statement) in input.consents.placed() {
+            let mut statement = statement.clone();
+            heard_by(self.clock.now(), &mut statement);
+            let statement = &statement;
             let mut reject = |reason: &str| {
                 rejected.push(Rejected {
                     field: format!("consents[{at}]"),
@@ -421,6 +424,14 @@ fn is_bundled(all: &[consent::Statement], one: &consent::Statement) -> bool {
             && (other.separate.is_some() || one.separate.is_some())
     };
     one.state.is_yes() && one.evidence_ref.is_some() && all.iter().any(|other| shared(&other))
+}
+
+/// A no is never lost to a clock that runs ahead, such as a hotel's own time that names no zone: it was said by now.
+fn heard_by(now: DateTime<Utc>, statement: &mut consent::Statement) {
+    let ahead = |at: &DateTime<Utc>| *at > now && *at - now < chrono::Duration::days(1);
+    if statement.state.is_no() && statement.at.as_ref().is_some_and(ahead) {
+        statement.at = Some(now);
+    }
 }
 
 /// Whether the record knows its person only as somebody's company.

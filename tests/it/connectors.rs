@@ -2,7 +2,7 @@
 //! goes the same way once it is mended.
 
 use guest_vault::cli::import::{self, Format, Import, Resolve};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, database::both};
 
@@ -112,6 +112,101 @@ both!(
                 "{answer:?}"
             );
         }
+        app.finish().await;
+    }
+);
+
+both!(
+    what_a_reservation_says_later_takes_nothing_of_the_profile_away,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let file = database.dir().join("opera.json");
+        let phone = |number: &str| json!({"telephone": {"phoneNumber": number}});
+        let person = |phones: Value, with: Value| {
+            let mut all = json!({"customer": {"personName": [{"givenName": "Marta", "surname": "Ferreira"}]},
+                                 "telephones": {"telephoneInfo": phones}});
+            all.as_object_mut()
+                .unwrap()
+                .extend(with.as_object().unwrap().clone());
+            all
+        };
+        let ids = json!([{"type": "Profile", "id": "70001"}]);
+        // The hotel's own time is nine hours ahead and names no zone.
+        let asked = json!({"lastModifyDateTime": "2026-03-05 19:00:00.0",
+                           "privacyInfo": {"optInEmail": false, "lastPrivacyPromptDate": "2026-03-04"}});
+        let two = json!([phone("912 345 678"), phone("912 345 679")]);
+        let said = |phones: Value, with: Value| json!({"profiles": {"profileInfo": [{"profileIdList": ids, "profile": person(phones, with)}]}});
+        let old = json!({"lastModifyDateTime": "2026-01-01 10:00:00.0"});
+        let stay = |when: &str, status: &str, guest: Value| {
+            let mut stay = json!({"reservationIdList": [{"type": "Reservation", "id": "900"}], "hotelId": "LIS01",
+                "reservationStatus": status, "lastModifyDateTime": when,
+                "roomStay": {"arrivalDate": "2026-03-04", "departureDate": "2026-03-07"}});
+            stay.as_object_mut()
+                .unwrap()
+                .extend(guest.as_object().unwrap().clone());
+            stay
+        };
+        let short = json!({"reservationGuest": {"surname": "Ferreira", "givenName": "Marta", "id": "70001", "type": "Profile"}});
+        let full = json!({"reservationGuests": [{"profileInfo": {
+            "profileIdList": ids, "profile": person(json!([phone("912 345 678")]), old)}}]});
+        let parts = [
+            said(two, json!({"lastModifyDateTime": "2026-02-20 10:00:00.0"})),
+            json!({"reservations": {"reservationInfo": [stay("2026-03-01 10:00:00.0", "Cancelled", short)]}}),
+            json!({"reservations": {"reservation": [stay("2026-03-03 10:00:00.0", "InHouse", full)]}}),
+            said(Value::Null, asked),
+        ];
+        std::fs::write(&file, parts.map(|part| part.to_string()).join("\n")).unwrap();
+        let arguments = Import {
+            lapsed: false,
+            format: Format::Ohip,
+            property: "GROUP".parse().ok(),
+            purpose: import::PURPOSE.parse().unwrap(),
+            mapping: None,
+            suggest_mapping: false,
+            files: vec![file],
+            server: None,
+            key: None,
+            rollback: None,
+            resolve: Resolve::Now,
+            dry_run: false,
+            report: Some(database.dir().join("report.csv")),
+            rejects: Some(database.dir().join("rejects.ndjson")),
+            json: true,
+        };
+        let summary = import::into_vault(&app.app.vault, &arguments).await.unwrap();
+        assert_eq!((summary.records, summary.refused), (4, 0));
+        assert!(summary.left.unmapped.is_empty(), "{:?}", summary.left.unmapped);
+        let report = std::fs::read_to_string(database.dir().join("report.csv")).unwrap();
+        let rejects = std::fs::read_to_string(database.dir().join("rejects.ndjson")).unwrap();
+        let rejects: Vec<Value> = rejects
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let reasons: Vec<&Value> = rejects.iter().map(|line| &line["rejected"]["reasons"]).collect();
+        assert_eq!(reasons, [&json!([{"field": "phones", "reason": "excerpt"}])]);
+        let guest = report
+            .lines()
+            .nth(1)
+            .unwrap()
+            .split(',')
+            .nth(2)
+            .unwrap()
+            .to_owned();
+        let centre = app.role("call_centre").await;
+        let by = json!({"by": {"phone": "+351 912 345 679"}});
+        let found = app.post(&centre, "/v1/lookups", by).await;
+        assert_eq!(found.body["candidates"][0]["guest_id"], json!(guest), "{found:?}");
+        let manager = app.role("duty_manager").await;
+        let read = app.get(&manager, &format!("/v1/guests/{guest}")).await;
+        let stays = read.value("stay_links");
+        assert_eq!(
+            (&stays[0]["status"], &stays[0]["property"]),
+            (&json!("checked_in"), &json!("LIS01")),
+            "{read:?}"
+        );
+        let crm = app.errand("crm", "marketing_direct").await.at("GROUP");
+        let said = app.get(&crm, &format!("/v1/guests/{guest}/consents")).await;
+        assert!(said.text().contains("\"refused\""), "{said:?}");
         app.finish().await;
     }
 );

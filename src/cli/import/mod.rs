@@ -285,7 +285,13 @@ impl<S: Sink> Running<'_, S> {
             error,
         };
         let file = source.file().map_err(read)?;
-        let mut lines = Reader::open(file, self.arguments.format, self.mapping.as_ref()).map_err(read)?;
+        let mut lines = Reader::open(
+            file,
+            self.arguments.format,
+            self.mapping.as_ref(),
+            self.sink.hotels(),
+        )
+        .map_err(read)?;
         lines.skip_to(source.done_lines).map_err(read)?;
         let mut ahead = self.ahead(lines);
         loop {

@@ -10,6 +10,7 @@ use crate::connect::{
     apaleo::{self, Apaleo},
     cloudbeds::{self, Cloudbeds},
     csv::{Mapping, Rows, Table},
+    hotels::Hotels,
     json, mended,
     mews::{self, Mews},
     ndjson::{Line, Lines, MAX_LINE},
@@ -30,7 +31,12 @@ pub(super) enum Reader {
 }
 
 impl Reader {
-    pub(super) fn open(mut file: File, format: Format, mapping: Option<&Mapping>) -> io::Result<Self> {
+    pub(super) fn open(
+        mut file: File,
+        format: Format,
+        mapping: Option<&Mapping>,
+        hotels: Hotels,
+    ) -> io::Result<Self> {
         let is_reject = format != Format::Ndjson && begins_as_reject(&mut file)?;
         let input = BufReader::with_capacity(256 * 1024, file);
         if format == Format::Ndjson {
@@ -43,11 +49,11 @@ impl Reader {
             cut(input, format, mapping)?
         };
         let connector: Box<dyn Connector> = match format {
-            Format::Ndjson | Format::Ohip => Box::new(Ohip),
+            Format::Ndjson | Format::Ohip => Box::new(Ohip::of(hotels)),
             Format::Cloudbeds => Box::new(Cloudbeds),
             Format::Alpinebits => Box::new(AlpineBits),
             Format::Mews => Box::<Mews>::default(),
-            Format::Apaleo => Box::new(Apaleo),
+            Format::Apaleo => Box::new(Apaleo::of(hotels)),
             Format::Csv => {
                 let table = Table::new(needed(mapping)?.clone());
                 Box::new(match &cut {

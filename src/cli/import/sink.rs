@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 
-use crate::{base::ImportId, connect::ndjson::RecordLine, guest::Rejected};
+use crate::{
+    base::ImportId,
+    connect::{hotels::Hotels, ndjson::RecordLine},
+    guest::Rejected,
+};
 
 pub(super) use crate::connect::intake::reason;
 pub use crate::connect::intake::{Mode, Put};
@@ -28,6 +32,11 @@ pub trait Sink {
     const RECORDS: usize;
     /// Records that can be put without more ado.
     type Ready: Send + 'static;
+
+    /// The hotels of the house, where they can be known.
+    fn hotels(&self) -> Hotels {
+        Hotels::default()
+    }
 
     /// How a batch is made ready to be stored, or to be checked: it is done while the batch before it is put.
     fn make_ready(&self, mode: Mode) -> MakeReady<Self::Ready>;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     base::{ImportId, PropertyCode},
     connect::{
+        hotels::Hotels,
         intake::{Intake, Ready, count},
         ndjson::RecordLine,
     },
@@ -58,6 +59,10 @@ pub enum Batch {
 impl Sink for VaultSink {
     const RECORDS: usize = 4000;
     type Ready = Batch;
+
+    fn hotels(&self) -> Hotels {
+        Hotels::of(&self.intake.vault().properties, &self.property)
+    }
 
     fn make_ready(&self, mode: Mode) -> MakeReady<Batch> {
         match mode {
