@@ -315,7 +315,9 @@ impl Table {
             ("emails", _) => told.add("emails", json!({"address": text, "kind": word})),
             // The same word in many rows would make one person of strangers.
             ("memberships", Some("number")) if !has_digit(text) || is_answer(text) => {
-                return Err("a membership's number has no digit, or is a yes or a no; it says nothing of who it is");
+                return Err(
+                    "a membership's number has no digit, or is a yes or a no; it says nothing of who it is",
+                );
             }
             ("id_documents", Some("number")) if is_answer(text) => {
                 return Err("a document's number is a yes or a no");
@@ -346,7 +348,8 @@ impl Table {
             ("name.native", _) => told.say("name.native", Some(json!({ "value": text }))),
             ("notes" | "special_needs", _) => told.add(&column.head, json!({ "text": text })),
             (
-                list @ ("vehicle_plates" | "diet" | "interests" | "health.allergies" | "health.accessibility"),
+                list
+                @ ("vehicle_plates" | "diet" | "interests" | "health.allergies" | "health.accessibility"),
                 _,
             ) => {
                 let words = parts.words.entry(list.to_owned()).or_default();

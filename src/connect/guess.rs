@@ -30,7 +30,9 @@ pub fn suggest(text: &str) -> String {
     let rows: Vec<Vec<String>> = rows.take(ROWS).collect();
     let targets = targets(&columns);
     let columns = || columns.iter().zip(targets.iter().copied()).enumerate();
-    let id = columns().find(|(_, (_, target))| *target == Some("id")).map(|(at, _)| at);
+    let id = columns()
+        .find(|(_, (_, target))| *target == Some("id"))
+        .map(|(at, _)| at);
     let mut text = String::from("# A guess from the header: read it, mend it, then import with --mapping.\n");
     text.push_str("source_system = \"pms\"\n");
     // Writing to a String cannot fail.
@@ -71,7 +73,10 @@ pub fn suggest(text: &str) -> String {
         let _ = if sexes(name, at, &rows) == Sexes::Spanish {
             writeln!(text, "[values.{column}]\n\"H\" = \"male\"\n\"M\" = \"female\"")
         } else {
-            writeln!(text, "# [values.{column}]\n# \"1\" = \"male\"\n# \"2\" = \"female\"")
+            writeln!(
+                text,
+                "# [values.{column}]\n# \"1\" = \"male\"\n# \"2\" = \"female\""
+            )
         };
     }
     text

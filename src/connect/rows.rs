@@ -118,14 +118,23 @@ impl<R: BufRead> Rows<R> {
     /// When the file cannot be read.
     pub fn next_row(&mut self) -> io::Result<Option<Result<Value, Broken>>> {
         self.look_ahead()?;
-        let Some(Ahead { piece, cells, is_part }) = self.ahead.pop_front() else {
+        let Some(Ahead {
+            piece,
+            cells,
+            is_part,
+        }) = self.ahead.pop_front()
+        else {
             return Ok(None);
         };
         let columns = self.header.len();
         let more = cells.get(columns..).unwrap_or_default();
         let has_more = more.iter().any(|cell| !cell.trim_ascii().is_empty());
         if self.width == 0 && matches!(piece, Piece::Row) {
-            self.width = if has_more { columns } else { cells.len().max(columns) };
+            self.width = if has_more {
+                columns
+            } else {
+                cells.len().max(columns)
+            };
         }
         self.flaw = match piece {
             Piece::TooLarge => return Ok(Some(Err(Broken::TooLarge))),
@@ -159,7 +168,9 @@ impl<R: BufRead> Rows<R> {
             if self.ahead.len() == at && !self.read_ahead()? {
                 return Ok(());
             }
-            let Some(row) = self.ahead.get(at) else { return Ok(()) };
+            let Some(row) = self.ahead.get(at) else {
+                return Ok(());
+            };
             if !matches!(row.piece, Piece::Row) || row.is_part || row.cells.len() >= columns {
                 return Ok(());
             }
