@@ -41,3 +41,7 @@ mod tests_csv;
 mod tests_ohip;
 #[cfg(test)]
 mod tests_ota;
+#[cfg(test)]
+mod tests_refused;
+#[cfg(test)]
+mod tests_tables;

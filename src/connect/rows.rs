@@ -39,6 +39,8 @@ pub struct Rows<R> {
     cells: Vec<Vec<u8>>,
     /// Rows that are read and not told yet.
     ahead: VecDeque<Ahead>,
+    /// Where the id stands.
+    id: usize,
     /// How many cells a row has at most: some systems end each row, but not the header, with a delimiter.
     width: usize,
     /// Behind a quote that is not closed, only a row that looks like one is taken.
@@ -62,6 +64,7 @@ impl<R: BufRead> Rows<R> {
             read_bytes: 0,
             cells: Vec::new(),
             ahead: VecDeque::new(),
+            id: 0,
             width: 0,
             wary: false,
             flaw: None,
@@ -91,6 +94,11 @@ impl<R: BufRead> Rows<R> {
                 "it has no column {missing}, which the mapping names"
             )));
         }
+        rows.id = rows
+            .header
+            .iter()
+            .position(|name| *name == mapping.id)
+            .unwrap_or(0);
         Ok(rows)
     }
 
@@ -160,8 +168,8 @@ impl<R: BufRead> Rows<R> {
         Ok(Some(Ok(row.into())))
     }
 
-    /// Reads the next row, and those behind it that may be parts of the same one: where short rows in a row make just one
-    /// together, a line break cut it. Other short ones only leave out the empty cells at their end.
+    /// Reads the next row, and those behind it that may be parts of the same one: where short rows, of which only the first
+    /// begins with an id, make just one together, a line break cut it. Others leave out the empty cells at their end.
     fn look_ahead(&mut self) -> io::Result<()> {
         let (columns, mut joined) = (self.header.len(), 1);
         for at in 0..MOST_PARTS {
@@ -171,7 +179,8 @@ impl<R: BufRead> Rows<R> {
             let Some(row) = self.ahead.get(at) else {
                 return Ok(());
             };
-            if !matches!(row.piece, Piece::Row) || row.is_part || row.cells.len() >= columns {
+            let begins = at > 0 && row.cells.get(self.id).is_some_and(|cell| is_id(cell));
+            if !matches!(row.piece, Piece::Row) || row.is_part || row.cells.len() >= columns || begins {
                 return Ok(());
             }
             joined += row.cells.len() - 1;
@@ -291,6 +300,12 @@ fn numbered(name: &str, at: usize) -> String {
     } else {
         format!("{name} {at}")
     }
+}
+
+/// Whether a cell looks like an id: more of a sentence seldom does.
+fn is_id(cell: &[u8]) -> bool {
+    let cell = cell.trim_ascii();
+    cell.iter().any(u8::is_ascii_digit) && !cell.iter().any(u8::is_ascii_whitespace)
 }
 
 /// How many bytes name the delimiter.

@@ -364,6 +364,14 @@ mod tests {
     }
 
     #[test]
+    fn another_encoding_is_told() {
+        for text in [&b"<a><R A=\"M\xfcller\"/></a>"[..], b"<a><R>M\xfcller</R></a>"] {
+            let mut elements = Elements::new(text, NAMES);
+            assert!(elements.next_element().unwrap_err().to_string().contains("UTF-8"));
+        }
+    }
+
+    #[test]
     fn an_endless_text_is_not_gathered() {
         let start: &[u8] = b"<a><R>";
         let endless = start.chain(io::repeat(b'x').take(64 * 1024 * 1024));
