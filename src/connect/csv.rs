@@ -246,8 +246,7 @@ impl Connector for Table {
             } else if let Some(cell) = self.cell(node, column) {
                 let said = cell.and_then(|text| {
                     if column.head == "names" {
-                        let names = whole_name::split_list(&text, self.mapping.name_order)?;
-                        named.extend(names);
+                        named.extend(whole_name::split_list(&text, self.mapping.name_order)?);
                         Ok(())
                     } else {
                         self.say(&mut told, &mut parts, column, &text)

@@ -127,12 +127,12 @@ fn targets(columns: &[String]) -> Vec<Option<&'static str>> {
     let goes_to = |wanted: &str| alone.contains(&Some(wanted));
     let has_stays = STAY.into_iter().any(|member| goes_to(&format!("stays.{member}")));
     let is_surname = goes_to("name.given") && !goes_to("name.surname");
-    let with = |(name, target): (&String, &Option<&'static str>)| match name.as_str() {
+    let with = |(name, target): (&String, Option<&'static str>)| match name.as_str() {
         "name" if is_surname => Some("name.surname"),
         "status" if has_stays => Some("stays.status"),
-        _ => *target,
+        _ => target,
     };
-    names.iter().zip(&alone).map(with).collect()
+    names.iter().zip(alone.iter().copied()).map(with).collect()
 }
 
 /// A column's name without case, accents and punctuation.

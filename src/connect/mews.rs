@@ -309,14 +309,17 @@ fn each(list: Node<'_>, mut take: impl FnMut(&str) -> bool) {
     }
 }
 
+/// Where tags go.
+const TAGS: [(&str, &[&str]); 4] = [
+    ("vip_code", &["VeryImportant", "Important"]),
+    ("customer_status", &["Returning"]),
+    ("health.accessibility", &["DisabledPerson"]),
+    ("feedback_items", &["PreviousComplaint"]),
+];
+
 fn classifications(told: &mut Told, list: Node<'_>) {
     // The list is whole, too.
-    for (path, tags) in [
-        ("vip_code", &["VeryImportant", "Important"] as &[&str]),
-        ("customer_status", &["Returning"]),
-        ("health.accessibility", &["DisabledPerson"]),
-        ("feedback_items", &["PreviousComplaint"]),
-    ] {
+    for (path, tags) in TAGS {
         let has = |word: Node<'_>| word.peek().is_some_and(|word| tags.contains(&word));
         if list.is_list() && !list.words().any(has) {
             told.say(path, Some(Value::Null));

@@ -11,7 +11,7 @@ fn has(read: &Read, word: &str) -> bool {
     read.refused.iter().any(|told| told.contains(word))
 }
 
-fn one(members: Value) -> Read {
+fn one(members: &Value) -> Read {
     let mut customer = json!({"Id": "c1", "LastName": "Ostin"});
     customer
         .as_object_mut()
@@ -23,13 +23,13 @@ fn one(members: Value) -> Read {
 #[test]
 fn a_yes_to_post_alone_is_no_yes_to_all_channels() {
     let channels = |read: &Read| read.stored[0].values["contact_preference"]["channels"].clone();
-    let post = one(json!({"Options": ["SendMarketingPostalMail"]}));
+    let post = one(&json!({"Options": ["SendMarketingPostalMail"]}));
     assert_eq!(
         (consent(&post.stored[0]), channels(&post)),
         ("refused", json!(["post"]))
     );
     assert!(has(&post, "post_only"));
-    let both = one(json!({"Options": ["SendMarketingPostalMail", "SendMarketingEmails"]}));
+    let both = one(&json!({"Options": ["SendMarketingPostalMail", "SendMarketingEmails"]}));
     assert_eq!((consent(&both.stored[0]), both.refused.len()), ("given", 0));
 
     let agreed = |more: &str| alpinebits(&request("Reserved", &one_room(), &[&customer("Rolf", more)]));
@@ -159,7 +159,7 @@ fn what_a_customer_has_no_longer_is_taken_back() {
         (&json!("pt-PT"), &json!("returning"))
     );
     assert_eq!(read.stored[0].rejected, [""; 0]);
-    let silent = one(json!({}));
+    let silent = one(&json!({}));
     assert_eq!(
         json!(silent.stored[0].line.guest),
         json!({"name": {"surname": "Ostin"}})

@@ -14,7 +14,7 @@ fn has(told: &[String], word: &str) -> bool {
 }
 
 fn consents(read: &Read) -> Vec<&str> {
-    let said = read.stored.iter().flat_map(|one| one.line.consents.first());
+    let said = read.stored.iter().filter_map(|one| one.line.consents.first());
     said.map(|consent| consent.state.as_str()).collect()
 }
 

@@ -102,8 +102,8 @@ fn by_slash(name: &str) -> Option<(&str, &str)> {
     let is_word = |word: &&str| is_native(word) || word.chars().filter(|c| c.is_alphabetic()).count() >= 2;
     let is_title = |word: &str| {
         let word = word.trim_end_matches('.').to_lowercase();
-        let is = |known: &&str| known.eq_ignore_ascii_case(&word);
-        TITLES.iter().chain(&COURTESIES).any(|known| is(known))
+        let mut titles = TITLES.iter().chain(&COURTESIES);
+        titles.any(|title| title.eq_ignore_ascii_case(&word))
     };
     let before = surname.split_whitespace().next_back().filter(is_word)?;
     given.split_whitespace().next().filter(is_word)?;
