@@ -138,7 +138,7 @@ fn older_documents_are_no_cards_and_those_of_nobody_make_no_guest() {
 #[test]
 fn what_a_customer_has_no_longer_is_taken_back() {
     let read = one(
-        json!({"Email": null, "Phone": "", "NationalityCode": null, "Address": null, "Notes": " ",
+        &json!({"Email": null, "Phone": "", "NationalityCode": null, "Address": null, "Notes": " ",
         "PreferredLanguageCode": null, "LanguageCode": "pt-PT", "Classifications": ["Returning"], "DietaryRequirements": null}),
     );
     let guest = &read.stored[0].line.guest;
