@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::matching::relays;
+use crate::{guest::kinds::holds_card_number, matching::relays};
 
 use super::{
     payload::{Node, Payload},
@@ -66,9 +66,14 @@ impl Connector for Mews {
         let owner = ["CustomerId", "AccountId"]
             .into_iter()
             .find_map(|name| node.at(name).text());
-        // Documents had an `Expiration` once, as cards have.
+        // Documents had an `Expiration` once, as cards have; a visa is told from a card of Visa by its number.
+        let number = node.at("Number").peek();
+        let is_document = match node.at("Type").peek().and_then(document_kind) {
+            Some("visa") => number.is_some_and(|number| !holds_card_number(number)),
+            kind => kind.is_some(),
+        };
         let is_card = CARD.into_iter().any(|name| node.at(name).exists())
-            || (node.at("Expiration").exists() && node.at("Type").peek().and_then(document_kind).is_none());
+            || (node.at("Expiration").exists() && !is_document);
         if owner.is_some() && is_card {
             outcome.alarms.push("card_data");
             return outcome;

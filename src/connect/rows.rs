@@ -183,7 +183,7 @@ impl<R: BufRead> Rows<R> {
             if !matches!(row.piece, Piece::Row) || row.is_part || row.cells.len() >= columns || begins {
                 return Ok(());
             }
-            joined += row.cells.len() - 1;
+            joined += row.cells.len().saturating_sub(1);
             if joined >= columns {
                 let is_one = joined == columns;
                 let parts = self.ahead.iter_mut().take(if is_one { at + 1 } else { 0 });

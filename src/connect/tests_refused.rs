@@ -117,7 +117,7 @@ fn older_documents_are_no_cards_and_those_of_nobody_make_no_guest() {
         {"Id": "c3", "MergeTargetId": "c1"}], "Documents": [
         {"CustomerId": "c1", "Type": "Passport", "Number": "C01X00T47", "Expiration": "2031-01-01", "Issuance": "2021-01-02"},
         document("c2", "C1234562"), document("c3", "C1234563"),
-        {"Id": "k1", "CustomerId": "c1", "Type": "Visa", "ObfuscatedNumber": "****1111", "Expiration": "2031-01"},
+        {"Id": "k1", "CustomerId": "c1", "Type": "Visa", "Number": "4111111111111111", "Expiration": "2031-01"},
         {"Id": "k2", "CustomerId": "c1", "Type": "MasterCard", "Expiration": "2031-01"}]}),
     );
     assert_eq!((ids(&read), read.alarms.len()), (vec!["c1", "c1"], 1));
