@@ -47,23 +47,35 @@ impl Connector for AlpineBits {
             .value
             .get("status")
             .is_some_and(|status| status == "cancelled");
-        for (at, customer) in customers(node).into_iter().enumerate() {
+        let customers = customers(node);
+        let primary = customers
+            .iter()
+            .position(|(_, is_primary)| *is_primary)
+            .unwrap_or(0);
+        for (at, (customer, _)) in customers.into_iter().enumerate() {
             let mut told = Told::of(format!("{id}:guest"));
             told.observed_at.clone_from(&observed);
             name(&mut told, customer);
             seat::take(&mut told, &outcome.told, at + 1);
-            person(&mut told, customer);
+            outcome.refused.extend(person(&mut told, customer));
             if stay.is_told {
-                let role = if at == 0 { "primary" } else { "accompanying" };
+                let role = if at == primary { "primary" } else { "accompanying" };
                 told.stay(values::with_role(&stay.value, role));
             } else if is_cancelled {
                 told.lost.push(NO_DAYS);
             }
-            told.lost.extend(stay.lost);
-            if at == 0 {
+            told.lost.extend(&stay.lost);
+            if at == primary {
                 comments(&mut told, node);
             }
             outcome.told.push(told);
+        }
+        if is_cancelled
+            && stay.is_told
+            && outcome.told.len() < stay.guests
+            && let Some(first) = outcome.told.first_mut()
+        {
+            first.lost.push(OTHERS);
         }
         if outcome.told.is_empty() {
             let reason = if is_cancelled {
@@ -82,12 +94,27 @@ const NO_GUEST: &str = "the cancellation names no guest, so the stay is as it wa
                         reservation and set the stay's status to cancelled";
 const NO_DAYS: &str = "the cancellation names no days, so the stay is as it was: set its status to cancelled";
 
-fn customers(node: Node<'_>) -> Vec<Node<'_>> {
+/// Other guests have their own records with the same stay; nobody can tell from a cancellation who they are.
+const OTHERS: &str = "the cancellation does not name all guests: the stay of those whom it does not name is as it was; \
+                      set its status to cancelled";
+const ANOTHER_PERIOD: &str = "the request names another period too; the first is taken";
+const POST_ONLY: &str =
+    "a yes is to post alone (post_only): marketing_direct is for all channels, so no consent comes of it";
+
+/// The guests, and whether each is called the primary one.
+fn customers<'p>(node: Node<'p>) -> Vec<(Node<'p>, bool)> {
     let guests = node.at("ResGuests").first().at("ResGuest").items();
-    guests
-        .flat_map(|guest| guest.at("Profiles").first().at("ProfileInfo").items())
-        .flat_map(|info| info.at("Profile").first().at("Customer").items())
-        .collect()
+    let of_guest = |guest: Node<'p>| {
+        let is_primary = guest.at("@PrimaryIndicator").read(|is| match is {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        });
+        let infos = guest.at("Profiles").first().at("ProfileInfo").items();
+        let customers = infos.flat_map(|info| info.at("Profile").first().at("Customer").items());
+        customers.map(move |customer| (customer, is_primary == Some(true)))
+    };
+    guests.flat_map(of_guest).collect()
 }
 
 /// Cards stand with guarantees, deposits and the customer: wherever one is, it does not belong here.
@@ -105,13 +132,23 @@ struct Stay {
     value: Value,
     /// Whether the reservation has rooms.
     is_told: bool,
-    lost: Option<&'static str>,
+    /// How many come, as far as that is told.
+    guests: usize,
+    lost: Vec<&'static str>,
 }
 
 /// One stay for all the rooms, so that its number is the reservation's, however many there are.
 fn stay(node: Node<'_>, id: &str) -> Stay {
+    let is_request = node
+        .at("@ResStatus")
+        .peek()
+        .is_some_and(|word| values::bare(word) == "requested");
     let status = status(node);
-    let rooms: Vec<Node<'_>> = node.at("RoomStays").first().at("RoomStay").items().collect();
+    let mut rooms: Vec<Node<'_>> = node.at("RoomStays").first().at("RoomStay").items().collect();
+    let mut lost = Vec::new();
+    if is_request && leave_other_periods(&mut rooms) {
+        lost.push(ANOTHER_PERIOD);
+    }
     let span = |name: &'static str| {
         let days = rooms
             .iter()
@@ -119,14 +156,43 @@ fn stay(node: Node<'_>, id: &str) -> Stay {
         days.filter_map(|day| values::day(&day)).collect::<Vec<String>>()
     };
     let party = party(&rooms);
+    if party.is_err() {
+        lost.push("a party is larger than a stay can tell");
+    }
+    let party = party.ok().flatten();
+    let count = |group: &str| {
+        party
+            .as_ref()
+            .and_then(|party| party.get(group)?.as_u64())
+            .unwrap_or(0)
+    };
     Stay {
         is_told: !rooms.is_empty() || status != "cancelled",
-        lost: party.is_err().then_some("a party is larger than a stay can tell"),
+        // Unless told otherwise, somebody may come along.
+        guests: party.as_ref().map_or(usize::MAX, |_| {
+            usize::try_from(count("adults") + count("children")).unwrap_or(usize::MAX)
+        }),
+        lost,
         value: json!({
             "reservation": id, "arrival": outermost(span("@Start"), min), "departure": outermost(span("@End"), max),
-            "status": status, "party": party.ok().flatten(),
+            "status": status, "party": party,
         }),
     }
+}
+
+/// A request names other periods that would do as well, without a kind of room; whether there was one.
+fn leave_other_periods<'p>(rooms: &mut Vec<Node<'p>>) -> bool {
+    let period = |room: &Node<'p>| {
+        let span = room.at("TimeSpan").first();
+        ["@Start", "@End"].map(move |name| span.at(name).peek())
+    };
+    let (all, first) = (rooms.len(), rooms.first().map(period));
+    let mut at = 0;
+    rooms.retain(|room| {
+        at += 1;
+        at == 1 || room.at("RoomTypes").exists() || Some(period(room)) == first
+    });
+    rooms.len() < all
 }
 
 /// The first or the last of days; one that cannot be read, where there is one: then the stay has none.
@@ -212,7 +278,8 @@ fn name(told: &mut Told, customer: Node<'_>) {
     told.say("name.suffix", inner(name, "NameSuffix"));
 }
 
-fn person(told: &mut Told, customer: Node<'_>) {
+/// What is said of the guest; why a yes is no consent.
+fn person(told: &mut Told, customer: Node<'_>) -> Option<&'static str> {
     let gender = customer.at("@Gender").text().filter(|gender| gender != "Unknown");
     told.say("gender", gender);
     told.say(
@@ -233,7 +300,7 @@ fn person(told: &mut Told, customer: Node<'_>) {
             json!({"number": number, "kind": kind, "ext": phone.at("@Extension").text()}),
         );
     }
-    contact(told, customer);
+    contact(told, customer)
 }
 
 /// A number that may come in pieces: country, area, the rest.
@@ -253,7 +320,7 @@ fn number(phone: Node<'_>) -> Option<String> {
     Some(pieces.join(" "))
 }
 
-fn contact(told: &mut Told, customer: Node<'_>) {
+fn contact(told: &mut Told, customer: Node<'_>) -> Option<&'static str> {
     let (mut newsletter, mut catalogue) = (None, None);
     for email in customer.at("Email").items() {
         if let Some(address) = email.at("#text").text() {
@@ -286,15 +353,19 @@ fn contact(told: &mut Told, customer: Node<'_>) {
         .filter(|(agreed, _)| *agreed == Some(true))
         .map(|(_, channel)| channel)
         .collect();
+    let post_only = newsletter.is_none() && catalogue == Some(true);
     stricter(&mut newsletter, catalogue);
     if let Some(given) = newsletter {
-        told.consent("marketing_direct", given, "web");
+        if !post_only {
+            told.consent("marketing_direct", given, "web");
+        }
         if channels.is_empty() {
             told.say("contact_preference", Some(Value::Null));
         } else {
             told.say("contact_preference.channels", Some(json!(channels)));
         }
     }
+    post_only.then_some(POST_ONLY)
 }
 
 /// A no stays, whatever else is said.

@@ -71,6 +71,11 @@ pub(super) fn of_list(head: &str) -> Option<(&'static str, &'static str)> {
     Some((list.1, list.2))
 }
 
+/// Whether a place takes a word in brackets.
+pub(super) fn takes_word(head: &str) -> bool {
+    of_list(head).is_some() || matches!(head, "phones" | "emails" | "external_ids")
+}
+
 /// The columns in this order.
 pub(super) fn arrange(targets: &BTreeMap<String, String>, order: &[String]) -> Vec<Column> {
     let columns = targets

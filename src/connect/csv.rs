@@ -1,6 +1,6 @@
 //! Tables with a mapping file: which column says which field. A guess of the mapping can be made from the header.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
 use serde::{Deserialize, de::IgnoredAny};
@@ -80,6 +80,12 @@ impl Mapping {
         let mut of_stays = Vec::new();
         for (name, target) in &mapping.columns {
             match Column::of(name, target) {
+                Some(column) if column.word.is_some() && !columns::takes_word(&column.head) => {
+                    return Err(format!(
+                        "columns: {name}: {target}: {} takes no word in brackets; an agreement is for all channels",
+                        column.head
+                    ));
+                }
                 Some(column) if column.head == "stays" => of_stays.extend(column.member),
                 Some(_) => {}
                 None => {
@@ -112,6 +118,11 @@ impl Mapping {
     }
 }
 
+/// Nothing that a table tells of is older: such a year is one of two digits, read as four.
+const OLDEST: i32 = 1900;
+
+const UNREAD: &str = "says when it was changed in a way that cannot be read; see date_format";
+
 /// Maps rows by a mapping file.
 pub struct Table {
     mapping: Mapping,
@@ -134,18 +145,30 @@ impl Table {
     }
 
     /// A cell, in the words of the vault.
-    fn cell(&self, node: Node<'_>, column: &str) -> Option<String> {
-        let text = node.member(column).text()?;
-        let codes = self.mapping.values.get(column);
-        Some(codes.and_then(|codes| codes.get(&text)).cloned().unwrap_or(text))
+    fn cell(&self, node: Node<'_>, column: &Column) -> Option<Result<String, &'static str>> {
+        let text = node.member(&column.name).text()?;
+        let Some(codes) = self.mapping.values.get(&column.name) else {
+            return Some(Ok(text));
+        };
+        let folded = text.to_lowercase();
+        let alike = || codes.iter().find(|(code, _)| code.to_lowercase() == folded);
+        let meant = codes.get(&text).or_else(|| alike().map(|(_, meant)| meant));
+        Some(match meant {
+            Some(meant) => Ok(meant.clone()),
+            // The codes may turn the words around: what they do not name may mean either.
+            None if column.head == "consents" => {
+                Err("an agreement has a word that its [values] do not name; say there what it means")
+            }
+            None => Ok(text),
+        })
     }
 
     /// A day; what cannot be read stays as it is, for the vault to refuse by name.
     fn day(&self, text: &str) -> String {
         let own = self.mapping.date_format.as_deref().and_then(|format| {
             let (day, rest) = NaiveDate::parse_and_remainder(text, format).ok()?;
-            let is_time = rest.is_empty() || rest.starts_with([' ', 'T']);
-            is_time.then(|| day.to_string())
+            // `24.12.26` is no day of the year 26.
+            (values::is_time(rest) && day.year() >= OLDEST).then(|| day.to_string())
         });
         own.or_else(|| values::day(text))
             .unwrap_or_else(|| text.to_owned())
@@ -165,8 +188,12 @@ impl Table {
             day.and_hms_opt(0, 0, 0)
         });
         let Some(moment) = moment else {
-            return Err("says when it was changed in a way that cannot be read; see date_format");
+            return Err(UNREAD);
         };
+        // Some programs write the first year of all where they know none; any other one is of two digits.
+        if moment.year() < OLDEST && !text.contains("0001") {
+            return Err(UNREAD);
+        }
         Ok((moment.year() >= 1990).then(|| format!("{}Z", moment.format("%Y-%m-%dT%H:%M:%S"))))
     }
 }
@@ -178,6 +205,8 @@ struct Parts {
     items: BTreeMap<(String, usize), Map<String, Value>>,
     stay: Map<String, Value>,
     consents: BTreeMap<String, bool>,
+    /// Lists of words, by where they go.
+    words: BTreeMap<String, Vec<String>>,
 }
 
 impl Connector for Table {
@@ -214,19 +243,23 @@ impl Connector for Table {
         for column in self.columns.iter().filter(is_told) {
             if column.head == "-" {
                 node.member(&column.name).take();
-            } else if let Some(text) = self.cell(node, &column.name) {
-                let said = if column.head == "names" {
-                    whole_name::split_list(&text, self.mapping.name_order).map(|names| named.extend(names))
-                } else {
-                    self.say(&mut told, &mut parts, column, &text)
-                };
+            } else if let Some(cell) = self.cell(node, column) {
+                let said = cell.and_then(|text| {
+                    if column.head == "names" {
+                        named.extend(whole_name::split_list(&text, self.mapping.name_order)?);
+                        Ok(())
+                    } else {
+                        self.say(&mut told, &mut parts, column, &text)
+                    }
+                });
                 outcome.refused.extend(said.err());
             }
         }
         let stay = Value::from(parts.finish(&mut told));
         let mut others = named.into_iter();
         if let Some(first) = others.next() {
-            whole_name::say(&mut told, &first, self.mapping.name_order);
+            let said = whole_name::say(&mut told, &first, self.mapping.name_order);
+            outcome.refused.extend(said.err());
         }
         if has_stay {
             told.stay(stay.clone());
@@ -236,7 +269,10 @@ impl Connector for Table {
         for (name, at) in others.zip(2_u32..) {
             let mut other = Told::of(format!("{}:{at}", told.source_id));
             other.observed_at.clone_from(&told.observed_at);
-            whole_name::say(&mut other, &name, self.mapping.name_order);
+            if let Err(reason) = whole_name::say(&mut other, &name, self.mapping.name_order) {
+                outcome.refused.push(reason);
+                continue;
+            }
             other.by_name();
             if has_stay {
                 other.stay(values::with_role(&stay, "accompanying"));
@@ -276,6 +312,15 @@ impl Table {
         match (column.head.as_str(), column.member.as_deref()) {
             ("phones", _) => told.add("phones", json!({"number": text, "kind": word})),
             ("emails", _) => told.add("emails", json!({"address": text, "kind": word})),
+            // The same word in many rows would make one person of strangers.
+            ("memberships", Some("number")) if !has_digit(text) || is_answer(text) => {
+                return Err(
+                    "a membership's number has no digit, or is a yes or a no; it says nothing of who it is",
+                );
+            }
+            ("id_documents", Some("number")) if is_answer(text) => {
+                return Err("a document's number is a yes or a no");
+            }
             ("postal_addresses" | "id_documents" | "memberships", Some(member)) => {
                 parts.put(column, member, plain(member));
             }
@@ -293,17 +338,22 @@ impl Table {
             ),
             ("tax_invoice", _) => told.add("tax_invoice", json!({ "tax_id": text })),
             ("organisation", _) => told.say("organisation", Some(json!({ "name": text }))),
-            ("name", _) => whole_name::say(told, text, self.mapping.name_order),
+            ("name", _) => whole_name::say(told, text, self.mapping.name_order)?,
+            ("vip_code", _) if answer(text) == Some(false) => {}
+            // A one may be the first grade.
+            ("vip_code", _) if text != "1" && is_answer(text) => {
+                return Err("a VIP code is a bare yes; say in [values] which code it means");
+            }
             ("name.native", _) => told.say("name.native", Some(json!({ "value": text }))),
             ("notes" | "special_needs", _) => told.add(&column.head, json!({ "text": text })),
-            ("vehicle_plates" | "diet" | "interests", _) => {
-                for word in text
-                    .split([',', ';'])
-                    .map(str::trim)
-                    .filter(|word| !word.is_empty())
-                {
-                    told.add(&column.head, word.into());
-                }
+            (
+                list
+                @ ("vehicle_plates" | "diet" | "interests" | "health.allergies" | "health.accessibility"),
+                _,
+            ) => {
+                let words = parts.words.entry(list.to_owned()).or_default();
+                let said = text.split([',', ';']).map(str::trim);
+                words.extend(said.filter(|word| !word.is_empty()).map(ToOwned::to_owned));
             }
             // Another word goes along as it is: the vault refuses it by name.
             ("preferences.smoking", _) => {
@@ -353,6 +403,9 @@ impl Parts {
             "channel" | "purpose" => values::code(text)
                 .ok_or("a stay's channel or purpose has no letter of a code; say in [values] what it means")?
                 .into(),
+            "arrival" | "departure" if is_before_all(&plain) => {
+                return Err("a stay has a day before 1900; see date_format (%y reads years of two digits)");
+            }
             _ => plain,
         };
         if self.stay.get(member).is_some_and(|first| *first != value) {
@@ -371,6 +424,11 @@ impl Parts {
             }
             told.add(&head, item.into());
         }
+        for (path, mut words) in self.words {
+            let mut seen = HashSet::new();
+            words.retain(|word| seen.insert(word.clone()));
+            told.say(&path, (!words.is_empty()).then_some(words));
+        }
         for (purpose, given) in self.consents {
             told.consent(&purpose, given, "pms");
         }
@@ -378,6 +436,19 @@ impl Parts {
         stay.entry("status").or_insert_with(|| "confirmed".into());
         stay
     }
+}
+
+fn is_before_all(day: &Value) -> bool {
+    let day: Option<NaiveDate> = day.as_str().and_then(|day| day.parse().ok());
+    day.is_some_and(|day| day.year() < OLDEST)
+}
+
+fn has_digit(text: &str) -> bool {
+    text.chars().any(char::is_numeric)
+}
+
+fn is_answer(text: &str) -> bool {
+    answer(text).is_some()
 }
 
 /// A yes or a no, in the words of several languages and programs.

@@ -3,11 +3,17 @@
 //! Classifications are routed by value: a need goes to `health.accessibility`, which has its own drawer; what would
 //! shut a guest out needs an end and an approver, which no tag has, so it is reported and not stored.
 //!
-//! `Options` is the list of all that is agreed to: what a list does not name is refused.
+//! `Options` is the list of all that is agreed to: what a list does not name is refused. A customer is told whole: a member
+//! that is there and empty takes back what this source said before; one that is not there says nothing.
+
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+};
 
 use serde_json::{Value, json};
 
-use crate::matching::relays;
+use crate::{guest::kinds::holds_card_number, matching::relays};
 
 use super::{
     payload::{Node, Payload},
@@ -25,18 +31,28 @@ pub const PLACES: &[&[&str]] = &[
 ];
 
 /// Members of a payment card.
-const CARD: [&str; 5] = [
-    "CardNumber",
-    "ObfuscatedNumber",
-    "Suffix",
-    "Expiration",
-    "StorageData",
-];
+const CARD: [&str; 4] = ["CardNumber", "ObfuscatedNumber", "Suffix", "StorageData"];
 
-/// Maps payloads of Mews. Documents of one customer that follow each other become one record.
+/// The most customers whose documents are held until all of theirs are read.
+const MOST_HELD: usize = 5000;
+/// The most customers that are known again: of those beyond, nobody can tell whether all documents are told.
+const MOST_KNOWN: usize = 200_000;
+
+const MERGED: &str = "the source has merged the customer into another";
+const INACTIVE: &str = "the source keeps the customer no longer (IsActive is false)";
+const OF_REFUSED: &str = "an identity document is of a customer who is refused in the same file";
+const POST_ONLY: &str =
+    "a yes is to post alone (post_only): marketing_direct is for all channels, so it is a no";
+
+/// Maps payloads of Mews. Documents of one customer become one record.
 #[derive(Default)]
 pub struct Mews {
-    documents: Option<Told>,
+    documents: Vec<Told>,
+    /// Where the documents of a customer are held.
+    places: HashMap<String, usize>,
+    /// Customers whose documents were told before the file's end.
+    told: HashSet<String>,
+    refused: HashSet<String>,
 }
 
 impl Connector for Mews {
@@ -46,50 +62,65 @@ impl Connector for Mews {
 
     fn take(&mut self, payload: &Payload) -> Outcome {
         let node = payload.node();
+        let mut outcome = Outcome::default();
         let owner = ["CustomerId", "AccountId"]
             .into_iter()
             .find_map(|name| node.at(name).text());
-        if owner.is_some() && CARD.into_iter().any(|name| node.at(name).exists()) {
-            return Outcome {
-                alarms: vec!["card_data"],
-                ..Outcome::default()
-            };
+        // Documents had an `Expiration` once, as cards have; a visa is told from a card of Visa by its number.
+        let number = node.at("Number").peek();
+        let is_document = match node.at("Type").peek().and_then(document_kind) {
+            Some("visa") => number.is_some_and(|number| !holds_card_number(number)),
+            kind => kind.is_some(),
+        };
+        let is_card = CARD.into_iter().any(|name| node.at(name).exists())
+            || (node.at("Expiration").exists() && !is_document);
+        if owner.is_some() && is_card {
+            outcome.alarms.push("card_data");
+            return outcome;
         }
         // One without a number is a document still, and nobody.
         if let (Some(owner), true) = (&owner, node.at("Type").exists()) {
             return self.document(node, owner);
         }
-        let mut outcome = self.finish();
         let id = node.at("Id").text().filter(|_| owner.is_none());
         let Some(id) = id else {
             outcome.refused.push("no customer and no identity document");
             return outcome;
         };
-        if node.at("MergeTargetId").exists() {
-            outcome
-                .refused
-                .push("the source has merged the customer into another");
-            return outcome;
-        }
-        if node.at("IsActive").flag() == Some(false) {
-            outcome
-                .refused
-                .push("the source keeps the customer no longer (IsActive is false)");
+        let gone = if node.at("MergeTargetId").exists() {
+            Some(MERGED)
+        } else if node.at("IsActive").flag() == Some(false) {
+            Some(INACTIVE)
+        } else {
+            None
+        };
+        if let Some(reason) = gone {
+            outcome.refused.push(reason);
+            let held = self.places.get(&id).and_then(|at| self.documents.get_mut(*at));
+            if held.is_some_and(|held| !mem::take(held).is_empty()) {
+                outcome.refused.push(OF_REFUSED);
+            }
+            if self.refused.len() < MOST_KNOWN {
+                self.refused.insert(id);
+            }
             return outcome;
         }
         if node.at("CreditCards").items().next().is_some() {
             outcome.alarms.push("card_data");
         }
         let mut told = Told::of(id);
-        customer(&mut told, node);
+        customer(&mut told, payload);
+        outcome.refused.extend(options(&mut told, node.at("Options")));
         outcome.told.push(told);
         outcome
     }
 
     fn finish(&mut self) -> Outcome {
-        let told = self.documents.take().filter(|told| !told.is_empty());
+        self.places.clear();
+        let mut held = mem::take(&mut self.documents);
+        held.retain(|told| !told.is_empty());
         Outcome {
-            told: told.into_iter().collect(),
+            told: held,
             ..Outcome::default()
         }
     }
@@ -97,37 +128,100 @@ impl Connector for Mews {
 
 impl Mews {
     fn document(&mut self, node: Node<'_>, owner: &str) -> Outcome {
-        node.at("Id").take();
-        let outcome = match &self.documents {
-            Some(told) if told.source_id == owner => Outcome::default(),
-            _ => self.finish(),
-        };
-        let told = self.documents.get_or_insert_with(|| Told::of(owner));
-        // Where the law keeps hotels from noting the number, it is empty: then there is nothing to store.
-        if let Some(number) = node.at("Number").text() {
-            let kind = node.at("Type").read(|kind| {
-                Some(match kind {
-                    "Passport" => "passport",
-                    "IdentityCard" => "national_id",
-                    "DriversLicense" | "DriverLicense" => "driver_licence",
-                    "Visa" => "visa",
-                    "ResidencePermit" => "residence_permit",
-                    _ => return None,
-                })
-            });
-            let day = |name: &str| node.at(name).text().as_deref().and_then(values::day);
-            told.add("id_documents", json!({
-                "type": kind.unwrap_or("other"), "number": number,
-                "issued_on": day("IssuanceDate"), "expires_on": day("ExpirationDate"),
-                "issuing_country": node.at("IssuingCountryCode").text(), "issued_place": node.at("IssuingCity").text(),
-                "support_number": node.at("IdentityDocumentSupportNumber").text(),
-            }));
+        let mut outcome = Outcome::default();
+        if self.refused.contains(owner) {
+            outcome.refused.push(OF_REFUSED);
+            return outcome;
         }
+        node.at("Id").take();
+        // Where the law keeps hotels from noting the number, it is empty: then there is nothing to store.
+        let Some(number) = node.at("Number").text() else {
+            return outcome;
+        };
+        let kind = node.at("Type").read(document_kind);
+        let day = |names: [&str; 2]| {
+            let said = names.into_iter().find_map(|name| node.at(name).text());
+            said.as_deref().and_then(values::day)
+        };
+        let document = json!({
+            "type": kind.unwrap_or("other"), "number": number,
+            "issued_on": day(["IssuanceDate", "Issuance"]), "expires_on": day(["ExpirationDate", "Expiration"]),
+            "issuing_country": node.at("IssuingCountryCode").text(), "issued_place": node.at("IssuingCity").text(),
+            "support_number": node.at("IdentityDocumentSupportNumber").text(),
+        });
+        if !self.places.contains_key(owner) && self.documents.len() == MOST_HELD {
+            outcome = self.tell_held();
+        }
+        let place = *self.places.entry(owner.to_owned()).or_insert_with(|| {
+            let mut told = Told::of(owner);
+            // What is told of this customer already must not be replaced by the rest.
+            told.excerpt = self.told.contains(owner) || self.told.len() >= MOST_KNOWN;
+            self.documents.push(told);
+            self.documents.len() - 1
+        });
+        if let Some(told) = self.documents.get_mut(place) {
+            told.add("id_documents", document);
+        }
+        outcome
+    }
+
+    /// Tells what is held, to make room.
+    fn tell_held(&mut self) -> Outcome {
+        let outcome = self.finish();
+        let ids = outcome.told.iter().map(|told| told.source_id.clone());
+        self.told
+            .extend(ids.take(MOST_KNOWN - self.told.len().min(MOST_KNOWN)));
         outcome
     }
 }
 
-fn customer(told: &mut Told, node: Node<'_>) {
+fn document_kind(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "Passport" => "passport",
+        "IdentityCard" => "national_id",
+        "DriversLicense" | "DriverLicense" => "driver_licence",
+        "Visa" => "visa",
+        "ResidencePermit" => "residence_permit",
+        _ => return None,
+    })
+}
+
+/// Where members go whose emptiness takes back what was said there.
+const WHOLE: [(&str, &[&str]); 18] = [
+    ("name.given", &["FirstName"]),
+    ("name.surname", &["LastName"]),
+    ("name.surname2", &["SecondLastName"]),
+    ("name.prefix", &["Title"]),
+    ("gender", &["Sex"]),
+    ("birth_date", &["BirthDate"]),
+    ("birth_place", &["BirthPlace"]),
+    ("nationality", &["NationalityCode"]),
+    ("preferred_language", &["PreferredLanguageCode", "LanguageCode"]),
+    ("occupation", &["Occupation"]),
+    ("phones", &["Phone"]),
+    ("emails", &["Email"]),
+    ("postal_addresses", &["Address"]),
+    ("tax_invoice", &["TaxIdentificationNumber", "ItalianFiscalCode"]),
+    ("memberships", &["LoyaltyCode"]),
+    ("vehicle_plates", &["CarRegistrationNumber"]),
+    ("notes", &["Notes"]),
+    ("diet", &["DietaryRequirements"]),
+];
+
+/// Takes back what the customer has no longer.
+fn take_back(told: &mut Told, customer: &Value) {
+    let is_empty =
+        |value: &Value| value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
+    for (path, names) in WHOLE {
+        let mut there = names.iter().filter_map(|name| customer.get(name)).peekable();
+        if there.peek().is_some() && there.all(is_empty) {
+            told.say(path, Some(Value::Null));
+        }
+    }
+}
+
+fn customer(told: &mut Told, payload: &Payload) {
+    let node = payload.node();
     told.observed_at = node.at("UpdatedUtc").read(values::moment);
     told.say("name.given", node.at("FirstName").text());
     told.say("name.surname", node.at("LastName").text());
@@ -209,7 +303,7 @@ fn customer(told: &mut Told, node: Node<'_>) {
         }
     }
     classifications(told, node.at("Classifications"));
-    options(told, node.at("Options"));
+    take_back(told, payload.value());
 }
 
 fn each(list: Node<'_>, mut take: impl FnMut(&str) -> bool) {
@@ -220,7 +314,22 @@ fn each(list: Node<'_>, mut take: impl FnMut(&str) -> bool) {
     }
 }
 
+/// Where tags go.
+const TAGS: [(&str, &[&str]); 4] = [
+    ("vip_code", &["VeryImportant", "Important"]),
+    ("customer_status", &["Returning"]),
+    ("health.accessibility", &["DisabledPerson"]),
+    ("feedback_items", &["PreviousComplaint"]),
+];
+
 fn classifications(told: &mut Told, list: Node<'_>) {
+    // The list is whole, too.
+    for (path, tags) in TAGS {
+        let has = |word: Node<'_>| word.peek().is_some_and(|word| tags.contains(&word));
+        if list.is_list() && !list.words().any(has) {
+            told.say(path, Some(Value::Null));
+        }
+    }
     let is_very = list.words().any(|word| word.peek() == Some("VeryImportant"));
     each(list, |word| {
         let (path, item): (&str, Value) = match word {
@@ -257,7 +366,8 @@ fn classifications(told: &mut Told, list: Node<'_>) {
     });
 }
 
-fn options(told: &mut Told, list: Node<'_>) {
+/// What is agreed to; why no yes comes of it.
+fn options(told: &mut Told, list: Node<'_>) -> Option<&'static str> {
     let mut channels = Vec::new();
     each(list, |word| {
         match word {
@@ -273,8 +383,10 @@ fn options(told: &mut Told, list: Node<'_>) {
             told.consent("marketing_direct", false, "pms");
             told.say("contact_preference", Some(Value::Null));
         }
-    } else {
-        told.consent("marketing_direct", true, "pms");
-        told.say("contact_preference.channels", Some(json!(channels)));
+        return None;
     }
+    let post_only = channels == ["post"];
+    told.consent("marketing_direct", !post_only, "pms");
+    told.say("contact_preference.channels", Some(json!(channels)));
+    post_only.then_some(POST_ONLY)
 }

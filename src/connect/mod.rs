@@ -44,3 +44,7 @@ mod tests_ohip;
 mod tests_opera;
 #[cfg(test)]
 mod tests_ota;
+#[cfg(test)]
+mod tests_refused;
+#[cfg(test)]
+mod tests_tables;

@@ -3,7 +3,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     io::{self, BufRead},
     mem,
 };
@@ -17,9 +17,14 @@ const MAX_ROW: usize = 1024 * 1024;
 /// So many bytes are read together, at least.
 const CHUNK: usize = 64 * 1024;
 
+/// So many lines at most may be parts of one row.
+const MOST_PARTS: usize = 8;
+
 const UNCLOSED: &str = "opens a quote and does not close it";
 const BEHIND: &str = "stands behind a quote that is not closed, and has not as many cells as the header";
 const NOT_UTF8: &str = "is not UTF-8";
+const TOO_MANY: &str = "has more cells than the header has columns; has a cell with a delimiter no quotes?";
+const A_PART: &str = "looks like a part of a row; has a cell with a line break no quotes?";
 
 /// The rows of a table, each as an object by the names of the header.
 pub struct Rows<R> {
@@ -32,6 +37,12 @@ pub struct Rows<R> {
     ended: bool,
     read_bytes: u64,
     cells: Vec<Vec<u8>>,
+    /// Rows that are read and not told yet.
+    ahead: VecDeque<Ahead>,
+    /// Where the id stands.
+    id: usize,
+    /// How many cells a row has at most: some systems end each row, but not the header, with a delimiter.
+    width: usize,
     /// Behind a quote that is not closed, only a row that looks like one is taken.
     wary: bool,
     flaw: Option<&'static str>,
@@ -52,6 +63,9 @@ impl<R: BufRead> Rows<R> {
             ended: false,
             read_bytes: 0,
             cells: Vec::new(),
+            ahead: VecDeque::new(),
+            id: 0,
+            width: 0,
             wary: false,
             flaw: None,
         };
@@ -59,6 +73,12 @@ impl<R: BufRead> Rows<R> {
         rows.fill()?;
         if rows.buffer.starts_with(&[0xEF, 0xBB, 0xBF]) {
             rows.start = 3;
+        }
+        // The first line of some names the delimiter.
+        let rest = rows.buffer.get(rows.start..).unwrap_or_default();
+        if let Some(delimiter) = named_delimiter(rest) {
+            rows.delimiter = delimiter;
+            rows.start += NAMED;
         }
         match rows.piece()? {
             Some(Piece::Row) => {
@@ -74,6 +94,11 @@ impl<R: BufRead> Rows<R> {
                 "it has no column {missing}, which the mapping names"
             )));
         }
+        rows.id = rows
+            .header
+            .iter()
+            .position(|name| *name == mapping.id)
+            .unwrap_or(0);
         Ok(rows)
     }
 
@@ -100,18 +125,36 @@ impl<R: BufRead> Rows<R> {
     /// # Errors
     /// When the file cannot be read.
     pub fn next_row(&mut self) -> io::Result<Option<Result<Value, Broken>>> {
-        let Some(piece) = self.piece()? else {
+        self.look_ahead()?;
+        let Some(Ahead {
+            piece,
+            cells,
+            is_part,
+        }) = self.ahead.pop_front()
+        else {
             return Ok(None);
         };
+        let columns = self.header.len();
+        let more = cells.get(columns..).unwrap_or_default();
+        let has_more = more.iter().any(|cell| !cell.trim_ascii().is_empty());
+        if self.width == 0 && matches!(piece, Piece::Row) {
+            self.width = if has_more {
+                columns
+            } else {
+                cells.len().max(columns)
+            };
+        }
         self.flaw = match piece {
             Piece::TooLarge => return Ok(Some(Err(Broken::TooLarge))),
             Piece::Unclosed => Some(UNCLOSED),
-            Piece::Row if self.wary && self.cells.len() != self.header.len() => Some(BEHIND),
+            Piece::Row if self.wary && cells.len() != columns => Some(BEHIND),
+            Piece::Row if has_more || cells.len() > self.width => Some(TOO_MANY),
+            Piece::Row if is_part || (columns > 1 && cells.len() == 1) => Some(A_PART),
             Piece::Row => None,
         };
-        self.wary = self.flaw.is_some();
+        self.wary = matches!(self.flaw, Some(UNCLOSED | BEHIND));
         let mut row = Map::new();
-        for (at, cell) in self.cells.iter().enumerate() {
+        for (at, cell) in cells.iter().enumerate() {
             let cell = String::from_utf8_lossy(cell);
             if matches!(cell, Cow::Owned(_)) {
                 self.flaw.get_or_insert(NOT_UTF8);
@@ -123,6 +166,44 @@ impl<R: BufRead> Rows<R> {
             row.insert(name, cell.into_owned().into());
         }
         Ok(Some(Ok(row.into())))
+    }
+
+    /// Reads the next row, and those behind it that may be parts of the same one: where short rows, of which only the first
+    /// begins with an id, make just one together, a line break cut it. Others leave out the empty cells at their end.
+    fn look_ahead(&mut self) -> io::Result<()> {
+        let (columns, mut joined) = (self.header.len(), 1);
+        for at in 0..MOST_PARTS {
+            if self.ahead.len() == at && !self.read_ahead()? {
+                return Ok(());
+            }
+            let Some(row) = self.ahead.get(at) else {
+                return Ok(());
+            };
+            let begins = at > 0 && row.cells.get(self.id).is_some_and(|cell| is_id(cell));
+            if !matches!(row.piece, Piece::Row) || row.is_part || row.cells.len() >= columns || begins {
+                return Ok(());
+            }
+            joined += row.cells.len().saturating_sub(1);
+            if joined >= columns {
+                let is_one = joined == columns;
+                let parts = self.ahead.iter_mut().take(if is_one { at + 1 } else { 0 });
+                parts.for_each(|part| part.is_part = true);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn read_ahead(&mut self) -> io::Result<bool> {
+        let Some(piece) = self.piece()? else {
+            return Ok(false);
+        };
+        self.ahead.push_back(Ahead {
+            piece,
+            cells: mem::take(&mut self.cells),
+            is_part: false,
+        });
+        Ok(true)
     }
 
     fn piece(&mut self) -> io::Result<Option<Piece>> {
@@ -219,6 +300,31 @@ fn numbered(name: &str, at: usize) -> String {
     } else {
         format!("{name} {at}")
     }
+}
+
+/// Whether a cell looks like an id: more of a sentence seldom does.
+fn is_id(cell: &[u8]) -> bool {
+    let cell = cell.trim_ascii();
+    cell.iter().any(u8::is_ascii_digit) && !cell.iter().any(u8::is_ascii_whitespace)
+}
+
+/// How many bytes name the delimiter.
+const NAMED: usize = 5;
+
+/// The delimiter that a first line `sep=;` names.
+pub(super) fn named_delimiter(text: &[u8]) -> Option<u8> {
+    let named = text.get(..NAMED)?;
+    let ends = matches!(text.get(NAMED), None | Some(b'\r' | b'\n'));
+    let delimiter = named.last().copied().filter(u8::is_ascii)?;
+    (ends && named.get(..NAMED - 1)?.eq_ignore_ascii_case(b"sep=")).then_some(delimiter)
+}
+
+/// A row that is read and not told yet.
+struct Ahead {
+    piece: Piece,
+    cells: Vec<Vec<u8>>,
+    /// Whether it and those beside it make one row.
+    is_part: bool,
 }
 
 /// A row, or why it is none.

@@ -9,7 +9,7 @@ use super::{
     tests::{Read, input, read},
 };
 
-fn csv(text: &str, mapping: &str) -> Read {
+pub(super) fn csv(text: &str, mapping: &str) -> Read {
     let mapping = Mapping::read(mapping).unwrap();
     let rows = Rows::new(input(text), &mapping).unwrap();
     let table = Table::new(mapping).in_order(rows.header());
@@ -17,14 +17,14 @@ fn csv(text: &str, mapping: &str) -> Read {
 }
 
 /// With these columns.
-fn table(text: &str, columns: &str) -> Read {
+pub(super) fn table(text: &str, columns: &str) -> Read {
     csv(
         text,
         &format!("source_system = 'pms'\nid = 'id'\ndate_format = '%d.%m.%Y'\n[columns]\n{columns}"),
     )
 }
 
-fn surnames(read: &Read) -> Vec<&str> {
+pub(super) fn surnames(read: &Read) -> Vec<&str> {
     let surname = |values: &'_ serde_json::Map<String, Value>| values.contains_key("name.surname");
     let stored = read.stored.iter().filter(|s| surname(&s.values));
     stored

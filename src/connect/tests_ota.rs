@@ -13,24 +13,24 @@ use super::{
     xml,
 };
 
-fn ids(read: &Read) -> Vec<&str> {
+pub(super) fn ids(read: &Read) -> Vec<&str> {
     read.stored.iter().map(|one| one.id.as_str()).collect()
 }
 
-fn stay(one: &Stored) -> Value {
+pub(super) fn stay(one: &Stored) -> Value {
     serde_json::to_value(&one.line.stays[0]).unwrap()
 }
 
-fn consent(one: &Stored) -> &str {
+pub(super) fn consent(one: &Stored) -> &str {
     one.line.consents[0].state.as_str()
 }
 
-fn leaves(read: &Read, end: &str) -> bool {
+pub(super) fn leaves(read: &Read, end: &str) -> bool {
     read.unmapped.iter().any(|place| place.ends_with(end))
 }
 
 /// A reservation AB1 of these rooms and customers.
-fn request(status: &str, rooms: &str, customers: &[&str]) -> String {
+pub(super) fn request(status: &str, rooms: &str, customers: &[&str]) -> String {
     let guests: Vec<String> = customers
         .iter()
         .map(|customer| {
@@ -44,23 +44,23 @@ fn request(status: &str, rooms: &str, customers: &[&str]) -> String {
     )
 }
 
-fn customer(given: &str, more: &str) -> String {
+pub(super) fn customer(given: &str, more: &str) -> String {
     format!(
         "<Customer><PersonName><GivenName>{given}</GivenName><Surname>Ostin</Surname></PersonName>{more}</Customer>"
     )
 }
 
-fn room(start: &str, end: &str, counts: &str) -> String {
+pub(super) fn room(start: &str, end: &str, counts: &str) -> String {
     format!(
         "<RoomStay><GuestCounts>{counts}</GuestCounts><TimeSpan Start=\"{start}\" End=\"{end}\"/></RoomStay>"
     )
 }
 
-fn rooms(rooms: &[String]) -> String {
+pub(super) fn rooms(rooms: &[String]) -> String {
     format!("<RoomStays>{}</RoomStays>", rooms.concat())
 }
 
-fn one_room() -> String {
+pub(super) fn one_room() -> String {
     rooms(&[room("2026-03-04", "2026-03-07", "<GuestCount Count=\"2\"/>")])
 }
 

@@ -8,8 +8,24 @@ use super::payload::Node;
 
 /// The day of a moment; any other text as it is, for the vault to read or to refuse by name.
 pub(super) fn day(text: &str) -> Option<String> {
-    let day = text.get(..10).filter(|day| day.parse::<NaiveDate>().is_ok());
-    Some(day.unwrap_or(text).to_owned()).filter(|text| !text.is_empty())
+    let (day, rest) = text.split_at_checked(10).unwrap_or((text, ""));
+    let is_day = day.parse::<NaiveDate>().is_ok() && is_time(rest);
+    Some(if is_day { day } else { text }.to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Whether what stands behind a day is nothing, or a time with or without its zone.
+pub(super) fn is_time(rest: &str) -> bool {
+    let rest = rest.trim_end();
+    let words = ["AM", "PM", "am", "pm", "UTC", "GMT"];
+    let bare = words.into_iter().find_map(|word| rest.strip_suffix(word));
+    let time = bare.unwrap_or(rest).trim_end();
+    let hour = time.trim_start_matches(['T', ' ']);
+    let has_clock = hour.len() < time.len()
+        && hour.starts_with(|c: char| c.is_ascii_digit())
+        && hour.find(':').is_some_and(|at| at <= 2);
+    let has_zone = time == "Z" || (time.starts_with(['+', '-']) && time.contains(':'));
+    let fits = |c: char| c.is_ascii_digit() || matches!(c, 'T' | 'Z' | ':' | '.' | ',' | '+' | '-' | ' ');
+    time.is_empty() || ((has_clock || has_zone) && time.chars().all(fits))
 }
 
 /// A moment, of UTC when it names no zone; moments before 1990 stand where a system knows none.

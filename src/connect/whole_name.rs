@@ -5,15 +5,18 @@
 //! | `Wang/Xiaoming` | surname, given (airlines, Chinese channels) |
 //! | `Wang/Xiaoming MR` | the same, with the title behind it |
 //! | `Wang, Xiaoming` | surname, given |
+//! | `Mr/Mrs Huber`, `Huber c/o Lang` | kept whole: the slash parts no surname from a given name |
 //! | `王小明` | native script, as it is |
 //! | `Xiaoming Wang` | as the mapping's `name_order` says; where it says nothing, it is kept whole (`name.full`) |
 //!
-//! A wrong guess would make a stranger of a guest, so nothing is guessed: whole, a name is found in either order.
+//! A wrong guess would make a stranger of a guest, so nothing is guessed: whole, a name is found in either order. What
+//! stands where a name should be (`N/A`, a formula) is refused by name.
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::told::Told;
+use crate::guest::kinds::is_placeholder;
 
 /// The order of a name's parts, where a space is all that stands between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -32,6 +35,7 @@ const MOST: usize = 50;
 /// script without spaces, and where several names of several words stand in a known order or are more than two:
 /// `Wang, Xiaoming` is one person. `Ana Lima, Rui Costa` may be one or two.
 pub(super) fn split_list(cell: &str, order: Option<Order>) -> Result<Vec<String>, &'static str> {
+    is_name(cell)?;
     let parts = |separators: &[char]| -> Vec<String> {
         cell.split(separators)
             .map(|name| name.trim().to_owned())
@@ -83,18 +87,59 @@ fn without_title(given: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Titles that stand before the name, so that a slash behind one parts two titles.
+const COURTESIES: [&str; 12] = [
+    "hr", "herr", "fr", "frau", "sr", "sra", "sig", "m", "mme", "familie", "family", "fam",
+];
+
+/// Surname and given name, where one slash stands between two words of letters that are no titles.
+fn by_slash(name: &str) -> Option<(&str, &str)> {
+    let (surname, given) = name.split_once('/')?;
+    let is_part = |part: &str| {
+        let odd = |c: char| c.is_numeric() || (c.is_ascii_punctuation() && !matches!(c, '-' | '\'' | '.'));
+        !part.contains(odd)
+    };
+    let is_word = |word: &&str| is_native(word) || word.chars().filter(|c| c.is_alphabetic()).count() >= 2;
+    let is_title = |word: &str| {
+        let word = word.trim_end_matches('.').to_lowercase();
+        let mut titles = TITLES.iter().chain(&COURTESIES);
+        titles.any(|title| title.eq_ignore_ascii_case(&word))
+    };
+    let before = surname.split_whitespace().next_back().filter(is_word)?;
+    given.split_whitespace().next().filter(is_word)?;
+    (is_part(surname) && is_part(given) && !is_title(before)).then_some((surname, given))
+}
+
+/// Refuses what stands where a name should be.
+fn is_name(text: &str) -> Result<(), &'static str> {
+    if is_placeholder(text.trim()) {
+        return Err("a name is a placeholder");
+    }
+    if text.trim_start().starts_with(['=', '+', '@']) {
+        return Err("a name is a formula of a spreadsheet");
+    }
+    Ok(())
+}
+
 /// Says a whole name.
-pub(super) fn say(told: &mut Told, name: &str, order: Option<Order>) {
+///
+/// # Errors
+/// When it stands for none.
+pub(super) fn say(told: &mut Told, name: &str, order: Option<Order>) -> Result<(), &'static str> {
     let name = name.trim();
-    let (surname, given) = if let Some((surname, given)) = name.split_once('/') {
+    is_name(name)?;
+    let (surname, given) = if let Some((surname, given)) = by_slash(name) {
         let (given, title) = without_title(given);
         told.say("name.prefix", title);
         (Some(surname), Some(given))
+    } else if name.contains('/') {
+        told.say("name.full", Some(name));
+        return Ok(());
     } else if let Some((surname, given)) = name.split_once(',') {
         (Some(surname), Some(given))
     } else if is_native(name) {
         told.say("name.native", Some(json!({ "value": name })));
-        return;
+        return Ok(());
     } else {
         match order {
             Some(Order::GivenFirst) => name
@@ -109,7 +154,7 @@ pub(super) fn say(told: &mut Told, name: &str, order: Option<Order>) {
                 }),
             None => {
                 told.say("name.full", (!name.is_empty()).then_some(name));
-                return;
+                return Ok(());
             }
         }
     };
@@ -117,6 +162,7 @@ pub(super) fn say(told: &mut Told, name: &str, order: Option<Order>) {
         let part = part.map(str::trim).filter(|part| !part.is_empty());
         told.say(path, part);
     }
+    Ok(())
 }
 
 /// Whether a name is written in Han, kana or Hangul: those have no space between the parts.

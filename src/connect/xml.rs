@@ -24,6 +24,8 @@ const MAX_DEPTH: usize = 64;
 /// The largest piece (a tag, a text) and the largest element, in bytes.
 const MAX_PIECE: usize = 1024 * 1024;
 
+const NOT_UTF8: &str = "it is not UTF-8; save it as UTF-8";
+
 fn wrong(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
@@ -192,7 +194,7 @@ impl<R: BufRead> Elements<R> {
                 }
                 Event::Text(text) => {
                     size += text.len();
-                    let text = text.decode().map_err(|_| wrong("it is not UTF-8"))?;
+                    let text = text.decode().map_err(|_| wrong(NOT_UTF8))?;
                     match open.last_mut() {
                         Some(element) if !too_large => element.text.push_str(&text),
                         None if !text.trim().is_empty() => note(&mut self.outside, &self.around, "#text"),
@@ -201,7 +203,7 @@ impl<R: BufRead> Elements<R> {
                 }
                 Event::CData(text) => {
                     size += text.len();
-                    let text = text.decode().map_err(|_| wrong("it is not UTF-8"))?;
+                    let text = text.decode().map_err(|_| wrong(NOT_UTF8))?;
                     match open.last_mut() {
                         Some(element) if !too_large => element.text.push_str(&text),
                         None if !text.trim().is_empty() => note(&mut self.outside, &self.around, "#text"),
@@ -273,6 +275,9 @@ fn opened(name: String, start: &BytesStart<'_>) -> io::Result<Open> {
         let attribute = attribute.map_err(|_| wrong("it is not well-formed XML"))?;
         let key = String::from_utf8_lossy(attribute.key.local_name().as_ref()).into_owned();
         let is_namespace = attribute.key.as_ref().starts_with(b"xmlns");
+        if str::from_utf8(&attribute.value).is_err() {
+            return Err(wrong(NOT_UTF8));
+        }
         let value = attribute
             .normalized_value(quick_xml::XmlVersion::Explicit1_0)
             .map_err(|_| wrong("it uses an entity of its own, which is refused"))?;
@@ -355,6 +360,14 @@ mod tests {
             "<a><R A=\"1\" A=\"2\"/></a>",
         ] {
             assert!(cut(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_encoding_is_told() {
+        for text in [&b"<a><R A=\"M\xfcller\"/></a>"[..], b"<a><R>M\xfcller</R></a>"] {
+            let mut elements = Elements::new(text, NAMES);
+            assert!(elements.next_element().unwrap_err().to_string().contains("UTF-8"));
         }
     }
 

@@ -406,6 +406,17 @@ impl Vault {
         rows.values((guest, record), trust, micros(prepared.observed_at), values);
         rows.tokens(guest, record, tokens);
         for field in &prepared.cleared {
+            // What the record never had needs no statement.
+            let Some((_, at)) = heads.get(field.as_str()) else {
+                continue;
+            };
+            if is_older(prepared, *at) {
+                rejected.push(Rejected {
+                    field: field.clone(),
+                    reason: "stale".to_owned(),
+                });
+                continue;
+            }
             let change = writing.change().await?;
             change.tx.delete_value(guest, record, field).await?;
             note(&mut written, field);

@@ -17,7 +17,7 @@ mod vault_sink;
 
 use std::{
     fs,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -218,17 +218,27 @@ fn mapping(arguments: &Import) -> Result<Option<Mapping>, ImportError> {
 /// # Errors
 /// When the file cannot be read.
 pub fn suggest_mapping(file: &Path) -> Result<String, ImportError> {
-    let header = || {
-        let mut header = Vec::new();
-        BufReader::new(fs::File::open(file)?.take(64 * 1024)).read_until(b'\n', &mut header)?;
-        String::from_utf8(header)
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8; save it as UTF-8"))
+    let beginning = || {
+        let mut bytes = Vec::new();
+        fs::File::open(file)?.take(64 * 1024).read_to_end(&mut bytes)?;
+        let (text, other) = match bytes.utf8_chunks().next() {
+            Some(chunk) => (chunk.valid().to_owned(), !chunk.invalid().is_empty()),
+            None => (String::new(), false),
+        };
+        // Rows may be of another encoding, or cut off; the header may not.
+        if other && !text.contains('\n') {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it is not UTF-8; save it as UTF-8",
+            ));
+        }
+        Ok(text)
     };
-    let header = header().map_err(|error| ImportError::Read {
+    let beginning = beginning().map_err(|error| ImportError::Read {
         file: file.to_owned(),
         error,
     })?;
-    Ok(suggest(&header))
+    Ok(suggest(&beginning))
 }
 
 /// Imports the files into the sink and tells what became of the records.

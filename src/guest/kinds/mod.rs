@@ -35,6 +35,7 @@ pub use merge::merge_lists;
 pub use name::name_fold;
 pub use phone::warm_up;
 pub use relay::drop_lent;
+pub(crate) use text::is_placeholder;
 
 /// What the rules need to know besides the value.
 #[derive(Debug, Clone, Copy)]

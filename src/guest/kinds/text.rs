@@ -125,7 +125,7 @@ pub(super) fn is_masked(text: &str) -> bool {
 }
 
 /// Whether a text stands for a missing value.
-pub(super) fn is_placeholder(text: &str) -> bool {
+pub(crate) fn is_placeholder(text: &str) -> bool {
     // These come from programs; Null and Nan are names.
     matches!(text, "null" | "NULL" | "none" | "NONE" | "nil" | "NIL" | "NaN")
         || text
