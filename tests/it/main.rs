@@ -10,6 +10,7 @@ mod agents;
 mod attestations;
 mod backup;
 mod bases;
+mod borders;
 mod bundles;
 mod calls;
 mod canaries;
