@@ -40,6 +40,7 @@ mod notices;
 mod observation;
 mod occasion;
 pub(crate) mod places;
+mod portfolio;
 mod prepare;
 mod proofs;
 mod put;
