@@ -149,9 +149,7 @@ fn sees(catalogue: &Catalogue, fetched: &Fetched, path: &str) -> bool {
 fn is_shown(catalogue: &Catalogue, fetched: &Fetched, row: &RecordRow) -> bool {
     let own = |line: &&Line| line.part() == Part::Field && line.id == Some(row.record_id);
     let mut values = fetched.lines.iter().filter(own);
-    sees(catalogue, fetched, STAY_LINKS)
-        || sees(catalogue, fetched, EXTERNAL_IDS)
-        || values.any(|line| sees(catalogue, fetched, &line.word))
+    sees(catalogue, fetched, STAY_LINKS) || values.any(|line| sees(catalogue, fetched, &line.word))
 }
 
 fn shown(catalogue: &Catalogue, fetched: &Fetched) -> BTreeMap<FieldPath, View> {
