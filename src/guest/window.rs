@@ -1,7 +1,8 @@
 //! Where a guest stands with a property now. Pure.
 //!
 //! The policy's stay window (`docs/security.md`): *arriving* from the day before arrival until check-in, *in house*
-//! until check-out, *departed* for three days after, then *past*. Days are the property's own.
+//! until check-out, *departed* for three days after, then *past*. Who only booked for others is *booked* until the
+//! departure, then *past*. Days are the property's own.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;

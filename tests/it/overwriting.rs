@@ -90,10 +90,9 @@ both!(what_is_left_of_a_masked_value_replaces_none, async |database| {
     let alone = put(&app, "pms/53", alone).await;
     assert_eq!(refused(&alone, "phones"), None, "{alone:?}");
     let guest = alone.body["guest_id"].as_str().unwrap();
-    assert_eq!(
-        revealed(&app, guest, "phones").await,
-        json!([{"number": "+351912000522"}])
-    );
+    let phones = revealed(&app, guest, "phones").await;
+    assert_eq!(phones.as_array().unwrap().len(), 1);
+    assert_eq!(phones[0]["number"], "+351912000522");
     app.finish().await;
 });
 
