@@ -2,6 +2,7 @@
 //!
 //! Consent narrows what the policy grants, it never widens it; a withdrawal holds from the next read on.
 
+mod again;
 mod check;
 mod ledger;
 mod merge;
@@ -23,6 +24,7 @@ use crate::{
     policy::Separate,
 };
 
+pub use again::says_again;
 pub use check::{check, is_code};
 pub use ledger::{Question, Spoken, Standing, answer, decide};
 pub use merge::strictest;
@@ -124,7 +126,7 @@ pub enum Speaker {
 }
 
 /// Who answers for a child; sealed.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Guardian {
     /// Name.
@@ -141,7 +143,7 @@ pub struct Guardian {
 
 /// A new line for the ledger, as a channel reports it. One statement is about one purpose, one recipient and one kind
 /// of consent: what is asked together is still answered one by one.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Statement {
     /// For which purpose.

@@ -10,15 +10,12 @@ use crate::{
     store::{Conn, StoreError, Tx},
 };
 
-use super::{Line, State, Statement};
+use super::{Line, State};
 
 mod many;
 pub mod notice;
 
 pub use many::{Ledgers, ManyLine, guests_text, ledgers_text, suppressed_text};
-
-/// How a yes or no was said that a source carries as a flag.
-const FLAG: &str = "imported_flag";
 
 statements! {
     CONSENT_INSERT = "INSERT INTO consent (guest_id, consent_id, purpose, recipient, state, channel, indication,
@@ -55,9 +52,12 @@ statements! {
     SUPPRESS = "INSERT INTO suppression (token, channel, at) VALUES ($1, $2, $3)
                 ON CONFLICT (token, channel) DO NOTHING";
     SUPPRESSION_LIFT = "DELETE FROM suppression WHERE token = $1 AND channel = $2";
-    CONSENT_STILL = "SELECT state FROM consent
-                     WHERE guest_id = $1 AND record_id = $2 AND purpose = $3 AND recipient = $4 AND separate = $5
-                     ORDER BY at DESC, consent_id DESC LIMIT 1";
+    CONSENTS_OF_RECORD = "SELECT consent_id, purpose, recipient, scope, separate, state, channel, indication, notice_id,
+                              terms, property, captured_by, captured_actor, valid_until, at, entry_id,
+                              CAST(NULL AS BIGINT) AS superseded
+                          FROM consent
+                          WHERE guest_id = $1 AND record_id = $2 AND purpose = $3 AND recipient = $4 AND separate = $5
+                          ORDER BY at DESC, consent_id DESC";
     CONSENT_SAME = "SELECT count(*) FROM consent
                     WHERE guest_id = $1 AND purpose = $2 AND recipient = $3 AND state = $4 AND at = $5
                         AND scope = $6 AND separate = $7";
@@ -154,32 +154,27 @@ impl Tx {
         Ok(())
     }
 
-    /// Whether a flag that a record carries is what the same record said last: that a source still has it is no new act of
-    /// the guest, who may have said something else elsewhere since.
+    /// What a record said on the matter of a line, newest first.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn says_still(
+    /// What the database says; a damaged row.
+    pub async fn said_by_record(
         &mut self,
         guest: GuestId,
         record: RecordId,
-        recipient: &str,
-        statement: &Statement,
-    ) -> Result<bool, StoreError> {
-        if statement.indication.as_deref() != Some(FLAG) {
-            return Ok(false);
-        }
-        let last: Option<String> = on!(self, c => {
-            sqlx::query_scalar(CONSENT_STILL)
+        line: &Line,
+    ) -> Result<Vec<Line>, StoreError> {
+        let rows: Vec<Row> = on!(self, c => {
+            sqlx::query_as(CONSENTS_OF_RECORD)
                 .bind(guest.0)
                 .bind(record.0)
-                .bind(statement.purpose.as_str())
-                .bind(recipient)
-                .bind(statement.separate.map_or("", Separate::as_str))
-                .fetch_optional(c)
+                .bind(line.purpose.as_str())
+                .bind(&line.recipient)
+                .bind(line.separate.map_or("", Separate::as_str))
+                .fetch_all(c)
                 .await?
         });
-        Ok(last.is_some_and(|last| last == statement.state.as_str()))
+        rows.into_iter().map(Line::try_from).collect()
     }
 
     /// Whether the ledger holds this very statement already: a source that repeats its record adds nothing.

@@ -11,14 +11,16 @@ use zeroize::Zeroizing;
 use crate::{
     audit::{Act, Change, Event},
     base::{Category, ConsentId, Errand, GuestId, NoticeId, PropertyCode, Purpose, RecordId, micros},
-    consent::{Guardian, Line, Question, Refusal, Speaker, Standing, State, Statement, check, decide},
+    consent::{
+        Guardian, Line, Question, Refusal, Speaker, Standing, State, Statement, check, decide, says_again,
+    },
     crypto::{Aad, same},
     events::Announcement,
     keys::GuestKeys,
     policy::{Right, Separate, Snapshot},
 };
 
-use super::{GuestError, Rejected, Vault, kinds};
+use super::{GuestError, RecordInput, Rejected, Vault, kinds};
 
 /// What became of a statement.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -242,6 +244,26 @@ impl Vault {
                 .await?;
         }
         Ok(change.commit().await?)
+    }
+
+    /// Appends what a record says to the ledger, unless the same record has said it already.
+    pub(super) async fn write_told_consent(
+        &self,
+        change: &mut Change,
+        errand: &Errand,
+        (guest, record): (GuestId, RecordId),
+        (input, (statement, terms)): (&RecordInput, &(Statement, i64)),
+        keys: &GuestKeys,
+    ) -> Result<(), GuestError> {
+        // Unlike what the source said, a checked statement also has the time of its record.
+        let told_at = statement.at.filter(|_| input.consents.contains(statement));
+        let line = self.line_of(errand, statement);
+        let said = change.tx.said_by_record(guest, record, &line).await?;
+        if !says_again(&said, &line, told_at) {
+            self.write_consent(change, errand, (guest, Some(record)), (statement, *terms), keys)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Appends a statement inside a change, with an entry of the log of its own that commits to the line. One that a

@@ -41,6 +41,7 @@ mod notices;
 mod observation;
 mod occasion;
 pub(crate) mod places;
+mod portfolio;
 mod prepare;
 mod proofs;
 mod put;

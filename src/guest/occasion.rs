@@ -13,12 +13,16 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Event},
-    base::{Errand, GuestId, View},
+    base::{Catalogue, Errand, GuestId, View},
     crypto::IndexKey,
     policy::{ConsentAnswer, Right},
 };
 
-use super::{GuestError, Vault, read::Looked};
+use super::{
+    GuestError, Vault, places,
+    read::{Fetched, Looked},
+    survivor,
+};
 
 /// The longest window, in days.
 const LONGEST: u16 = 31;
@@ -42,6 +46,13 @@ impl OccasionKind {
         match self {
             Self::Birthday => "birthday",
             Self::Anniversary => "anniversary",
+        }
+    }
+
+    const fn field(self) -> &'static str {
+        match self {
+            Self::Birthday => BIRTH_DATE,
+            Self::Anniversary => ANNIVERSARIES,
         }
     }
 }
@@ -195,7 +206,8 @@ impl Vault {
             .flat_map(|day| kinds.iter().map(move |kind| (day, *kind)));
         let mut found = Vec::new();
         for (step, (day, kind)) in (0_u16..).zip(steps).skip(first.into()) {
-            let token = token(self.keys.index_key(), kind, day);
+            let index = self.keys.index_key();
+            let token = token(index, kind, day);
             loop {
                 let rows = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
                 let guests = self
@@ -213,7 +225,8 @@ impl Vault {
                         .look(errand, GuestId(*one), &[], Act::Search, &policy)
                         .await?;
                     let Looked::Seen(fetched) = looked else { continue };
-                    if !matches!(fetched.facts.consent, ConsentAnswer::Given(_)) {
+                    let agreed = matches!(fetched.facts.consent, ConsentAnswer::Given(_));
+                    if !agreed || !falls_on(index, policy.catalogue(), &fetched, (kind, &token)) {
                         continue;
                     }
                     found.push(Occasion {
@@ -231,6 +244,31 @@ impl Vault {
         }
         Ok((found, None))
     }
+}
+
+/// Whether the day is one that this caller may know of, and one that the guest's sources amount to: an overruled date
+/// stands in the index too.
+fn falls_on(
+    index: &IndexKey,
+    catalogue: &Catalogue,
+    fetched: &Fetched,
+    (kind, day): (OccasionKind, &[u8; 16]),
+) -> bool {
+    let path = kind.field();
+    let Some((at, field)) = catalogue.find(path) else {
+        return false;
+    };
+    let ranked = survivor::ranked(&fetched.lines);
+    let Some(values) = ranked.get(path).filter(|_| fetched.grant.view(at) != View::None) else {
+        return false;
+    };
+    survivor::chosen(values, field.list).iter().any(|line| {
+        let place = places::value(fetched.guest, line.id.unwrap_or_default(), path, line.version);
+        let sealed = line.sealed.as_deref().unwrap_or_default();
+        let plain = fetched.keys.open_internal(field.category, sealed, &place).ok();
+        let value = plain.and_then(|plain| serde_json::from_slice(&plain).ok());
+        value.is_some_and(|value| tokens(index, path, &value).contains(day))
+    })
 }
 
 fn check(asked: &OccasionsInput, agreed: bool) -> Result<(), GuestError> {

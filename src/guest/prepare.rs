@@ -68,6 +68,8 @@ pub(super) struct Ready {
     pub(super) days: Vec<[u8; 16]>,
     /// Whether it has had its time already, as far as this record tells.
     lapsed: bool,
+    /// See [`Accepted`].
+    pub(super) spoilt: Option<kinds::Reason>,
 }
 
 impl Prepared {
@@ -113,16 +115,21 @@ pub(super) fn is_source_id(id: &str) -> bool {
         && !kinds::holds_card_number(id)
 }
 
-/// Whether a record can have this source: its system stands in clear in tables and log, its id is sealed.
+/// What the names of the vault's own sources begin with: staff's corrections, the guest's own words, kept notes.
+const OWN: &str = "vault.";
+
+/// Whether a record from outside can have this source: its system stands in clear in tables and log, its id is sealed.
 pub(super) fn check_source(source: &SourceSystem, id: &str) -> Result<(), Rejected> {
-    let wrong = |field: &str| Rejected {
+    let wrong = |field: &str, reason: &str| Rejected {
         field: field.to_owned(),
-        reason: "invalid".to_owned(),
+        reason: reason.to_owned(),
     };
     if !consent::is_code(source.as_str()) {
-        Err(wrong("source_system"))
+        Err(wrong("source_system", "invalid"))
+    } else if source.as_str().starts_with(OWN) {
+        Err(wrong("source_system", "reserved"))
     } else if !is_source_id(id) {
-        Err(wrong("source_id"))
+        Err(wrong("source_id", "invalid"))
     } else {
         Ok(())
     }
@@ -253,6 +260,7 @@ impl Vault {
             value: accepted.value,
             tokens,
             lapsed,
+            spoilt: accepted.spoilt,
         })
     }
 

@@ -307,16 +307,9 @@ impl Vault {
                 });
             }
         }
-        for (statement, terms) in &prepared.consents {
+        for said in &prepared.consents {
             let change = writing.change().await?;
-            if change
-                .tx
-                .says_still(guest, record, &recipient(statement), statement)
-                .await?
-            {
-                continue;
-            }
-            self.write_consent(change, errand, (guest, Some(record)), (statement, *terms), keys)
+            self.write_told_consent(change, errand, (guest, record), (&prepared.input, said), keys)
                 .await?;
         }
         if let Some(told) = told(place, guest, (&event, prepared)) {
@@ -386,6 +379,14 @@ impl Vault {
                 });
                 continue;
             }
+            // What is left of a masked value must not take the place of the whole one.
+            if let Some(reason) = ready.spoilt.filter(|_| version > 0) {
+                rejected.push(Rejected {
+                    field: ready.field.clone(),
+                    reason: reason.as_str().to_owned(),
+                });
+                continue;
+            }
             if prepared.input.excerpt && version > 0 && ready.value.is_array() {
                 rejected.push(Rejected {
                     field: ready.field.clone(),
@@ -433,35 +434,6 @@ impl Vault {
         self.keep_portfolio((writing, rows), prepared, guest, &written)
             .await?;
         Ok(written)
-    }
-
-    /// Follows the account manager: whose portfolio a guest is in decides what that manager sees.
-    async fn keep_portfolio(
-        &self,
-        (writing, rows): (&mut Writing<'_, '_>, &mut Rows),
-        prepared: &Prepared,
-        guest: GuestId,
-        written: &BTreeMap<FieldPath, View>,
-    ) -> Result<(), GuestError> {
-        const FIELD: &str = "account_manager_id";
-        if !written.keys().any(|path| path.as_str() == FIELD) {
-            return Ok(());
-        }
-        let staff = prepared
-            .values
-            .iter()
-            .find(|v| v.field == FIELD)
-            .and_then(|v| v.value.as_str());
-        let token = staff.map(|id| self.manager_token(id));
-        if !rows.manager(guest, token) {
-            writing.change().await?.tx.set_manager(guest, token).await?;
-        }
-        Ok(())
-    }
-
-    /// The keyed token of an account manager's staff id.
-    pub(crate) fn manager_token(&self, staff: &str) -> [u8; 16] {
-        self.keys.index_key().token("account_manager", staff.as_bytes())
     }
 }
 

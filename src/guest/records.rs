@@ -16,7 +16,7 @@ use crate::{
 use super::{
     AuditAnswer, FieldAnswer, GuestError, Provenance, Stay, Vault,
     put::source_id_place,
-    read::{Fetched, effective, handle, open, present},
+    read::{Fetched, STAY_LINKS, effective, handle, open, present},
     sql::{Line, Part, RecordRow},
 };
 
@@ -35,8 +35,9 @@ pub struct RecordView {
     pub source_id: Option<String>,
     /// How the source came to know.
     pub provenance: Provenance,
-    /// For which property it was sent.
-    pub property: String,
+    /// For which property it was sent; of another house than that of the call only for those who may see stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub property: Option<String>,
     /// When observed.
     pub observed_at: DateTime<Utc>,
     /// When received.
@@ -79,8 +80,9 @@ impl Vault {
         let fetched = self
             .fetch(errand, guest, wanted, Act::ReadRecords, &policy)
             .await?;
-        let rows = self.store.read().await?.records(guest).await?;
+        let mut rows = self.store.read().await?.records(guest).await?;
         let catalogue = policy.catalogue();
+        rows.retain(|row| is_shown(catalogue, &fetched, row));
         let mut event = fetched.event(errand, Act::ReadRecords);
         event.fields = shown(catalogue, &fetched);
         event.count = u64::try_from(rows.len()).ok();
@@ -90,6 +92,7 @@ impl Vault {
         let records: Result<Vec<_>, _> = rows
             .into_iter()
             .map(|row| view(catalogue, &fetched, &receipt, row))
+            .map(|shown| shown.map(|record| self.placed(errand, catalogue, &fetched, record)))
             .collect();
         match records {
             Ok(records) => {
@@ -114,6 +117,39 @@ impl Vault {
             }
         }
     }
+}
+
+impl Vault {
+    /// Without the house when it is another one's, and the caller may not know where the guest stays.
+    fn placed(
+        &self,
+        errand: &Errand,
+        catalogue: &Catalogue,
+        fetched: &Fetched,
+        mut record: RecordView,
+    ) -> RecordView {
+        let here = |place: &String| {
+            let place = place.parse();
+            place.is_ok_and(|place| self.properties.within(&place, &errand.property))
+        };
+        record.property = record
+            .property
+            .filter(|place| sees(catalogue, fetched, STAY_LINKS) || here(place));
+        record
+    }
+}
+
+/// Whether the caller may see anything of this field.
+fn sees(catalogue: &Catalogue, fetched: &Fetched, path: &str) -> bool {
+    let field = catalogue.find(path);
+    field.is_some_and(|(at, _)| fetched.grant.view(at) != View::None)
+}
+
+/// Whether the caller is told of a record: that a source knows the guest says where the guest was.
+fn is_shown(catalogue: &Catalogue, fetched: &Fetched, row: &RecordRow) -> bool {
+    let own = |line: &&Line| line.part() == Part::Field && line.id == Some(row.record_id);
+    let mut values = fetched.lines.iter().filter(own);
+    sees(catalogue, fetched, STAY_LINKS) || values.any(|line| sees(catalogue, fetched, &line.word))
 }
 
 fn shown(catalogue: &Catalogue, fetched: &Fetched) -> BTreeMap<FieldPath, View> {
@@ -160,7 +196,7 @@ fn view(
         source_id: source_id(catalogue, fetched, receipt, &row)?,
         source_system: row.source_system,
         provenance: Provenance::from_word(&row.provenance),
-        property: row.property,
+        property: Some(row.property),
         observed_at: from_micros(row.observed_at),
         received_at: from_micros(row.received_at),
         fields,

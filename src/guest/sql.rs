@@ -44,6 +44,10 @@ statements! {
     RECORDS = "SELECT record_id, source_system, source_id, provenance, property, observed_at, received_at
                FROM record WHERE guest_id = $1 ORDER BY record_id";
     FIELD_HEADS = "SELECT field, version, observed_at FROM field_value WHERE guest_id = $1 AND record_id = $2";
+    FIELD_OF_ALL = "SELECT record_id, version,
+                        CAST(CASE WHEN pinned THEN 2 WHEN verified THEN 1 ELSE 0 END AS BIGINT) AS rank,
+                        trust, observed_at, sealed
+                    FROM field_value WHERE guest_id = $1 AND field = $2";
     FIELD_DELETE = "DELETE FROM field_value WHERE guest_id = $1 AND record_id = $2 AND field = $3";
     TOKENS_DELETE = "DELETE FROM blind_index WHERE guest_id = $1 AND record_id = $2 AND field = $3";
     STAY_UPSERT = "INSERT INTO stay (guest_id, stay_token, property, record_id, version, sealed, updated_at)

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Change, Event},
-    base::{Category, Errand, GuestId, PropertyCode, RecordId, StayState, micros},
+    base::{Category, Errand, GuestId, PropertyCode, RecordId, StayState, StayStatus, from_micros, micros},
     consent::is_code,
     crypto::Aad,
     events::Announcement,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    GuestError, Rejected, Stay, StayInput, Vault,
+    GuestError, Rejected, Stay, StayInput, StayRole, Vault,
     prepare::seal_version,
     put,
     sql::{Line, NewStay, Part, StayRow},
@@ -241,12 +241,19 @@ impl Vault {
                 .get(&stay.property)
                 .map(|n| n.timezone)
                 .unwrap_or_default();
-            let Stay { input, .. } = stay;
+            let Stay { input, seen_at, .. } = stay;
+            let seen = from_micros(*seen_at).with_timezone(&timezone).date_naive();
+            // Who left early is gone since the source said so at the latest, not since the day once planned.
+            let departure = match input.status {
+                StayStatus::CheckedOut => input.departure.min(seen.max(input.arrival)),
+                _ => input.departure,
+            };
             window::state(
                 &Window {
                     arrival: input.arrival,
-                    departure: input.departure,
+                    departure,
                     status: input.status,
+                    booker: input.role == StayRole::Booker,
                     timezone,
                 },
                 now,
@@ -269,7 +276,11 @@ impl Stay {
 fn with_property(errand: &Errand, stay: &StayInput) -> Stay {
     let mut input = stay.clone();
     let property = input.property.take().unwrap_or_else(|| errand.property.clone());
-    Stay { property, input }
+    Stay {
+        property,
+        input,
+        seen_at: 0,
+    }
 }
 
 /// Where a stay is sealed to: moved to another guest, property or reservation it does not open.
@@ -294,5 +305,9 @@ fn open(guest: GuestId, line: &Line, keys: &GuestKeys) -> Result<Stay, GuestErro
     let aad = place(guest, line.id.unwrap_or_default(), &path, line.version);
     let plain = keys.open_internal(Category::Stay, sealed, &aad)?;
     let input: StayInput = serde_json::from_slice(&plain).map_err(|_| GuestError::Damaged)?;
-    Ok(Stay { property, input })
+    Ok(Stay {
+        property,
+        input,
+        seen_at: line.at,
+    })
 }

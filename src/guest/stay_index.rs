@@ -76,7 +76,7 @@ fn week_token(index: &IndexKey, property: &PropertyCode, day: NaiveDate) -> [u8;
 
 /// Every token of a stay.
 fn tokens(index: &IndexKey, stay: &Stay) -> Vec<[u8; 16]> {
-    let Stay { property, input } = stay;
+    let Stay { property, input, .. } = stay;
     let mut all = Vec::new();
     if matches!(
         input.status,
@@ -161,6 +161,7 @@ mod tests {
                 party: None,
                 acknowledged_on: None,
             },
+            seen_at: 0,
         }
     }
 

@@ -1,7 +1,8 @@
 //! Where a guest stands with a property now. Pure.
 //!
 //! The policy's stay window (`docs/security.md`): *arriving* from the day before arrival until check-in, *in house*
-//! until check-out, *departed* for three days after, then *past*. Days are the property's own.
+//! until check-out, *departed* for three days after, then *past*. Who only booked for others is *booked* until the
+//! departure, then *past*. Days are the property's own.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -21,6 +22,8 @@ pub(super) struct Window {
     pub(super) departure: NaiveDate,
     /// What the source says.
     pub(super) status: StayStatus,
+    /// Whether the guest only booked, for others.
+    pub(super) booker: bool,
     /// The property's time zone.
     pub(super) timezone: Tz,
 }
@@ -38,6 +41,9 @@ pub(super) fn state(stay: &Window, now: DateTime<Utc>) -> StayState {
         .unwrap_or(stay.departure);
     match stay.status {
         StayStatus::Cancelled | StayStatus::NoShow | StayStatus::Tentative => StayState::None,
+        // Who booked for others has a booking with the house until it is over, and never comes.
+        _ if stay.booker && today > stay.departure => StayState::Past,
+        _ if stay.booker => StayState::Booked,
         _ if today > until => StayState::Past,
         // A guest who left early is departed from then on, not in house until the day once planned.
         StayStatus::CheckedOut => StayState::Departed,
@@ -76,6 +82,7 @@ mod tests {
             arrival: day(4),
             departure: day(7),
             status,
+            booker: false,
             timezone,
         }
     }
@@ -110,6 +117,22 @@ mod tests {
         );
         for gone in [StayStatus::Cancelled, StayStatus::NoShow, StayStatus::Tentative] {
             assert_eq!(state(&stay(gone, Tz::UTC), now), StayState::None);
+        }
+    }
+
+    #[test]
+    fn who_booked_for_others_never_comes() {
+        for (status, now, expected) in [
+            (StayStatus::Confirmed, "2026-03-04T12:00:00Z", StayState::Booked),
+            (StayStatus::CheckedIn, "2026-03-05T12:00:00Z", StayState::Booked),
+            (StayStatus::CheckedOut, "2026-03-08T12:00:00Z", StayState::Past),
+            (StayStatus::Cancelled, "2026-03-05T12:00:00Z", StayState::None),
+        ] {
+            let booked = Window {
+                booker: true,
+                ..stay(status, Tz::UTC)
+            };
+            assert_eq!(state(&booked, at(now)), expected, "{now}");
         }
     }
 

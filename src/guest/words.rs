@@ -187,6 +187,9 @@ pub struct Stay {
     /// The rest, as the source said it.
     #[serde(flatten)]
     pub input: StayInput,
+    /// When its source saw it so, in microseconds; for the stay window.
+    #[serde(skip)]
+    pub seen_at: i64,
 }
 
 /// A record's head, ready to be stored.

@@ -116,7 +116,7 @@ impl Portal {
                     value: answer.value,
                     source: record.source_system.clone(),
                     provenance: Some(record.provenance),
-                    property: record.property.clone(),
+                    property: record.property.clone().unwrap_or_default(),
                     at: Some(record.observed_at),
                 });
             }

@@ -1,11 +1,13 @@
 //! A guest document, taken apart into the fields of the catalogue.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::{
     Accepted, Context, Document, MOST_ITEMS, Reason, Rejection, TokenInput, email,
     item::{Checked, Flaw, Good, refused, safe_word},
-    items, merge_lists, mrz, name, papers, phone, place, scalar, tax,
+    items, merge_lists, mrz, name, papers, phone, place, scalar, tax, text,
 };
 use crate::base::{Catalogue, Field, FieldIndex, Kind};
 
@@ -26,11 +28,15 @@ pub fn read_document(
         context,
         read: Document::default(),
         aside: Vec::new(),
+        spoilt: BTreeMap::new(),
     };
     reader.walk("", document);
     reader.take_aside();
     reader.compare_sex();
-    let mut read = reader.read;
+    let (mut read, spoilt) = (reader.read, reader.spoilt);
+    for accepted in &mut read.values {
+        accepted.spoilt = spoilt.get(&accepted.field).copied();
+    }
     read.values.sort_by_key(|accepted| accepted.field);
     read.cleared.sort_unstable();
     read.rejected.truncate(MOST_REJECTIONS);
@@ -68,6 +74,8 @@ struct Reader<'a> {
     read: Document,
     /// What machine-readable zones say of other fields.
     aside: Vec<(&'static str, Value)>,
+    /// Fields of which something given was masked or a placeholder.
+    spoilt: BTreeMap<FieldIndex, Reason>,
 }
 
 impl Reader<'_> {
@@ -117,9 +125,14 @@ impl Reader<'_> {
         } else {
             vec![*self.context]
         };
-        match check(field, value, &contexts) {
+        let checked = check(field, value, &contexts);
+        // A masked country or code is refused as none there is.
+        if checked.as_ref().map_or(true, |good| !good.flaws.is_empty()) && holds_mask(value) {
+            self.spoilt.insert(at, Reason::Masked);
+        }
+        match checked {
             Ok(good) => self.accept(at, field, good),
-            Err(flaws) => self.tell(field, flaws),
+            Err(flaws) => self.tell(at, field, flaws),
         }
     }
 
@@ -143,16 +156,21 @@ impl Reader<'_> {
     }
 
     fn accept(&mut self, at: FieldIndex, field: &Field, good: Good) {
-        self.tell(field, good.flaws);
+        self.tell(at, field, good.flaws);
         self.aside.extend(good.aside);
         self.read.values.push(Accepted {
             field: at,
             value: good.value,
             tokens: good.tokens,
+            spoilt: None,
         });
     }
 
-    fn tell(&mut self, field: &Field, flaws: Vec<Flaw>) {
+    fn tell(&mut self, at: FieldIndex, field: &Field, flaws: Vec<Flaw>) {
+        let hidden = |flaw: &&Flaw| matches!(flaw.reason, Reason::Masked | Reason::Placeholder);
+        if let Some(flaw) = flaws.iter().find(hidden) {
+            self.spoilt.entry(at).or_insert(flaw.reason);
+        }
         self.read
             .rejected
             .extend(flaws.into_iter().map(|flaw| flaw.below(field.path.as_str())));
@@ -184,7 +202,7 @@ impl Reader<'_> {
             }
             let known = self.read.values.iter().position(|accepted| accepted.field == at);
             match (check(field, &value, &[*self.context]), known) {
-                (Err(flaws), _) => self.tell(field, flaws),
+                (Err(flaws), _) => self.tell(at, field, flaws),
                 (Ok(good), None) => self.accept(at, field, good),
                 (Ok(good), Some(known)) if field.list => self.join(field, known, good),
                 (Ok(_), Some(_)) => {}
@@ -259,6 +277,16 @@ impl Reader<'_> {
             .find(|accepted| accepted.field == at)?
             .value
             .as_u64()
+    }
+}
+
+/// Whether a text anywhere in a value is masked.
+fn holds_mask(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text::is_masked(text),
+        Value::Array(items) => items.iter().any(holds_mask),
+        Value::Object(members) => members.values().any(holds_mask),
+        _ => false,
     }
 }
 

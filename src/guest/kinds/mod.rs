@@ -69,6 +69,9 @@ pub struct Accepted {
     pub value: Value,
     /// What it can be found by, as the field's catalogue entry allows.
     pub tokens: Vec<TokenInput>,
+    /// Why a part of what was given says nothing, though there is something: masked, or a placeholder. What is left is
+    /// no better than a whole value that is there already.
+    pub spoilt: Option<Reason>,
 }
 
 /// What a blind index is computed from: personal data, so without `Debug`, and never stored as it is.

@@ -128,10 +128,15 @@ pub(super) fn is_masked(text: &str) -> bool {
 pub(crate) fn is_placeholder(text: &str) -> bool {
     // These come from programs; Null and Nan are names.
     matches!(text, "null" | "NULL" | "none" | "NONE" | "nil" | "NIL" | "NaN")
-        || text
-            .chars()
-            .all(|c| c.is_ascii_punctuation() || matches!(c, '。' | '—' | '–' | '？' | '、' | ' '))
+        || text.chars().all(|c| {
+            c.is_ascii_punctuation() || is_blank(c) || matches!(c, '。' | '—' | '–' | '？' | '、' | ' ')
+        })
         || WORDS.contains(text.to_lowercase().as_str())
+}
+
+/// Letters that are drawn as nothing: the fillers of Hangul, and Braille without a dot.
+const fn is_blank(c: char) -> bool {
+    matches!(c, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}')
 }
 
 /// Whether a number is one that people type to get past a form: one digit repeated, or counting up.

@@ -28,7 +28,7 @@ pub enum Part {
     Guest,
     /// A sealed value: record in `id`, path in `word`.
     Field,
-    /// A sealed stay: its token in `id`, property in `word`.
+    /// A sealed stay: its token in `id`, property in `word`, when its source saw it so in `at`.
     Stay,
     /// A ledger line of the purpose: id in `id`, state in `word`, recipient, scope and kind in `more`, when a notice
     /// with other terms came into force in `trust` (0: never), end in `until`.
@@ -86,6 +86,24 @@ impl Line {
         })
     }
 
+    /// A sealed value: whose record's, its version, and its weight (rank, trust, time).
+    pub(super) fn of_value(
+        field: &str,
+        (record, version): (Uuid, i64),
+        (rank, trust, at): (i64, i64, i64),
+        sealed: Vec<u8>,
+    ) -> Self {
+        Self {
+            id: Some(record),
+            version,
+            rank,
+            trust,
+            at,
+            sealed: Some(sealed),
+            ..Self::of(Part::Field, field)
+        }
+    }
+
     fn of(part: Part, word: &str) -> Self {
         Self {
             part,
@@ -110,7 +128,13 @@ pub(super) fn text(spelling: Spelling, guests: usize, fields: usize) -> String {
         format!("string_agg({parts}, '{LINE}')")
     };
     let (id, hex) = (|column| spelling.id(column), |column| spelling.hex(column));
-    let stays = lines(&[&id("stay_token"), "property", "version", &hex("sealed")]);
+    let stays = lines(&[
+        &id("stay_token"),
+        "property",
+        "version",
+        "updated_at",
+        &hex("sealed"),
+    ]);
     let until = "coalesce(CAST(valid_until AS TEXT), '')";
     let matter = "recipient || ' ' || scope || ' ' || separate";
     let superseded = "coalesce((SELECT min(n.valid_from) FROM notice n WHERE n.purpose = c.purpose AND n.terms > c.terms), 0)";
@@ -251,10 +275,11 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
 }
 
 fn stay(line: &str) -> Option<Line> {
-    let [token, property, version, sealed] = parts(line, PART)?;
+    let [token, property, version, seen, sealed] = parts(line, PART)?;
     Some(Line {
         id: Some(token.parse().ok()?),
         version: version.parse().ok()?,
+        at: seen.parse().ok()?,
         sealed: Some(bytes(sealed)?),
         ..Line::of(Part::Stay, property)
     })
@@ -277,13 +302,7 @@ fn consent(line: &str) -> Option<Line> {
 
 fn value(line: &str) -> Option<Line> {
     let [record, field, version, rank, trust, at, sealed] = parts(line, PART)?;
-    Some(Line {
-        id: Some(record.parse().ok()?),
-        version: version.parse().ok()?,
-        rank: rank.parse().ok()?,
-        trust: trust.parse().ok()?,
-        at: at.parse().ok()?,
-        sealed: Some(bytes(sealed)?),
-        ..Line::of(Part::Field, field)
-    })
+    let weight = (rank.parse().ok()?, trust.parse().ok()?, at.parse().ok()?);
+    let place = (record.parse().ok()?, version.parse().ok()?);
+    Some(Line::of_value(field, place, weight, bytes(sealed)?))
 }

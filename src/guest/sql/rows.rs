@@ -5,7 +5,7 @@ use std::{fmt::Write as _, sync::OnceLock};
 use sqlx::AssertSqlSafe;
 
 use super::{
-    placeholders, stay_index_insert,
+    Line, placeholders, stay_index_insert,
     write::{NewStay, NewValue, stays_upsert, tokens_insert, values_upsert},
 };
 use crate::{
@@ -79,6 +79,24 @@ impl Rows {
             observed_at,
             new,
         }));
+    }
+
+    /// What these rows say of a guest's field.
+    #[must_use]
+    pub fn values_of(&self, guest: GuestId, field: &str) -> Vec<Line> {
+        let of = |value: &&Value| value.guest == guest && value.new.field == field;
+        let line = |Value {
+                        record,
+                        trust,
+                        observed_at,
+                        new,
+                        ..
+                    }: &Value| {
+            let rank = if new.pinned { 2 } else { i64::from(new.verified) };
+            let weight = (rank, *trust, *observed_at);
+            Line::of_value(field, (record.0, new.version), weight, new.sealed.clone())
+        };
+        self.values.iter().filter(of).map(line).collect()
     }
 
     /// Tokens that a record is found by, with the field each belongs to.

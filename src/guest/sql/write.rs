@@ -4,8 +4,8 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
-    COMPOUND_PARTS, FIELD_DELETE, FIELD_HEADS, GUEST_MANAGER, GUEST_TOUCH, IDEMPOTENT_DROP,
-    IDEMPOTENT_INSERT, IDEMPOTENT_SET, IDEMPOTENT_SWEEP, IMPORT_SET, STAY_HELD, STAY_INDEX_DELETE,
+    COMPOUND_PARTS, FIELD_DELETE, FIELD_HEADS, FIELD_OF_ALL, GUEST_MANAGER, GUEST_TOUCH, IDEMPOTENT_DROP,
+    IDEMPOTENT_INSERT, IDEMPOTENT_SET, IDEMPOTENT_SWEEP, IMPORT_SET, Line, STAY_HELD, STAY_INDEX_DELETE,
     STAY_UPSERT, StayRow, TOKENS_DELETE, ValueRow, rows::numbered,
 };
 use crate::{
@@ -85,6 +85,19 @@ impl Tx {
         record: RecordId,
     ) -> Result<Vec<(String, i64, i64)>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(FIELD_HEADS).bind(guest.0).bind(record.0).fetch_all(c).await?))
+    }
+
+    /// What every record of a guest says of a field.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn values_of(&mut self, guest: GuestId, field: &str) -> Result<Vec<Line>, StoreError> {
+        let rows: Vec<(Uuid, i64, i64, i64, i64, Vec<u8>)> =
+            on!(self, c => sqlx::query_as(FIELD_OF_ALL).bind(guest.0).bind(field).fetch_all(c).await?);
+        let line = |(record, version, rank, trust, at, sealed)| {
+            Line::of_value(field, (record, version), (rank, trust, at), sealed)
+        };
+        Ok(rows.into_iter().map(line).collect())
     }
 
     /// Removes a value and its tokens.

@@ -337,3 +337,35 @@ fn reasons_are_told_by_the_same_word_everywhere() {
         assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
     }
 }
+
+#[test]
+fn a_field_of_which_a_part_is_masked_says_so() {
+    let house = House::of("PT");
+    let read = house.read(&json!({
+        "postal_addresses": [{"lines": ["*****"], "city": "Lisboa", "country": "**"}],
+        "phones": [{"number": "+351 912 *** 521"}, {"number": "+351 912 000 522"}],
+        "emails": [{"address": "noreply@guests.example"}, {"address": "rita@guests.example"}],
+        "organisation": {"name": "****", "kind": "company", "tax_id": "x"},
+        "relationships": [{"kind": "spouse", "name": "***", "since": "2020"}],
+        "preferences": {"room": {"floor": "***", "bed": "king"}},
+        "nationality": "PT",
+        "anniversaries": [{"kind": "wedding", "date": "2012-03-08"}, {"kind": "wedding", "date": "2012-02-31"}]
+    }));
+    let of = |path: &str| {
+        let (at, _) = house.catalogue.find(path).unwrap();
+        let value = read.values.iter().find(|value| value.field == at);
+        value.map(|value| value.spoilt)
+    };
+    for path in ["postal_addresses", "phones", "preferences.room"] {
+        assert_eq!(of(path), Some(Some(Reason::Masked)), "{path}: {:?}", told(&read));
+    }
+    assert_eq!(of("emails"), Some(Some(Reason::Placeholder)));
+    assert_eq!(of("nationality"), Some(None));
+    assert_eq!(of("anniversaries"), Some(None), "a mistyped date hides nothing");
+    for path in ["organisation", "relationships"] {
+        assert!(
+            of(path).flatten() == Some(Reason::Masked) || of(path).is_none(),
+            "{path}"
+        );
+    }
+}
