@@ -15,6 +15,7 @@ mod email;
 mod item;
 mod items;
 mod merge;
+mod mentioned;
 mod mrz;
 mod name;
 mod papers;
@@ -31,6 +32,7 @@ mod tests;
 
 pub use card::is_in as holds_card_number;
 pub use document::{read_document, validate};
+pub use mentioned::holds_document_number;
 pub use merge::merge_lists;
 pub use name::name_fold;
 pub use phone::warm_up;
