@@ -48,15 +48,15 @@ const SHORT: [&str; 7] = ["pass", "dni", "nie", "nif", "cni", "id", "id's"];
 
 /// Beginnings of the words before numbers of other things.
 const OTHERS: [&str; 26] = [
-    "booking", "reserv", "buchung", "order", "flight", "flug", "vuelo", "voo", "vol", "ref", "confirm", "voucher",
-    "invoice", "ticket", "train", "tracking", "member", "loyal", "phone", "tel", "call", "订单", "预订", "航班", "予約",
-    "便名",
+    "booking", "reserv", "buchung", "order", "flight", "flug", "vuelo", "voo", "vol", "ref", "confirm",
+    "voucher", "invoice", "ticket", "train", "tracking", "member", "loyal", "phone", "tel", "call", "订单",
+    "预订", "航班", "予約", "便名",
 ];
 
 /// What stands between such a word and its number.
 const BETWEEN: [&str; 22] = [
-    "no", "nr", "num", "number", "numero", "nummer", "n", "is", "es", "e", "ist", "the", "of", "de", "der", "do",
-    "card", "was", "号", "号码", "號碼", "番号",
+    "no", "nr", "num", "number", "numero", "nummer", "n", "is", "es", "e", "ist", "the", "of", "de", "der",
+    "do", "card", "was", "号", "号码", "號碼", "番号",
 ];
 
 /// Whether a text holds the number of a government document.
@@ -131,7 +131,10 @@ fn is_number_at(words: &[Word<'_>], at: usize) -> bool {
         let beside = before(words, at).is_some_and(is_document)
             || after.first().is_some_and(|next| is_document(&next.folded));
         let near = words.get(at.saturating_sub(4)..at).unwrap_or_default();
-        let near = near.iter().chain(after.iter().take(4)).any(|word| is_document(&word.folded));
+        let near = near
+            .iter()
+            .chain(after.iter().take(4))
+            .any(|word| is_document(&word.folded));
         // A phone of Hong Kong may be told as `T 91234567`.
         let phone = length == 2 && number.starts_with(['F', 'M', 'P', 'T']);
         is_spanish(&number)
@@ -182,7 +185,11 @@ fn is_spanish(number: &str) -> bool {
         _ => body.to_owned(),
     };
     let digits = body.bytes().all(|b| b.is_ascii_digit());
-    let place = body.parse::<usize>().ok().filter(|_| digits).map(|body| body % 23);
+    let place = body
+        .parse::<usize>()
+        .ok()
+        .filter(|_| digits)
+        .map(|body| body % 23);
     place.and_then(|place| "TRWAGMYFPDXBNJZSQVHLCKE".get(place..=place)) == Some(check)
 }
 

@@ -14,8 +14,8 @@ mod document;
 mod email;
 mod item;
 mod items;
-mod merge;
 mod mentioned;
+mod merge;
 mod mrz;
 mod name;
 mod papers;
@@ -37,6 +37,7 @@ pub use merge::merge_lists;
 pub use name::name_fold;
 pub use phone::warm_up;
 pub use relay::drop_lent;
+pub use text::latin_digits;
 
 /// What the rules need to know besides the value.
 #[derive(Debug, Clone, Copy)]
