@@ -172,12 +172,12 @@ impl Match {
     }
 
     fn by_tail(&self) -> bool {
-        self.pairs.iter().any(of_tail)
+        self.pairs.iter().any(|pair| of_tail(*pair))
     }
 }
 
-fn of_tail((one, other): &(Weak, Weak)) -> bool {
-    [one, other].contains(&&Weak::PhoneTail)
+fn of_tail((one, other): (Weak, Weak)) -> bool {
+    [one, other].contains(&Weak::PhoneTail)
 }
 
 impl Vault {
@@ -335,7 +335,7 @@ impl Vault {
         }
         let held = self.with_phone_ending(&guests, tail).await?;
         for one in matches.iter_mut().filter(|m| !held.contains(&m.guest)) {
-            one.pairs.retain(|pair| !of_tail(pair));
+            one.pairs.retain(|pair| !of_tail(*pair));
         }
         Ok(())
     }

@@ -194,10 +194,9 @@ fn runs(text: &str) -> Vec<Run> {
         within = false;
         gap += 1;
         apart |= !is_separator(c) || gap > 3;
-        if gap > WIDEST || (c.is_alphanumeric() && !is_separator(c)) {
-            if !run.groups.is_empty() {
-                all.push(std::mem::take(&mut run));
-            }
+        let ended = gap > WIDEST || (c.is_alphanumeric() && !is_separator(c));
+        if ended && !run.groups.is_empty() {
+            all.push(std::mem::take(&mut run));
         }
         plus = c == '+' || (plus && run.groups.is_empty() && is_separator(c));
     }
