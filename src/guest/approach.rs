@@ -256,7 +256,7 @@ impl Vault {
             Channel::Phone | Channel::Sms => json!({ "phone": address }),
         };
         let by: Option<By> = serde_json::from_value(by).ok();
-        let question = by.and_then(|by| self.question(errand, &policy, &by).ok());
+        let question = by.and_then(|by| self.question(errand, &policy, &by, false).ok());
         question.map_or_else(Vec::new, |question| question.tokens().collect())
     }
 

@@ -2,7 +2,7 @@
 //! phone. Each attribute alone is shared by many, and a keyed token of it would betray how many; two together are
 //! nearly unique, so only pairs get a token.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    GuestError, Vault,
+    GuestError, Vault, kinds,
     prepare::{Prepared, seal_version},
     sql::{Rows, ValueRow},
     writing::Writing,
@@ -22,7 +22,7 @@ use super::{
 pub(super) const TAIL: usize = 4;
 
 /// The most pairs that one record is found by.
-const MOST: usize = 48;
+const MOST: usize = 96;
 
 /// The name under which pairs lie in the index: no field of the catalogue, because they belong to two.
 const PSEUDO_FIELD: &str = "compound";
@@ -79,6 +79,19 @@ impl Attributes {
         }
     }
 
+    /// A name as somebody says it: without its title, and two of its words.
+    pub(super) fn name_in_part(&mut self, name: &str) {
+        let words: Vec<&str> = words_of(name).collect();
+        self.name(&words);
+        let full = words.iter().filter(|word| is_telling(word)).take(MOST_WORDS);
+        let full: Vec<&&str> = full.collect();
+        for (at, one) in full.iter().enumerate() {
+            for other in full.iter().skip(at + 1) {
+                self.name(&[one, other]);
+            }
+        }
+    }
+
     pub(super) fn birth_date(&mut self, date: &str) {
         // A month or a year alone is shared by too many.
         if date.len() == 10 && !date.starts_with('-') {
@@ -87,14 +100,24 @@ impl Attributes {
     }
 
     pub(super) fn phone(&mut self, number: &str) {
+        self.phone_end(number, TAIL);
+    }
+
+    fn phone_end(&mut self, number: &str, length: usize) {
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-        let end = digits.len().checked_sub(TAIL).and_then(|from| digits.get(from..));
+        let end = digits
+            .len()
+            .checked_sub(length)
+            .and_then(|from| digits.get(from..));
         self.add(Weak::PhoneTail, end.unwrap_or_default().to_owned());
     }
 
     pub(super) fn postal_code(&mut self, code: &str) {
-        let code: String = code.chars().filter(|c| c.is_alphanumeric()).collect();
-        self.add(Weak::PostalCode, code.to_uppercase());
+        // As it is written too: so it was kept before.
+        for code in [kinds::latin_digits(code), code.to_owned()] {
+            let code: String = code.chars().filter(|c| c.is_alphanumeric()).collect();
+            self.add(Weak::PostalCode, code.to_uppercase());
+        }
     }
 
     /// Every pair of different attributes with its token.
@@ -123,17 +146,35 @@ impl Attributes {
         if let Some(surname) = surname {
             all.name(&[surname]);
             all.name(&[surname, given]);
-            if let Some(second) = text("name.surname2") {
+            let second = text("name.surname2").unwrap_or_default();
+            if !second.is_empty() {
                 all.name(&[surname, second, given]);
+            }
+            // People say one of their surnames and one of their given names.
+            let first = given.split_whitespace().next().unwrap_or_default();
+            let surnames = words_of(surname).chain(words_of(second));
+            for part in surnames.filter(|word| is_telling(word)).take(MOST_WORDS) {
+                all.name(&[part]);
+                all.name(&[part, first]);
             }
         }
         if let Some(full) = text("name.full") {
             all.name(&[full]);
+            all.name(&words_of(full).collect::<Vec<_>>());
         }
         for (field, value) in values {
             all.take(field, value);
         }
         all
+    }
+
+    fn phones(&mut self, phones: &Value, tail: usize) {
+        // A number lent by a channel says nothing of the guest.
+        let own = |item: &&Value| item.get("relay").is_none();
+        for item in phones.as_array().into_iter().flatten().filter(own) {
+            let number = item.get("number").and_then(Value::as_str);
+            self.phone_end(number.unwrap_or_default(), tail);
+        }
     }
 
     fn take(&mut self, field: &str, value: &Value) {
@@ -146,12 +187,7 @@ impl Attributes {
                     self.name(&[&name]);
                 }
             }
-            "phones" => {
-                // A number lent by a channel says nothing of the guest.
-                for item in items().filter(|item| item.get("relay").is_none()) {
-                    self.phone(&member(item, "number").unwrap_or_default());
-                }
-            }
+            "phones" => self.phones(value, TAIL),
             "postal_addresses" => {
                 for item in items() {
                     self.postal_code(&member(item, "postal_code").unwrap_or_default());
@@ -160,6 +196,28 @@ impl Attributes {
             _ => {}
         }
     }
+}
+
+/// Words of a name that are looked at one by one.
+const MOST_WORDS: usize = 5;
+
+/// The words of a name without its titles.
+fn words_of(name: &str) -> impl Iterator<Item = &str> {
+    const TITLES: [&str; 18] = [
+        "mr", "mrs", "ms", "miss", "mstr", "mme", "mlle", "dr", "prof", "herr", "frau", "sr", "sra", "srta",
+        "senhor", "senhora", "sig", "sigra",
+    ];
+    let words = name.split(|c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '’'));
+    words.filter(|word| !word.is_empty() && !TITLES.contains(&word.to_lowercase().as_str()))
+}
+
+/// Whether a word of a name says something without the others.
+fn is_telling(word: &str) -> bool {
+    const PARTICLES: [&str; 25] = [
+        "al", "bin", "da", "das", "de", "dei", "del", "della", "den", "der", "di", "do", "dos", "du", "el",
+        "ibn", "la", "las", "le", "los", "mac", "ten", "van", "von", "zu",
+    ];
+    word.chars().count() > 1 && !PARTICLES.contains(&word.to_lowercase().as_str())
 }
 
 /// The forms under which a name is compared: its Latin letters in alphabetical order. So case, width, accents, script,
@@ -199,6 +257,29 @@ pub(super) fn name_keys(name: &str) -> Vec<String> {
 }
 
 impl Vault {
+    /// Those of the guests who have a phone that ends like this.
+    pub(super) async fn with_phone_ending(
+        &self,
+        guests: &[GuestId],
+        tail: &str,
+    ) -> Result<BTreeSet<GuestId>, GuestError> {
+        let mut of: BTreeMap<GuestId, Vec<ValueRow>> = BTreeMap::new();
+        for row in self.store.read().await?.likeness_of(guests, &["phones"]).await? {
+            of.entry(GuestId(row.guest_id)).or_default().push(row);
+        }
+        let mut found = BTreeSet::new();
+        for (guest, rows) in of {
+            let mut phones = Attributes::default();
+            for (_, value) in self.open_parts(guest, &rows).await? {
+                phones.phones(&value, tail.len());
+            }
+            if phones.0.contains(&(Weak::PhoneTail, tail.to_owned())) {
+                found.insert(guest);
+            }
+        }
+        Ok(found)
+    }
+
     /// Writes the pairs of a record anew when one of their parts was written or taken back.
     pub(super) async fn write_compounds(
         &self,
@@ -320,5 +401,47 @@ mod tests {
         assert!(known.contains(&asked("Wang", "1987-05-17")[0]));
         assert!(!known.contains(&asked("Wang", "1987-05-18")[0]));
         assert!(asked("Wang", "1987-05").is_empty());
+    }
+
+    #[test]
+    fn people_are_found_by_some_of_their_names() {
+        let index = IndexKey::new(crate::crypto::KeyMaterial::random());
+        let finds = |names: &[(&str, &str)], name: &str| {
+            let mut all: Vec<(&str, Value)> =
+                names.iter().map(|(field, name)| (*field, json!(name))).collect();
+            all.push(("birth_date", json!("1987-05-17")));
+            let known = Attributes::of(all.iter().map(|(field, value)| (*field, value))).pairs(&index);
+            let mut asked = Attributes::default();
+            asked.name(&[name]);
+            asked.name_in_part(name);
+            asked.birth_date("1987-05-17");
+            asked.pairs(&index).iter().any(|pair| known.contains(pair))
+        };
+        let ana = [("name.surname", "Silva Santos"), ("name.given", "Ana Paula")];
+        for name in [
+            "Ana Santos",
+            "Santos Ana Paula",
+            "Silva Santos, Ana",
+            "Dr. Ana Silva",
+            "Silva",
+        ] {
+            assert!(finds(&ana, name), "{name}");
+        }
+        for name in ["Ana", "Rui Santos", "Ana Costa"] {
+            assert!(!finds(&ana, name), "{name}");
+        }
+        let maria = [
+            ("name.surname", "García"),
+            ("name.surname2", "López"),
+            ("name.given", "María José"),
+        ];
+        assert!(finds(&maria, "Maria Garcia"));
+        assert!(finds(&maria, "Maria Lopez"));
+        // As it was written before.
+        assert!(finds(
+            &[("name.surname", "Wang"), ("name.given", "Xiaoming")],
+            "WANG/XIAOMING MR"
+        ));
+        assert!(finds(&[("name.full", "WANG/XIAOMING MR")], "Xiaoming Wang"));
     }
 }

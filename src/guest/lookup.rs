@@ -18,6 +18,7 @@ use crate::{
 
 use super::{
     AuditAnswer, GuestAnswer, GuestError, Vault,
+    compound::Weak,
     question::Question,
     read::{Fetched, Looked},
 };
@@ -156,8 +157,27 @@ pub struct LookupAnswer {
 /// A guest that fits, before it is known whether this caller may see it.
 struct Match {
     guest: GuestId,
-    agreed: BTreeSet<&'static str>,
-    pairs: usize,
+    strong: BTreeSet<&'static str>,
+    pairs: BTreeSet<(Weak, Weak)>,
+}
+
+impl Match {
+    /// What of the question agreed.
+    fn agreed(&self) -> BTreeSet<&'static str> {
+        let pairs = self.pairs.iter().flat_map(|(one, other)| [*one, *other]);
+        pairs
+            .map(Weak::as_str)
+            .chain(self.strong.iter().copied())
+            .collect()
+    }
+
+    fn by_tail(&self) -> bool {
+        self.pairs.iter().any(|pair| of_tail(*pair))
+    }
+}
+
+fn of_tail((one, other): (Weak, Weak)) -> bool {
+    [one, other].contains(&Weak::PhoneTail)
 }
 
 impl Vault {
@@ -184,7 +204,7 @@ impl Vault {
         let Some(grant) = may_search(errand, &policy, &searched) else {
             return self.refuse(event, GuestError::Forbidden).await;
         };
-        let question = match self.question(errand, &policy, by) {
+        let question = match self.question(errand, &policy, by, true) {
             Ok(question) => question,
             Err(error) => return self.refuse(event, error).await,
         };
@@ -209,7 +229,7 @@ impl Vault {
         let recorded = async { Ok::<_, GuestError>(self.log.record(event, ()).await?) };
         let (receipt, shown) = futures_util::future::try_join(recorded, shown).await?;
         let candidates = seen.into_iter().zip(shown).map(|((found, _), guest)| Candidate {
-            matched: found.agreed.into_iter().map(ToOwned::to_owned).collect(),
+            matched: found.agreed().into_iter().map(ToOwned::to_owned).collect(),
             guest,
         });
         Ok(LookupAnswer {
@@ -237,7 +257,7 @@ impl Vault {
     /// # Errors
     /// As [`Vault::who_is`].
     pub(crate) async fn who_are(&self, errand: &Errand, by: &By) -> Result<Vec<GuestId>, GuestError> {
-        let question = self.question(errand, &self.policies.current(), by)?;
+        let question = self.question(errand, &self.policies.current(), by, false)?;
         let matches = self.matches(errand, &question).await?;
         Ok(matches.into_iter().map(|one| one.guest).collect())
     }
@@ -257,29 +277,29 @@ impl Vault {
     /// Who fits, best first.
     async fn matches(&self, errand: &Errand, question: &Question) -> Result<Vec<Match>, GuestError> {
         let mut found: BTreeMap<Uuid, Match> = BTreeMap::new();
-        let mut note = |guest: Uuid, words: &[&'static str], pair: bool| {
+        let mut note = |guest: Uuid, strong: Option<&'static str>, pair: Option<(Weak, Weak)>| {
             let entry = found.entry(guest).or_insert_with(|| Match {
                 guest: GuestId(guest),
-                agreed: BTreeSet::new(),
-                pairs: 0,
+                strong: BTreeSet::new(),
+                pairs: BTreeSet::new(),
             });
-            entry.agreed.extend(words);
-            entry.pairs += usize::from(pair);
+            entry.strong.extend(strong);
+            entry.pairs.extend(pair);
         };
         let mut conn = self.store.read().await?;
         let tokens: Vec<[u8; 16]> = question.tokens().collect();
         for (token, guest) in conn.token_holders(&tokens, MOST_ROWS).await? {
             for clause in question.strong.iter().filter(|c| c.holds(&token)) {
-                note(guest, &[clause.word], false);
+                note(guest, Some(clause.word), None);
             }
             for (one, other, _) in question.pairs.iter().filter(|(.., t)| t[..] == token[..]) {
-                note(guest, &[one.as_str(), other.as_str()], true);
+                note(guest, None, Some((*one, *other)));
             }
         }
         if let Some(source) = &question.source
             && let Some((guest, _)) = conn.source_record(source).await?
         {
-            note(guest.0, &["external_id"], false);
+            note(guest.0, Some("external_id"), None);
         }
         if let Some(stay) = &question.stay {
             for (guest, property) in conn.stay_holders(stay, MOST_ROWS).await? {
@@ -287,19 +307,37 @@ impl Vault {
                     .parse()
                     .is_ok_and(|p| self.properties.within(&p, &errand.property));
                 if here {
-                    note(guest, &["reservation"], false);
+                    note(guest, Some("reservation"), None);
                 }
             }
         }
         drop(conn);
-        let fits = |m: &Match| question.asked.iter().all(|word| m.agreed.contains(word));
+        let fits = |m: &Match| question.asked.iter().all(|word| m.strong.contains(word));
         let mut matches: Vec<Match> = found.into_values().filter(fits).collect();
-        if question.asked.is_empty() {
-            matches.retain(|m| m.pairs > 0);
+        if let Some(tail) = &question.tail {
+            self.hold_to(tail, &mut matches).await?;
         }
-        matches.sort_by_key(|m| (std::cmp::Reverse(m.pairs), m.guest));
+        if question.asked.is_empty() {
+            matches.retain(|m| !m.pairs.is_empty());
+        }
+        matches.sort_by_key(|m| (std::cmp::Reverse(m.pairs.len()), m.guest));
         matches.truncate(MOST_LOOKED_AT);
         Ok(matches)
+    }
+
+    /// Takes back what agreed by the last digits of a phone where those before them do not.
+    async fn hold_to(&self, tail: &str, matches: &mut [Match]) -> Result<(), GuestError> {
+        let some = matches.iter().filter(|m| m.by_tail()).take(MOST_LOOKED_AT);
+        let mut guests: Vec<GuestId> = some.map(|m| m.guest).collect();
+        if guests.is_empty() {
+            // As long as for somebody.
+            guests.push(GuestId::random());
+        }
+        let held = self.with_phone_ending(&guests, tail).await?;
+        for one in matches.iter_mut().filter(|m| !held.contains(&m.guest)) {
+            one.pairs.retain(|pair| !of_tail(*pair));
+        }
+        Ok(())
     }
 
     /// Those that this caller may see, at most five.

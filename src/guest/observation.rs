@@ -85,7 +85,7 @@ pub enum ObservationDecision {
         #[schema(value_type = Object)]
         guest: Map<String, Value>,
     },
-    /// It is kept as a note.
+    /// It is kept as a note; not one that speaks of health or belief.
     Note,
     /// It is forgotten.
     Drop,
@@ -257,7 +257,7 @@ impl Vault {
     /// # Errors
     /// [`GuestError::Forbidden`]; [`GuestError::NotFound`] when there is none at this property;
     /// [`GuestError::Rejected`] when what it is to become cannot be valid, or not be written by this steward: then it
-    /// still waits.
+    /// still waits; [`GuestError::BadQuestion`] when a note of health or belief shall become a plain one.
     pub async fn decide_observation(
         &self,
         errand: &Errand,
@@ -307,6 +307,14 @@ impl Vault {
         let policy = self.policies.current();
         let event = self.observation_event(errand, Act::ReviewObservations, Some(guest));
         let drawer = drawer_of(row)?;
+        if drawer == Category::HealthBelief {
+            // Notes are read by roles that may not read such words.
+            let error = GuestError::bad(
+                "decision",
+                "the note speaks of health or belief: accept it into a field, or drop it",
+            );
+            return self.refuse(event, error).await;
+        }
         let Some(text) = self.opened(errand, guest, row, drawer).await? else {
             return self.refuse(event, GuestError::Forbidden).await;
         };

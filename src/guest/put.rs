@@ -18,7 +18,6 @@ use crate::{
 
 use super::{
     GuestError, LinkReason, Outcome, RecordAnswer, RecordInput, Rejected, Resolution, Vault,
-    consents::recipient,
     prepare::{Prepared, Ready, check_source, is_older, seal_version},
     resembling::Resembling,
     sql::{NewValue, Rows},

@@ -42,6 +42,8 @@ pub(super) struct Question {
     /// The token of a reservation.
     pub(super) stay: Option<[u8; 16]>,
     pub(super) pairs: Vec<(Weak, Weak, [u8; 16])>,
+    /// The end of a phone where more of it is given than the pairs are made of.
+    pub(super) tail: Option<String>,
 }
 
 impl Question {
@@ -64,11 +66,13 @@ fn bad(field: &str, reason: &str) -> GuestError {
 }
 
 impl Vault {
+    /// What is asked; `loosely`: also for those of whose names only two words are given.
     pub(super) fn question(
         &self,
         errand: &Errand,
         policy: &Snapshot,
         by: &By,
+        loosely: bool,
     ) -> Result<Question, GuestError> {
         let mut question = Question::default();
         let mut weak = Attributes::default();
@@ -112,6 +116,11 @@ impl Vault {
             question.asked.push("reservation");
         }
         self.weak(errand, policy, by, &mut weak)?;
+        if let Some(name) = by.name.as_deref().filter(|_| loosely) {
+            weak.name_in_part(name);
+        }
+        let tail = by.phone_tail.as_deref().map(kinds::latin_digits);
+        question.tail = tail.filter(|tail| tail.len() > TAIL);
         question.pairs = weak.pairs(index);
         if question.asked.is_empty() && question.pairs.is_empty() {
             let few =
@@ -130,6 +139,22 @@ impl Vault {
         path: &str,
         value: &Value,
     ) -> Result<Vec<TokenInput>, GuestError> {
+        let (_, tokens) = self.checked(errand, policy, (word, path), value)?;
+        if tokens.is_empty() {
+            // An address lent by a channel names a booking, not a person.
+            return Err(bad(word, "names nobody"));
+        }
+        Ok(tokens)
+    }
+
+    /// A value in its normal form, and what it could be found by.
+    fn checked(
+        &self,
+        errand: &Errand,
+        policy: &Snapshot,
+        (word, path): (&str, &str),
+        value: &Value,
+    ) -> Result<(Value, Vec<TokenInput>), GuestError> {
         let Some((_, field)) = policy.catalogue().find(path) else {
             return Err(bad(word, "this vault keeps no such field"));
         };
@@ -147,12 +172,7 @@ impl Vault {
             let reason = rejections.first().map_or(Reason::Invalid, |r| r.reason);
             bad(word, reason.as_str())
         };
-        let (_, tokens) = kinds::validate(field, value, &context).map_err(told)?;
-        if tokens.is_empty() && field.list {
-            // An address lent by a channel names a booking, not a person.
-            return Err(bad(word, "names nobody"));
-        }
-        Ok(tokens)
+        kinds::validate(field, value, &context).map_err(told)
     }
 
     /// With and without its country, and of every type it could be.
@@ -273,18 +293,21 @@ impl Vault {
             weak.name(&[name]);
         }
         if let Some(date) = &by.birth_date {
-            self.inputs(errand, policy, "birth_date", "birth_date", &json!(date))?;
+            let date = json!(kinds::latin_digits(date));
+            let (date, _) = self.checked(errand, policy, ("birth_date", "birth_date"), &date)?;
+            let date = date.as_str().unwrap_or_default();
             if date.len() != 10 || date.starts_with('-') {
                 return Err(bad("birth_date", "must be a whole date"));
             }
             weak.birth_date(date);
         }
         if let Some(tail) = &by.phone_tail {
+            let tail = kinds::latin_digits(tail);
             let digits = tail.bytes().all(|b| b.is_ascii_digit());
             if !digits || !(TAIL..=8).contains(&tail.len()) {
                 return Err(bad("phone_tail", "must be 4 to 8 digits"));
             }
-            weak.phone(tail);
+            weak.phone(&tail);
         }
         if let Some(code) = &by.postal_code {
             if code.chars().count() > 20 || !code.chars().any(char::is_alphanumeric) {

@@ -403,7 +403,7 @@ impl Vault {
     pub(super) fn decide(&self, errand: &Errand, finding: Finding) -> Place {
         let Finding { mut found, crowded } = finding;
         let link = self.matcher.thresholds.link;
-        let certain = found.iter().take_while(|one| one.score.bits >= link).count();
+        let certain = found.iter().take_while(|one| one.score.links(link)).count();
         let Some(best) = found.first() else {
             return Place::New(Decided {
                 probability: 1.0,

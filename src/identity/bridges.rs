@@ -57,7 +57,7 @@ impl Vault {
         let (one, other) = (row.guest_id.min(row.other_id), row.guest_id.max(row.other_id));
         let both = (GuestId(one), GuestId(other));
         let score = self.compared(both.0, both.1).await?;
-        if score.bits < link || !self.against(both, &score).await?.is_empty() {
+        if !score.links(link) || !self.against(both, &score).await?.is_empty() {
             return Ok(false);
         }
         let (Ok(caller), Ok(property), Ok(purpose)) =

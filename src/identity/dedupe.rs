@@ -147,12 +147,12 @@ impl<'v> Clusters<'v> {
         {
             return Ok(Verdict::KeptApart);
         }
-        if pair.bits < self.vault.matcher.thresholds.link {
+        let score = self.vault.compared(one, other).await?;
+        if score.doubtful || pair.bits < self.vault.matcher.thresholds.link {
             self.ask(one, other).await?;
             return Ok(Verdict::Review);
         }
         if !self.dry_run {
-            let score = self.vault.compared(one, other).await?;
             match self.vault.merge_found(self.errand, (one, other), &score).await {
                 Ok(_) => {}
                 Err(

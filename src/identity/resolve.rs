@@ -124,7 +124,7 @@ impl Vault {
     }
 
     fn candidate(&self, errand: &Errand, one: &Resembling) -> ResolveCandidate {
-        let link = one.score.bits >= self.matcher.thresholds.link;
+        let link = one.score.links(self.matcher.thresholds.link);
         ResolveCandidate {
             guest_id: one.guest,
             probability: one.score.probability(),

@@ -231,7 +231,9 @@ fn western_parts((a_family, a_given): (&[&str], &[&str]), (b_family, b_given): (
     let given = given_same || compatible(a_given, b_given);
     match () {
         () if family && given => Cell::WesternGivenCompatible,
-        () if (family_near && given) || (family && near(&ag, &bg) && ag.len().min(bg.len()) > 5) => {
+        () if (family_near && given)
+            || (family && near(&ag, &bg) && ag.len().min(bg.len()) > 5 && !gendered(&ag, &bg)) =>
+        {
             Cell::WesternFamilyNear
         }
         () if family && near(&ag, &bg) => Cell::WesternGivenNear,
@@ -240,6 +242,12 @@ fn western_parts((a_family, a_given): (&[&str], &[&str]), (b_family, b_given): (
         () if given_same => Cell::WesternGiven,
         () => Cell::WesternNone,
     }
+}
+
+/// Whether two given names differ by their ending alone, as those of a brother and a sister do: Daniel and Daniela.
+fn gendered(a: &str, b: &str) -> bool {
+    let stem = |name: &'_ str| name.trim_end_matches(['a', 'e', 'o']).len();
+    a != b && a.get(..stem(a)) == b.get(..stem(b))
 }
 
 /// An initial, a short form, or one of several given names.

@@ -69,6 +69,8 @@ pub struct Score {
     pub household: f64,
     /// Two numbers for life: two people, whatever the bits say.
     pub veto: bool,
+    /// The given names are perhaps those of brothers and sisters: a steward is asked, whatever the bits say.
+    pub doubtful: bool,
     /// What was compared.
     pub parts: Vec<Part>,
 }
@@ -87,6 +89,12 @@ impl Score {
     #[must_use]
     pub fn probability(&self) -> f64 {
         if self.veto { 0.0 } else { probability(self.bits) }
+    }
+
+    /// Whether they are linked without asking, from so many bits on.
+    #[must_use]
+    pub fn links(&self, from: f64) -> bool {
+        self.bits >= from && !self.doubtful
     }
 
     /// Why: what each comparison adds. Each is weighed between the two alternatives as far as they count; what is left
@@ -149,8 +157,23 @@ pub fn score(weights: &Weights, frequencies: &Frequencies, a: &Person, b: &Perso
         stranger,
         household,
         veto: a.is_certainly_not(b),
+        doubtful: is_doubtful(&parts, a, b),
         parts,
     }
+}
+
+/// Twins share all but their given names, and Paul and Paula, Marco and Mario are one slip apart. And whom an initial
+/// joined may be somebody else by another record, which tells the given name.
+fn is_doubtful(parts: &[Part], a: &Person, b: &Person) -> bool {
+    let has = |cell| parts.iter().any(|part| part.cell == cell);
+    let proven = has(Cell::PaperExact) || has(Cell::NumberExact);
+    let told = |name: &&Name| !name.whole && name.given.len() > 1;
+    let differ = |one: &Name, other: &Name| same_name::compare(one, other) == Some(Cell::WesternFamily);
+    let contradicted = || {
+        let mut full = a.names.iter().filter(told);
+        full.any(|one| b.names.iter().filter(told).any(|other| differ(one, other)))
+    };
+    !proven && (has(Cell::WesternGivenNear) || (has(Cell::WesternGivenCompatible) && contradicted()))
 }
 
 struct Compared<'a> {

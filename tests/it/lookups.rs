@@ -71,6 +71,10 @@ both!(every_identifier_finds_its_guest_and_no_other, async |database| {
         json!({"name": "xiao ming WANG", "phone_tail": "5678"}),
         json!({"name": "王小明", "phone_tail": "5678"}),
         json!({"birth_date": "1987-05-17", "phone_tail": "5678"}),
+        json!({"birth_date": "1987/05/17", "phone_tail": "５６７８"}),
+        json!({"birth_date": "17.05.1987", "phone_tail": "12345678"}),
+        json!({"name": "WANG/XIAOMING MR", "phone_tail": "345678"}),
+        json!({"phone_tail": "5678", "postal_code": "１２００－１９５"}),
         json!({"phone_tail": "5678", "postal_code": "1200195"}),
         json!({"phone": "+8613812345678", "email": "wang5678@guests.example"}),
     ] {

@@ -122,6 +122,8 @@ both!(a_note_is_taken_and_a_steward_decides, async |database| {
     assert_eq!(accepted.status, 204, "{accepted:?}");
     let kept = decide(&manager, &ids[1], json!({"decision": "note"})).await;
     assert_eq!(kept.status, 204, "{kept:?}");
+    let plain = decide(&manager, &ids[2], json!({"decision": "note"})).await;
+    assert_eq!(plain.status, 400, "health is no plain note: {plain:?}");
     assert_eq!(
         decide(&crm, &ids[3], json!({"decision": "drop"})).await.status,
         204

@@ -1,5 +1,9 @@
 //! Payment cards: numbers and security codes, wherever they appear (PCI DSS 4.0, requirement 3).
 
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
+use super::name;
+
 /// Issuer ranges as (first digits from, to, lengths): ISO/IEC 7812 ranges as the schemes publish them.
 /// Private ranges and account numbers of banks are not in it: they would catch bookings and loyalty numbers.
 const ISSUERS: &[(&str, &str, &[usize])] = &[
@@ -30,7 +34,7 @@ const ISSUERS: &[(&str, &str, &[usize])] = &[
     ("9792", "9792", &[16]),                         // Troy
 ];
 
-/// The words before a security code. Those of ASCII letters must stand alone.
+/// The words before a security code, folded. The short ones must stand alone.
 const CODE_WORDS: &[&str] = &[
     "cvv",
     "cvc",
@@ -42,13 +46,23 @@ const CODE_WORDS: &[&str] = &[
     "安全码",
     "安全碼",
     "セキュリティコード",
-    "prüfnummer",
-    "prüfziffer",
-    "código de seguridad",
-    "código de segurança",
+    "보안코드",
+    "보안 코드",
+    "prufnummer",
+    "pruefnummer",
+    "prufziffer",
+    "pruefziffer",
+    "codigo de seguridad",
+    "codigo de seguranca",
     "codice di sicurezza",
     "cryptogramme",
-    "code de sécurité",
+    "code de securite",
+];
+
+/// What else cards call it, each with the marks of which one must follow at once: these letters are also names.
+const CODE_LETTERS: [(&str, &[char]); 2] = [
+    ("csc", &[' ', ':', '=', '#', '.', '-']),
+    ("cid", &[':', '=', '#']),
 ];
 
 /// Whether a text holds a card number or a card's security code: such a text is stored nowhere.
@@ -77,33 +91,70 @@ fn luhn(digits: &str) -> bool {
     sum % 10 == 0
 }
 
+/// Digits written together.
+#[derive(Default)]
+struct Group {
+    digits: String,
+    /// A plus stands before it.
+    plus: bool,
+    /// What stands between it and the group before seldom stands within a number.
+    apart: bool,
+}
+
 /// Digits that belong together, in the groups they were written in.
 #[derive(Default)]
 struct Run {
-    groups: Vec<String>,
-    international: bool,
+    groups: Vec<Group>,
 }
 
 impl Run {
     fn holds_card(&self) -> bool {
-        (0..self.groups.len()).any(|from| self.card_from(from))
-            || self.groups.iter().any(|g| in_long_group(g))
+        (0..self.groups.len()).any(|from| card_from(self.groups.get(from..).unwrap_or_default()))
+            || self.groups.iter().any(|g| in_long_group(&g.digits))
     }
+}
 
-    /// Cards are written in whole groups: `4111 1111 1111 1111 12/27`.
-    fn card_from(&self, from: usize) -> bool {
-        let mut digits = String::new();
-        for group in self.groups.iter().skip(from) {
-            digits.push_str(group);
-            if digits.len() > 19 {
-                return false;
-            }
-            if is_number(&digits) && !(from == 0 && self.international && super::phone::is_valid(&digits)) {
-                return true;
-            }
+/// Cards are written in whole groups: `4111 1111 1111 1111 12/27`.
+fn card_from(groups: &[Group]) -> bool {
+    let international = groups.first().is_some_and(|first| first.plus);
+    let mut digits = String::new();
+    let mut apart = false;
+    for (at, group) in groups.iter().enumerate() {
+        digits.push_str(&group.digits);
+        apart |= at > 0 && group.apart;
+        if digits.len() > 19 {
+            return false;
         }
-        false
+        let own = groups.get(..=at).unwrap_or_default();
+        if is_number(&digits)
+            && (!apart || as_printed(own))
+            && !counts_up(own)
+            && !(international && super::phone::is_valid(&digits))
+        {
+            return true;
+        }
     }
+    false
+}
+
+/// Whether the groups are those printed on cards: then hardly a date and a time, or a list.
+fn as_printed(groups: &[Group]) -> bool {
+    let lengths: Vec<usize> = groups.iter().map(|group| group.digits.len()).collect();
+    match lengths.as_slice() {
+        [4, 6, 4 | 5] => true,
+        [first @ .., last] => *last <= 4 && first.iter().all(|length| *length == 4),
+        [] => false,
+    }
+}
+
+/// Whether the groups are rooms in a row: `4101, 4102, 4103, 4104`.
+fn counts_up(groups: &[Group]) -> bool {
+    let number = |group: &Group| group.digits.parse::<u32>().ok();
+    let steps = groups.windows(2).all(|pair| match pair {
+        [one, next] => number(one).map(|n| n + 1) == number(next),
+        _ => false,
+    });
+    groups.len() > 2 && groups.iter().all(|group| group.digits.len() < 6) && steps
 }
 
 /// A card number run together with its expiry or code: at the start or the end of a longer number.
@@ -115,87 +166,114 @@ fn in_long_group(group: &str) -> bool {
         })
 }
 
+/// Characters between two groups of one number at most.
+const WIDEST: usize = 8;
+
 fn runs(text: &str) -> Vec<Run> {
     let mut all = Vec::new();
     let mut run = Run::default();
-    let mut group = String::new();
+    let mut within = false;
     let mut gap = 0;
-    let mut plus = false;
-    for c in text.chars() {
+    let (mut plus, mut apart) = (false, false);
+    // Width and style make no difference: `４`, `²` and `／` are digits and separators as well.
+    for c in text.nfkc().filter(|c| !is_unseen(*c)) {
         if let Some(digit) = digit(c) {
-            if run.groups.is_empty() && group.is_empty() {
-                run.international = plus;
+            if !within {
+                run.groups.push(Group {
+                    plus,
+                    apart,
+                    ..Group::default()
+                });
             }
-            group.push(digit);
-            gap = 0;
+            if let Some(group) = run.groups.last_mut() {
+                group.digits.push(digit);
+            }
+            (within, gap, plus, apart) = (true, 0, false, false);
             continue;
         }
-        if !group.is_empty() {
-            run.groups.push(std::mem::take(&mut group));
-        }
+        within = false;
         gap += 1;
-        if !is_separator(c) || gap > 3 {
+        apart |= !is_separator(c) || gap > 3;
+        let ended = gap > WIDEST || (c.is_alphanumeric() && !is_separator(c));
+        if ended && !run.groups.is_empty() {
             all.push(std::mem::take(&mut run));
         }
         plus = c == '+' || (plus && run.groups.is_empty() && is_separator(c));
-    }
-    if !group.is_empty() {
-        run.groups.push(group);
     }
     all.push(run);
     all
 }
 
-const fn is_separator(c: char) -> bool {
-    matches!(
-        c,
-        ' ' | '\t'
-            | '\n'
-            | '-'
-            | '.'
-            | '_'
-            | '/'
-            | ','
-            | '|'
-            | '\u{a0}'
-            | '\u{2009}'
-            | '\u{202f}'
-            | '\u{2010}'..='\u{2015}' | '·' | '\u{3000}' | '\u{200c}' | '\u{200d}'
-    )
+/// What usually stands between the groups of a number, in the form of NFKC. Any other mark may, too.
+fn is_separator(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '-' | '.'
+                | '_'
+                | '/'
+                | ','
+                | '|'
+                | '·'
+                | '、'
+                | '。'
+                | '・'
+                | 'ー'
+                | '−'
+                | '\u{200c}'
+                | '\u{200d}'
+        )
+        || matches!(c, '\u{2010}'..='\u{2015}')
 }
 
-/// The digits people type: Latin, full width, Arabic, Persian, Devanagari, Bengali, Thai.
-fn digit(c: char) -> Option<char> {
-    const ZEROS: [char; 7] = ['0', '０', '٠', '۰', '०', '০', '๐'];
-    ZEROS.iter().find_map(|zero| {
-        let offset = u32::from(c).checked_sub(u32::from(*zero))?;
-        char::from_digit(offset, 10)
-    })
+/// What is within a number and not seen: marks of format, accents, the frames of keycaps.
+fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}' | '\u{1160}'
+    ) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        || is_combining_mark(c)
+}
+
+/// The decimal digit that a character of any script is.
+pub(super) fn digit(c: char) -> Option<char> {
+    if c.is_ascii() || !c.is_numeric() {
+        return c.is_ascii_digit().then_some(c);
+    }
+    let mut latin = any_ascii::any_ascii_char(c).chars();
+    let digit = latin.next().filter(char::is_ascii_digit)?;
+    latin.next().is_none().then_some(digit)
 }
 
 fn holds_code(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    CODE_WORDS.iter().any(|word| {
-        lower.match_indices(word).any(|(at, _)| {
-            let before = lower.get(..at).unwrap_or_default();
-            let after = lower.get(at + word.len()..).unwrap_or_default();
-            let alone = !word.is_ascii() || !before.ends_with(|c: char| c.is_ascii_alphabetic());
-            alone && code_follows(after)
+    let folded = name::fold(text);
+    let places = |word: &'static str| {
+        let folded = folded.as_str();
+        folded.match_indices(word).filter_map(move |(at, _)| {
+            let before = folded.get(..at).unwrap_or_default();
+            let alone = word.len() > 3 || !before.ends_with(|c: char| c.is_ascii_alphabetic());
+            folded.get(at + word.len()..).filter(|_| alone)
         })
-    })
+    };
+    let word = |word: &&'static str| places(word).any(code_follows);
+    let marked = |after: &str, marks: &[char]| {
+        let digits = after.trim_start_matches(|c: char| c == ' ' || c.is_ascii_punctuation());
+        after.starts_with(marks) && digits_follow(digits.chars())
+    };
+    let letters =
+        |(letters, marks): &(&'static str, &[char])| places(letters).any(|after| marked(after, marks));
+    CODE_WORDS.iter().any(word) || CODE_LETTERS.iter().any(letters)
 }
 
 /// Three or four digits within a few characters: `cvv2: 123`, `CVC is 1234`.
 fn code_follows(after: &str) -> bool {
     let after = after.strip_prefix('2').unwrap_or(after);
     let rest = after.chars().take(16).position(|c| digit(c).is_some());
-    let Some(skip) = rest else { return false };
-    let digits = after
-        .chars()
-        .skip(skip)
-        .take_while(|c| digit(*c).is_some())
-        .count();
-    digits == 3 || digits == 4
+    rest.is_some_and(|skip| digits_follow(after.chars().skip(skip)))
+}
+
+fn digits_follow(text: impl Iterator<Item = char>) -> bool {
+    matches!(text.take_while(|c| digit(*c).is_some()).count(), 3 | 4)
 }
 
 #[cfg(test)]
@@ -234,14 +312,46 @@ mod tests {
             "41111111111111111227123",
             "+4111111111111111",
             "4111\u{200d}1111\u{200d}1111\u{200d}1111",
+            "（4111）（1111）（1111）（1111）",
+            "4111 -- 1111 -- 1111 -- 1111",
+            "4\u{fe0f}\u{20e3}1\u{fe0f}\u{20e3}11 1111 1111 1111",
+            "room 12 card 4111+1111+1111+1111",
         ] {
             assert!(is_in(text), "{text}");
         }
     }
 
     #[test]
+    fn card_numbers_are_found_whatever_stands_between() {
+        let marks = "－ー−‐‑–—―／．、・，。：；:;*+~\\'\"()[]#|_\u{2002}\u{2003}\u{2007}\u{3000}\u{61c}\u{200b}\u{2066}";
+        for mark in marks.chars() {
+            let text = ["4111", "1111", "1111", "1111"].join(&mark.to_string());
+            assert!(is_in(&text), "{text}");
+            let text = ["3782", "822463", "10005"].join(&format!(" {mark} "));
+            assert!(is_in(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn card_numbers_are_found_in_the_digits_of_any_script() {
+        let zeros = "٠۰߀०০੦૦୦௦౦೦൦෦๐໐༠၀႐០᠐᥆᧐᪀᪐᭐᮰᱀᱐꘠꣐꤀꧐꧰꩐꯰０𝟎𝟘𝟢𝟬𝟶";
+        for zero in zeros.chars() {
+            let digit = |c: char| char::from_u32(u32::from(zero) + c.to_digit(10).unwrap()).unwrap();
+            let text: String = "4111111111111111".chars().map(digit).collect();
+            assert!(is_in(&text), "{text}");
+        }
+        assert!(is_in("⁴¹¹¹ ¹¹¹¹ ¹¹¹¹ ¹¹¹¹"));
+    }
+
+    #[test]
     fn security_codes_are_found_in_context() {
         for text in [
+            "ＣＶＣ １２３",
+            "CSC 123",
+            "CID: 1234",
+            "보안코드 123",
+            "codigo de seguranca 123",
+            "Kartenprüfnummer 123",
             "cvv 123",
             "CVV2: 1234",
             "the CVC is 999",
@@ -266,6 +376,14 @@ mod tests {
             "0000 0000 0000 0000",
             "IBAN DE89 3704 0044 0532 0130 00",
             "mcvc 123",
+            "rooms 4101, 4102, 4103, 4104",
+            "rooms 101, 102, 103, 104",
+            "on 30/04/2026 18:30:13 and 30.04.2026 18:30:14",
+            "at 13:30, 14:15, 15:30, 16:45, 17:00 and 18:15",
+            "rua El Cid 123, cidade 1234",
+            "tel. 12 +49 1512 3456789",
+            "（＋４９）１５１２ ３４５６７８９",
+            "35 m² 4½ km 2026",
         ] {
             assert!(!is_in(text), "{text}");
         }

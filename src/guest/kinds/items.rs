@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{
     Context, LONGEST_LINE, MOST_ITEMS, Reason, TokenKind, card, date,
     item::{Checked, Flaw, Good, Item, refused},
+    mentioned::holds_document_number,
     name, place,
     scalar::{code, flag, number, word},
     text,
@@ -226,15 +227,25 @@ pub(super) fn restriction(value: &Value, context: &Context<'_>) -> Checked {
     item.close()
 }
 
+/// A document's number has its own field, behind its own rules.
+fn note_text(value: &Value) -> Result<String, Reason> {
+    let note = text::note(value)?;
+    if holds_document_number(&note) {
+        Err(Reason::InvalidDocument)
+    } else {
+        Ok(note)
+    }
+}
+
 /// A text, or `{text, author?, visibility?, at?}`.
 pub(super) fn note(value: &Value) -> Checked {
     if value.is_string() {
-        return text::note(value)
+        return note_text(value)
             .map(|note| Good::plain(note.into()))
             .map_err(refused);
     }
     let mut item = Item::open(value)?;
-    item.need("text", text::note);
+    item.need("text", note_text);
     item.may("author", code);
     item.may("visibility", code);
     item.may("at", date::moment);

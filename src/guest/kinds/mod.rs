@@ -14,6 +14,7 @@ mod document;
 mod email;
 mod item;
 mod items;
+mod mentioned;
 mod merge;
 mod mrz;
 mod name;
@@ -31,11 +32,13 @@ mod tests;
 
 pub use card::is_in as holds_card_number;
 pub use document::{read_document, validate};
+pub use mentioned::holds_document_number;
 pub use merge::merge_lists;
 pub use name::name_fold;
 pub use phone::warm_up;
 pub use relay::drop_lent;
 pub(crate) use text::is_placeholder;
+pub use text::latin_digits;
 
 /// What the rules need to know besides the value.
 #[derive(Debug, Clone, Copy)]

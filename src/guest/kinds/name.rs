@@ -88,7 +88,8 @@ pub fn name_fold(surname: &str, given: &str) -> String {
     words.join(" ")
 }
 
-fn fold(text: &str) -> String {
+/// A text without case, width and Latin accents.
+pub(super) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     // Marks of the block U+0300 are accents; those of other scripts are letters' parts and stay.
     for c in text

@@ -2,7 +2,6 @@
 
 use phonenumber::{Mode, country, metadata::DATABASE};
 use serde_json::Value;
-use unicode_normalization::UnicodeNormalization;
 
 use super::{
     Context, Reason, TokenKind, card, date,
@@ -83,7 +82,7 @@ struct Parsed {
 
 fn parse(value: &Value, context: &Context<'_>) -> Result<Parsed, Reason> {
     let given = text::unscreened_line(value, 60)?;
-    let folded: String = given.nfkc().collect::<String>().to_lowercase();
+    let folded: String = text::latin_digits(&given).to_lowercase();
     if folded.chars().any(text::is_mask) || folded.contains("xx") || folded.contains("##") {
         return Err(Reason::Masked);
     }
@@ -255,7 +254,10 @@ fn code_length(e164: &str) -> usize {
 /// The number as the source wrote it, kept for showing: it must hold the number's last digits and little else.
 fn raw(value: &Value, parsed: Option<&Parsed>) -> Result<String, Reason> {
     let raw = text::unscreened_line(value, 60)?;
-    let digits: String = raw.nfkc().filter(char::is_ascii_digit).collect();
+    let digits: String = text::latin_digits(&raw)
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
     let Some(e164) = parsed.map(|p| p.e164.as_str()) else {
         return Err(Reason::Invalid);
     };

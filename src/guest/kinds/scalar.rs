@@ -123,6 +123,9 @@ fn plate(value: &Value) -> Result<String, Reason> {
     let plate = text::compact(&text::line(value, 40)?);
     let letters = plate.chars().all(char::is_alphanumeric)
         && plate.chars().any(|c| c.is_ascii_digit() || c.is_alphabetic());
+    if text::is_masked(&plate) {
+        return Err(Reason::Masked);
+    }
     if text::is_filler(&plate) {
         return Err(Reason::Placeholder);
     }

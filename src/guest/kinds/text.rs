@@ -174,6 +174,12 @@ fn is_picture(text: &str) -> bool {
     text.len() >= 64 && PICTURES.iter().any(|magic| text.trim_start().starts_with(magic))
 }
 
+/// Width and style in one form, and the decimal digits of every script in ASCII.
+#[must_use]
+pub fn latin_digits(text: &str) -> String {
+    text.nfkc().map(|c| card::digit(c).unwrap_or(c)).collect()
+}
+
 /// Letters and digits of a number as written, upper-cased: `AB-12 34` becomes `AB1234`.
 pub(super) fn compact(text: &str) -> String {
     text.nfkc()
