@@ -16,7 +16,11 @@ impl From<LogError> for GuestError {
         match error {
             LogError::Store(error) => Self::Store(error),
             LogError::Absent => Self::NotFound,
-            LogError::Note(_) | LogError::Origin { .. } | LogError::Changed(_) => {
+            LogError::Note(_)
+            | LogError::Head(_)
+            | LogError::Headless
+            | LogError::Origin { .. }
+            | LogError::Changed(_) => {
                 tracing::error!(%error, "the log cannot be shown");
                 Self::Damaged
             }

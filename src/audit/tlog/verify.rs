@@ -14,6 +14,7 @@ use super::{
     cosignature::Cosigner,
     entry::Read,
     note::{Checkpoint, NoteError, Verifier},
+    passed::PASSED,
     remote::Remote,
     tile::{self, Place, Tile, WIDTH},
     tree::Edge,
@@ -440,6 +441,9 @@ pub async fn verify(
     if edge.size() != signed.size || edge.root() != signed.root {
         report.broken(None, "the tree is not the signed one");
     }
+    if let Source::Database(stored) = source {
+        beside(stored, &walk.lines, &mut report).await?;
+    }
     if let Some(cosigned) = cosigned {
         if witnessed == Some(cosigned.checkpoint.root) {
             report.witnessed = Some(cosigned.by.len() >= witnesses.1 && report.intact);
@@ -476,6 +480,20 @@ pub async fn verify(
         }
     }
     Ok(report)
+}
+
+/// What nothing signs, and the log goes on from: events without an entry, and the ends of chains.
+async fn beside(stored: &Stored, lines: &Lines, report: &mut Report) -> Result<(), LogError> {
+    for event in stored.all_passed_over(MOST).await? {
+        report.complete = false;
+        report.find(None, format!("{PASSED} ({event})"));
+    }
+    let strange = stored.strange_ends(&lines.subjects, report.size).await?;
+    if strange > 0 {
+        let what = format!("the ends of {strange} chains in log_subject are not those of their entries");
+        report.broken(None, what);
+    }
+    Ok(())
 }
 
 /// Holds a stored tile above the bottom against what its entries give.
