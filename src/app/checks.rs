@@ -84,8 +84,8 @@ fn listed(words: impl Iterator<Item = impl Display>) -> String {
 /// begun. Changes nothing.
 ///
 /// # Errors
-/// [`AppError::OtherVault`] when it is not; [`LogError::Origin`] when it is called otherwise; [`LogError::Head`] when its
-/// head was changed by hand.
+/// [`AppError::OtherVault`] when it is not; [`LogError::Origin`] when it is called otherwise; [`LogError::Head`] and
+/// [`LogError::Headless`] when its head was changed by hand.
 pub async fn examine_log(
     config: &Config,
     store: &Store,
@@ -93,7 +93,11 @@ pub async fn examine_log(
 ) -> Result<Option<Verifier>, AppError> {
     let log = Stored::new(store.clone());
     let (Some(stored), Some((size, checkpoint))) = (log.origin().await?, log.checkpoint().await?) else {
-        return Ok(None);
+        return if log.lacks_head().await? {
+            Err(LogError::Headless.into())
+        } else {
+            Ok(None)
+        };
     };
     if let Some(configured) = config.audit.origin.clone().filter(|name| *name != stored) {
         return Err(LogError::Origin { stored, configured }.into());

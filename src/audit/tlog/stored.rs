@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use crate::{
     audit::{
@@ -156,6 +155,24 @@ impl Stored {
         } else {
             (minimum, None)
         })
+    }
+
+    /// Whether there are hashes of entries, but no head: somebody removed it.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn lacks_head(&self) -> Result<bool, LogError> {
+        let mut conn = self.store.read().await?;
+        let headless = sql::head(&mut conn).await?.is_none();
+        Ok(headless && sql::tile(&mut conn, 0, 0).await?.is_some())
+    }
+
+    /// The first entry that a copy of the log must have, whatever the copy says.
+    pub(super) async fn may_begin(&self) -> Result<u64, LogError> {
+        match self.ageing {
+            Ageing::Never => Ok(0),
+            Ageing::Unknown | Ageing::After(_) => self.minimum().await,
+        }
     }
 
     /// Since when events wait for an index, and whether a writer's number says that events have one which have none.

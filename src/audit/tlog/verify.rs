@@ -1,6 +1,6 @@
 //! Checks a whole log against its signed checkpoint: a folder that was mirrored, or the database itself.
 
-use std::{collections::HashMap, io, path::PathBuf, pin::pin};
+use std::{collections::HashMap, path::PathBuf, pin::pin};
 
 use data_encoding::BASE64;
 use futures_util::StreamExt;
@@ -13,6 +13,7 @@ use super::{
     bottom::{self, Bottom},
     cosignature::Cosigner,
     entry::Read,
+    files,
     note::{Checkpoint, NoteError, Verifier},
     passed::PASSED,
     remote::Remote,
@@ -146,9 +147,11 @@ pub enum VerifyError {
 impl Source {
     async fn checkpoint(&self) -> Result<Vec<u8>, VerifyError> {
         match self {
-            Self::Folder(folder) => tokio::fs::read(folder.join("checkpoint"))
-                .await
-                .map_err(|cause| VerifyError::NoCheckpoint(cause.to_string())),
+            Self::Folder(folder) => match files::read_beside(folder.clone(), "checkpoint".to_owned()).await {
+                Ok(Some(bytes)) => Ok(bytes),
+                Ok(None) => Err(VerifyError::NoCheckpoint("the folder has no such file".to_owned())),
+                Err(cause) => Err(VerifyError::NoCheckpoint(cause.to_string())),
+            },
             Self::Remote(remote) => match remote.fetch("checkpoint").await {
                 Ok(Some(bytes)) => Ok(bytes),
                 Ok(None) => Err(VerifyError::NoCheckpoint("404".to_owned())),
@@ -206,11 +209,9 @@ impl Source {
     /// A file of the layout; `None` when there is none.
     async fn file(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
         match self {
-            Self::Folder(folder) => match tokio::fs::read(folder.join(path)).await {
-                Ok(bytes) => Ok(Some(bytes)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(format!("{path}: {error}")),
-            },
+            Self::Folder(folder) => files::read_beside(folder.clone(), path.to_owned())
+                .await
+                .map_err(|cause| format!("{path}: {cause}")),
             Self::Remote(remote) => remote
                 .fetch(path)
                 .await
