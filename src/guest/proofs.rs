@@ -37,11 +37,9 @@ impl Vault {
         let Some(text) = log.cosigned().await? else {
             return Ok(None);
         };
-        let signer = Signer::new(log.origin().await?, self.keys.log_key(false).await?).map_err(LogError::from)?;
-        signer
-            .verifier()
-            .open(text.as_bytes())
-            .map_err(LogError::Head)?;
+        let signer =
+            Signer::new(log.origin().await?, self.keys.log_key(false).await?).map_err(LogError::from)?;
+        signer.verifier().open(text.as_bytes()).map_err(LogError::Head)?;
         Ok(Some(text))
     }
 

@@ -7,14 +7,17 @@ use std::{
 };
 
 use chrono::Months;
-use guest_vault::audit::tlog::{
-    Step, Stored,
-    ageing::{Ageing, Retention},
-    catch_up::catch_up,
-    mirror::Mirror,
-    patrol::Patrol,
-    tile::Place,
-    verify::{Source, verify},
+use guest_vault::audit::{
+    Observer,
+    tlog::{
+        Step, Stored,
+        ageing::{Ageing, Retention},
+        catch_up::catch_up,
+        mirror::Mirror,
+        patrol::Patrol,
+        tile::Place,
+        verify::{Source, verify},
+    },
 };
 
 use crate::{
@@ -266,12 +269,21 @@ async fn what_nothing_signs_is_not_believed(database: &Database) {
     let app = TestApp::start(database).await;
     logged(&app, 200).await;
     let log = logged(&app, 200).await.ageing(Ageing::Never);
-    let (dir, verifier) = (database.dir().join("mirror"), app.app.sequencer.signer().verifier().clone());
-    Mirror::new(dir.clone(), verifier.clone()).update(&log).await.unwrap();
+    let (dir, verifier) = (
+        database.dir().join("mirror"),
+        app.app.sequencer.signer().verifier().clone(),
+    );
+    Mirror::new(dir.clone(), verifier.clone())
+        .update(&log)
+        .await
+        .unwrap();
     // The mirror's own word of where it begins.
     fs::write(dir.join("minimum"), "256\n").unwrap();
     fs::remove_file(dir.join("tile/entries/000")).unwrap();
-    Mirror::new(dir.clone(), verifier.clone()).update(&log).await.unwrap();
+    Mirror::new(dir.clone(), verifier.clone())
+        .update(&log)
+        .await
+        .unwrap();
     assert!(dir.join("tile/entries/000").exists());
     assert_eq!(fs::read_to_string(dir.join("minimum")).unwrap(), "0\n");
     // What witnesses are said to have said.

@@ -298,8 +298,7 @@ async fn forge(store: &Store, sequence: &str, which: &str) {
     assert!(rows > 0, "{which}");
 }
 
-const NEWEST: &str =
-    "e.writer_seq = (SELECT max(m.writer_seq) FROM audit_event m WHERE m.writer = e.writer)";
+const NEWEST: &str = "e.writer_seq = (SELECT max(m.writer_seq) FROM audit_event m WHERE m.writer = e.writer)";
 
 async fn the_next_numbers_follow_from_the_entries(database: &Database) {
     let app = TestApp::start(database).await;
@@ -325,7 +324,7 @@ async fn the_next_numbers_follow_from_the_entries(database: &Database) {
         let (size, _) = stored.checkpoint().await.unwrap().unwrap();
         assert_eq!(i64::try_from(size).unwrap(), events, "{damage}: each event once");
         assert_eq!(stored.waiting().await.unwrap(), (None, false), "{damage}");
-        assert_eq!(stored.all_passed_over(9).await.unwrap(), [], "{damage}");
+        assert!(stored.all_passed_over(9).await.unwrap().is_empty(), "{damage}");
     }
     // The last number that there is: it has no next.
     forge(store, "9223372036854775807", NEWEST).await;
@@ -352,7 +351,12 @@ async fn forged_events_stop_nobody_and_are_named(database: &Database) {
     let mut patrol = Patrol::new(stored.clone(), verifier.clone());
     assert_eq!(patrol.step().await.unwrap(), None, "no false alarm");
     // One that the log does not ask for.
-    forge(store, "-5", "e.entry_id = (SELECT entry_id FROM log_entry WHERE log_index = 3)").await;
+    forge(
+        store,
+        "-5",
+        "e.entry_id = (SELECT entry_id FROM log_entry WHERE log_index = 3)",
+    )
+    .await;
     assert_eq!(app.app.sequencer.step().await.unwrap(), Step::Idle);
     let passed = stored.all_passed_over(9).await.unwrap();
     assert_eq!(passed.len(), 1);
@@ -360,7 +364,10 @@ async fn forged_events_stop_nobody_and_are_named(database: &Database) {
     assert!(found.what.contains(&passed[0].to_string()), "{found:?}");
     let source = Source::Database(stored.clone());
     let report = verify(&source, &verifier, None, |_, _| {}).await.unwrap();
-    assert!(!report.complete && report.findings[0].what.contains("no entry"), "{report:?}");
+    assert!(
+        !report.complete && report.findings[0].what.contains("no entry"),
+        "{report:?}"
+    );
     let rows = entries(store, &Filter::default(), None, 200).await.unwrap();
     let altered = stored.altered(&rows).await.unwrap();
     for (row, altered) in rows.iter().zip(altered) {
@@ -386,9 +393,16 @@ async fn a_log_without_its_head_is_not_begun_again(database: &Database) {
         run(&store, damage).await;
         let opened = Sequencer::open(store.clone(), Arc::clone(&signer), app.clock.clone()).await;
         let told = opened.err().unwrap().to_string();
-        assert!(told.contains(word) && told.contains("guest-vault restore"), "{told}");
+        assert!(
+            told.contains(word) && told.contains("guest-vault restore"),
+            "{told}"
+        );
     }
-    assert_eq!(Stored::new(store).checkpoint().await.unwrap(), None, "nothing was written");
+    assert_eq!(
+        Stored::new(store).checkpoint().await.unwrap(),
+        None,
+        "nothing was written"
+    );
     app.app.close().await;
 }
 both!(headless, async |database| {
@@ -421,11 +435,20 @@ fn a_row_that_cannot_be_read_is_a_finding() {
         look(&app, 600).await;
         grow(&app).await;
         let store = &app.app.vault.store;
-        let at = |index: u32| format!("entry_id = (SELECT entry_id FROM log_entry WHERE log_index = {index})");
-        run(store, &format!("UPDATE audit_event SET principal = x'00' WHERE {}", at(20))).await;
+        let at =
+            |index: u32| format!("entry_id = (SELECT entry_id FROM log_entry WHERE log_index = {index})");
+        run(
+            store,
+            &format!("UPDATE audit_event SET principal = x'00' WHERE {}", at(20)),
+        )
+        .await;
         let stored = Stored::new(store.clone());
         let verifier = app.app.sequencer.signer().verifier().clone();
-        let found = Patrol::new(stored.clone(), verifier.clone()).step().await.unwrap().unwrap();
+        let found = Patrol::new(stored.clone(), verifier.clone())
+            .step()
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(found.index, Some(20), "{found:?}");
         let faults = stored.faults(0, 100).await.unwrap();
         assert_eq!(faults.keys().copied().collect::<Vec<u64>>(), [20]);

@@ -8,8 +8,7 @@ use futures_util::{Stream, StreamExt, stream};
 use super::{
     Hash,
     entry::{self, Read},
-    files,
-    leaf_hash,
+    files, leaf_hash,
     tile::{self, Tile, WIDTH},
     tree::root_of,
     verify::Source,

@@ -79,7 +79,9 @@ mod tests {
         sparse.set_len(3 << 30).unwrap();
         let told = read(dir, "tile/0/001").unwrap_err().to_string();
         assert!(told.contains("tile/0/001 has more than 8192"), "{told}");
-        let pipe = std::process::Command::new("mkfifo").arg(dir.join("checkpoint")).status();
+        let pipe = std::process::Command::new("mkfifo")
+            .arg(dir.join("checkpoint"))
+            .status();
         assert!(pipe.unwrap().success());
         for path in ["checkpoint", "tile"] {
             let told = read(dir, path).unwrap_err().to_string();

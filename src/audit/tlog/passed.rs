@@ -10,11 +10,7 @@ use crate::{
     store::StoreError,
 };
 
-use super::{
-    Hash, LogError, Stored,
-    stored::number,
-    tile::WIDTH,
-};
+use super::{Hash, LogError, Stored, stored::number, tile::WIDTH};
 
 /// So many events are looked at by one statement.
 pub(super) const EVENTS: usize = 4096;
@@ -23,11 +19,16 @@ pub(super) const EVENTS: usize = 4096;
 const NEWEST: u64 = 16 * WIDTH;
 
 /// Why an event has no entry.
-pub(super) const PASSED: &str = "an event has no entry and would never get one: its row was made or changed by hand";
+pub(super) const PASSED: &str =
+    "an event has no entry and would never get one: its row was made or changed by hand";
 
 impl Stored {
     /// The entries from the first to before the second that can be read, and the indexes of those that cannot.
-    pub(super) async fn readable(&self, first: u64, end: u64) -> Result<(Vec<Logged>, BTreeSet<u64>), LogError> {
+    pub(super) async fn readable(
+        &self,
+        first: u64,
+        end: u64,
+    ) -> Result<(Vec<Logged>, BTreeSet<u64>), LogError> {
         let mut conn = self.store().read().await?;
         let (mut rows, mut unreadable) = (Vec::new(), BTreeSet::new());
         let mut ranges = vec![(first, end)];
@@ -59,7 +60,9 @@ impl Stored {
         let most = i64::try_from(EVENTS).unwrap_or(i64::MAX);
         let found = self.store().read().await?.passed_over(from, most).await?;
         let last = found.last().filter(|_| found.len() == EVENTS);
-        let next = last.and_then(|(id, _)| id.as_u128().checked_add(1)).map(Uuid::from_u128);
+        let next = last
+            .and_then(|(id, _)| id.as_u128().checked_add(1))
+            .map(Uuid::from_u128);
         let passed = found.into_iter().filter(|(_, passed)| *passed);
         Ok((passed.map(|(id, _)| id).collect(), next))
     }

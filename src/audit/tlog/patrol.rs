@@ -133,7 +133,9 @@ impl Patrol {
     async fn passed(&mut self) -> Result<Option<Finding>, LogError> {
         let (passed, next) = self.log.passed_over(self.event).await?;
         self.event = next.unwrap_or_default();
-        Ok(passed.first().map(|event| finding(None, format!("{PASSED} ({event})"))))
+        Ok(passed
+            .first()
+            .map(|event| finding(None, format!("{PASSED} ({event})"))))
     }
 
     /// Some tiles of the bottom, against their entries and what lies above.

@@ -321,7 +321,9 @@ fn check_head(head: &Head, verifier: &Verifier) -> Result<Checkpoint, LogError> 
             configured: verifier.name().to_owned(),
         });
     }
-    let signed = verifier.open(head.checkpoint.as_bytes()).map_err(LogError::Head)?;
+    let signed = verifier
+        .open(head.checkpoint.as_bytes())
+        .map_err(LogError::Head)?;
     if signed.size == index(head.size)? {
         Ok(signed)
     } else {

@@ -149,7 +149,9 @@ impl Source {
         match self {
             Self::Folder(folder) => match files::read_beside(folder.clone(), "checkpoint".to_owned()).await {
                 Ok(Some(bytes)) => Ok(bytes),
-                Ok(None) => Err(VerifyError::NoCheckpoint("the folder has no such file".to_owned())),
+                Ok(None) => Err(VerifyError::NoCheckpoint(
+                    "the folder has no such file".to_owned(),
+                )),
                 Err(cause) => Err(VerifyError::NoCheckpoint(cause.to_string())),
             },
             Self::Remote(remote) => match remote.fetch("checkpoint").await {

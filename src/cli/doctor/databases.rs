@@ -244,7 +244,9 @@ async fn hold(
         }
     };
     match examine_log(config, data, &keyring).await {
-        Err(AppError::Log(error)) => return findings.fail("log", error, "nothing is served until that is done"),
+        Err(AppError::Log(error)) => {
+            return findings.fail("log", error, "nothing is served until that is done");
+        }
         Err(error) => {
             return findings.fail("keys", error, "nothing is served until they belong together");
         }
@@ -283,7 +285,9 @@ async fn hold(
 /// Whether the mirror holds nothing that the database has not: else the start refuses.
 async fn mirror(config: &Config, data: &Store, verifier: Verifier, findings: &mut Findings) {
     const CHECK: &str = "mirror";
-    let Some(folder) = &config.audit.mirror else { return };
+    let Some(folder) = &config.audit.mirror else {
+        return;
+    };
     match Mirror::new(folder.clone(), verifier)
         .check(&Stored::new(data.clone()))
         .await
@@ -329,7 +333,10 @@ async fn waiting(data: &Store, clock: &Clock, findings: &mut Findings) {
         Err(error) => return findings.fail(CHECK, error, "see the log"),
         Ok(passed) if !passed.is_empty() => {
             let named: Vec<String> = passed.iter().map(ToString::to_string).collect();
-            let told = format!("events have no entry and would never get one: {}", named.join(", "));
+            let told = format!(
+                "events have no entry and would never get one: {}",
+                named.join(", ")
+            );
             let advice = "their rows were made or changed by hand; run `guest-vault audit verify`";
             return findings.fail(CHECK, told, advice);
         }

@@ -326,14 +326,10 @@ async fn a_log_that_the_start_refuses_is_found() {
     };
     assert_eq!(state("mirror", &patient).await, Some(State::Ok));
     assert_eq!(state("log", &patient).await, Some(State::Ok));
-    let run = async |sql: &'static str| {
-        let url = format!("sqlite://{}", patient.path("vault.db").display());
-        let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        sqlx::query(sql).execute(&mut conn).await.unwrap();
-        conn.close().await.unwrap();
-    };
-    run("UPDATE log_head SET size = size + 1").await;
+    patient
+        .sql("vault.db", "UPDATE log_head SET size = size + 1")
+        .await;
     assert_eq!(state("log", &patient).await, Some(State::Fail));
-    run("DELETE FROM log_head").await;
+    patient.sql("vault.db", "DELETE FROM log_head").await;
     assert_eq!(state("log", &patient).await, Some(State::Fail));
 }
