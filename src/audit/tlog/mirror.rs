@@ -67,7 +67,7 @@ pub enum MirrorError {
         folder: String,
     },
     /// The folder cannot be read or written.
-    #[error("cannot read or write the mirror in {folder}: {cause}")]
+    #[error("cannot write the mirror in {folder}: {cause}")]
     Folder {
         /// The mirror.
         folder: String,
