@@ -7,7 +7,7 @@ use super::AppError;
 use crate::{
     audit::tlog::{
         LogError, Stored,
-        note::{NoteError, Signer},
+        note::{NoteError, Signer, Verifier},
     },
     base::{PropertyCode, PropertyTree, Role},
     config::Config,
@@ -80,14 +80,24 @@ fn listed(words: impl Iterator<Item = impl Display>) -> String {
     words.join(", ")
 }
 
-/// Whether the log in the database is signed by the key of this key store. Changes nothing.
+/// Whether the log in the database is signed by the key of this key store; tells that key's verifier, once the log was
+/// begun. Changes nothing.
 ///
 /// # Errors
-/// [`AppError::OtherVault`] when it is not; [`LogError::Origin`] when it is called otherwise.
-pub async fn examine_log(config: &Config, store: &Store, keys: &Keyring) -> Result<(), AppError> {
+/// [`AppError::OtherVault`] when it is not; [`LogError::Origin`] when it is called otherwise; [`LogError::Head`] and
+/// [`LogError::Headless`] when its head was changed by hand.
+pub async fn examine_log(
+    config: &Config,
+    store: &Store,
+    keys: &Keyring,
+) -> Result<Option<Verifier>, AppError> {
     let log = Stored::new(store.clone());
-    let (Some(stored), Some((_, checkpoint))) = (log.origin().await?, log.checkpoint().await?) else {
-        return Ok(());
+    let (Some(stored), Some((size, checkpoint))) = (log.origin().await?, log.checkpoint().await?) else {
+        return if log.lacks_head().await? {
+            Err(LogError::Headless.into())
+        } else {
+            Ok(None)
+        };
     };
     if let Some(configured) = config.audit.origin.clone().filter(|name| *name != stored) {
         return Err(LogError::Origin { stored, configured }.into());
@@ -95,7 +105,8 @@ pub async fn examine_log(config: &Config, store: &Store, keys: &Keyring) -> Resu
     let signer = Signer::new(Some(stored), keys.log_key(false).await?).map_err(LogError::from)?;
     match signer.verifier().open(checkpoint.as_bytes()) {
         Err(NoteError::Signature) => Err(AppError::OtherVault),
-        Err(other) => Err(LogError::from(other).into()),
-        Ok(_) => Ok(()),
+        Err(other) => Err(LogError::Head(other).into()),
+        Ok(signed) if signed.size != size => Err(LogError::Head(NoteError::Checkpoint).into()),
+        Ok(_) => Ok(Some(signer.verifier().clone())),
     }
 }

@@ -79,9 +79,13 @@ impl Change {
                 event,
             })
             .collect();
-        insert_events(&mut self.tx, self.lane.writer, &numbered)
-            .await
-            .map_err(CommitError::Undone)?;
+        // What fails drops its lane: the next change takes another.
+        if let Err(error) = insert_events(&mut self.tx, self.lane.writer, &numbered).await {
+            if matches!(error, StoreError::Conflict) {
+                self.lane.tell_taken();
+            }
+            return Err(CommitError::Undone(error));
+        }
         if let Err(error) = self.tx.commit().await {
             let told = error.is_verdict();
             return Err(if told {

@@ -29,7 +29,9 @@ statements! {
     WRITERS = "SELECT writer, min(writer_seq), max(writer_seq), count(*) FROM audit_event GROUP BY writer";
     HEAD = "SELECT origin, size, checkpoint, holder, held_until FROM log_head WHERE log = 'main'";
     HEAD_MAKE = "INSERT INTO log_head (log, origin, size, checkpoint, holder, held_until)
-                 VALUES ('main', $1, 0, $2, NULL, 0) ON CONFLICT DO NOTHING";
+                 SELECT 'main', $1, 0, $2, NULL, 0
+                 WHERE NOT EXISTS (SELECT 1 FROM log_entry) AND NOT EXISTS (SELECT 1 FROM log_tile)
+                 ON CONFLICT DO NOTHING";
     HEAD_TAKE = "UPDATE log_head SET holder = $1, held_until = $2
                  WHERE log = 'main' AND (holder = $1 OR held_until < $3 OR held_until > $2)";
     HEAD_GROW = "UPDATE log_head SET size = $1, checkpoint = $2 WHERE log = 'main' AND size = $3";
@@ -47,7 +49,7 @@ statements! {
     FIRST_AT = "SELECT e.at FROM log_entry l JOIN audit_event e ON e.entry_id = l.entry_id
                 WHERE l.log_index >= $1 ORDER BY l.log_index LIMIT 1";
     SHOWN = "SELECT field, at FROM field_shown";
-    SHOWN_MOVE = "UPDATE log_head SET shown_to = $2 WHERE log = 'main' AND shown_to <= $1";
+    SHOWN_MOVE = "UPDATE log_head SET shown_to = $2 WHERE log = 'main' AND (shown_to <= $1 OR shown_to > size)";
     SHOWN_SET = "INSERT INTO field_shown (field, at) VALUES ($1, $2)
                  ON CONFLICT (field) DO UPDATE SET at = excluded.at WHERE field_shown.at < excluded.at";
     PRUNE_EVENTS = "DELETE FROM audit_event WHERE entry_id IN
@@ -63,14 +65,26 @@ statements! {
             SELECT w.writer, coalesce(l.next_seq, 1) FROM w LEFT JOIN log_writer l ON l.writer = w.writer
             WHERE w.writer IS NOT NULL AND (
                 SELECT e.writer_seq FROM audit_event e
-                WHERE e.writer = w.writer AND e.writer_seq >= coalesce(l.next_seq, 1) ORDER BY e.writer_seq LIMIT 1
+                WHERE e.writer = w.writer AND e.writer_seq >= coalesce(l.next_seq, 1)
+                      AND e.writer_seq < 9223372036854775807 ORDER BY e.writer_seq LIMIT 1
             ) IS NOT NULL";
-    NEWS_OF = "SELECT entry_id, writer, writer_seq, leaf FROM audit_event
-               WHERE writer = $1 AND writer_seq >= $2 ORDER BY writer_seq LIMIT $3";
+    NEWS_OF = "SELECT e.entry_id, e.writer, e.writer_seq, e.leaf, (l.entry_id IS NOT NULL) AS logged
+               FROM audit_event e LEFT JOIN log_entry l ON l.entry_id = e.entry_id
+               WHERE e.writer = $1 AND e.writer_seq >= $2 AND e.writer_seq < 9223372036854775807
+               ORDER BY e.writer_seq LIMIT $3";
+    LOGGED_TO = "SELECT e.writer_seq FROM audit_event e JOIN log_entry l ON l.entry_id = e.entry_id
+                 WHERE e.writer = $1 AND e.writer_seq < 9223372036854775807 ORDER BY e.writer_seq DESC LIMIT 1";
+    PASSED = "SELECT e.entry_id, (l.entry_id IS NULL AND (e.writer_seq < coalesce(w.next_seq, 1)
+                                                          OR e.writer_seq = 9223372036854775807)) AS passed
+              FROM (SELECT entry_id, writer, writer_seq FROM audit_event
+                    WHERE entry_id >= $1 ORDER BY entry_id LIMIT $2) e
+              LEFT JOIN log_entry l ON l.entry_id = e.entry_id LEFT JOIN log_writer w ON w.writer = e.writer
+              ORDER BY e.entry_id";
+    FOLLOWED = "SELECT previous FROM log_entry WHERE log_index >= $1 AND previous IS NOT NULL";
     WRITER_AHEAD = "SELECT w.writer FROM log_writer w
                     WHERE EXISTS (SELECT 1 FROM audit_event e WHERE e.writer = w.writer AND e.writer_seq < w.next_seq)
                       AND NOT EXISTS (SELECT 1 FROM audit_event e JOIN log_entry l ON l.entry_id = e.entry_id
-                                      WHERE e.writer = w.writer AND e.writer_seq = w.next_seq - 1) LIMIT 1";
+                                      WHERE e.writer = w.writer AND e.writer_seq = w.next_seq - 1)";
     WRITER_SET = "INSERT INTO log_writer (writer, next_seq) VALUES ($1, $2)
                   ON CONFLICT (writer) DO UPDATE SET next_seq = excluded.next_seq";
     TILE = "SELECT hashes FROM log_tile WHERE level = $1 AND tile = $2";

@@ -86,6 +86,15 @@ impl Lane {
             next: 1,
         }
     }
+
+    /// Tells that rows of this line are there that its writer did not write.
+    pub(super) fn tell_taken(&self) {
+        tracing::error!(
+            writer = %self.writer,
+            number = self.next,
+            "events of a writer are there that it did not write: rows were inserted by hand; another writer goes on"
+        );
+    }
 }
 
 impl Lanes {
@@ -151,6 +160,11 @@ async fn write(store: Store, mut jobs: mpsc::Receiver<Job>) {
         if let Err(Failure::Before(error)) = &outcome
             && error.is_transient()
         {
+            if matches!(error, StoreError::Conflict) {
+                lane.tell_taken();
+                // Nothing of this line can be written any more.
+                lane = Lane::new();
+            }
             outcome = commit(&store, &mut kept, &lane, &batch, &entries).await;
         }
         let count = i64::try_from(batch.len()).unwrap_or(i64::MAX);

@@ -28,6 +28,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often what is too old is removed.
 const AGE: Duration = Duration::from_hours(1);
 
+/// So many findings of the patrol are events of their own.
+const MOST: usize = 100;
+
 /// Runs until [`LogKeeper::stop`].
 pub(super) struct LogKeeper {
     app: App,
@@ -122,7 +125,7 @@ async fn follow(mirror: Arc<Mirror>, app: App, alarm: watch::Sender<Option<Strin
 /// event in the log itself; the vault goes on serving, because one row must not stop a hotel.
 async fn patrol(app: App) {
     let mut patrol = Patrol::new(app.stored_log(), app.sequencer.signer().verifier().clone());
-    let (mut told, mut pause) = (None, LOOK);
+    let (mut told, mut pause) = (Vec::new(), LOOK);
     let mut round = Instant::now();
     loop {
         tokio::time::sleep(pause).await;
@@ -143,13 +146,19 @@ async fn patrol(app: App) {
             begun.elapsed().saturating_mul(3).min(LOOK)
         };
         // Damage stays damage until somebody has looked, though the walk may be elsewhere by now.
-        let Ok(Some(found)) = found else {
-            continue;
+        let found = match found {
+            Ok(Some(found)) => found,
+            Ok(None) => continue,
+            Err(error) => {
+                tracing::warn!(%error, "the log in the database could not be looked at");
+                continue;
+            }
         };
         tracing::error!(index = found.index, what = %found.what, "the log in the database was changed by hand; run `guest-vault audit verify`");
         metrics::gauge!("guest_vault_log_altered").set(1.0);
-        if told.as_ref() != Some(&found) && app.report_altered_log().await.is_ok() {
-            told = Some(found);
+        // The walk comes by each of them again and again.
+        if told.len() < MOST && !told.contains(&found) && app.report_altered_log().await.is_ok() {
+            told.push(found);
         }
     }
 }

@@ -102,7 +102,9 @@ async fn log_files(console: &Console, officer: &Officer) -> Result<Files, Proble
             }
         }
     }
-    if let Some(text) = log.cosigned().await.map_err(GuestError::from)? {
+    if let Some(text) = log.cosigned().await.map_err(GuestError::from)?
+        && console.verifier().open(text.as_bytes()).is_ok()
+    {
         files.push(("log/cosigned".to_owned(), text.into_bytes()));
     }
     Ok(files)

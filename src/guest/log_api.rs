@@ -59,7 +59,7 @@ pub(crate) async fn get_cosigned(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let log = vault.provable_log(&caller, request_id(&request)).await?;
-    let found = log.cosigned().await.map_err(GuestError::from)?;
+    let found = vault.cosigned(&log).await?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
         .body(found.ok_or(Problem::new(Kind::NotFound))?))

@@ -3,7 +3,7 @@
 use crate::{
     audit::{
         Act, Event,
-        tlog::{LogError, Stored, tile::Place},
+        tlog::{LogError, Stored, note::Signer, tile::Place},
     },
     base::{Caller, RequestId},
     policy::Right,
@@ -16,7 +16,11 @@ impl From<LogError> for GuestError {
         match error {
             LogError::Store(error) => Self::Store(error),
             LogError::Absent => Self::NotFound,
-            LogError::Note(_) | LogError::Origin { .. } | LogError::Changed(_) => {
+            LogError::Note(_)
+            | LogError::Head(_)
+            | LogError::Headless
+            | LogError::Origin { .. }
+            | LogError::Changed(_) => {
                 tracing::error!(%error, "the log cannot be shown");
                 Self::Damaged
             }
@@ -25,6 +29,20 @@ impl From<LogError> for GuestError {
 }
 
 impl Vault {
+    /// The newest cosigned checkpoint, as far as this log's key signed it: nothing else guards its row.
+    ///
+    /// # Errors
+    /// [`GuestError::Damaged`].
+    pub async fn cosigned(&self, log: &Stored) -> Result<Option<String>, GuestError> {
+        let Some(text) = log.cosigned().await? else {
+            return Ok(None);
+        };
+        let signer =
+            Signer::new(log.origin().await?, self.keys.log_key(false).await?).map_err(LogError::from)?;
+        signer.verifier().open(text.as_bytes()).map_err(LogError::Head)?;
+        Ok(Some(text))
+    }
+
     /// The log, for a caller who may read it. Hashes tell nothing about anybody, so that reading them is not an event
     /// of its own: a follower that looks each second would make the log grow by looking at it.
     ///

@@ -16,6 +16,7 @@ use guest_vault::{
         tlog::{
             Step, Stored,
             ageing::{Ageing, Retention},
+            leaf_hash,
             mirror::Mirror,
             note::{Checkpoint, Verifier},
             patrol::Patrol,
@@ -394,6 +395,30 @@ fn a_thousand_changes_are_a_thousand_refusals() {
             go_says(false, &what);
             fs::write(path, bytes).unwrap();
             refusals += 1;
+        }
+        // An entry and its hash, changed so that they fit to each other: only the root tells.
+        for (tile, bundle_path) in [
+            ("tile/0/000", "tile/entries/000"),
+            ("tile/0/001", "tile/entries/001"),
+        ] {
+            let (tile, bundle_path) = (dir.join(tile), dir.join(bundle_path));
+            let mut entries: Vec<Vec<u8>> = unbundle(&all[&bundle_path])
+                .unwrap()
+                .into_iter()
+                .map(<[u8]>::to_vec)
+                .collect();
+            for at in [0, 100, 255] {
+                entries[at].push(b' ');
+            }
+            let hashes: Vec<u8> = entries.iter().flat_map(|entry| leaf_hash(entry)).collect();
+            fs::write(&tile, hashes).unwrap();
+            fs::write(&bundle_path, bundle(&entries).unwrap()).unwrap();
+            let what = format!("{} and its entries", tile.display());
+            let report = folder(&dir, &verifier, Some(since)).await;
+            assert!(!report.is_ok_and(|report| report.is_good()), "{what}");
+            go_says(false, &what);
+            fs::write(&tile, &all[&tile]).unwrap();
+            fs::write(&bundle_path, &all[&bundle_path]).unwrap();
         }
         assert!(
             folder(&dir, &verifier, Some(since)).await.unwrap().is_good(),

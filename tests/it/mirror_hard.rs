@@ -7,14 +7,17 @@ use std::{
 };
 
 use chrono::Months;
-use guest_vault::audit::tlog::{
-    Step, Stored,
-    ageing::{Ageing, Retention},
-    catch_up::catch_up,
-    mirror::Mirror,
-    patrol::Patrol,
-    tile::Place,
-    verify::{Source, verify},
+use guest_vault::audit::{
+    Observer,
+    tlog::{
+        Step, Stored,
+        ageing::{Ageing, Retention},
+        catch_up::catch_up,
+        mirror::Mirror,
+        patrol::Patrol,
+        tile::Place,
+        verify::{Source, verify},
+    },
 };
 
 use crate::{
@@ -261,3 +264,44 @@ fn a_vault_whose_mirror_cannot_be_written_serves() {
     }
     assert!(process.terminate().success());
 }
+
+async fn what_nothing_signs_is_not_believed(database: &Database) {
+    let app = TestApp::start(database).await;
+    logged(&app, 200).await;
+    let log = logged(&app, 200).await.ageing(Ageing::Never);
+    let (dir, verifier) = (
+        database.dir().join("mirror"),
+        app.app.sequencer.signer().verifier().clone(),
+    );
+    Mirror::new(dir.clone(), verifier.clone())
+        .update(&log)
+        .await
+        .unwrap();
+    // The mirror's own word of where it begins.
+    fs::write(dir.join("minimum"), "256\n").unwrap();
+    fs::remove_file(dir.join("tile/entries/000")).unwrap();
+    Mirror::new(dir.clone(), verifier.clone())
+        .update(&log)
+        .await
+        .unwrap();
+    assert!(dir.join("tile/entries/000").exists());
+    assert_eq!(fs::read_to_string(dir.join("minimum")).unwrap(), "0\n");
+    // What witnesses are said to have said.
+    run(&app.app.vault.store, "UPDATE log_head SET cosigned = 'junk'").await;
+    Mirror::new(dir.clone(), verifier).update(&log).await.unwrap();
+    assert!(!dir.join("cosigned").exists());
+    let officer = app.errand("auditor", "internal_audit").await;
+    assert_eq!(app.get(&officer, "/v1/audit/log/cosigned").await.status, 500);
+    // How far the log was looked at.
+    let observer = Observer::new(app.app.vault.store.clone());
+    run(&app.app.vault.store, "UPDATE log_head SET shown_to = 1000000").await;
+    while observer.step().await.unwrap() {}
+    let shown = observer.told().await.unwrap();
+    let (size, _) = log.checkpoint().await.unwrap().unwrap();
+    assert_eq!((shown.entries, shown.whole), (size, true));
+    app.app.close().await;
+}
+both!(unsigned, async |database| what_nothing_signs_is_not_believed(
+    database
+)
+.await);

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use guest_vault::{
-    audit::tlog::{
-        Hash, Sequencer, Step, Stored, leaf_hash,
-        note::{Signer, Verifier},
-        patrol::Patrol,
-        proof::{verify_consistency, verify_inclusion},
-        receipt,
-        tile::unbundle,
+    audit::{
+        search::{Filter, entries},
+        tlog::{
+            Hash, Sequencer, Step, Stored, leaf_hash,
+            note::{Signer, Verifier},
+            patrol::Patrol,
+            proof::{verify_consistency, verify_inclusion},
+            receipt,
+            tile::unbundle,
+            verify::{Source, verify},
+        },
     },
     crypto::{KeyMaterial, SigningKey},
     on,
@@ -21,7 +25,7 @@ use uuid::Uuid;
 
 use crate::support::{
     app::{Answer, TestApp},
-    database::{Database, both},
+    database::{Database, both, on_sqlite},
 };
 
 /// So many looks at guests that are not there; each is an event.
@@ -253,13 +257,18 @@ async fn a_log_that_does_not_grow_is_told(database: &Database) {
     move_by("- 1000000", 1_000_000).await;
     assert!(matches!(second.step().await.unwrap(), Step::Grown(_)));
 
-    // Writers that would begin anew: the first event is there already.
-    run(store, "DELETE FROM log_writer").await;
+    // A tree that is not the signed one.
+    let half = if store.name() == "sqlite" {
+        "zeroblob(32)"
+    } else {
+        "decode(repeat('00', 32), 'hex')"
+    };
+    run(store, &format!("UPDATE log_tile SET hashes = {half}")).await;
     look(&app, 1).await;
     for (time, stalled) in [("10:00:00", false), ("10:00:09", false), ("10:00:11", true)] {
         app.set_clock(&format!("2026-03-05T{time}Z"));
         let told = second.step().await.unwrap_err().to_string();
-        assert!(told.contains("numbers of writers"), "{told}");
+        assert!(told.contains("tiles of its edge"), "{told}");
         assert_eq!(second.is_stalled(), stalled, "{time}");
     }
     assert!(stored.waiting().await.unwrap().0.is_some());
@@ -269,6 +278,191 @@ both!(frozen, async |database| a_log_that_does_not_grow_is_told(
     database
 )
 .await);
+
+/// Writes a copy of some events with another number of their writer.
+async fn forge(store: &Store, sequence: &str, which: &str) {
+    let id = if store.name() == "sqlite" {
+        "randomblob(16)"
+    } else {
+        "gen_random_uuid()"
+    };
+    let columns = "at, guest_id, principal, actor, property, purpose, action, decision, leaf, detail";
+    let rows = run(
+        store,
+        &format!(
+            "INSERT INTO audit_event (entry_id, writer, writer_seq, {columns})
+             SELECT {id}, e.writer, {sequence}, {columns} FROM audit_event e WHERE {which}"
+        ),
+    )
+    .await;
+    assert!(rows > 0, "{which}");
+}
+
+const NEWEST: &str = "e.writer_seq = (SELECT max(m.writer_seq) FROM audit_event m WHERE m.writer = e.writer)";
+
+async fn the_next_numbers_follow_from_the_entries(database: &Database) {
+    let app = TestApp::start(database).await;
+    let store = &app.app.vault.store;
+    let stored = Stored::new(store.clone());
+    look(&app, 5).await;
+    grow(&app).await;
+    for damage in [
+        "DELETE FROM log_writer",
+        "UPDATE log_writer SET next_seq = 1",
+        "UPDATE log_writer SET next_seq = next_seq + 1000",
+    ] {
+        run(store, damage).await;
+        look(&app, 3).await;
+        // As it does at a start, and each minute.
+        let sequencer = another(&app).await;
+        app.app.sequencer.leave().await.unwrap();
+        while matches!(sequencer.step().await.unwrap(), Step::Grown(_)) {}
+        sequencer.leave().await.unwrap();
+        let mut conn = store.read().await.unwrap();
+        let events = conn.audit_count().await.unwrap();
+        drop(conn);
+        let (size, _) = stored.checkpoint().await.unwrap().unwrap();
+        assert_eq!(i64::try_from(size).unwrap(), events, "{damage}: each event once");
+        assert_eq!(stored.waiting().await.unwrap(), (None, false), "{damage}");
+        assert!(stored.all_passed_over(9).await.unwrap().is_empty(), "{damage}");
+    }
+    // The last number that there is: it has no next.
+    forge(store, "9223372036854775807", NEWEST).await;
+    look(&app, 3).await;
+    let before = stored.checkpoint().await.unwrap().unwrap().0;
+    assert!(grow(&app).await >= before + 3);
+    assert!(!stored.all_passed_over(9).await.unwrap().is_empty());
+    app.app.close().await;
+}
+both!(next_numbers, async |database| {
+    the_next_numbers_follow_from_the_entries(database).await;
+});
+
+async fn forged_events_stop_nobody_and_are_named(database: &Database) {
+    let app = TestApp::start(database).await;
+    let store = &app.app.vault.store;
+    let stored = Stored::new(store.clone());
+    look(&app, 5).await;
+    // A number that a running writer takes next: the look is answered under another.
+    forge(store, "e.writer_seq + 1", NEWEST).await;
+    look(&app, 5).await;
+    grow(&app).await;
+    let verifier = app.app.sequencer.signer().verifier().clone();
+    let mut patrol = Patrol::new(stored.clone(), verifier.clone());
+    assert_eq!(patrol.step().await.unwrap(), None, "no false alarm");
+    // One that the log does not ask for.
+    forge(
+        store,
+        "-5",
+        "e.entry_id = (SELECT entry_id FROM log_entry WHERE log_index = 3)",
+    )
+    .await;
+    assert_eq!(app.app.sequencer.step().await.unwrap(), Step::Idle);
+    let passed = stored.all_passed_over(9).await.unwrap();
+    assert_eq!(passed.len(), 1);
+    let found = patrol.step().await.unwrap().unwrap();
+    assert!(found.what.contains(&passed[0].to_string()), "{found:?}");
+    let source = Source::Database(stored.clone());
+    let report = verify(&source, &verifier, None, |_, _| {}).await.unwrap();
+    assert!(
+        !report.complete
+            && report
+                .findings
+                .iter()
+                .any(|found| found.what.contains("no entry")),
+        "{report:?}"
+    );
+    let rows = entries(store, &Filter::default(), None, 200).await.unwrap();
+    let altered = stored.altered(&rows).await.unwrap();
+    for (row, altered) in rows.iter().zip(altered) {
+        assert_eq!(altered.is_some(), passed.contains(&row.entry_id), "{altered:?}");
+    }
+    app.app.close().await;
+}
+both!(forged_events, async |database| {
+    forged_events_stop_nobody_and_are_named(database).await;
+});
+
+async fn a_log_without_its_head_is_not_begun_again(database: &Database) {
+    let app = TestApp::start(database).await;
+    look(&app, 5).await;
+    grow(&app).await;
+    let store = app.app.vault.store.clone();
+    let signer = Arc::clone(app.app.sequencer.signer());
+    for (damage, word) in [
+        ("UPDATE log_head SET size = size + 1", "changed by hand"),
+        ("UPDATE log_head SET checkpoint = 'junk'", "changed by hand"),
+        ("DELETE FROM log_head", "is gone"),
+    ] {
+        run(&store, damage).await;
+        let opened = Sequencer::open(store.clone(), Arc::clone(&signer), app.clock.clone()).await;
+        let told = opened.err().unwrap().to_string();
+        assert!(
+            told.contains(word) && told.contains("guest-vault restore"),
+            "{told}"
+        );
+    }
+    assert_eq!(
+        Stored::new(store).checkpoint().await.unwrap(),
+        None,
+        "nothing was written"
+    );
+    app.app.close().await;
+}
+both!(headless, async |database| {
+    a_log_without_its_head_is_not_begun_again(database).await;
+});
+
+async fn the_ends_of_chains_are_patrolled(database: &Database) {
+    let app = TestApp::start(database).await;
+    let stored = crate::mirror::logged(&app, 40).await;
+    let verifier = app.app.sequencer.signer().verifier().clone();
+    let mut patrol = Patrol::new(stored.clone(), verifier.clone());
+    assert_eq!(patrol.step().await.unwrap(), None, "no false alarm");
+    run(&app.app.vault.store, "UPDATE log_subject SET seq = seq + 1").await;
+    let found = patrol.step().await.unwrap().unwrap();
+    assert!(found.what.contains("log_subject"), "{found:?}");
+    let report = verify(&Source::Database(stored), &verifier, None, |_, _| {})
+        .await
+        .unwrap();
+    assert!(!report.intact, "{report:?}");
+    app.app.close().await;
+}
+both!(ends_of_chains, async |database| {
+    the_ends_of_chains_are_patrolled(database).await;
+});
+
+#[test]
+fn a_row_that_cannot_be_read_is_a_finding() {
+    on_sqlite(async |database| {
+        let app = TestApp::start(database).await;
+        look(&app, 600).await;
+        grow(&app).await;
+        let store = &app.app.vault.store;
+        let at =
+            |index: u32| format!("entry_id = (SELECT entry_id FROM log_entry WHERE log_index = {index})");
+        run(
+            store,
+            &format!("UPDATE audit_event SET principal = x'00' WHERE {}", at(20)),
+        )
+        .await;
+        let stored = Stored::new(store.clone());
+        let verifier = app.app.sequencer.signer().verifier().clone();
+        let found = Patrol::new(stored.clone(), verifier.clone())
+            .step()
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(found.index, Some(20), "{found:?}");
+        let faults = stored.faults(0, 100).await.unwrap();
+        assert_eq!(faults.keys().copied().collect::<Vec<u64>>(), [20]);
+        let report = verify(&Source::Database(stored), &verifier, None, |_, _| {})
+            .await
+            .unwrap();
+        assert_eq!((report.intact, report.first_bad_index), (false, Some(20)));
+        app.app.close().await;
+    });
+}
 
 async fn rows_changed_by_hand_are_not_signed_again(database: &Database) {
     let app = TestApp::start(database).await;

@@ -9,9 +9,9 @@ use crate::{
 
 use super::{
     CHAIN, CHAIN_GOES_ON, COSIGNED, COSIGNED_SET, Columns, ENTRIES, ENTRIES_OF, FIRST_DISCLOSURE,
-    FIRST_SINCE, HEAD, HEAD_COSIGN, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF, MINIMUM,
-    MINIMUM_SET, NEWS, NEWS_OF, PRUNE_ENTRIES, PRUNE_EVENTS, TILE, TILE_SET, TILES, WRITER_AHEAD, WRITER_SET,
-    some, values,
+    FIRST_SINCE, FOLLOWED, HEAD, HEAD_COSIGN, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF,
+    LOGGED_TO, MINIMUM, MINIMUM_SET, NEWS, NEWS_OF, PASSED, PRUNE_ENTRIES, PRUNE_EVENTS, TILE, TILE_SET,
+    TILES, WRITER_AHEAD, WRITER_SET, some, values,
 };
 
 /// How far the log has grown, and who may grow it.
@@ -36,6 +36,8 @@ pub(in crate::audit) struct News {
     pub(in crate::audit) writer: Uuid,
     pub(in crate::audit) writer_seq: i64,
     pub(in crate::audit) leaf: Vec<u8>,
+    /// Whether it has one, against the writer's next number.
+    pub(in crate::audit) logged: bool,
 }
 
 /// The end of a subject's chain.
@@ -211,9 +213,28 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_scalar(CHAIN_GOES_ON).bind(hash).bind(after).fetch_optional(c).await?))
     }
 
-    /// A writer whose next number is beyond what was logged of it.
-    pub(in crate::audit) async fn writer_ahead(&mut self) -> Result<Option<Uuid>, StoreError> {
-        Ok(on!(self, c => sqlx::query_scalar(WRITER_AHEAD).fetch_optional(c).await?))
+    /// Writers whose next number is beyond what was logged of them.
+    pub(in crate::audit) async fn writers_ahead(&mut self) -> Result<Vec<Uuid>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(WRITER_AHEAD).fetch_all(c).await?))
+    }
+
+    /// The last number of a writer that has an entry.
+    pub(in crate::audit) async fn logged_to(&mut self, writer: Uuid) -> Result<Option<i64>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(LOGGED_TO).bind(writer).fetch_optional(c).await?))
+    }
+
+    /// Events from an id on, and of each whether the log has passed it over: it has no entry and gets none.
+    pub(in crate::audit) async fn passed_over(
+        &mut self,
+        from: Uuid,
+        most: i64,
+    ) -> Result<Vec<(Uuid, bool)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(PASSED).bind(from).bind(most).fetch_all(c).await?))
+    }
+
+    /// The hashes that entries from an index on follow in the chains of their subjects.
+    pub(in crate::audit) async fn followed(&mut self, first: i64) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(FOLLOWED).bind(first).fetch_all(c).await?))
     }
 
     /// The index of an entry, once it has one.
@@ -226,7 +247,7 @@ impl Conn {
 }
 
 impl Tx {
-    /// Makes the head of a log that has none.
+    /// Makes the head of a log that has none, nor anything else.
     pub(in crate::audit) async fn make_head(
         &mut self,
         origin: &str,

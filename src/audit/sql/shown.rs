@@ -27,7 +27,10 @@ pub(in crate::audit) async fn place(conn: &mut Conn) -> Result<Place, StoreError
         shown_to: 0,
     };
     Ok(found.map_or(nowhere, |place| Place {
-        shown_to: place.shown_to.max(place.first_index),
+        // Beyond the end by hand only: then all is looked at again.
+        shown_to: Some(place.shown_to)
+            .filter(|to| *to <= place.size)
+            .map_or(place.first_index, |to| to.max(place.first_index)),
         ..place
     }))
 }

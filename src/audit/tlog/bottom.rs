@@ -1,14 +1,14 @@
 //! The bottom of the tree, read ahead of the walk that joins it: entries held against the hashes of their tile. Several
 //! runs of tiles at a time, each on a thread of its own where they lie in a folder.
 
-use std::{fs, io, ops::Range, path::Path};
+use std::{ops::Range, path::Path};
 
 use futures_util::{Stream, StreamExt, stream};
 
 use super::{
     Hash,
     entry::{self, Read},
-    leaf_hash,
+    files, leaf_hash,
     tile::{self, Tile, WIDTH},
     tree::root_of,
     verify::Source,
@@ -107,9 +107,9 @@ fn file(folder: &Path, tile: Tile, path: impl Fn(&Tile) -> String) -> Result<Vec
     let full = Tile { width: WIDTH, ..tile };
     for tile in [tile, full] {
         let name = path(&tile);
-        match fs::read(folder.join(&name)) {
-            Ok(bytes) => return Ok(bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        match files::read(folder, &name) {
+            Ok(Some(bytes)) => return Ok(bytes),
+            Ok(None) => {}
             Err(error) => return Err(format!("{name}: {error}")),
         }
     }

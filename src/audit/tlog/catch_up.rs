@@ -1,10 +1,7 @@
 //! Bringing a restored database's log up to the log that others have: what was logged after the backup was taken must
 //! not be forgotten.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,6 +19,7 @@ use crate::{
 use super::{
     Hash, LogError,
     entry::{self, Link, Read, Source},
+    files,
     growth::Growth,
     note::{NoteError, Verifier},
     stored::{edge, index},
@@ -93,13 +91,14 @@ struct Leaf {
 /// # Errors
 /// [`CatchUpError`]; then the database is as it was.
 pub async fn catch_up(store: &Store, verifier: &Verifier, folder: &Path) -> Result<(u64, u64), CatchUpError> {
-    let read = |path: PathBuf| {
-        fs::read(&path).map_err(|cause| CatchUpError::Folder {
-            path: path.display().to_string(),
+    let read = |path: &str| {
+        let found = files::read(folder, path).and_then(|found| found.ok_or(io::ErrorKind::NotFound.into()));
+        found.map_err(|cause| CatchUpError::Folder {
+            path: folder.join(path).display().to_string(),
             cause,
         })
     };
-    let note = read(folder.join("checkpoint"))?;
+    let note = read("checkpoint")?;
     let signed = verifier.open(&note)?;
     let mut tx = store.begin().await?;
     let head = sql::head(&mut tx).await?.ok_or(LogError::Absent)?;
@@ -115,7 +114,7 @@ pub async fn catch_up(store: &Store, verifier: &Verifier, folder: &Path) -> Resu
     while growth.size() < signed.size {
         let at = growth.size();
         let tile = Tile::in_tree(0, at / 256, signed.size).ok_or(LogError::Absent)?;
-        let bytes = read(folder.join(tile.bundle_path()))?;
+        let bytes = read(&tile.bundle_path())?;
         let entries = tile::unbundle(&bytes).ok_or(CatchUpError::Other(at))?;
         let skip = usize::try_from(at - tile.first_entry()).unwrap_or(usize::MAX);
         for bytes in entries.into_iter().skip(skip) {

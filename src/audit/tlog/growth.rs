@@ -47,7 +47,12 @@ impl Growth {
 
     /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.placed.is_empty()
+        self.placed.is_empty() && self.writers.is_empty()
+    }
+
+    /// Sets right what comes next of a writer.
+    pub(super) fn correct(&mut self, writer: Uuid, next: i64) {
+        self.writers.insert(writer, next);
     }
 
     /// How many entries it is.

@@ -65,7 +65,8 @@ fn place(at: u64) -> (u64, usize) {
 
 impl Stored {
     /// For each of these entries, what of it somebody changed: a column that does not say what the leaf says, or
-    /// `leaf` when that is not the one that the tree holds. An entry without an index is in no tree yet.
+    /// `leaf` when that is not the one that the tree holds. An entry without an index is in no tree yet; one that never
+    /// gets one was made by hand.
     ///
     /// # Errors
     /// What the database says.
@@ -79,9 +80,15 @@ impl Stored {
             (held.copied() != hash(row)).then_some("leaf")
         };
         let each = rows.iter();
-        Ok(each
+        let mut found: Vec<Option<&'static str>> = each
             .map(|row| altered(&row.columns, &row.leaf).or_else(|| differs(row)))
-            .collect())
+            .collect();
+        for (row, found) in rows.iter().zip(&mut found) {
+            if found.is_none() && row.log_index.is_none() && self.is_passed_over(row.entry_id).await? {
+                *found = Some("writer_seq");
+            }
+        }
+        Ok(found)
     }
 
     /// What is wrong with the entries from the first to before the second, by index. Those that were pruned are not.

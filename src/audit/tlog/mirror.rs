@@ -7,9 +7,10 @@ use std::{
 };
 
 use tokio::{fs, io::AsyncWriteExt};
+use uuid::Uuid;
 
 use super::{
-    LogError, Stored,
+    LogError, Stored, files,
     note::{Checkpoint, NoteError, Verifier},
     tile::{self, HEIGHT, LEVELS, Place, Tile, WIDTH},
 };
@@ -20,8 +21,9 @@ pub enum MirrorError {
     /// The database has less than the mirror, or something else.
     #[error(
         "the database was rolled back or replaced: the mirror in {folder} holds {mirror} signed entries that the \
-         database (with {database}) does not have. Nothing is served; restore the newer database, or keep the mirror \
-         as evidence and begin another one in an empty folder"
+         database (with {database}) does not have. Nothing is served; restore the newer database, or bring this one up \
+         to the mirror with `guest-vault restore --in-place --log {folder}` (docs/backup.md), or keep the mirror as \
+         evidence and begin another one in an empty folder"
     )]
     RolledBack {
         /// The mirror.
@@ -32,7 +34,10 @@ pub enum MirrorError {
         database: u64,
     },
     /// The mirror's checkpoint is not one of this log.
-    #[error("the mirror in {folder} is not of this log: {cause}")]
+    #[error(
+        "the mirror in {folder} is not of this log: {cause}. Nothing is served; name the folder of this log's mirror, \
+         or an empty one"
+    )]
     Strange {
         /// The mirror.
         folder: String,
@@ -90,6 +95,8 @@ impl MirrorError {
 pub struct Mirror {
     folder: PathBuf,
     verifier: Verifier,
+    /// What files are called while they are written: several processes may write one mirror.
+    beside: String,
     /// Whether its files have been looked at.
     looked: AtomicBool,
 }
@@ -97,10 +104,11 @@ pub struct Mirror {
 impl Mirror {
     /// In this folder, which is made when it is not there.
     #[must_use]
-    pub const fn new(folder: PathBuf, verifier: Verifier) -> Self {
+    pub fn new(folder: PathBuf, verifier: Verifier) -> Self {
         Self {
             folder,
             verifier,
+            beside: format!("{}.new", Uuid::new_v4().simple()),
             looked: AtomicBool::new(false),
         }
     }
@@ -173,18 +181,25 @@ impl Mirror {
         Ok(())
     }
 
-    /// The first entry that the mirror has.
-    pub(super) async fn minimum(&self) -> Result<u64, MirrorError> {
+    /// The first entry that the mirror must have. Nothing signs its own word: it is believed as far as the log itself
+    /// may begin late.
+    pub(super) async fn minimum(&self, log: &Stored) -> Result<u64, MirrorError> {
         let told = self.read("minimum").await?;
         let text = told.and_then(|bytes| String::from_utf8(bytes).ok());
-        Ok(text.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
+        let told = text.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        Ok(log.may_begin().await?.min(told))
+    }
+
+    /// Says where the mirror begins.
+    pub(super) async fn tell_minimum(&self, first: u64) -> Result<(), MirrorError> {
+        self.put("minimum", format!("{first}\n").as_bytes()).await
     }
 
     /// Removes the bundles that the log no longer has, and says where the mirror begins. The hashes stay. What is asked
     /// for by a row of the database alone is not done: the mirror's own copy must say that it is old enough.
     async fn follow_pruning(&self, log: &Stored) -> Result<(), MirrorError> {
         let (minimum, wrong) = log.begins().await?;
-        let known = self.minimum().await?;
+        let known = self.minimum(log).await?;
         let (mut end, mut young) = (known / WIDTH, None);
         while end < minimum / WIDTH {
             if let Some(bytes) = self.read(&bundle(end).bundle_path()).await? {
@@ -200,8 +215,7 @@ impl Mirror {
         }
         if end > known / WIDTH {
             // First told, so that nobody misses what is gone without knowing why.
-            let told = format!("{}\n", end.saturating_mul(WIDTH));
-            self.write("minimum", told.as_bytes()).await?;
+            self.tell_minimum(end.saturating_mul(WIDTH)).await?;
             for index in known / WIDTH..end {
                 remove(&self.folder.join(bundle(index).bundle_path()))
                     .await
@@ -225,6 +239,10 @@ impl Mirror {
         let Some(cosigned) = log.cosigned().await? else {
             return Ok(());
         };
+        if let Err(error) = self.verifier.open(cosigned.as_bytes()) {
+            tracing::error!(%error, "the cosigned checkpoint in the database was changed by hand; it is not mirrored");
+            return Ok(());
+        }
         for (name, text) in [("cosigned", cosigned.as_str()), ("checkpoint", checkpoint)] {
             self.put(name, text.as_bytes()).await?;
         }
@@ -243,7 +261,7 @@ impl Mirror {
         let database = match log.checkpoint().await? {
             None => 0,
             Some((size, text)) => {
-                let signed = self.verifier.open(text.as_bytes()).map_err(LogError::from)?;
+                let signed = self.verifier.open(text.as_bytes()).map_err(LogError::Head)?;
                 if mirrored.size <= size && !log.forks(&mirrored, &signed).await? {
                     return Err(LogError::Changed("its tiles".to_owned()).into());
                 }
@@ -267,11 +285,8 @@ impl Mirror {
 
     /// A file; `None` when there is none.
     pub(super) async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, MirrorError> {
-        match fs::read(self.folder.join(path)).await {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.folder_error()(error)),
-        }
+        let read = files::read_beside(self.folder.clone(), path.to_owned());
+        read.await.map_err(self.folder_error())
     }
 
     /// Writes a file that is not there, or not so.
@@ -285,7 +300,7 @@ impl Mirror {
     /// Writes a file whole: it gets its name once it is on disk.
     pub(super) async fn write(&self, path: &str, bytes: &[u8]) -> Result<(), MirrorError> {
         let to = self.folder.join(path);
-        let beside = to.with_extension("new");
+        let beside = to.with_extension(&self.beside);
         let outcome = written(&beside, bytes).await;
         let outcome = match outcome {
             Ok(()) => fs::rename(&beside, &to).await,

@@ -10,10 +10,12 @@ pub mod catch_up;
 pub mod chain;
 pub mod cosignature;
 pub mod entry;
+mod files;
 mod growth;
 mod held;
 pub mod mirror;
 pub mod note;
+mod passed;
 pub mod patrol;
 pub mod proof;
 pub mod receipt;
@@ -35,6 +37,10 @@ pub use held::Fault;
 pub use sequencer::{Sequencer, Step};
 pub use stored::Stored;
 
+/// What to do about a log that was changed by hand.
+const RESTORE: &str = "restore the last backup, then run `guest-vault restore --in-place --log DIR` with the mirror of \
+                       the log, which puts back what came after it (docs/backup.md)";
+
 /// Why the log in the database cannot be read or grown.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -44,8 +50,17 @@ pub enum LogError {
     /// A checkpoint does not verify, or the origin is not one.
     #[error("the log's checkpoint: {0}")]
     Note(#[from] note::NoteError),
+    /// The head of the log in the database is not one that was signed.
+    #[error("the log's head in the database was changed by hand ({0}); {advice}", advice = RESTORE)]
+    Head(#[source] note::NoteError),
+    /// There are entries and tiles, but no head.
+    #[error("the log's head in the database is gone, but not what it was the head of; {advice}", advice = RESTORE)]
+    Headless,
     /// The log was begun under another name.
-    #[error("this log is called {stored:?}, but {configured:?} is configured; a log keeps its name")]
+    #[error(
+        "this log is called {stored:?}, but {configured:?} is configured; a log keeps its name: set `origin` in \
+         [audit] back"
+    )]
     Origin {
         /// As the log began.
         stored: String,

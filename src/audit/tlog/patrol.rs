@@ -5,9 +5,14 @@
 
 use std::ops::Range;
 
+use uuid::Uuid;
+
+use crate::store::StoreError;
+
 use super::{
     Hash, LogError, Stored, leaf_hash,
     note::Verifier,
+    passed::PASSED,
     stored::Unchecked,
     tile::{Tile, WIDTH},
     tree::root_of,
@@ -31,6 +36,8 @@ pub struct Patrol {
     next: u64,
     seen: u64,
     growing: bool,
+    /// The event that the look at those without an entry goes on at.
+    event: Uuid,
 }
 
 fn finding(index: Option<u64>, what: impl Into<String>) -> Finding {
@@ -50,6 +57,7 @@ impl Patrol {
             next: 0,
             seen: u64::MAX,
             growing: false,
+            event: Uuid::nil(),
         }
     }
 
@@ -71,6 +79,9 @@ impl Patrol {
     /// When the database fails; what is wrong with its contents is a finding.
     pub async fn step(&mut self) -> Result<Option<Finding>, LogError> {
         match self.look().await {
+            Err(LogError::Store(StoreError::Damaged(_))) => {
+                Ok(Some(finding(None, "a row of the log cannot be read")))
+            }
             Err(LogError::Store(error)) => Err(error.into()),
             Err(other) => Ok(Some(finding(None, other.to_string()))),
             Ok(found) => Ok(found),
@@ -101,7 +112,7 @@ impl Patrol {
         let (minimum, wrong) = self.log.begins().await?;
         let mut first = wrong.map(|what| finding(None, what));
         // Once a round, because it asks about each writer there ever was.
-        if first.is_none() && begin == 0 && self.log.writer_ahead().await?.is_some() {
+        if first.is_none() && begin == 0 && self.log.is_writer_ahead().await? {
             let what = "a writer's next number is beyond its events: some would never be logged";
             first = Some(finding(None, what));
         }
@@ -112,7 +123,19 @@ impl Patrol {
                 first = first.or((!removed).then_some(found));
             }
         }
+        if first.is_none() {
+            first = self.passed().await?;
+        }
         Ok(first)
+    }
+
+    /// The next events: whether all of them have their entry, or get it.
+    async fn passed(&mut self) -> Result<Option<Finding>, LogError> {
+        let (passed, next) = self.log.passed_over(self.event).await?;
+        self.event = next.unwrap_or_default();
+        Ok(passed
+            .first()
+            .map(|event| finding(None, format!("{PASSED} ({event})"))))
     }
 
     /// Some tiles of the bottom, against their entries and what lies above.

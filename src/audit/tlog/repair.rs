@@ -17,7 +17,7 @@ impl Mirror {
             return Ok(());
         };
         let signed = self.open(&note)?;
-        let minimum = self.minimum().await?;
+        let minimum = self.minimum(log).await?;
         let mut edge = Edge::default();
         for index in 0..signed.size.div_ceil(WIDTH) {
             let Some(tile) = Tile::in_tree(0, index, signed.size) else {
@@ -40,6 +40,9 @@ impl Mirror {
             self.put(&tile.path(), &tile::join(hashes)).await?;
         }
         if edge.root() == signed.root {
+            if self.read("minimum").await?.is_some() {
+                self.tell_minimum(minimum).await?;
+            }
             Ok(())
         } else {
             Err(MirrorError::Damaged { folder: self.shown() })

@@ -1,7 +1,7 @@
 //! Gives each durable event its index: one process at a time, at most a second after the event.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -63,14 +63,16 @@ pub struct Sequencer {
     stepping: Mutex<Option<i64>>,
     /// Since when events wait and the log does not grow, in microseconds; 0 while it does.
     stuck: AtomicI64,
+    /// When the next numbers of writers were last held against their entries.
+    looked: Mutex<Option<Instant>>,
 }
 
 impl Sequencer {
     /// Opens the log, beginning it if there is none.
     ///
     /// # Errors
-    /// [`LogError::Origin`] when it was begun under another name; [`LogError::Note`] when its checkpoint is not signed
-    /// by this key.
+    /// [`LogError::Origin`] when it was begun under another name; [`LogError::Head`] when its checkpoint is not signed
+    /// by this key; [`LogError::Headless`] when it has entries and no head.
     pub async fn open(store: Store, signer: Arc<Signer>, clock: Clock) -> Result<Self, LogError> {
         let empty = Checkpoint {
             size: 0,
@@ -82,7 +84,8 @@ impl Sequencer {
         tx.commit().await?;
         let head = sql::head(&mut store.read().await?)
             .await?
-            .ok_or(LogError::Absent)?;
+            // None was made over entries.
+            .ok_or(LogError::Headless)?;
         check_head(&head, signer.verifier())?;
         Ok(Self {
             store,
@@ -91,6 +94,7 @@ impl Sequencer {
             me: Uuid::new_v4(),
             stepping: Mutex::default(),
             stuck: AtomicI64::new(0),
+            looked: Mutex::default(),
         })
     }
 
@@ -151,10 +155,12 @@ impl Sequencer {
 
     async fn try_to_advance(&self, size: &mut Option<i64>) -> Result<(Step, bool), LogError> {
         let mut conn = self.store.read().await?;
-        let writers = sql::news(&mut conn).await?;
-        if writers.is_empty() {
+        let mut writers = sql::news(&mut conn).await?;
+        let ahead = self.ahead(&mut conn).await?;
+        if writers.is_empty() && ahead.is_empty() {
             return Ok((Step::Idle, false));
         }
+        writers.retain(|(writer, _)| !ahead.contains_key(writer));
         let head = sql::head(&mut conn).await?.ok_or(LogError::Absent)?;
         *size = Some(head.size);
         let now = micros(self.clock.now());
@@ -163,7 +169,7 @@ impl Sequencer {
         }
         // All is read and worked out before the transaction, because SQLite's writers wait for it: what was read is
         // written only if the log has not grown meanwhile, and without growing nothing of it changes.
-        let (growth, more) = match self.plan(&mut conn, &head, writers).await {
+        let (growth, more) = match self.plan(&mut conn, &head, (writers, ahead)).await {
             // Tiles of one moment do not fit a head of another.
             Err(LogError::Changed(_))
                 if sql::head(&mut conn)
@@ -202,6 +208,9 @@ impl Sequencer {
         }
         tx.commit().await?;
         *size = Some(to);
+        if grown == 0 {
+            return Ok((Step::Idle, more));
+        }
         metrics::counter!("guest_vault_log_entries_total").increment(u64::try_from(grown).unwrap_or(0));
         Ok((Step::Grown(grown), more))
     }
@@ -211,17 +220,41 @@ impl Sequencer {
         &self,
         conn: &mut Conn,
         head: &Head,
-        writers: Vec<(Uuid, i64)>,
+        (writers, ahead): (Vec<(Uuid, i64)>, BTreeMap<Uuid, i64>),
     ) -> Result<(Growth, bool), LogError> {
         let signed = check_head(head, self.signer.verifier())?;
         let edge = edge(conn, signed.size).await?;
         if edge.root() != signed.root {
             return Err(LogError::Changed("the tiles of its edge".to_owned()));
         }
-        let (news, more) = collect(conn, writers).await?;
         let mut growth = Growth::after(edge);
+        for (writer, next) in &ahead {
+            growth.correct(*writer, *next);
+        }
+        let writers = writers.into_iter().chain(ahead).collect();
+        let (news, more) = collect(conn, writers, &mut growth).await?;
         append(conn, &mut growth, &news).await?;
         Ok((growth, more))
+    }
+
+    /// Writers whose next number is beyond their entries, with the number that these say; looked for at the first step
+    /// and then each minute, because it asks about each writer there ever was.
+    async fn ahead(&self, conn: &mut Conn) -> Result<BTreeMap<Uuid, i64>, LogError> {
+        let mut looked = self.looked.lock().await;
+        if looked.is_some_and(|at| at.elapsed() < TOLD) {
+            return Ok(BTreeMap::new());
+        }
+        let pruned = conn.minimum().await? > 0;
+        let mut ahead = BTreeMap::new();
+        for writer in conn.writers_ahead().await? {
+            let last = conn.logged_to(writer).await?;
+            // Where the log was pruned, nothing is left that tells.
+            if last.is_some() || !pruned {
+                ahead.insert(writer, corrected(writer, last));
+            }
+        }
+        *looked = Some(Instant::now());
+        Ok(ahead)
     }
 
     /// Works until dropped.
@@ -288,25 +321,61 @@ fn check_head(head: &Head, verifier: &Verifier) -> Result<Checkpoint, LogError> 
             configured: verifier.name().to_owned(),
         });
     }
-    let signed = verifier.open(head.checkpoint.as_bytes())?;
+    let signed = verifier
+        .open(head.checkpoint.as_bytes())
+        .map_err(LogError::Head)?;
     if signed.size == index(head.size)? {
         Ok(signed)
     } else {
-        Err(LogError::Note(NoteError::Checkpoint))
+        Err(LogError::Head(NoteError::Checkpoint))
     }
+}
+
+/// The number that comes next of a writer by its entries, told because somebody changed the stored one.
+fn corrected(writer: Uuid, last: Option<i64>) -> i64 {
+    let next = last.map_or(1, |last| last.saturating_add(1));
+    tracing::error!(%writer, next, "a writer's next number was changed by hand; it is set to what the log's entries say");
+    next
+}
+
+/// Events of a writer from its next number on, and that number: the entries are believed, where it contradicts them.
+async fn waiting(
+    conn: &mut Conn,
+    writer: Uuid,
+    (next, most): (i64, i64),
+) -> Result<(i64, Vec<News>), StoreError> {
+    let rows = sql::news_of(conn, writer, next, most).await?;
+    if rows.iter().all(|row| !row.logged) {
+        return Ok((next, rows));
+    }
+    let next = corrected(writer, conn.logged_to(writer).await?);
+    Ok((next, sql::news_of(conn, writer, next, most).await?))
 }
 
 /// Events without an index, in the order that they get: by time, and those of a writer in its own order; and whether
 /// there are more.
-async fn collect(conn: &mut Conn, writers: Vec<(Uuid, i64)>) -> Result<(Vec<News>, bool), LogError> {
+async fn collect(
+    conn: &mut Conn,
+    writers: Vec<(Uuid, i64)>,
+    growth: &mut Growth,
+) -> Result<(Vec<News>, bool), LogError> {
     let mut ordered = Vec::new();
     // What does not fit is read again in the next step: of several writers, each brings its share.
     let share = BATCH.div_ceil(writers.len().max(1)).max(LEAST);
     let mut horizon = Uuid::max();
     for (writer, next) in writers {
         let most = i64::try_from(share).unwrap_or(i64::MAX);
-        let rows = sql::news_of(conn, writer, next, most).await?;
-        let mut expected = next;
+        let (from, rows) = match waiting(conn, writer, (next, most)).await {
+            Err(StoreError::Damaged(_)) => {
+                tracing::error!(%writer, "events of a writer cannot be read and are not logged: rows were changed by hand");
+                continue;
+            }
+            found => found?,
+        };
+        if from != next {
+            growth.correct(writer, from);
+        }
+        let mut expected = from;
         let mut latest = Uuid::nil();
         let more = rows.len() == share;
         for row in rows {

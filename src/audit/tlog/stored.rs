@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use crate::{
     audit::{
@@ -158,6 +157,24 @@ impl Stored {
         })
     }
 
+    /// Whether there are hashes of entries, but no head: somebody removed it.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn lacks_head(&self) -> Result<bool, LogError> {
+        let mut conn = self.store.read().await?;
+        let headless = sql::head(&mut conn).await?.is_none();
+        Ok(headless && sql::tile(&mut conn, 0, 0).await?.is_some())
+    }
+
+    /// The first entry that a copy of the log must have, whatever the copy says.
+    pub(super) async fn may_begin(&self) -> Result<u64, LogError> {
+        match self.ageing {
+            Ageing::Never => Ok(0),
+            Ageing::Unknown | Ageing::After(_) => self.minimum().await,
+        }
+    }
+
     /// Since when events wait for an index, and whether a writer's number says that events have one which have none.
     ///
     /// # Errors
@@ -177,12 +194,12 @@ impl Stored {
                 since = [since, at].into_iter().flatten().min();
             }
         }
-        Ok((since, conn.writer_ahead().await?.is_some()))
+        Ok((since, !conn.writers_ahead().await?.is_empty()))
     }
 
-    /// A writer whose next number is beyond what was logged of it: its events would never be.
-    pub(super) async fn writer_ahead(&self) -> Result<Option<Uuid>, LogError> {
-        Ok(self.store.read().await?.writer_ahead().await?)
+    /// Whether a writer's next number is beyond what was logged of it: its events would never be.
+    pub(super) async fn is_writer_ahead(&self) -> Result<bool, LogError> {
+        Ok(!self.store.read().await?.writers_ahead().await?.is_empty())
     }
 
     /// Removes entries of before a time, whole bundles only, but nothing from the first on that hands data to a third
@@ -394,15 +411,18 @@ impl Stored {
     }
 
     /// The entries from the first to before the second as they are, right or wrong; one that is gone is empty.
+    ///
+    /// What cannot even be read is told as altered.
     pub(super) async fn unchecked(&self, first: u64, end: u64) -> Result<Vec<Unchecked>, LogError> {
-        let rows = sql::entries(&mut self.store.read().await?, number(first), number(end)).await?;
+        let (rows, unreadable) = self.readable(first, end).await?;
         let work = move || {
             let mut rows = rows.iter().peekable();
             let entry = |at| {
                 let row = rows.next_if(|row| row.log_index == number(at));
+                let unread = unreadable.contains(&at).then_some("its row");
                 Unchecked {
                     bytes: row.and_then(|row| bytes(row).ok()).unwrap_or_default(),
-                    altered: row.and_then(|row| altered(&row.columns, &row.leaf)),
+                    altered: unread.or_else(|| row.and_then(|row| altered(&row.columns, &row.leaf))),
                 }
             };
             let found: Vec<Unchecked> = (first..end).map(entry).collect();
@@ -412,7 +432,7 @@ impl Stored {
         // Beside the requests that are answered: thousands of entries take some milliseconds.
         let worked = tokio::task::spawn_blocking(work).await;
         let (mut found, links): (_, Vec<_>) = worked.map_err(|error| LogError::Changed(error.to_string()))?;
-        self.hold_chains(&mut found, &links).await?;
+        self.hold_chains(first, &mut found, &links).await?;
         Ok(found)
     }
 
@@ -420,6 +440,7 @@ impl Stored {
     /// they say. Read after the entries, an end is at none of them or after it.
     async fn hold_chains(
         &self,
+        first: u64,
         entries: &mut [Unchecked],
         links: &[Option<([u8; 16], u64)>],
     ) -> Result<(), LogError> {
@@ -429,11 +450,18 @@ impl Stored {
         for end in sql::ends(&mut self.store.read().await?, &subjects).await? {
             ends.insert(end.subject, (end.seq, end.leaf_hash));
         }
-        for (entry, link) in entries.iter_mut().zip(links) {
+        let followed = self.followed(first).await?;
+        let mut later = BTreeSet::new();
+        // From the last on, so that what follows in these entries is known.
+        for (entry, link) in entries.iter_mut().zip(links).rev() {
             let Some((subject, at)) = link else { continue };
+            let goes_on = !later.insert(subject)
+                || followed
+                    .as_ref()
+                    .is_none_or(|followed| followed.contains(leaf_hash(&entry.bytes).as_slice()));
             let right = ends.get(subject.as_slice()).is_some_and(|(seq, end)| {
                 let at = number(*at);
-                at < *seq || (at == *seq && *end == leaf_hash(&entry.bytes))
+                (at < *seq && goes_on) || (at == *seq && *end == leaf_hash(&entry.bytes))
             });
             if !right {
                 entry.altered = entry.altered.or(Some("log_subject"));

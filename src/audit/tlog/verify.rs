@@ -1,6 +1,6 @@
 //! Checks a whole log against its signed checkpoint: a folder that was mirrored, or the database itself.
 
-use std::{collections::HashMap, io, path::PathBuf, pin::pin};
+use std::{collections::HashMap, path::PathBuf, pin::pin};
 
 use data_encoding::BASE64;
 use futures_util::StreamExt;
@@ -13,7 +13,9 @@ use super::{
     bottom::{self, Bottom},
     cosignature::Cosigner,
     entry::Read,
+    files,
     note::{Checkpoint, NoteError, Verifier},
+    passed::PASSED,
     remote::Remote,
     tile::{self, Place, Tile, WIDTH},
     tree::Edge,
@@ -145,9 +147,13 @@ pub enum VerifyError {
 impl Source {
     async fn checkpoint(&self) -> Result<Vec<u8>, VerifyError> {
         match self {
-            Self::Folder(folder) => tokio::fs::read(folder.join("checkpoint"))
-                .await
-                .map_err(|cause| VerifyError::NoCheckpoint(cause.to_string())),
+            Self::Folder(folder) => match files::read_beside(folder.clone(), "checkpoint".to_owned()).await {
+                Ok(Some(bytes)) => Ok(bytes),
+                Ok(None) => Err(VerifyError::NoCheckpoint(
+                    "the folder has no such file".to_owned(),
+                )),
+                Err(cause) => Err(VerifyError::NoCheckpoint(cause.to_string())),
+            },
             Self::Remote(remote) => match remote.fetch("checkpoint").await {
                 Ok(Some(bytes)) => Ok(bytes),
                 Ok(None) => Err(VerifyError::NoCheckpoint("404".to_owned())),
@@ -205,11 +211,9 @@ impl Source {
     /// A file of the layout; `None` when there is none.
     async fn file(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
         match self {
-            Self::Folder(folder) => match tokio::fs::read(folder.join(path)).await {
-                Ok(bytes) => Ok(Some(bytes)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(format!("{path}: {error}")),
-            },
+            Self::Folder(folder) => files::read_beside(folder.clone(), path.to_owned())
+                .await
+                .map_err(|cause| format!("{path}: {cause}")),
             Self::Remote(remote) => remote
                 .fetch(path)
                 .await
@@ -440,6 +444,9 @@ pub async fn verify(
     if edge.size() != signed.size || edge.root() != signed.root {
         report.broken(None, "the tree is not the signed one");
     }
+    if let Source::Database(stored) = source {
+        beside(stored, &walk.lines, &mut report).await?;
+    }
     if let Some(cosigned) = cosigned {
         if witnessed == Some(cosigned.checkpoint.root) {
             report.witnessed = Some(cosigned.by.len() >= witnesses.1 && report.intact);
@@ -476,6 +483,20 @@ pub async fn verify(
         }
     }
     Ok(report)
+}
+
+/// What nothing signs, and the log goes on from: events without an entry, and the ends of chains.
+async fn beside(stored: &Stored, lines: &Lines, report: &mut Report) -> Result<(), LogError> {
+    for event in stored.all_passed_over(MOST).await? {
+        report.complete = false;
+        report.find(None, format!("{PASSED} ({event})"));
+    }
+    let strange = stored.strange_ends(&lines.subjects, report.size).await?;
+    if strange > 0 {
+        let what = format!("the ends of {strange} chains in log_subject are not those of their entries");
+        report.broken(None, what);
+    }
+    Ok(())
 }
 
 /// Holds a stored tile above the bottom against what its entries give.

@@ -215,11 +215,10 @@ pub async fn round(log: &Stored, verifier: &Verifier, witnesses: &[Witness]) -> 
     let Some((size, checkpoint)) = log.checkpoint().await? else {
         return Ok(Round::default());
     };
+    // What was changed by hand is no longer cosigned, and is written anew.
     let kept = log.cosigned().await?;
-    let known = match &kept {
-        Some(note) => verifier.open(note.as_bytes())?.size,
-        None => 0,
-    };
+    let kept = kept.and_then(|note| Some((verifier.open(note.as_bytes()).ok()?.size, note)));
+    let (known, kept) = kept.map_or((0, None), |(size, note)| (size, Some(note)));
     let wanting = |witness: &&Witness| {
         let there = kept.as_ref().filter(|_| known == size);
         there.is_none_or(|note| witness.cosigner.cosigned_note(note.as_bytes()).is_none())

@@ -1,18 +1,22 @@
 //! `guest-vault audit export`: entries for a system that watches many logs, once or as they come.
 
 use std::{
+    collections::VecDeque,
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
 use clap::Args;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::AuditCommandError;
@@ -51,12 +55,28 @@ pub struct Export {
     pub syslog_ca: Option<PathBuf>,
 }
 
+/// How long what was sent is in doubt: syslog acknowledges nothing, and what lies in the buffers of a connection that
+/// breaks is lost.
+const DOUBT: Duration = Duration::from_secs(10);
+/// So many pages are in doubt at most.
+const PAGES: usize = 64;
+
+/// A page that was sent.
+struct Sent {
+    at: Instant,
+    /// Its first index.
+    first: u64,
+    lines: Vec<String>,
+}
+
 /// A syslog receiver.
 struct Receiver {
     address: String,
     name: ServerName<'static>,
     connector: TlsConnector,
     stream: Option<TlsStream<TcpStream>>,
+    /// What is in doubt; the oldest first.
+    sent: VecDeque<Sent>,
 }
 
 enum Target<'w> {
@@ -95,6 +115,7 @@ impl Receiver {
             name,
             connector: TlsConnector::from(Arc::new(config)),
             stream: None,
+            sent: VecDeque::new(),
         })
     }
 
@@ -109,36 +130,95 @@ impl Receiver {
     }
 
     async fn send_all(&mut self, lines: &[String]) -> io::Result<()> {
+        self.look().await;
         if self.stream.is_none() {
             let tcp = TcpStream::connect(&self.address).await?;
-            self.stream = Some(self.connector.connect(self.name.clone(), tcp).await?);
+            let mut stream = self.connector.connect(self.name.clone(), tcp).await?;
+            for sent in &mut self.sent {
+                write(&mut stream, &sent.lines).await?;
+                sent.at = Instant::now();
+            }
+            self.stream = Some(stream);
         }
         let Some(stream) = &mut self.stream else {
             return Err(io::ErrorKind::NotConnected.into());
         };
-        // Each with its length before it (RFC 5425 §4.3), so that nothing in a line can begin another.
-        let framed: Vec<String> = lines
-            .iter()
-            .map(|line| format!("{} {line}", line.len()))
-            .collect();
-        stream.write_all(framed.concat().as_bytes()).await?;
-        stream.flush().await
+        write(stream, lines).await
+    }
+
+    /// Notices that the receiver has broken off: writing tells it only the second time.
+    async fn look(&mut self) {
+        if let Some(stream) = &mut self.stream
+            && let Ok(Ok(0) | Err(_)) = tokio::time::timeout(Duration::ZERO, stream.read(&mut [0])).await
+        {
+            self.stream = None;
+        }
+    }
+
+    /// Takes what was sent a while ago over a connection that still stands for delivered.
+    async fn settle(&mut self) {
+        self.look().await;
+        let old = |sent: &Sent| sent.at.elapsed() > DOUBT;
+        while self.stream.is_some() && (self.sent.len() > PAGES || self.sent.front().is_some_and(old)) {
+            self.sent.pop_front();
+        }
+    }
+
+    /// Ends the connection, and waits until the receiver has read all and does so too.
+    async fn finish(&mut self) -> io::Result<()> {
+        self.look().await;
+        let Some(stream) = &mut self.stream else {
+            return if self.sent.is_empty() {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::ConnectionReset.into())
+            };
+        };
+        stream.shutdown().await?;
+        match tokio::time::timeout(DOUBT, stream.read(&mut [0])).await {
+            // Few say good-bye in TLS when they close.
+            Ok(Err(error)) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
+            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => {}
+        }
+        self.sent.clear();
+        Ok(())
     }
 }
 
+/// Each line with its length before it (RFC 5425 §4.3), so that nothing in a line can begin another.
+async fn write(stream: &mut TlsStream<TcpStream>, lines: &[String]) -> io::Result<()> {
+    let framed: Vec<String> = lines
+        .iter()
+        .map(|line| format!("{} {line}", line.len()))
+        .collect();
+    stream.write_all(framed.concat().as_bytes()).await?;
+    stream.flush().await
+}
+
 impl Target<'_> {
-    /// Gives lines away; with a receiver that is gone and `patient`, until it is there again.
-    async fn send(&mut self, lines: &[String], patient: bool) -> Result<(), AuditCommandError> {
+    /// Gives lines away, the first of which has this index; with a receiver that is gone and `patient`, until it is there
+    /// again.
+    async fn send(&mut self, first: u64, lines: Vec<String>, patient: bool) -> Result<(), AuditCommandError> {
         match self {
             Self::Output(out) => {
-                for line in lines {
+                for line in &lines {
                     writeln!(out, "{line}")?;
                 }
                 Ok(out.flush()?)
             }
             Self::Receiver(receiver) => loop {
-                match receiver.send(lines).await {
-                    Ok(()) => return Ok(()),
+                if lines.is_empty() && receiver.sent.is_empty() {
+                    return Ok(());
+                }
+                match receiver.send(&lines).await {
+                    Ok(()) => {
+                        if !lines.is_empty() {
+                            let at = Instant::now();
+                            receiver.sent.push_back(Sent { at, first, lines });
+                        }
+                        return Ok(());
+                    }
                     Err(error) if patient => {
                         tracing::warn!(%error, receiver = receiver.address, "the receiver does not take entries; again");
                         tokio::time::sleep(PAUSE).await;
@@ -151,6 +231,31 @@ impl Target<'_> {
                     }
                 }
             },
+        }
+    }
+
+    /// The index that another run would go on from, where all before this one was sent.
+    async fn delivered(&mut self, next: u64) -> u64 {
+        match self {
+            Self::Output(_) => next,
+            Self::Receiver(receiver) => {
+                receiver.settle().await;
+                receiver.sent.front().map_or(next, |sent| sent.first)
+            }
+        }
+    }
+
+    /// Waits until all is delivered.
+    async fn finish(&mut self) -> Result<(), AuditCommandError> {
+        match self {
+            Self::Output(_) => Ok(()),
+            Self::Receiver(receiver) => {
+                let finished = receiver.finish().await;
+                finished.map_err(|error| AuditCommandError::Receiver {
+                    receiver: receiver.address.clone(),
+                    cause: format!("it may not have taken the last entries: {error}"),
+                })
+            }
         }
     }
 }
@@ -194,23 +299,35 @@ pub(super) async fn run(arguments: &Export, app: &App, out: &mut dyn Write) -> R
     if !arguments.follow {
         export = export.until_now().await?;
     }
-    let mut faults = 0;
+    let (mut faults, mut known) = (0, None);
     loop {
-        match export.page().await? {
-            Some(lines) => {
-                target.send(&lines, arguments.follow).await?;
-                remember(state, export.next())?;
-                if export.faults() > faults {
-                    faults = export.faults();
-                    tracing::error!(
-                        faults,
-                        "entries of the log are not as they were signed; see `audit verify`"
-                    );
-                }
-            }
-            None if arguments.follow => tokio::time::sleep(LOOK).await,
-            None if faults > 0 => return Err(AuditCommandError::Bad),
-            None => return Ok(()),
+        let first = export.next();
+        let page = export.page().await?;
+        let more = page.is_some();
+        if more || arguments.follow {
+            // Also without lines: what a broken connection lost is sent again.
+            target
+                .send(first, page.unwrap_or_default(), arguments.follow)
+                .await?;
+        } else {
+            target.finish().await?;
+        }
+        let delivered = target.delivered(export.next()).await;
+        if known.replace(delivered) != Some(delivered) {
+            remember(state, delivered)?;
+        }
+        if export.faults() > faults {
+            faults = export.faults();
+            tracing::error!(
+                faults,
+                "entries of the log are not as they were signed; see `audit verify`"
+            );
+        }
+        match more {
+            true => {}
+            false if arguments.follow => tokio::time::sleep(LOOK).await,
+            false if faults > 0 => return Err(AuditCommandError::Bad),
+            false => return Ok(()),
         }
     }
 }

@@ -8,7 +8,10 @@ use super::{Findings, files::CLOCK_TOLERANCE};
 use crate::{
     access::Budgets,
     app::{AppError, examine_log, is_fresh, root_key, thresholds},
-    audit::{Log, tlog::Stored},
+    audit::{
+        Log,
+        tlog::{Stored, mirror::Mirror, note::Verifier},
+    },
     base::Clock,
     config::BudgetsConfig,
     config::Config,
@@ -21,6 +24,9 @@ use crate::{
 
 /// Events get their place in the log within a second.
 const WAITING: TimeDelta = TimeDelta::seconds(10);
+
+/// So many events are named.
+const NAMED: usize = 5;
 
 /// Looks at both databases, then at what they hold.
 pub(super) async fn examine(
@@ -237,8 +243,15 @@ async fn hold(
             return findings.fail("keys", error, advice);
         }
     };
-    if let Err(error) = examine_log(config, data, &keyring).await {
-        return findings.fail("keys", error, "nothing is served until they belong together");
+    match examine_log(config, data, &keyring).await {
+        Err(AppError::Log(error)) => {
+            return findings.fail("log", error, "nothing is served until that is done");
+        }
+        Err(error) => {
+            return findings.fail("keys", error, "nothing is served until they belong together");
+        }
+        Ok(Some(verifier)) => mirror(config, data, verifier, findings).await,
+        Ok(None) => {}
     }
     if matches!(keyring.has_data_keys().await, Ok(true)) && matches!(is_fresh(data).await, Ok(true)) {
         return findings.fail(
@@ -266,6 +279,24 @@ async fn hold(
         values(&vault, findings).await;
         waiting(data, clock, findings).await;
         notices(&vault, findings).await;
+    }
+}
+
+/// Whether the mirror holds nothing that the database has not: else the start refuses.
+async fn mirror(config: &Config, data: &Store, verifier: Verifier, findings: &mut Findings) {
+    const CHECK: &str = "mirror";
+    let Some(folder) = &config.audit.mirror else {
+        return;
+    };
+    match Mirror::new(folder.clone(), verifier)
+        .check(&Stored::new(data.clone()))
+        .await
+    {
+        Ok(()) => findings.ok(CHECK, "the database has all that it holds"),
+        Err(error) if error.is_alarm() => {
+            findings.fail(CHECK, error, "the start refuses until they agree");
+        }
+        Err(error) => findings.fail(CHECK, error, "the vault serves, but the log has no sound copy"),
     }
 }
 
@@ -297,6 +328,19 @@ async fn waiting(data: &Store, clock: &Clock, findings: &mut Findings) {
         let told = "a writer's next number is beyond its events: some would never be logged";
         let advice = "the database was changed by hand; run `guest-vault audit verify`";
         return findings.fail(CHECK, told, advice);
+    }
+    match Stored::new(data.clone()).all_passed_over(NAMED).await {
+        Err(error) => return findings.fail(CHECK, error, "see the log"),
+        Ok(passed) if !passed.is_empty() => {
+            let named: Vec<String> = passed.iter().map(ToString::to_string).collect();
+            let told = format!(
+                "events have no entry and would never get one: {}",
+                named.join(", ")
+            );
+            let advice = "their rows were made or changed by hand; run `guest-vault audit verify`";
+            return findings.fail(CHECK, told, advice);
+        }
+        Ok(_) => {}
     }
     match since {
         Some(since) if clock.now() - since > WAITING => findings.warn(

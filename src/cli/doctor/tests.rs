@@ -306,3 +306,30 @@ async fn what_else_would_stop_the_start_is_found() {
     assert!(patient.failed("witnesses").await.contains("vkey"));
     assert!(patient.failed("mirror").await.contains("guest-vault.toml"));
 }
+
+#[tokio::test]
+async fn a_log_that_the_start_refuses_is_found() {
+    let mut patient = Patient::started().await;
+    let mirror = patient.folder.path().join("mirror");
+    patient.config.audit.mirror = Some(mirror.clone());
+    let app = App::open(&patient.config, patient.clock.clone()).await.unwrap();
+    app.report_export().await.unwrap();
+    app.settle_log_soon().await;
+    let verifier = app.sequencer.signer().verifier().clone();
+    let copy = crate::audit::tlog::mirror::Mirror::new(mirror.clone(), verifier);
+    copy.update(&app.stored_log()).await.unwrap();
+    app.close().await;
+    let state = async |check: &str, patient: &Patient| {
+        let findings = patient.examine().await;
+        let found = findings.all().iter().find(|found| found.check == check);
+        found.map(|found| found.state)
+    };
+    assert_eq!(state("mirror", &patient).await, Some(State::Ok));
+    assert_eq!(state("log", &patient).await, Some(State::Ok));
+    patient
+        .sql("vault.db", "UPDATE log_head SET size = size + 1")
+        .await;
+    assert_eq!(state("log", &patient).await, Some(State::Fail));
+    patient.sql("vault.db", "DELETE FROM log_head").await;
+    assert_eq!(state("log", &patient).await, Some(State::Fail));
+}
