@@ -106,7 +106,7 @@ pub async fn examine_log(
     match signer.verifier().open(checkpoint.as_bytes()) {
         Err(NoteError::Signature) => Err(AppError::OtherVault),
         Err(other) => Err(LogError::Head(other).into()),
-        Ok(signed) if signed.size != size => Err(LogError::Head(NoteError::Checkpoint).into()),
+        Ok(checkpoint) if checkpoint.size != size => Err(LogError::Head(NoteError::Checkpoint).into()),
         Ok(_) => Ok(Some(signer.verifier().clone())),
     }
 }

@@ -24,12 +24,13 @@ const TRANSLATED: &[&str] = &[
     "createDateTime",
     "dateModified",
     "lastModifyDateTime",
-    // Words: sex, state of the stay, kind of name, of contact and of id, whose the stay is.
+    // Words: sex, state of the stay and of the profile, kind of name, of contact and of id, whose the stay is.
     "@Gender",
     "@ResStatus",
     "@Type",
     "gender",
     "internal",
+    "isMerged",
     "nameType",
     "phoneTechType",
     "primary",

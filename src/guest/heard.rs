@@ -72,25 +72,39 @@ impl<T> Deref for Heard<T> {
     }
 }
 
+/// One of them, read where it stands, so that an error knows its place.
+enum One<T> {
+    Good(T),
+    Bad(String, &'static str, Value),
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for One<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let said = Value::deserialize(from)?;
+        let error = match serde_path_to_error::deserialize(&said) {
+            Ok(one) => return Ok(Self::Good(one)),
+            Err(error) => error,
+        };
+        let told = error.inner().to_string();
+        let reason = reason(&told).ok_or_else(|| D::Error::custom(told))?;
+        let member = error.path().to_string();
+        let member = if member == "." { String::new() } else { member };
+        Ok(Self::Bad(member, reason, said))
+    }
+}
+
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Heard<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let mut heard = Self::default();
-        for (at, said) in Vec::<Value>::deserialize(from)?.into_iter().enumerate() {
-            match serde_path_to_error::deserialize(&said) {
-                Ok(one) => heard.good.push(one),
-                Err(error) => {
-                    let told = error.inner().to_string();
-                    let Some(reason) = reason(&told) else {
-                        return Err(D::Error::custom(told));
-                    };
-                    let member = error.path().to_string();
-                    heard.bad.push(Impossible {
-                        at,
-                        member: if member == "." { String::new() } else { member },
-                        reason,
-                        said,
-                    });
-                }
+        for (at, one) in Vec::<One<T>>::deserialize(from)?.into_iter().enumerate() {
+            match one {
+                One::Good(one) => heard.good.push(one),
+                One::Bad(member, reason, said) => heard.bad.push(Impossible {
+                    at,
+                    member,
+                    reason,
+                    said,
+                }),
             }
         }
         Ok(heard)

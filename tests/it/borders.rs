@@ -52,7 +52,7 @@ both!(of_many_who_mean_one_version_one_is_right, async |database| {
     assert_eq!(made.status, 201, "{made:?}");
     let mine = pms
         .clone()
-        .with("If-Match", &format!("\"{}\"", made.body["version"]));
+        .with("If-Match", format!("\"{}\"", made.body["version"]));
     let all = (0..8).map(|n| {
         let (app, mine) = (&app, &mine);
         async move {

@@ -75,7 +75,7 @@ both!(
             .post(
                 &officer(&app, "o-2").await,
                 &format!("{case}/decision"),
-                json!({"decision": "approve"}),
+                json!({"decision": "approve", "preview": "another"}),
             )
             .await;
         assert_eq!(

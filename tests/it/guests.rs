@@ -81,7 +81,7 @@ both!(hidden_and_missing_guests_answer_alike, async |database| {
         body.as_object_mut().unwrap().remove("instance");
         assert_eq!(
             body,
-            json!({"type": "/problems/not-found", "title": body["title"], "status": 404})
+            json!({"type": "/problems/not-found", "title": body["title"], "status": 404, "detail": hidden.body["detail"]})
         );
     }
     app.finish().await;

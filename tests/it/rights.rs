@@ -197,7 +197,7 @@ both!(a_decision_has_a_ground_and_keeps_its_reason, async |database| {
     let erasure = opened(&app, &guest, "erasure", "gdpr").await;
     app.post(&one, &format!("{erasure}/verify"), json!({"result": "passed"}))
         .await;
-    let blind = decide(&erasure, json!({"decision": "approve"})).await;
+    let blind = decide(&erasure, json!({"decision": "approve", "preview": "another"})).await;
     assert_eq!((blind.status, blind.problem()), (409, "conflict"));
     let detail = blind.body["detail"].as_str().unwrap();
     assert!(detail.contains("GET /v1/requests/{id}/preview"), "{detail}");

@@ -7,7 +7,7 @@ use crate::support::{
     database::both,
 };
 
-fn person(name: &str, at: &str, stay: Value) -> Value {
+fn person(name: &str, at: &str, stay: &Value) -> Value {
     json!({
         "observed_at": at,
         "guest": {"name": {"surname": name}, "phones": [{"number": "+351 912 000 611"}]},
@@ -30,11 +30,11 @@ both!(who_left_early_is_soon_gone, async |database| {
     let guest = app
         .guest(
             "pms/61",
-            person("Moura", "2026-03-01T15:00:00Z", stay("checked_in")),
+            person("Moura", "2026-03-01T15:00:00Z", &stay("checked_in")),
         )
         .await;
     assert_eq!(view(&app, &guest).await, "masked");
-    let left = person("Moura", "2026-03-05T09:00:00Z", stay("checked_out"));
+    let left = person("Moura", "2026-03-05T09:00:00Z", &stay("checked_out"));
     assert_eq!(app.guest("pms/61", left).await, guest);
     app.set_clock("2026-03-08T12:00:00Z");
     assert_eq!(view(&app, &guest).await, "masked", "departed for three days");
@@ -51,10 +51,10 @@ both!(a_booking_for_others_opens_no_house, async |database| {
     };
     let at = "2026-03-01T10:00:00Z";
     let comes = app
-        .guest("crs/62", person("Faria", at, stay("R-62", "primary")))
+        .guest("crs/62", person("Faria", at, &stay("R-62", "primary")))
         .await;
     let books = app
-        .guest("crs/63", person("Nogueira", at, stay("R-63", "booker")))
+        .guest("crs/63", person("Nogueira", at, &stay("R-63", "booker")))
         .await;
     assert_eq!(view(&app, &comes).await, "masked");
     assert_eq!(view(&app, &books).await, "withheld");
@@ -108,7 +108,7 @@ both!(a_record_tells_no_house_that_is_not_ones_own, async |database| {
             person(
                 "Pires",
                 "2026-03-01T10:00:00Z",
-                json!({"reservation": "R-65", "arrival": "2026-03-04", "departure": "2026-03-09", "status": "checked_in"}),
+                &json!({"reservation": "R-65", "arrival": "2026-03-04", "departure": "2026-03-09", "status": "checked_in"}),
             ),
         )
         .await;
