@@ -162,7 +162,7 @@ impl Model {
         let record = &mut self.records[known].1;
         for (field, said) in Field::ALL.into_iter().zip(said) {
             match *said {
-                Word::Null => {
+                Word::Null if record.get(&field).is_none_or(|before| before.at <= at) => {
                     record.remove(&field);
                 }
                 Word::Value(choice) if record.get(&field).is_none_or(|before| before.at <= at) => {
