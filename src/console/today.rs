@@ -111,11 +111,14 @@ pub(super) fn lines(requests: &OpenRequests, today: NaiveDate) -> Vec<RequestLin
 pub(super) async fn show(console: Data<Console>, officer: Officer) -> Result<HttpResponse, Problem> {
     let today = console.today();
     let (mut requests, mut late, mut exports) = (None, None, None);
+    if officer.may(Right::ApproveRequests) {
+        let errand = officer.errand("subject_request")?;
+        exports = Some(console.vault.exports_to_decide(&errand, COUNTED).await?);
+    }
     if officer.may(Right::ManageRequests) || officer.may(Right::ApproveRequests) {
         let errand = officer.errand("subject_request")?;
         requests = Some(console.open_requests(&errand).await?);
         late = Some(console.late_erasures(&errand).await?);
-        exports = Some(console.vault.exports_to_decide(&errand, COUNTED).await?);
     }
     let reviews = reviews(&console, &officer).await?;
     let holds = if officer.may(Right::ManageHolds) {
@@ -149,7 +152,7 @@ pub(super) async fn show(console: Data<Console>, officer: Officer) -> Result<Htt
         requests,
         lines,
         reviews,
-        exports: exports.filter(|_| officer.may(Right::ApproveRequests)),
+        exports,
         holds,
         late,
         lapses,

@@ -1,6 +1,6 @@
 //! The stays and consents of a record: one that cannot be is refused by name, and the rest of the record is kept.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -90,6 +90,12 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for One<T> {
         let member = error.path().to_string();
         let member = if member == "." { String::new() } else { member };
         Ok(Self::Bad(member, reason, said))
+    }
+}
+
+impl<T> DerefMut for Heard<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.good
     }
 }
 

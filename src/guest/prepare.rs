@@ -158,11 +158,16 @@ impl Vault {
         errand: &Errand,
         policy: &Snapshot,
         (source, source_id): (&SourceSystem, &str),
-        input: RecordInput,
+        mut input: RecordInput,
         writable: FieldSet,
     ) -> Prepared {
         let catalogue = policy.catalogue();
         let now = self.clock.now();
+        // Of what was said, before any of it is put right.
+        let content_mac = self.content_mac(errand, &input);
+        for statement in input.consents.iter_mut() {
+            heard_by(now, statement);
+        }
         let node = self.properties.get(&errand.property);
         let context = kinds::Context {
             region: node.and_then(|n| n.region.as_deref()),
@@ -220,7 +225,6 @@ impl Vault {
         );
         let unread = self.checked_consents(errand, policy, &input, &mut rejected);
         let index = self.keys.index_key();
-        let content_mac = self.content_mac(errand, &input);
         Prepared {
             source: source.clone(),
             source_id: source_id.to_owned(),
@@ -344,9 +348,6 @@ impl Vault {
         let allowed = policy.allows(&errand.caller.role, Right::WriteConsent);
         refuse_impossible("consents", &input.consents, rejected);
         for (at, statement) in input.consents.placed() {
-            let mut statement = statement.clone();
-            heard_by(self.clock.now(), &mut statement);
-            let statement = &statement;
             let mut reject = |reason: &str| {
                 rejected.push(Rejected {
                     field: format!("consents[{at}]"),

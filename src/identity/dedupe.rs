@@ -147,11 +147,15 @@ impl<'v> Clusters<'v> {
         {
             return Ok(Verdict::KeptApart);
         }
-        let score = self.vault.compared(one, other).await?;
-        if score.doubtful || pair.bits < self.vault.matcher.thresholds.link {
+        let score = if pair.bits < self.vault.matcher.thresholds.link {
+            None
+        } else {
+            Some(self.vault.compared(one, other).await?)
+        };
+        let Some(score) = score.filter(|score| !score.doubtful) else {
             self.ask(one, other).await?;
             return Ok(Verdict::Review);
-        }
+        };
         if !self.dry_run {
             match self.vault.merge_found(self.errand, (one, other), &score).await {
                 Ok(_) => {}

@@ -69,7 +69,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`GuestError::Forbidden`], [`GuestError::NotFound`] of either, [`GuestError::Blocked`] when something speaks
-    /// against it and it is not forced; [`GuestError::Stale`] when `expected` does not hold for the survivor's version; and what store, keys or log fail with: then nothing is changed.
+    /// against it and it is not forced; [`GuestError::Stale`] when `expected` does not hold for the survivor's version;
+    /// and what store, keys or log fail with: then nothing is changed.
     pub async fn merge(
         &self,
         errand: &Errand,

@@ -1,10 +1,33 @@
 //! A file of another system goes through the whole way in, and its guest is found by the telephone; what is refused of it
 //! goes the same way once it is mended.
 
+use std::path::PathBuf;
+
 use guest_vault::cli::import::{self, Format, Import, Resolve};
 use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, database::both};
+
+/// The command's words for one file about LIS01, as they are when nothing else is said.
+fn of(format: Format, file: PathBuf) -> Import {
+    Import {
+        lapsed: false,
+        format,
+        property: "LIS01".parse().ok(),
+        purpose: import::PURPOSE.parse().unwrap(),
+        mapping: None,
+        suggest_mapping: false,
+        files: vec![file],
+        server: None,
+        key: None,
+        rollback: None,
+        resolve: Resolve::Now,
+        dry_run: false,
+        report: None,
+        rejects: None,
+        json: true,
+    }
+}
 
 both!(
     a_file_of_opera_is_imported_and_its_guest_found,
@@ -16,23 +39,7 @@ both!(
                      "gender": "FEMALE", "birthDate": "1984-02-03", "customerValue": "A"},
         "telephones": {"telephoneInfo": [{"telephone": {"phoneUseType": "MOBILE", "phoneNumber": "912 345 678"}}]}}});
         std::fs::write(&file, json!({"profiles": {"profileInfo": [profile]}}).to_string()).unwrap();
-        let arguments = Import {
-            lapsed: false,
-            format: Format::Ohip,
-            property: "LIS01".parse().ok(),
-            purpose: import::PURPOSE.parse().unwrap(),
-            mapping: None,
-            suggest_mapping: false,
-            files: vec![file],
-            server: None,
-            key: None,
-            rollback: None,
-            resolve: Resolve::Now,
-            dry_run: false,
-            report: None,
-            rejects: None,
-            json: true,
-        };
+        let arguments = of(Format::Ohip, file);
         for outcome in ["created", "linked"] {
             let summary = import::into_vault(&app.app.vault, &arguments).await.unwrap();
             assert_eq!((summary.refused, summary.partial), (0, 0));
@@ -74,21 +81,9 @@ both!(
         let text = "Id,Surname,Phone,Card\n,Costa,,\n2,Melo,12,\n3,\"Lima,,\n4,Reis,912345678,\n";
         std::fs::write(&file, text).unwrap();
         let mut arguments = Import {
-            lapsed: false,
-            format: Format::Csv,
-            property: "LIS01".parse().ok(),
-            purpose: import::PURPOSE.parse().unwrap(),
             mapping: Some(mapping),
-            suggest_mapping: false,
-            files: vec![file],
-            server: None,
-            key: None,
-            rollback: None,
-            resolve: Resolve::Now,
-            dry_run: false,
-            report: None,
             rejects: Some(rejects.clone()),
-            json: true,
+            ..of(Format::Csv, file)
         };
         let summary = import::into_vault(&app.app.vault, &arguments).await.unwrap();
         assert_eq!((summary.records, summary.refused, summary.partial), (4, 2, 1));
@@ -157,21 +152,10 @@ both!(
         ];
         std::fs::write(&file, parts.map(|part| part.to_string()).join("\n")).unwrap();
         let arguments = Import {
-            lapsed: false,
-            format: Format::Ohip,
             property: "GROUP".parse().ok(),
-            purpose: import::PURPOSE.parse().unwrap(),
-            mapping: None,
-            suggest_mapping: false,
-            files: vec![file],
-            server: None,
-            key: None,
-            rollback: None,
-            resolve: Resolve::Now,
-            dry_run: false,
             report: Some(database.dir().join("report.csv")),
             rejects: Some(database.dir().join("rejects.ndjson")),
-            json: true,
+            ..of(Format::Ohip, file)
         };
         let summary = import::into_vault(&app.app.vault, &arguments).await.unwrap();
         assert_eq!((summary.records, summary.refused), (4, 0));

@@ -154,6 +154,27 @@ both!(a_record_that_is_sent_again_is_no_new_yes, async |database| {
     )
     .await;
     assert_eq!(standing().await, "given");
+    // A no said again with a time of its own is one as well, though its clock runs ahead.
+    let no = |at: &str| json!({"state": "refused", "indication": "checkbox", "at": at});
+    let first = said(
+        "2026-03-06T09:00:00Z",
+        "+351912000553",
+        no("2026-03-06T09:00:00Z"),
+    );
+    put(&app, "web/55", first).await;
+    assert_eq!(standing().await, "refused");
+    let yes =
+        json!({"purpose": "marketing_direct", "state": "given", "channel": "phone", "indication": "spoken"});
+    assert_eq!(app.post(&desk, &consents, yes).await.status, 201);
+    assert_eq!(standing().await, "given");
+    app.set_clock("2026-03-07T09:30:00Z");
+    let ahead = said(
+        "2026-03-07T09:20:00Z",
+        "+351912000554",
+        no("2026-03-07T12:00:00Z"),
+    );
+    put(&app, "web/55", ahead).await;
+    assert_eq!(standing().await, "refused");
     app.finish().await;
 });
 
