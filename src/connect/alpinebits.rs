@@ -8,6 +8,7 @@ use std::cmp::{max, min};
 use serde_json::{Value, json};
 
 use super::{
+    channels::Channels,
     payload::{Node, Payload},
     seat,
     told::{Connector, Outcome, Told},
@@ -98,8 +99,6 @@ const NO_DAYS: &str = "the cancellation names no days, so the stay is as it was:
 const OTHERS: &str = "the cancellation does not name all guests: the stay of those whom it does not name is as it was; \
                       set its status to cancelled";
 const ANOTHER_PERIOD: &str = "the request names another period too; the first is taken";
-const POST_ONLY: &str =
-    "a yes is to post alone (post_only): marketing_direct is for all channels, so no consent comes of it";
 
 /// The guests, and whether each is called the primary one.
 fn customers<'p>(node: Node<'p>) -> Vec<(Node<'p>, bool)> {
@@ -321,12 +320,12 @@ fn number(phone: Node<'_>) -> Option<String> {
 }
 
 fn contact(told: &mut Told, customer: Node<'_>) -> Option<&'static str> {
-    let (mut newsletter, mut catalogue) = (None, None);
+    let mut channels = Channels::default();
     for email in customer.at("Email").items() {
         if let Some(address) = email.at("#text").text() {
             told.add("emails", json!({ "address": address }));
         }
-        stricter(&mut newsletter, remark(email, "newsletter"));
+        channels.say("email", remark(email, "newsletter"));
     }
     for home in customer.at("Address").items() {
         let lines: Vec<String> = home
@@ -345,47 +344,21 @@ fn contact(told: &mut Told, customer: Node<'_>) -> Option<&'static str> {
         if values::is_address(&address) {
             told.add("postal_addresses", address);
         }
-        stricter(&mut catalogue, remark(home, "catalog"));
+        channels.say("post", remark(home, "catalog"));
     }
-    // Any no holds for the purpose; the channels say what was agreed to.
-    let channels: Vec<&str> = [(newsletter, "email"), (catalogue, "post")]
-        .into_iter()
-        .filter(|(agreed, _)| *agreed == Some(true))
-        .map(|(_, channel)| channel)
-        .collect();
-    let post_only = newsletter.is_none() && catalogue == Some(true);
-    stricter(&mut newsletter, catalogue);
-    if let Some(given) = newsletter {
-        if !post_only {
-            told.consent("marketing_direct", given, "web");
-        }
-        if channels.is_empty() {
-            told.say("contact_preference", Some(Value::Null));
-        } else {
-            told.say("contact_preference.channels", Some(json!(channels)));
-        }
-    }
-    post_only.then_some(POST_ONLY)
-}
-
-/// A no stays, whatever else is said.
-fn stricter(answer: &mut Option<bool>, other: Option<bool>) {
-    *answer = match (*answer, other) {
-        (Some(one), Some(other)) => Some(one && other),
-        (one, other) => one.or(other),
-    };
+    channels.tell(told, "web")
 }
 
 /// `newsletter:yes`, `catalog:no`.
 fn remark(node: Node<'_>, word: &str) -> Option<bool> {
     let text = node.at("@Remark").peek()?;
     let (key, answer) = text.split_once(':')?;
-    let answer = match answer.trim() {
+    let answer = match answer.trim().to_ascii_lowercase().as_str() {
         "yes" => true,
         "no" => false,
         _ => return None,
     };
-    (key.trim() == word).then(|| {
+    key.trim().eq_ignore_ascii_case(word).then(|| {
         node.at("@Remark").take();
         answer
     })

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
+use chrono_tz::Tz;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, json};
 use toml::Spanned;
 
 use super::{
     columns::{self, Column, STAY},
+    hotels::Hotels,
     payload::{Node, Payload},
+    seat,
     told::{Connector, Outcome, Told},
     values,
     whole_name::{self, Order},
@@ -34,6 +37,9 @@ pub struct Mapping {
     /// How days are written, as `%d.%m.%Y`; `2026-03-04` is always understood. A time may stand behind the day.
     #[serde(default)]
     pub date_format: Option<String>,
+    /// Whose clock tells a moment that names no zone, as `Europe/Lisbon`; that of the property, when nothing is said.
+    #[serde(default)]
+    pub timezone: Option<Tz>,
     /// Which column says what: `name.surname`, `phones`, `phones[mobile]`, `postal_addresses.city`,
     /// `memberships[CLUB]`, `id_documents[passport]`, `stays.arrival`, `consents.marketing_direct`, `name` for a whole
     /// name, `names` for all guests of a booking in one cell, `-` for nothing. Columns of one address, document or
@@ -127,14 +133,23 @@ const UNREAD: &str = "says when it was changed in a way that cannot be read; see
 pub struct Table {
     mapping: Mapping,
     columns: Vec<Column>,
+    clock: Tz,
+    today: NaiveDate,
 }
 
 impl Table {
-    /// A connector for tables of this mapping, with the columns in its order.
+    /// A connector for tables of this mapping, with the columns in its order. `today` tells of which century a day of birth
+    /// with two digits is.
     #[must_use]
-    pub fn new(mapping: Mapping) -> Self {
+    pub fn new(mapping: Mapping, hotels: &Hotels, today: NaiveDate) -> Self {
         let columns = columns::arrange(&mapping.columns, &mapping.order);
-        Self { mapping, columns }
+        let clock = mapping.timezone.unwrap_or_else(|| hotels.clock(None));
+        Self {
+            mapping,
+            columns,
+            clock,
+            today,
+        }
     }
 
     /// With the columns in the order of a file's header.
@@ -176,7 +191,7 @@ impl Table {
 
     /// The moment a cell says; none when the system knows none (a moment before 1990).
     fn moment(&self, text: &str) -> Result<Option<String>, &'static str> {
-        if let Some(moment) = values::moment(text) {
+        if let Some(moment) = values::local_moment(text, self.clock) {
             return Ok(Some(moment));
         }
         let format = self.mapping.date_format.as_deref().unwrap_or("%Y-%m-%d");
@@ -194,7 +209,18 @@ impl Table {
         if moment.year() < OLDEST && !text.contains("0001") {
             return Err(UNREAD);
         }
-        Ok((moment.year() >= 1990).then(|| format!("{}Z", moment.format("%Y-%m-%dT%H:%M:%S"))))
+        Ok(values::told(values::by_clock(moment, self.clock)))
+    }
+
+    /// A day of birth: nobody is born tomorrow, so one of two digits that lies ahead is of the century before.
+    fn born(&self, text: &str) -> String {
+        let day = self.day(text);
+        let format = self.mapping.date_format.as_deref().unwrap_or_default();
+        let two_digits = ["%y", "%D", "%x"].into_iter().any(|short| format.contains(short));
+        let ahead = day.parse::<NaiveDate>().ok();
+        let ahead = ahead.filter(|born| two_digits && *born > self.today && !text.contains(&day));
+        let before = ahead.and_then(|born| born.with_year(born.year() - 100));
+        before.map_or(day, |born| born.to_string())
     }
 }
 
@@ -266,14 +292,14 @@ impl Connector for Table {
         }
         let has_stay = has_stay && told.lost.iter().all(|lost| *lost == STATUS);
         // What else the row says is the first guest's; of those who come along it tells the name and the stay.
-        for (name, at) in others.zip(2_u32..) {
-            let mut other = Told::of(format!("{}:{at}", told.source_id));
+        for (at, name) in others.enumerate() {
+            let mut other = Told::of(format!("{}:guest", told.source_id));
             other.observed_at.clone_from(&told.observed_at);
             if let Err(reason) = whole_name::say(&mut other, &name, self.mapping.name_order) {
                 outcome.refused.push(reason);
                 continue;
             }
-            other.by_name();
+            seat::take(&mut other, &outcome.told, at + 2);
             if has_stay {
                 other.stay(values::with_role(&stay, "accompanying"));
             }
@@ -344,7 +370,8 @@ impl Table {
             ("vip_code", _) if text != "1" && is_answer(text) => {
                 return Err("a VIP code is a bare yes; say in [values] which code it means");
             }
-            ("name.native", _) => told.say("name.native", Some(json!({ "value": text }))),
+            ("name.native", _) => told.say("name.native.value", Some(text)),
+            ("birth_date", _) => told.say("birth_date", Some(self.born(text))),
             ("notes" | "special_needs", _) => told.add(&column.head, json!({ "text": text })),
             (
                 list

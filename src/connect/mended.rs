@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     json::Broken,
@@ -13,20 +13,37 @@ use super::{
 /// The elements of a reject file.
 pub struct Lines<R> {
     from: ndjson::Lines<R>,
+    places: &'static [Place],
     is_record: bool,
     flaw: Option<&'static str>,
+    place: Place,
+}
+
+/// Where in its file an element stood: a search tells less of a person than the profile does.
+type Place = &'static [&'static str];
+
+/// What a line says beside the element.
+const MARK: &str = "rejected";
+
+/// Notes in an element that is refused where it stood.
+pub(super) fn keep_place(element: &mut Map<String, Value>, place: Place) {
+    if !place.is_empty() {
+        element.insert(MARK.to_owned(), json!({ "place": place.join(".") }));
+    }
 }
 
 impl<R: BufRead> Lines<R> {
-    /// Begins to read.
+    /// Begins to read; of a format whose elements stand at these places.
     ///
     /// # Errors
     /// As [`ndjson::Lines::new`].
-    pub fn new(from: R) -> io::Result<Self> {
+    pub fn new(from: R, places: &'static [Place]) -> io::Result<Self> {
         Ok(Self {
             from: ndjson::Lines::new(from)?,
+            places,
             is_record: false,
             flaw: None,
+            place: &[],
         })
     }
 
@@ -46,6 +63,11 @@ impl<R: BufRead> Lines<R> {
         self.flaw
     }
 
+    /// Where the element told last stood in the file that it was refused of.
+    pub(super) const fn place(&self) -> Place {
+        self.place
+    }
+
     /// The next element.
     ///
     /// # Errors
@@ -62,7 +84,13 @@ impl<R: BufRead> Lines<R> {
         self.flaw = element.is_err().then_some("is not JSON");
         Ok(Some(Ok(match element {
             Ok(mut element) => {
-                element.remove("rejected");
+                let mark = element.remove(MARK);
+                let place = mark.as_ref().and_then(|mark| mark.get("place")?.as_str());
+                let stood = self
+                    .places
+                    .iter()
+                    .find(|known| Some(known.join(".").as_str()) == place);
+                self.place = stood.copied().unwrap_or_default();
                 element.into()
             }
             Err(_) => String::from_utf8_lossy(&text).into(),

@@ -9,6 +9,7 @@
 use std::{
     collections::{HashMap, HashSet},
     mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use crate::{guest::kinds::holds_card_number, matching::relays};
 
 use super::{
+    channels::Channels,
     payload::{Node, Payload},
     told::{Connector, Outcome, Told},
     values,
@@ -41,8 +43,24 @@ const MOST_KNOWN: usize = 200_000;
 const MERGED: &str = "the source has merged the customer into another";
 const INACTIVE: &str = "the source keeps the customer no longer (IsActive is false)";
 const OF_REFUSED: &str = "an identity document is of a customer who is refused in the same file";
-const POST_ONLY: &str =
-    "a yes is to post alone (post_only): marketing_direct is for all channels, so it is a no";
+
+/// What is known of customers from one file of an import to the next: Mews answers in pages. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Seen(Arc<Mutex<Customers>>);
+
+#[derive(Default)]
+struct Customers {
+    /// Those of whom documents were told.
+    told: HashSet<String>,
+    /// Those who are no guests.
+    refused: HashSet<String>,
+}
+
+impl Seen {
+    fn customers(&self) -> MutexGuard<'_, Customers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Maps payloads of Mews. Documents of one customer become one record.
 #[derive(Default)]
@@ -50,9 +68,18 @@ pub struct Mews {
     documents: Vec<Told>,
     /// Where the documents of a customer are held.
     places: HashMap<String, usize>,
-    /// Customers whose documents were told before the file's end.
-    told: HashSet<String>,
-    refused: HashSet<String>,
+    seen: Seen,
+}
+
+impl Mews {
+    /// For a file of an import of which this was seen before.
+    #[must_use]
+    pub fn after(seen: Seen) -> Self {
+        Self {
+            seen,
+            ..Self::default()
+        }
+    }
 }
 
 impl Connector for Mews {
@@ -66,15 +93,7 @@ impl Connector for Mews {
         let owner = ["CustomerId", "AccountId"]
             .into_iter()
             .find_map(|name| node.at(name).text());
-        // Documents had an `Expiration` once, as cards have; a visa is told from a card of Visa by its number.
-        let number = node.at("Number").peek();
-        let is_document = match node.at("Type").peek().and_then(document_kind) {
-            Some("visa") => number.is_some_and(|number| !holds_card_number(number)),
-            kind => kind.is_some(),
-        };
-        let is_card = CARD.into_iter().any(|name| node.at(name).exists())
-            || (node.at("Expiration").exists() && !is_document);
-        if owner.is_some() && is_card {
+        if owner.is_some() && is_card(payload.value(), node) {
             outcome.alarms.push("card_data");
             return outcome;
         }
@@ -100,8 +119,9 @@ impl Connector for Mews {
             if held.is_some_and(|held| !mem::take(held).is_empty()) {
                 outcome.refused.push(OF_REFUSED);
             }
-            if self.refused.len() < MOST_KNOWN {
-                self.refused.insert(id);
+            let mut seen = self.seen.customers();
+            if seen.refused.len() < MOST_KNOWN {
+                seen.refused.insert(id);
             }
             return outcome;
         }
@@ -119,6 +139,10 @@ impl Connector for Mews {
         self.places.clear();
         let mut held = mem::take(&mut self.documents);
         held.retain(|told| !told.is_empty());
+        let mut seen = self.seen.customers();
+        let room = MOST_KNOWN.saturating_sub(seen.told.len());
+        seen.told
+            .extend(held.iter().take(room).map(|told| told.source_id.clone()));
         Outcome {
             told: held,
             ..Outcome::default()
@@ -129,7 +153,7 @@ impl Connector for Mews {
 impl Mews {
     fn document(&mut self, node: Node<'_>, owner: &str) -> Outcome {
         let mut outcome = Outcome::default();
-        if self.refused.contains(owner) {
+        if self.seen.customers().refused.contains(owner) {
             outcome.refused.push(OF_REFUSED);
             return outcome;
         }
@@ -150,12 +174,16 @@ impl Mews {
             "support_number": node.at("IdentityDocumentSupportNumber").text(),
         });
         if !self.places.contains_key(owner) && self.documents.len() == MOST_HELD {
-            outcome = self.tell_held();
+            outcome = self.finish();
         }
+        let is_known = {
+            let told = &self.seen.customers().told;
+            told.contains(owner) || told.len() >= MOST_KNOWN
+        };
         let place = *self.places.entry(owner.to_owned()).or_insert_with(|| {
             let mut told = Told::of(owner);
             // What is told of this customer already must not be replaced by the rest.
-            told.excerpt = self.told.contains(owner) || self.told.len() >= MOST_KNOWN;
+            told.excerpt = is_known;
             self.documents.push(told);
             self.documents.len() - 1
         });
@@ -164,16 +192,31 @@ impl Mews {
         }
         outcome
     }
-
-    /// Tells what is held, to make room.
-    fn tell_held(&mut self) -> Outcome {
-        let outcome = self.finish();
-        let ids = outcome.told.iter().map(|told| told.source_id.clone());
-        self.told
-            .extend(ids.take(MOST_KNOWN - self.told.len().min(MOST_KNOWN)));
-        outcome
-    }
 }
+
+/// Whether something of a customer is a card. Documents had an `Expiration` once, as cards have; a visa is told from a card
+/// of Visa by its number, which a card has not, or all of.
+fn is_card(value: &Value, node: Node<'_>) -> bool {
+    let number = node.at("Number");
+    let kind = node.at("Type").peek();
+    let of_brand = kind.is_some_and(|kind| BRANDS.contains(&values::bare(kind).as_str()));
+    CARD.into_iter().any(|name| node.at(name).exists())
+        || number.peek().is_some_and(holds_card_number)
+        || (node.at("Expiration").exists() && (kind.is_none() || (of_brand && value.get("Number").is_none())))
+}
+
+/// Brands of cards.
+const BRANDS: [&str; 9] = [
+    "visa",
+    "mastercard",
+    "amex",
+    "americanexpress",
+    "maestro",
+    "discover",
+    "jcb",
+    "diners",
+    "unionpay",
+];
 
 fn document_kind(word: &str) -> Option<&'static str> {
     Some(match word {
@@ -208,13 +251,20 @@ const WHOLE: [(&str, &[&str]); 18] = [
     ("diet", &["DietaryRequirements"]),
 ];
 
+fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Object(members) => members.values().all(says_nothing),
+        _ => false,
+    }
+}
+
 /// Takes back what the customer has no longer.
 fn take_back(told: &mut Told, customer: &Value) {
-    let is_empty =
-        |value: &Value| value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
     for (path, names) in WHOLE {
         let mut there = names.iter().filter_map(|name| customer.get(name)).peekable();
-        if there.peek().is_some() && there.all(is_empty) {
+        if there.peek().is_some() && there.all(says_nothing) {
             told.say(path, Some(Value::Null));
         }
     }
@@ -368,25 +418,20 @@ fn classifications(told: &mut Told, list: Node<'_>) {
 
 /// What is agreed to; why no yes comes of it.
 fn options(told: &mut Told, list: Node<'_>) -> Option<&'static str> {
-    let mut channels = Vec::new();
+    let mut agreed = Vec::new();
     each(list, |word| {
-        match word {
-            "SendMarketingEmails" => channels.push("email"),
-            "SendMarketingPostalMail" => channels.push("post"),
+        agreed.push(match word {
+            "SendMarketingEmails" => "email",
+            "SendMarketingPostalMail" => "post",
             // Partners are not named: no consent can be told from it.
             _ => return false,
-        }
+        });
         true
     });
-    if channels.is_empty() {
-        if list.is_list() {
-            told.consent("marketing_direct", false, "pms");
-            told.say("contact_preference", Some(Value::Null));
-        }
-        return None;
+    let mut channels = Channels::default();
+    for channel in ["email", "post"] {
+        // The list is whole: what it does not name is a no.
+        channels.say(channel, list.is_list().then(|| agreed.contains(&channel)));
     }
-    let post_only = channels == ["post"];
-    told.consent("marketing_direct", !post_only, "pms");
-    told.say("contact_preference.channels", Some(json!(channels)));
-    post_only.then_some(POST_ONLY)
+    channels.tell(told, "pms")
 }

@@ -7,6 +7,8 @@
 pub mod alpinebits;
 pub mod apaleo;
 pub mod api;
+pub mod cards;
+mod channels;
 pub mod cloudbeds;
 mod columns;
 pub mod csv;
@@ -44,6 +46,8 @@ mod tests_ohip;
 mod tests_opera;
 #[cfg(test)]
 mod tests_ota;
+#[cfg(test)]
+mod tests_pages;
 #[cfg(test)]
 mod tests_refused;
 #[cfg(test)]

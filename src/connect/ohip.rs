@@ -16,6 +16,7 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::{
+    channels::Channels,
     hotels::Hotels,
     payload::{Node, Payload},
     told::{Connector, Outcome, Told},
@@ -103,7 +104,10 @@ fn profile(node: Node<'_>, at: &str, clock: Tz) -> Outcome {
     };
     let mut told = Told::of(id);
     match person(&mut told, node.at(at), clock) {
-        Ok(()) => outcome.told.push(told),
+        Ok(unsaid) => {
+            outcome.refused.extend(unsaid);
+            outcome.told.push(told);
+        }
         Err(reason) => outcome.refused.push(reason),
     }
     outcome
@@ -130,13 +134,14 @@ fn profile_id(list: Node<'_>) -> Option<String> {
     })
 }
 
-const ANONYMOUS: &str = "the source has made the profile anonymous";
-
-/// Whether there is nobody left in what a profile says.
-fn is_anonymous(customer: Node<'_>) -> bool {
+/// Why there is nobody left in what a profile says.
+fn anonymous(customer: Node<'_>) -> Option<&'static str> {
     let state = customer.at("anonymization.anonymizationStatus");
-    state.peek().is_some_and(|s| s.eq_ignore_ascii_case("ANONYMIZED"))
+    let is_done = state.peek().is_some_and(|s| s.eq_ignore_ascii_case("anonymized"));
+    is_done.then_some("the source has made the profile anonymous")
 }
+
+const LEAVING: &str = "the source is about to make the profile anonymous: no yes is taken";
 
 const NO_PERSON: &str = "the profile is of no person";
 
@@ -162,16 +167,13 @@ fn no_guests(profile: Node<'_>) -> Option<&'static str> {
     no_guest(kind).or_else(|| (company && !kind.says()).then_some(NO_PERSON))
 }
 
-/// What a profile says, with moments by this clock.
+/// What a profile says, with moments by this clock; why a yes in it makes no consent.
 ///
 /// # Errors
 /// Why there is no guest in it.
-fn person(told: &mut Told, profile: Node<'_>, clock: Tz) -> Result<(), &'static str> {
+fn person(told: &mut Told, profile: Node<'_>, clock: Tz) -> Result<Option<&'static str>, &'static str> {
     let customer = profile.at("customer");
-    if is_anonymous(customer) {
-        return Err(ANONYMOUS);
-    }
-    if let Some(reason) = no_guests(profile) {
+    if let Some(reason) = anonymous(customer).or_else(|| no_guests(profile)) {
         return Err(reason);
     }
     told.observed_at = values::local_moment_at(profile.at("lastModifyDateTime"), clock);
@@ -207,8 +209,14 @@ fn person(told: &mut Told, profile: Node<'_>, clock: Tz) -> Result<(), &'static 
     for comment in profile.at("comments.commentInfo").items() {
         told.add("notes", json!({"text": comment.at("comment.text.value").text()}));
     }
-    privacy(told, profile.at("privacyInfo"));
-    Ok(())
+    // One that was made anonymous is no guest's: another word is the way there.
+    let leaves = customer.at("anonymization.anonymizationStatus").says();
+    let channels = privacy(profile.at("privacyInfo"));
+    Ok(if leaves && channels.have_a_yes() {
+        Some(LEAVING)
+    } else {
+        channels.tell(told, "pms")
+    })
 }
 
 fn names(told: &mut Told, customer: Node<'_>) {
@@ -430,16 +438,15 @@ fn preferences(told: &mut Told, profile: Node<'_>) {
     told.say("preferences.room.floor", floors);
 }
 
-/// The flags say for which channels; one purpose covers them. An opt-in of `false` is also what nobody was asked, so it is
-/// a refusal only where the profile says when the guest was asked; what nobody allows is refused by itself. Flags that say
-/// nothing stay, to be reported.
-fn privacy(told: &mut Told, node: Node<'_>) {
+/// An opt-in of `false` is also what nobody was asked, so it is a refusal only where the profile says when the guest was
+/// asked; what nobody allows is refused by itself. Flags that say nothing stay, to be reported.
+fn privacy(node: Node<'_>) -> Channels {
     let prompted = node.at("lastPrivacyPromptDate");
     let asked = prompted.peek().is_some_and(values::is_known_day);
     if asked {
         prompted.take();
     }
-    let (mut channels, mut flags, mut refused) = (Vec::new(), Vec::new(), false);
+    let (mut channels, mut flags) = (Channels::default(), Vec::new());
     for (opted, allowed, channel) in [
         ("optInEmail", "allowEmail", "email"),
         ("optInSms", "allowSMS", "sms"),
@@ -447,27 +454,23 @@ fn privacy(told: &mut Told, node: Node<'_>) {
         ("optInMailingList", "-", "post"),
     ] {
         let (opted, allowed) = (node.at(opted), node.at(allowed));
-        let is_in = opted.peek_flag();
-        let forbidden = allowed.peek_flag() == Some(false);
-        if is_in == Some(true) && !forbidden {
-            channels.push(channel);
-        }
-        refused |= forbidden || (asked && is_in.is_some());
-        if forbidden || is_in.is_some() {
+        let agreed = match (opted.peek_flag(), allowed.peek_flag()) {
+            (_, Some(false)) => Some(false),
+            // Whether it is allowed cannot be read: that is no yes.
+            (Some(true), None) if allowed.says() => None,
+            (Some(true), _) => Some(true),
+            (Some(false), _) if asked => Some(false),
+            _ => None,
+        };
+        channels.say(channel, agreed);
+        if agreed.is_some() || opted.peek_flag() == Some(false) {
             flags.extend([opted, allowed]);
         }
     }
-    if !channels.is_empty() {
-        told.consent("marketing_direct", true, "pms");
-        told.say("contact_preference.channels", Some(json!(channels)));
-    } else if refused {
-        told.consent("marketing_direct", false, "pms");
-        // The channels of an earlier yes go with it.
-        told.say("contact_preference", Some(Value::Null));
-    } else {
-        return;
+    if channels.say_something() {
+        for flag in flags.into_iter().filter(|flag| flag.peek_flag().is_some()) {
+            flag.take();
+        }
     }
-    for flag in flags.into_iter().filter(|flag| flag.peek_flag().is_some()) {
-        flag.take();
-    }
+    channels
 }

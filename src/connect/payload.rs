@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::HashSet, ptr};
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 /// An element as it came.
 pub struct Payload {
@@ -93,6 +93,17 @@ pub(super) fn safe(key: &str) -> &str {
     }
 }
 
+/// The digits of a whole number. Of one too large to be read exactly nobody knows them: two ids would be one.
+fn whole(number: &Number) -> Option<String> {
+    if !number.is_f64() {
+        return Some(number.to_string());
+    }
+    let number = number.as_f64()?;
+    // The largest to which every whole number before it is told exactly: 2^53.
+    let exact = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
+    exact.then(|| format!("{number:.0}"))
+}
+
 /// A place in a payload; it may be empty.
 #[derive(Clone, Copy)]
 pub struct Node<'p> {
@@ -143,7 +154,7 @@ impl<'p> Node<'p> {
     pub fn text(self) -> Option<String> {
         let text = match self.value? {
             Value::String(text) => text.trim().to_owned(),
-            Value::Number(number) => number.to_string(),
+            Value::Number(number) => whole(number)?,
             _ => return None,
         };
         self.take();
@@ -209,7 +220,7 @@ impl<'p> Node<'p> {
     pub fn look<T>(self, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         match self.value? {
             Value::String(text) => read(text.trim()),
-            Value::Number(number) => read(&number.to_string()),
+            Value::Number(number) => read(&whole(number)?),
             _ => None,
         }
     }

@@ -8,8 +8,6 @@ use std::{
 
 use serde_json::Value;
 
-use crate::guest::kinds::holds_card_number;
-
 use super::{
     csv,
     json::{self, Broken},
@@ -59,7 +57,8 @@ impl Cut {
     fn place(&self) -> &'static [&'static str] {
         match self {
             Self::Json(elements) => elements.place(),
-            Self::Xml(_) | Self::Csv(_) | Self::Mended(_) => &[],
+            Self::Mended(lines) => lines.place(),
+            Self::Xml(_) | Self::Csv(_) => &[],
         }
     }
 
@@ -107,48 +106,6 @@ impl Left {
                 *into.entry(place).or_default() += count;
             }
         }
-    }
-}
-
-/// Members whose every digit is a card's or of its use.
-const CARDS: [&str; 4] = ["paymentcard", "creditcard", "registeredcard", "paymentaccount"];
-
-/// Puts asterisks for the digits of cards; whether there were any. What is refused is written down in clear.
-fn hide_cards(value: &mut Value, below: bool) -> bool {
-    match value {
-        Value::String(text) => {
-            // Most texts have too few digits to be looked at.
-            let digits = text.chars().filter(|c| c.is_numeric()).count();
-            let is_card = digits > 0 && (below || (digits >= 3 && holds_card_number(text)));
-            if is_card {
-                *text = text
-                    .chars()
-                    .map(|c| if c.is_numeric() { '*' } else { c })
-                    .collect();
-            }
-            is_card
-        }
-        Value::Number(number) => {
-            let mut text = Value::String(number.to_string());
-            let is_card = hide_cards(&mut text, below);
-            if is_card {
-                *value = text;
-            }
-            is_card
-        }
-        // Each is looked at, also behind one that had some.
-        Value::Array(items) => {
-            let hidden = items.iter_mut().map(|item| hide_cards(item, below));
-            hidden.filter(|hidden| *hidden).count() > 0
-        }
-        Value::Object(members) => {
-            let hidden = members.iter_mut().map(|(name, member)| {
-                let name = name.to_ascii_lowercase();
-                hide_cards(member, below || CARDS.iter().any(|card| name.starts_with(card)))
-            });
-            hidden.filter(|hidden| *hidden).count() > 0
-        }
-        Value::Null | Value::Bool(_) => false,
     }
 }
 
@@ -273,24 +230,17 @@ impl Records {
     }
 
     fn take(&mut self, told: Told) {
-        let mut line = told.into_line(self.connector.source());
+        let line = told.into_line(self.connector.source());
         let text = line.to_string().into_bytes();
         let result = ndjson::record_of(&text);
-        // The vault sees the card and refuses it; a file of refused records must not.
-        let has_card = line
-            .get_mut("guest")
-            .is_some_and(|guest| hide_cards(guest, false));
-        let text = if has_card {
-            line.to_string().into_bytes()
-        } else {
-            text
-        };
         self.push(text, result);
     }
 
     fn refuse(&mut self, error: LineError, element: &Value) {
         let mut element = element.clone();
-        hide_cards(&mut element, false);
+        if let Value::Object(members) = &mut element {
+            mended::keep_place(members, self.cut.place());
+        }
         self.push(element.to_string().into_bytes(), Err(error));
     }
 

@@ -9,7 +9,7 @@ use super::{
     alpinebits::{self, AlpineBits},
     apaleo::{self, Apaleo},
     cloudbeds::{self, Cloudbeds},
-    csv::{Mapping, Rows, Table},
+    csv::{Mapping, Rows},
     guess::suggest,
     json,
     mews::{self, Mews},
@@ -17,6 +17,7 @@ use super::{
     records::{Cut, Input, Records},
     samples::samples,
     tests::{REQUEST, input, profile, stored},
+    tests_csv::table_of,
     told::Connector,
     xml,
 };
@@ -213,7 +214,7 @@ date_format = '%d.%m.%Y'
             )
             .unwrap();
             let rows = Rows::new(from, &mapping).ok()?;
-            (Cut::Csv(rows), Box::new(Table::new(mapping)))
+            (Cut::Csv(rows), Box::new(table_of(mapping)))
         }
     })
 }

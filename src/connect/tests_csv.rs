@@ -5,14 +5,21 @@ use serde_json::{Value, json};
 use super::{
     csv::{Mapping, Rows, Table},
     guess::suggest,
+    hotels::Hotels,
     records::{Cut, Input},
     tests::{Read, input, read},
 };
 
+/// On a day of November 2026, by no hotel's clock.
+pub(super) fn table_of(mapping: Mapping) -> Table {
+    let today = chrono::NaiveDate::from_ymd_opt(2026, 11, 22).unwrap();
+    Table::new(mapping, &Hotels::default(), today)
+}
+
 pub(super) fn csv(text: &str, mapping: &str) -> Read {
     let mapping = Mapping::read(mapping).unwrap();
     let rows = Rows::new(input(text), &mapping).unwrap();
-    let table = Table::new(mapping).in_order(rows.header());
+    let table = table_of(mapping).in_order(rows.header());
     read(Cut::Csv(rows), Box::new(table))
 }
 
@@ -219,7 +226,7 @@ fn a_large_row_and_one_of_another_encoding_cost_only_themselves() {
     let bytes: &[u8] = b"id,n\n1,M\xfcller\n2,Melo\n";
     let from: Input = Box::new(std::io::Cursor::new(bytes));
     let rows = Rows::new(from, &mapping).unwrap();
-    let read = read(Cut::Csv(rows), Box::new(Table::new(mapping)));
+    let read = read(Cut::Csv(rows), Box::new(table_of(mapping)));
     assert_eq!(surnames(&read), ["Melo"]);
     assert_eq!(read.refused, ["element is not UTF-8"]);
 }
@@ -243,4 +250,69 @@ fn a_list_of_names_that_can_be_read_in_two_ways_is_told() {
         (&wang["name.given"], &wang["name.prefix"]),
         (&json!("Xiaoming"), &json!("MR"))
     );
+}
+
+#[test]
+fn a_moment_without_a_zone_is_by_the_hotels_clock() {
+    let mapping = |more: &str| {
+        format!(
+            "source_system = 'a'\nid = 'id'\nobserved_at = 'chg'\ndate_format = '%d.%m.%Y'\n{more}\n[columns]\nn = 'name.surname'"
+        )
+    };
+    let text = "id,n,chg\n1,Costa,2026-11-22 09:00:00\n2,Melo,2026-11-22T09:00:00+02:00\n3,Lima,22.11.2026 09:00\n4,Reis,22.11.2026\n";
+    let seen = |read: &Read| -> Vec<String> {
+        let at = read.stored.iter().map(|one| one.line.observed_at.unwrap());
+        at.map(|at| at.format("%dT%H:%M").to_string()).collect()
+    };
+    let shanghai = csv(text, &mapping("timezone = 'Asia/Shanghai'"));
+    assert_eq!(seen(&shanghai), ["22T01:00", "22T07:00", "22T01:00", "21T16:00"]);
+    // Nothing said: the property's, here none.
+    assert_eq!(
+        seen(&csv(text, &mapping(""))),
+        ["22T09:00", "22T07:00", "22T09:00", "22T00:00"]
+    );
+    assert!(Mapping::read(&mapping("timezone = 'Shanghai'")).is_err());
+}
+
+#[test]
+fn nobody_is_born_tomorrow() {
+    let born = |format: &str, text: &str| {
+        let mapping =
+            format!("source_system = 'a'\nid = 'id'\ndate_format = '{format}'\n[columns]\nb = 'birth_date'");
+        let read = csv(&format!("id,b\n1,{text}\n"), &mapping);
+        read.stored[0].values.get("birth_date").cloned()
+    };
+    assert_eq!(born("%d.%m.%y", "24.12.58"), Some(json!("1958-12-24")));
+    assert_eq!(born("%d.%m.%y", "01.02.20"), Some(json!("2020-02-01")));
+    // Four digits are meant as they are: the vault refuses what lies ahead.
+    assert_eq!(born("%d.%m.%Y", "24.12.2058"), None);
+    assert_eq!(born("%d.%m.%y", "2058-12-24"), None);
+}
+
+#[test]
+fn a_name_is_kept_whichever_column_comes_first() {
+    for columns in [
+        "'how' = 'name.native.phonetic'\n'who' = 'name'",
+        "'who' = 'name'\n'how' = 'name.native.phonetic'",
+    ] {
+        let text = if columns.starts_with("'how'") {
+            "id,how,who\n1,Wang Xiaoyun,王小云\n"
+        } else {
+            "id,who,how\n1,王小云,Wang Xiaoyun\n"
+        };
+        let read = table(text, columns);
+        let native = &read.stored[0].values["name.native"];
+        assert_eq!(
+            native,
+            &json!({"value": "王小云", "script": "Hani", "phonetic": "Wang Xiaoyun"}),
+            "{columns}"
+        );
+        assert!(read.unmapped.is_empty(), "{:?}", read.unmapped);
+    }
+    // What has no room beside another value is told.
+    let read = table(
+        "id,room,floor\n1,quiet,high\n",
+        "room = 'preferences.room'\nfloor = 'preferences.room.floor'",
+    );
+    assert_eq!(read.unmapped, ["preferences.room.floor (another value)"]);
 }

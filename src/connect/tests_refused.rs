@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    tests::{Read, alpinebits, mews},
+    tests::{Read, alpinebits, cloudbeds, mews, ohip, profile},
     tests_ota::{consent, customer, ids, leaves, one_room, request, room, rooms, stay},
 };
 
@@ -38,6 +38,62 @@ fn a_yes_to_post_alone_is_no_yes_to_all_channels() {
     assert_eq!(channels(&post), json!(["post"]));
     let email = agreed("<Email Remark=\"newsletter:yes\">rolf@guests.example</Email>");
     assert_eq!((consent(&email.stored[0]), email.refused.len()), ("given", 0));
+    let no = agreed("<Email Remark=\"Newsletter:No\">rolf@guests.example</Email>");
+    assert_eq!(
+        (consent(&no.stored[0]), leaves(&no, "@Remark")),
+        ("refused", false)
+    );
+
+    let opera = |flags: Value| {
+        let mut payload = profile();
+        payload["profiles"]["profileInfo"][0]["profile"]["privacyInfo"] = flags;
+        ohip(&payload)
+    };
+    let asked = "2026-09-30";
+    let post = opera(
+        json!({"optInMailingList": true, "optInEmail": false, "optInSms": false, "lastPrivacyPromptDate": asked}),
+    );
+    assert_eq!(
+        (consent(&post.stored[0]), channels(&post)),
+        ("refused", json!(["post"]))
+    );
+    assert!(has(&post, "post_only"));
+    let unasked = opera(json!({"optInMailingList": true, "optInEmail": false}));
+    assert!(unasked.stored[0].line.consents.is_empty() && has(&unasked, "post_only"));
+    let sms = opera(json!({"optInSms": true, "optInEmail": false, "lastPrivacyPromptDate": asked}));
+    assert_eq!(
+        (consent(&sms.stored[0]), channels(&sms)),
+        ("given", json!(["sms"]))
+    );
+    // Whether it is allowed cannot be read: no yes.
+    let unread = opera(json!({"optInEmail": "Y", "allowEmail": "X"}));
+    assert!(unread.stored[0].line.consents.is_empty() && leaves(&unread, "allowEmail"));
+}
+
+#[test]
+fn what_a_source_made_anonymous_is_no_guest() {
+    let read = cloudbeds(
+        &json!({"id": "74", "firstName": "Anonymized", "lastName": "Anonymized",
+        "email": "anonymized-4cc7@example.com", "city": "Riyadh", "dateAnonymized": "2025-02-25T19:17:51+00:00"}),
+    );
+    assert!(read.stored.is_empty());
+    assert_eq!(
+        read.refused,
+        ["element the source has made the profile anonymous"]
+    );
+    let mut payload = profile();
+    payload["profiles"]["profileInfo"][0]["profile"]["customer"]["anonymization"] =
+        json!({"anonymizationStatus": "Anonymized"});
+    assert!(ohip(&payload).stored.is_empty());
+    payload["profiles"]["profileInfo"][0]["profile"]["customer"]["anonymization"]["anonymizationStatus"] =
+        json!("REQUESTED");
+    let read = ohip(&payload);
+    // The guest may be in the house still; a yes is not taken any more.
+    assert!(read.stored[0].line.consents.is_empty());
+    assert_eq!(
+        read.refused,
+        ["element the source is about to make the profile anonymous: no yes is taken"]
+    );
 }
 
 #[test]

@@ -8,6 +8,9 @@ use crate::{base::PropertyCode, crypto::sha256};
 
 use super::payload::Payload;
 
+/// Items of a list that are kept: far more than the vault takes, which refuses the list by name.
+const MOST_ITEMS: usize = 1000;
+
 /// What one element says of one person.
 #[derive(Default)]
 pub struct Told {
@@ -69,7 +72,10 @@ impl Told {
                 return;
             }
             let below = place.entry(name).or_insert_with(|| json!({}));
-            let Value::Object(members) = below else { return };
+            let Value::Object(members) = below else {
+                self.doubled.push(path.to_owned());
+                return;
+            };
             place = members;
         }
     }
@@ -82,6 +88,7 @@ impl Told {
         }
         let list = self.guest.entry(path).or_insert_with(|| json!([]));
         if let Value::Array(items) = list
+            && items.len() <= MOST_ITEMS
             && !items.contains(&item)
         {
             items.push(item);

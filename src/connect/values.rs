@@ -30,17 +30,34 @@ pub(super) fn is_time(rest: &str) -> bool {
 
 /// A moment, of UTC when it names no zone; moments before 1990 stand where a system knows none.
 pub(super) fn moment(text: &str) -> Option<String> {
+    local_moment(text, Tz::UTC)
+}
+
+/// A moment, by this clock when it names no zone.
+pub(super) fn local_moment(text: &str, clock: Tz) -> Option<String> {
     let zoned = DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc());
     let naive = || {
         ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
             .into_iter()
             .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-            .map(|at| at.and_utc())
     };
-    let at: DateTime<Utc> = zoned.or_else(naive)?;
-    let known = at.date_naive() >= NaiveDate::from_ymd_opt(1990, 1, 1)?;
-    known.then(|| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+    told(zoned.or_else(|| naive().map(|at| by_clock(at, clock)))?)
 }
+
+/// What a clock shows at a moment, as that moment.
+pub(super) fn by_clock(shown: NaiveDateTime, clock: Tz) -> DateTime<Utc> {
+    // An hour that the clock jumps over is as it was read.
+    let at = clock.from_local_datetime(&shown).earliest();
+    at.map_or_else(|| shown.and_utc(), |at| at.to_utc())
+}
+
+/// A moment as text, where it is one: programs write older ones where they know none.
+pub(super) fn told(at: DateTime<Utc>) -> Option<String> {
+    (at.year() >= FIRST_YEAR).then(|| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+}
+
+/// Nothing that a system noted happened before.
+const FIRST_YEAR: i32 = 1990;
 
 /// The moment at a place; what is none stays there, to be reported.
 pub(super) fn moment_at(node: Node<'_>) -> Option<String> {
@@ -133,7 +150,7 @@ pub(super) fn smokes(word: &str) -> Option<bool> {
 /// Whether a text begins with a day that something can have happened on: programs write older ones where they know none.
 pub(super) fn is_known_day(text: &str) -> bool {
     let day = text.get(..10).and_then(|day| day.parse::<NaiveDate>().ok());
-    day.is_some_and(|day| day.year() >= 1990)
+    day.is_some_and(|day| day.year() >= FIRST_YEAR)
 }
 
 /// `{lines, city, postal_code, region, country}` of the members of these names.
@@ -174,15 +191,5 @@ pub(super) fn day_at(node: Node<'_>) -> Option<String> {
 
 /// The moment at a place, by this clock when it names no zone; what is none stays there, to be reported.
 pub(super) fn local_moment_at(node: Node<'_>, clock: Tz) -> Option<String> {
-    node.read(|text| {
-        let at = moment(text)?;
-        if DateTime::parse_from_rfc3339(text).is_ok() {
-            return Some(at);
-        }
-        let told = at.parse::<DateTime<Utc>>().ok()?.naive_utc();
-        // An hour that the clock jumps over is as it was read.
-        let local = clock.from_local_datetime(&told).earliest();
-        let local = local.map(|at| at.to_utc().to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
-        Some(local.unwrap_or(at))
-    })
+    node.read(|text| local_moment(text, clock))
 }

@@ -13,7 +13,6 @@
 //! stands where a name should be (`N/A`, a formula) is refused by name.
 
 use serde::Deserialize;
-use serde_json::json;
 
 use super::told::Told;
 use crate::guest::kinds::is_placeholder;
@@ -138,7 +137,7 @@ pub(super) fn say(told: &mut Told, name: &str, order: Option<Order>) -> Result<(
     } else if let Some((surname, given)) = name.split_once(',') {
         (Some(surname), Some(given))
     } else if is_native(name) {
-        told.say("name.native", Some(json!({ "value": name })));
+        told.say("name.native.value", Some(name));
         return Ok(());
     } else {
         match order {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    connect::{csv::Mapping, hotels::Hotels, ndjson::Lines},
+    connect::{csv::Mapping, ndjson::Lines},
     crypto::sha256,
 };
 
@@ -131,7 +131,7 @@ pub(super) async fn find_progress(
 }
 
 fn pass_over(source: &mut Source, (format, mapping): (Format, Option<&Mapping>)) -> io::Result<()> {
-    let mut lines = Reader::open(source.file()?, format, mapping, Hotels::default())?;
+    let mut lines = Reader::open(source.file()?, format, mapping, Default::default())?;
     source.done_records = lines.skip_to(source.done_lines)?;
     source.done_bytes = lines.read_bytes();
     Ok(())

@@ -29,6 +29,7 @@ use crate::{
     connect::{
         csv::Mapping,
         guess::suggest,
+        mews::Seen,
         ndjson::{Line, RecordLine},
     },
 };
@@ -262,6 +263,7 @@ pub async fn run(arguments: &Import, sink: &mut impl Sink) -> Result<Summary, Im
         summary,
         screen,
         stored: 0,
+        seen: Seen::default(),
     };
     for source in &sources {
         import.file(source).await?;
@@ -286,6 +288,8 @@ struct Running<'a, S> {
     summary: Summary,
     screen: Screen,
     stored: u64,
+    /// What the files before said of customers.
+    seen: Seen,
 }
 
 impl<S: Sink> Running<'_, S> {
@@ -299,7 +303,7 @@ impl<S: Sink> Running<'_, S> {
             file,
             self.arguments.format,
             self.mapping.as_ref(),
-            self.sink.hotels(),
+            (self.sink.hotels(), self.seen.clone()),
         )
         .map_err(read)?;
         lines.skip_to(source.done_lines).map_err(read)?;

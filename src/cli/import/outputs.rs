@@ -10,7 +10,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::{connect::ndjson::RecordLine, guest::Rejected};
+use crate::{
+    connect::{cards, ndjson::RecordLine},
+    guest::Rejected,
+};
 
 use super::{Import, ImportError, Put, files::Source};
 
@@ -62,6 +65,9 @@ struct Mark {
     file: String,
     line: u64,
     reasons: Value,
+    /// Where it stood, when that says how whole it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<Value>,
 }
 
 /// The two files, each only when asked for.
@@ -221,10 +227,9 @@ fn row(reported: &Reported) -> [String; 5] {
     ]
 }
 
-/// The record or element as it came, with why it was refused: a line that the same format takes again. What is no JSON
-/// object lies in `text`.
+/// The record or element as it came but for cards, with why it was refused: a line that the same format takes again. What
+/// is no JSON object lies in `text`.
 fn marked(source: &Source, reported: &Reported) -> Value {
-    let mark = json!({"file": source.name(), "line": reported.number, "reasons": reported.reasons()});
     let text = |text: String| Map::from_iter([("text".to_owned(), text.into())]);
     let mut line = match serde_json::from_slice(&reported.text) {
         Ok(Value::Object(members)) => members,
@@ -233,6 +238,16 @@ fn marked(source: &Source, reported: &Reported) -> Value {
         Ok(Value::Null) => text(String::new()),
         _ => text(String::from_utf8_lossy(&reported.text).into_owned()),
     };
-    line.insert("rejected".to_owned(), mark);
+    cards::hide(&mut line);
+    let stood = line
+        .remove("rejected")
+        .and_then(|mark| mark.get("place").cloned());
+    let mark = Mark {
+        file: source.name().clone(),
+        line: reported.number,
+        reasons: json!(reported.reasons()),
+        place: stood,
+    };
+    line.insert("rejected".to_owned(), json!(mark));
     Value::Object(line)
 }

@@ -5,6 +5,8 @@ use std::{
     io::{self, BufRead, BufReader, Read, Seek},
 };
 
+use chrono::Utc;
+
 use crate::connect::{
     alpinebits::{self, AlpineBits},
     apaleo::{self, Apaleo},
@@ -12,7 +14,7 @@ use crate::connect::{
     csv::{Mapping, Rows, Table},
     hotels::Hotels,
     json, mended,
-    mews::{self, Mews},
+    mews::{self, Mews, Seen},
     ndjson::{Line, Lines, MAX_LINE},
     ohip::{self, Ohip},
     records::{Cut, Input, Left, Records},
@@ -35,7 +37,7 @@ impl Reader {
         mut file: File,
         format: Format,
         mapping: Option<&Mapping>,
-        hotels: Hotels,
+        (hotels, seen): (Hotels, Seen),
     ) -> io::Result<Self> {
         let is_reject = format != Format::Ndjson && begins_as_reject(&mut file)?;
         let input = BufReader::with_capacity(256 * 1024, file);
@@ -44,7 +46,7 @@ impl Reader {
         }
         let input: Input = Box::new(input);
         let cut = if is_reject {
-            Cut::Mended(mended::Lines::new(input)?)
+            Cut::Mended(mended::Lines::new(input, places(format))?)
         } else {
             cut(input, format, mapping)?
         };
@@ -52,10 +54,10 @@ impl Reader {
             Format::Ndjson | Format::Ohip => Box::new(Ohip::of(hotels)),
             Format::Cloudbeds => Box::new(Cloudbeds),
             Format::Alpinebits => Box::new(AlpineBits),
-            Format::Mews => Box::<Mews>::default(),
+            Format::Mews => Box::new(Mews::after(seen)),
             Format::Apaleo => Box::new(Apaleo::of(hotels)),
             Format::Csv => {
-                let table = Table::new(needed(mapping)?.clone());
+                let table = Table::new(needed(mapping)?.clone(), &hotels, Utc::now().date_naive());
                 Box::new(match &cut {
                     Cut::Csv(rows) => table.in_order(rows.header()),
                     _ => table,
@@ -90,15 +92,22 @@ impl Reader {
 
 /// How a file of another system is cut into elements.
 fn cut(input: Input, format: Format, mapping: Option<&Mapping>) -> io::Result<Cut> {
-    let places = match format {
-        Format::Alpinebits => return Ok(Cut::Xml(xml::Elements::new(input, alpinebits::ELEMENT))),
-        Format::Csv => return Ok(Cut::Csv(Rows::new(input, needed(mapping)?)?)),
-        Format::Ndjson | Format::Ohip => ohip::PLACES,
+    Ok(match format {
+        Format::Alpinebits => Cut::Xml(xml::Elements::new(input, alpinebits::ELEMENT)),
+        Format::Csv => Cut::Csv(Rows::new(input, needed(mapping)?)?),
+        _ => Cut::Json(json::Elements::new(input, places(format))),
+    })
+}
+
+/// Where the elements of a format of JSON stand.
+const fn places(format: Format) -> &'static [&'static [&'static str]] {
+    match format {
+        Format::Ohip => ohip::PLACES,
         Format::Cloudbeds => cloudbeds::PLACES,
         Format::Mews => mews::PLACES,
         Format::Apaleo => apaleo::PLACES,
-    };
-    Ok(Cut::Json(json::Elements::new(input, places)))
+        Format::Ndjson | Format::Alpinebits | Format::Csv => &[],
+    }
 }
 
 fn needed(mapping: Option<&Mapping>) -> io::Result<&Mapping> {

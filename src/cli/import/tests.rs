@@ -233,6 +233,20 @@ async fn rejects_are_the_lines_with_their_reasons_and_can_be_fed_again() {
 }
 
 #[actix_web::test]
+async fn no_reject_file_keeps_a_card() {
+    let note = json!([{"text": "pays with 5555 5555 5555 4444, room 12"}]);
+    let refused = json!({"source_system": "pms", "source_id": "4012888888881881", "guest": {"refuse": 1, "notes": note}});
+    let mut bench = Bench::new(&[&format!("{refused}\ncard 5555555555554444\n")]);
+    bench.run().await.unwrap();
+    let rejects = bench.rejects();
+    let hidden = "pays with **** **** **** ****, room **";
+    assert_eq!(rejects[0]["guest"]["notes"][0]["text"], hidden);
+    assert_eq!(rejects[1]["text"], "card ****************");
+    // Which record it was is still told.
+    assert_eq!(rejects[0]["source_id"], refused["source_id"]);
+}
+
+#[actix_web::test]
 async fn after_a_kill_nothing_is_lost_or_doubled() {
     for late in [false, true] {
         let mut bench = Bench::new(&[&many(0..450), &many(450..900)]);

@@ -6,10 +6,11 @@ use super::{
     super::{
         hotels::Hotels,
         payload::Node,
+        seat,
         told::{Outcome, Told},
         values,
     },
-    ANONYMOUS, address, id_of, is_anonymous, membership, no_guest, person, profile_id,
+    address, anonymous, id_of, membership, no_guest, person, profile_id,
 };
 
 pub(super) fn take(node: Node<'_>, hotels: &Hotels) -> Outcome {
@@ -32,14 +33,21 @@ pub(super) fn take(node: Node<'_>, hotels: &Hotels) -> Outcome {
         let info = guest.at("profileInfo");
         let known = profile_id(info.at("profileIdList"));
         let by_place = known.is_none();
-        let mut told = Told::of(known.unwrap_or_else(|| format!("{reference}:{}", at + 1)));
+        let mut told = Told::of(known.unwrap_or_else(|| of_reservation(&reference)));
         let is_primary = guest.at("primary").flag().unwrap_or(at == 0 && !one_is_named);
-        if let Err(reason) = person(&mut told, info.at("profile"), clock) {
-            outcome.refused.push(reason);
+        match person(&mut told, info.at("profile"), clock) {
+            Ok(unsaid) => outcome.refused.extend(unsaid),
+            Err(reason) => {
+                outcome.refused.push(reason);
+                continue;
+            }
+        }
+        if by_place && told.is_empty() {
+            outcome.refused.push(NOTHING);
             continue;
         }
         if by_place {
-            told.by_name();
+            seat::take(&mut told, &outcome.told, at + 1);
         }
         // The profile of the same id has more.
         told.excerpt = !by_place;
@@ -68,6 +76,13 @@ pub(super) fn take(node: Node<'_>, hotels: &Hotels) -> Outcome {
     outcome.refused.dedup();
     outcome
 }
+
+/// Where somebody without an id of their own belongs.
+fn of_reservation(reference: &str) -> String {
+    format!("{reference}:guest")
+}
+
+const NOTHING: &str = "of a guest of the reservation nothing is said";
 
 /// What the guest asked for, and what the staff tell each other.
 fn comments(told: &mut Told, node: Node<'_>) {
@@ -128,22 +143,19 @@ fn short_guest(
     observed: Option<String>,
 ) -> Result<Told, &'static str> {
     let guest = node.at("reservationGuest");
-    if is_anonymous(guest) {
-        return Err(ANONYMOUS);
-    }
-    if let Some(reason) = no_guest(guest.at("nameType")) {
+    if let Some(reason) = anonymous(guest).or_else(|| no_guest(guest.at("nameType"))) {
         return Err(reason);
     }
     let known = profile_id(guest);
     let by_place = known.is_none();
-    let mut told = Told::of(known.unwrap_or_else(|| format!("{reference}:1")));
+    let mut told = Told::of(known.unwrap_or_else(|| of_reservation(reference)));
     told.seen(observed);
     told.say("name.surname", guest.at("surname").text());
     told.say("name.given", guest.at("givenName").text());
     told.say("name.middle", guest.at("middleName").text());
     told.say("name.prefix", guest.at("namePrefix").text());
     if by_place {
-        told.by_name();
+        seat::take(&mut told, &[], 1);
     }
     // The profile of the same id has more.
     told.excerpt = !by_place;
