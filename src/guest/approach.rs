@@ -66,7 +66,8 @@ pub struct CheckInput {
     /// These guests.
     #[schema(min_items = 1, max_items = 10_000)]
     pub guest_ids: Vec<GuestId>,
-    /// By this channel: guests with an address on its do-not-contact list are left out.
+    /// By this channel: guests with an address on its do-not-contact list are left out, and those whose
+    /// `contact_preference` names other channels and not this one.
     #[serde(default)]
     pub channel: Option<Channel>,
     /// What for.
@@ -199,21 +200,18 @@ impl Vault {
         let mut allowed = BTreeSet::new();
         for chunk in asked.guest_ids.chunks(CHUNK) {
             let Ledgers { guests, lines } = conn.ledgers(purpose, chunk).await?;
-            let suppressed: BTreeSet<Uuid> = match asked.channel {
-                None => BTreeSet::new(),
-                Some(channel) => conn
-                    .suppressed(channel.as_str(), chunk)
-                    .await?
-                    .into_iter()
-                    .collect(),
-            };
+            let mut left_out = BTreeSet::new();
+            if let Some(channel) = asked.channel {
+                left_out.extend(conn.suppressed(channel.as_str(), chunk).await?);
+                left_out.extend(self.reached_otherwise(&mut conn, channel, chunk).await?);
+            }
             let mut of: HashMap<Uuid, Vec<Spoken<'_>>> = HashMap::new();
             for line in &lines {
                 of.entry(line.guest_id).or_default().push(line.spoken(&terms));
             }
             let may = |guest: &Uuid| {
                 let said = of.get(guest).map_or(&[][..], Vec::as_slice);
-                !suppressed.contains(guest) && self.may_approach(sheet, asked.approach, said)
+                !left_out.contains(guest) && self.may_approach(sheet, asked.approach, said)
             };
             allowed.extend(guests.into_iter().filter(may));
         }

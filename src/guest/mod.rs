@@ -46,6 +46,7 @@ mod prepare;
 mod proofs;
 mod put;
 mod question;
+mod reached_by;
 pub(crate) mod read;
 mod records;
 pub mod report_api;

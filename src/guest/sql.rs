@@ -15,6 +15,7 @@ pub mod import;
 mod likeness;
 pub mod observation;
 pub mod occasion;
+mod of_many;
 mod rows;
 mod write;
 
@@ -489,6 +490,7 @@ pub fn built_statements(spelling: Spelling) -> Vec<(String, String)> {
         all.push((format!("heads {guests}"), heads(guests)));
     }
     all.extend(rows::all());
+    all.push(("field of many".to_owned(), of_many::values(16)));
     for tokens in [1, 2, 4, 8, 16, 32, 64] {
         all.push((format!("postings {tokens}"), likeness::postings(tokens, 201)));
         all.push((format!("likeness holders {tokens}"), likeness::holders(tokens)));

@@ -366,6 +366,38 @@ both!(
     }
 );
 
+both!(who_chose_a_channel_is_reached_by_no_other, async |database| {
+    let scene = Scene::new(database).await;
+    let marketing = scene
+        .app
+        .errand("marketing", "marketing_direct")
+        .await
+        .at("GROUP");
+    scene.say(&scene.crm, yes("marketing_direct")).await;
+    let reached = async |channel: &str| {
+        let asked = json!({"purpose": "marketing_direct", "guest_ids": [scene.guest], "channel": channel});
+        let answer = scene.app.post(&marketing, "/v1/consents/check", asked).await;
+        answer.body["guest_ids"] == json!([scene.guest])
+    };
+    let agent = scene.app.errand("reservation_agent", "booking").await.at("GROUP");
+    let chose = async |preference: Value| {
+        let patch = json!({"contact_preference": preference});
+        let path = format!("/v1/guests/{}", scene.guest);
+        let answer = scene.app.patch(&agent, &path, patch).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    };
+    assert!(reached("email").await && reached("sms").await && reached("phone").await);
+    chose(json!({"channels": ["Email"], "language": "pt"})).await;
+    assert!(reached("email").await && !reached("sms").await && !reached("phone").await);
+    // What is no channel of this question is another one.
+    chose(json!({"channels": ["wechat", "sms"]})).await;
+    assert!(!reached("email").await && reached("sms").await);
+    // Without channels nothing is chosen.
+    chose(json!({"language": "pt"})).await;
+    assert!(reached("email").await && reached("sms").await);
+    scene.app.finish().await;
+});
+
 both!(
     thousands_are_checked_at_once_and_no_reason_is_told,
     async |database| {
