@@ -381,9 +381,9 @@ both!(who_chose_a_channel_is_reached_by_no_other, async |database| {
     };
     let agent = scene.app.errand("reservation_agent", "booking").await.at("GROUP");
     let chose = async |preference: Value| {
-        let patch = json!({"contact_preference": preference});
+        let given = json!({"contact_preference": preference});
         let path = format!("/v1/guests/{}", scene.guest);
-        let answer = scene.app.patch(&agent, &path, patch).await;
+        let answer = scene.app.patch(&agent, &path, given).await;
         assert_eq!(answer.status, 200, "{answer:?}");
     };
     assert!(reached("email").await && reached("sms").await && reached("phone").await);
