@@ -19,7 +19,7 @@ use utoipa::{
 use crate::{
     access::authenticate,
     app::App,
-    connect::api as connect,
+    connect::{api as connect, house},
     console::{self, ConsoleCalls},
     erasure::api as erasure,
     guest::{api as guest, consent_api as consent, log_api, report_api},
@@ -252,7 +252,8 @@ fn drp() -> Scope {
 
 /// Other systems: what they bring, and what they are told.
 fn systems(v1: Scope) -> Scope {
-    v1.service(at("/imports").route(post().to(connect::post_import)))
+    v1.service(at("/properties").route(get().to(house::get_properties)))
+        .service(at("/imports").route(post().to(connect::post_import)))
         .service(at("/imports/{id}").route(get().to(connect::get_import)))
         .service(at("/imports/{id}/end").route(post().to(connect::end_import)))
         .service(at("/imports/{id}/rollback").route(post().to(connect::roll_back_import)))

@@ -27,7 +27,13 @@ const NDJSON: &str = "application/x-ndjson";
 /// The calls of this folder; the routes are in `routes.rs`.
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    paths(post_import, get_import, end_import, roll_back_import),
+    paths(
+        post_import,
+        get_import,
+        end_import,
+        roll_back_import,
+        super::house::get_properties
+    ),
     components(schemas(LastLine))
 )]
 pub struct Calls;
@@ -51,7 +57,7 @@ struct ErrandHeaders {
 /// The refusals that any of these calls may give.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "describes answers that `web::Problem` gives")]
-enum Refusals {
+pub(super) enum Refusals {
     /// The request is not valid.
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(ProblemDocument),

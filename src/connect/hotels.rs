@@ -20,11 +20,25 @@ impl Hotels {
     /// Those of a tree.
     #[must_use]
     pub fn of(tree: &PropertyTree, own: &PropertyCode) -> Self {
-        let hotels = tree.iter().filter(|node| node.kind == PropertyKind::Property);
-        Self {
-            zones: hotels.map(|node| (node.code.clone(), node.timezone)).collect(),
-            own: tree.get(own).map_or(Tz::UTC, |node| node.timezone),
+        let nodes = tree
+            .iter()
+            .map(|node| (node.code.clone(), node.kind, node.timezone));
+        Self::among(nodes, own)
+    }
+
+    /// Those among nodes of a tree, each with its clock.
+    #[must_use]
+    pub fn among(nodes: impl Iterator<Item = (PropertyCode, PropertyKind, Tz)>, own: &PropertyCode) -> Self {
+        let mut hotels = Self::default();
+        for (code, kind, zone) in nodes {
+            if code == *own {
+                hotels.own = zone;
+            }
+            if kind == PropertyKind::Property {
+                hotels.zones.insert(code, zone);
+            }
         }
+        hotels
     }
 
     /// The hotel whose code stands at a place; a code that nobody knows stays there, to be reported.

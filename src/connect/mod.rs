@@ -14,6 +14,7 @@ mod columns;
 pub mod csv;
 pub mod guess;
 pub mod hotels;
+pub mod house;
 pub mod intake;
 pub mod json;
 pub mod mended;

@@ -5,6 +5,7 @@ use std::fs;
 use actix_web::http::Method;
 use guest_vault::{on, store::Which};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 use crate::support::{
     app::{Answer, Errand, TestApp},
@@ -261,6 +262,26 @@ both!(
     }
 );
 
+both!(a_caller_is_told_which_hotels_it_may_act_for, async |database| {
+    let app = TestApp::start(database).await;
+    let codes = async |errand: &Errand| -> Vec<String> {
+        let told = app.get(errand, "/v1/properties").await;
+        assert_eq!(told.status, 200, "{told:?}");
+        let items = told.body["items"].as_array().unwrap().clone();
+        let lisbon = items.iter().find(|item| item["code"] == "LIS01").unwrap();
+        assert_eq!(lisbon["timezone"], "Europe/Lisbon", "{lisbon}");
+        items
+            .iter()
+            .map(|item| item["code"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let all = codes(&app.errand("integration", "booking").await).await;
+    assert!(all.contains(&"GROUP".to_owned()) && all.len() > 2, "{all:?}");
+    let one = app.role_in("integration", &["LIS01"]).await;
+    assert_eq!(codes(&one).await, ["LIS01"]);
+    app.finish().await;
+});
+
 #[test]
 fn the_command_imports_into_a_served_vault() {
     on_sqlite(async |database| {
@@ -308,6 +329,32 @@ fn the_command_imports_into_a_served_vault() {
         let doubted = run(&[file]);
         let told: Value = serde_json::from_slice(&doubted.stdout).unwrap();
         assert_eq!(told["outcomes"], json!({"created": 1, "review": 1}), "{told}");
+        // The house's own clock tells a moment without a zone, and its hotels whose a stay is.
+        let reservation = json!({"reservationIdList": [{"type": "Reservation", "id": "77001"}], "hotelId": "LIS01",
+            "lastModifyDateTime": "2026-07-01T09:00:00",
+            "roomStay": {"arrivalDate": "2026-07-10", "departureDate": "2026-07-12"},
+            "reservationGuest": {"givenName": "Kai", "surname": "Nilsen"}});
+        fs::write(
+            file,
+            json!({"reservations": {"reservationInfo": [reservation]}}).to_string(),
+        )
+        .unwrap();
+        let opera = run(&["--format", "ohip", file]);
+        let told: Value = serde_json::from_slice(&opera.stdout).unwrap();
+        assert_eq!(
+            (&told["outcomes"], told["unmapped"].get("hotelId")),
+            (&json!({"created": 1}), None),
+            "{told}"
+        );
+        let vault = format!(
+            "sqlite://{}?mode=ro",
+            served.dir().join("data/vault.db").display()
+        );
+        let mut vault = sqlx::SqliteConnection::connect(&vault).await.unwrap();
+        let of_opera = "SELECT observed_at FROM record WHERE source_system = 'ohip'";
+        let seen: i64 = sqlx::query_scalar(of_opera).fetch_one(&mut vault).await.unwrap();
+        // Lisbon is an hour ahead of UTC in July.
+        assert_eq!(seen, 1_782_892_800_000_000);
         let wrong = Process::run(
             database.dir(),
             &[

@@ -131,6 +131,7 @@ async fn over_network(
         writeln!(out, "{done}")?;
         return Ok(Summary::default());
     }
+    sink.learn_hotels().await.map_err(CommandError::Server)?;
     let summary = run(arguments, &mut sink).await?;
     summary.print(arguments.json, out)?;
     Ok(summary)

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{
     Deserialize,
@@ -12,7 +12,7 @@ use serde::{
 
 use crate::{
     base::{GuestId, ImportId, PropertyCode, Purpose},
-    connect::{intake::reason, ndjson::RecordLine},
+    connect::{hotels::Hotels, house::PropertiesAnswer, intake::reason, ndjson::RecordLine},
     guest::{Outcome, Rejected},
 };
 
@@ -36,6 +36,7 @@ pub struct ServerSink {
     property: PropertyCode,
     purpose: Purpose,
     import: Option<ImportId>,
+    hotels: Hotels,
 }
 
 /// One line of the answer: about a record, the last, or a problem.
@@ -84,18 +85,38 @@ impl ServerSink {
             property,
             purpose,
             import: None,
+            hotels: Hotels::default(),
         })
     }
 
-    #[expect(clippy::disallowed_methods, reason = "shows the vault the key that it gave")]
+    /// Asks for the hotels of the house: whose a stay is, and whose clock tells a moment.
+    ///
+    /// # Errors
+    /// When the vault cannot be asked, or its answer not be read.
+    pub async fn learn_hotels(&mut self) -> Result<(), SinkError> {
+        let request = self.request(Method::GET, "/v1/properties")?;
+        let answer = self.send(request).await?.bytes().await.map_err(unreadable)?;
+        let house: PropertiesAnswer =
+            serde_json::from_slice(&answer).map_err(|_| SinkError("its answer cannot be read".to_owned()))?;
+        let nodes = house.items.into_iter();
+        let nodes = nodes.map(|node| (node.code, node.kind, node.timezone));
+        self.hotels = Hotels::among(nodes, &self.property);
+        Ok(())
+    }
+
     fn post(&self, path: &str) -> Result<RequestBuilder, SinkError> {
+        self.request(Method::POST, path)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "shows the vault the key that it gave")]
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, SinkError> {
         let url = self
             .server
             .join(path)
             .map_err(|_| SinkError("the address of the vault cannot be used".to_owned()))?;
         Ok(self
             .client
-            .post(url)
+            .request(method, url)
             .bearer_auth(self.key.expose_secret())
             .header("vault-property", self.property.as_str())
             .header("vault-purpose", self.purpose.as_str()))
@@ -172,6 +193,10 @@ fn put(line: AnswerLine) -> Put {
 impl Sink for ServerSink {
     const RECORDS: usize = 200;
     type Ready = (Vec<RecordLine>, Mode);
+
+    fn hotels(&self) -> Hotels {
+        self.hotels.clone()
+    }
 
     fn make_ready(&self, mode: Mode) -> MakeReady<Self::Ready> {
         Box::new(move |batch| Box::pin(async move { (batch, mode) }))
