@@ -384,7 +384,8 @@ impl Table {
             }
             // Another word goes along as it is: the vault refuses it by name.
             ("preferences.smoking", _) => {
-                let smokes = smokes(text).map_or_else(|| text.into(), Value::from);
+                let smokes = values::smokes(text).or_else(|| answer(text));
+                let smokes = smokes.map_or_else(|| text.into(), Value::from);
                 told.say("preferences.smoking", Some(smokes));
             }
             (path, _) => told.say(path, Some(plain(path))),
@@ -486,17 +487,5 @@ fn answer(text: &str) -> Option<bool> {
         "0" | "n" | "no" | "false" | "f" | "off" | "nein" | "non" | "não" | "nao" | "nee" | "否"
         | "opt-out" | "optout" | "opted out" | "unsubscribed" => false,
         _ => return None,
-    })
-}
-
-/// Whether somebody smokes.
-fn smokes(text: &str) -> Option<bool> {
-    Some(match values::bare(text).as_str() {
-        "smoking" | "smoker" | "sm" | "s" | "raucher" | "fumador" | "fumadora" | "fumeur" | "fumatore" => {
-            true
-        }
-        "nonsmoking" | "nonsmoker" | "nosmoking" | "ns" | "nr" | "nichtraucher" | "nofumador"
-        | "nofumadora" | "naofumador" | "naofumadora" | "nonfumeur" | "nonfumatore" => false,
-        _ => return answer(text),
     })
 }

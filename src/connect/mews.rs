@@ -162,13 +162,12 @@ impl Mews {
         let Some(number) = node.at("Number").text() else {
             return outcome;
         };
-        let kind = node.at("Type").read(document_kind);
         let day = |names: [&str; 2]| {
             let said = names.into_iter().find_map(|name| node.at(name).text());
             said.as_deref().and_then(values::day)
         };
         let document = json!({
-            "type": kind.unwrap_or("other"), "number": number,
+            "type": values::document_kind(node.at("Type")), "number": number,
             "issued_on": day(["IssuanceDate", "Issuance"]), "expires_on": day(["ExpirationDate", "Expiration"]),
             "issuing_country": node.at("IssuingCountryCode").text(), "issued_place": node.at("IssuingCity").text(),
             "support_number": node.at("IdentityDocumentSupportNumber").text(),
@@ -217,17 +216,6 @@ const BRANDS: [&str; 9] = [
     "diners",
     "unionpay",
 ];
-
-fn document_kind(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "Passport" => "passport",
-        "IdentityCard" => "national_id",
-        "DriversLicense" | "DriverLicense" => "driver_licence",
-        "Visa" => "visa",
-        "ResidencePermit" => "residence_permit",
-        _ => return None,
-    })
-}
 
 /// Where members go whose emptiness takes back what was said there.
 const WHOLE: [(&str, &[&str]); 18] = [

@@ -140,9 +140,11 @@ pub(super) fn document_kind(node: Node<'_>) -> &'static str {
 /// Whether a word for a kind of room says that the guest smokes; `None` when it says neither.
 pub(super) fn smokes(word: &str) -> Option<bool> {
     match bare(word).as_str() {
-        "s" | "y" | "yes" | "sm" | "smoke" | "smoker" | "smoking" | "smokingroom" | "true" => Some(true),
-        "ns" | "n" | "no" | "nsm" | "nonsmoke" | "nonsmoker" | "nonsmoking" | "nonsmokingroom"
-        | "nosmoking" | "false" => Some(false),
+        "s" | "y" | "yes" | "sm" | "smoke" | "smoker" | "smoking" | "smokingroom" | "true" | "raucher"
+        | "fumador" | "fumadora" | "fumeur" | "fumatore" => Some(true),
+        "ns" | "nr" | "n" | "no" | "nsm" | "nonsmoke" | "nonsmoker" | "nonsmoking" | "nonsmokingroom"
+        | "nosmoking" | "false" | "nichtraucher" | "nofumador" | "nofumadora" | "naofumador"
+        | "naofumadora" | "nonfumeur" | "nonfumatore" => Some(false),
         _ => None,
     }
 }
