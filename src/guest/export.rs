@@ -208,7 +208,8 @@ impl Vault {
         self.answer_of(&row)
     }
 
-    /// The exports, newest first: all for who decides about them, else the caller's own; recorded.
+    /// The exports, newest first: the caller's own, and for who decides about them those within the caller's scope;
+    /// recorded.
     ///
     /// # Errors
     /// [`GuestError::Forbidden`] for who neither decides nor may order any.
@@ -224,7 +225,8 @@ impl Vault {
         if !decides && exportable(errand, &policy).is_none() {
             return self.refuse(event, GuestError::Forbidden).await;
         }
-        let of = (!decides).then_some(errand.caller.principal.0);
+        let reach = if decides { self.reach(errand) } else { Vec::new() };
+        let of = (errand.caller.principal.0, reach.as_slice());
         let rows = self.store.read().await?.guest_exports(of, before, most).await?;
         self.log.record(event, ()).await?;
         rows.iter().map(|row| self.answer_of(row)).collect()
@@ -243,9 +245,24 @@ impl Vault {
             return Ok(0);
         }
         let now = micros(self.clock.now());
-        let waiting = self.store.read().await?.guest_exports_waiting(now, most).await?;
-        let theirs = |row: &&ExportRow| self.reaches(errand, row) && !is_own(errand, row);
-        Ok(waiting.iter().filter(theirs).count())
+        let (enough, reach) = (usize::try_from(most).unwrap_or(0), self.reach(errand));
+        let (mut count, mut after) = (0, Uuid::nil());
+        let mut conn = self.store.read().await?;
+        // Counted page by page: the caller's own are not to be decided, and must not hide those that are.
+        while count < enough {
+            let waiting = conn.guest_exports_waiting(&reach, (now, after), most).await?;
+            let Some(last) = waiting.last() else { break };
+            after = last.export_id;
+            count += waiting.iter().filter(|row| !is_own(errand, row)).count();
+        }
+        Ok(count.min(enough))
+    }
+
+    /// The properties that the caller's scope covers.
+    fn reach(&self, errand: &Errand) -> Vec<PropertyCode> {
+        let all = self.properties.iter().map(|node| &node.code);
+        let covered = all.filter(|code| self.properties.covers(&errand.caller.scope, code));
+        covered.cloned().collect()
     }
 
     /// Whether an export is of a property that the caller's scope covers: who is responsible for one hotel does not agree
@@ -255,7 +272,7 @@ impl Vault {
         property.is_some_and(|property| self.properties.covers(&errand.caller.scope, &property))
     }
 
-    /// One export, for who ordered it and who decides; recorded.
+    /// One export, for who ordered it, and for who decides within the caller's scope; recorded.
     ///
     /// # Errors
     /// [`GuestError::NotFound`], also for anybody else.
@@ -264,7 +281,10 @@ impl Vault {
         let event = self.export_event(errand, &policy, "looked_at");
         let row = self.store.read().await?.guest_export(id).await?;
         let decides = policy.allows(&errand.caller.role, Right::ApproveRequests);
-        let Some(row) = row.filter(|row| decides || row.author == errand.caller.principal.0) else {
+        let seen = |row: &ExportRow| {
+            row.author == errand.caller.principal.0 || (decides && self.reaches(errand, row))
+        };
+        let Some(row) = row.filter(seen) else {
             return self.refuse(event, GuestError::NotFound).await;
         };
         self.log.record(event, ()).await?;

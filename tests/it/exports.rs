@@ -1,5 +1,6 @@
 //! Many guests at once: one person orders, another agrees, and each guest is decided on and recorded as ever.
 
+use guest_vault::{access::ApiKey, base::RequestId};
 use serde_json::{Value, json};
 
 use crate::{
@@ -265,5 +266,66 @@ both!(what_may_not_be_exported_is_refused, async |database| {
     let id = order(&app, &crm, &["name"]).await;
     app.set_clock("2026-03-17T00:00:00Z");
     assert_eq!(decide(&app, &officer, &id, true).await.status, 409);
+    app.finish().await;
+});
+
+/// The same caller as `app.errand(role, purpose)`, for calls past the address: an answer that breaks off cannot be had
+/// through it here.
+async fn inner_errand(app: &TestApp, role: &str, purpose: &str) -> guest_vault::base::Errand {
+    let key = ApiKey::parse(&app.key(role, &["GROUP"]).await).unwrap();
+    guest_vault::base::Errand {
+        caller: app.app.access.principals.authenticate(&key).await.unwrap(),
+        property: "LIS01".parse().unwrap(),
+        purpose: purpose.parse().unwrap(),
+        reason: None,
+        request: RequestId::random(),
+    }
+}
+
+both!(exports_beyond_the_callers_reach_are_not_there, async |database| {
+    let app = TestApp::start(database).await;
+    let crm = app.errand("crm", "survey").await;
+    let all = order(&app, &crm.clone().at("GROUP"), &["name"]).await;
+    let here = order(&app, &crm, &["name"]).await;
+    let there = order(&app, &crm.clone().at("SHA01"), &["name"]).await;
+    let local = app
+        .role_in("general_manager", &["LIS01"])
+        .await
+        .about("complaint_handling");
+    let listed = async |errand: &Errand, query: &str| {
+        let answer = app.get(errand, &format!("/v1/exports{query}")).await;
+        let items = answer.body["items"].as_array().unwrap().clone();
+        let ids = items
+            .iter()
+            .map(|one| one["export_id"].as_str().unwrap().to_owned());
+        (ids.collect::<Vec<_>>(), answer.body["next_cursor"].clone())
+    };
+    assert_eq!(
+        listed(&local, "?limit=1").await,
+        (vec![here.clone()], Value::Null)
+    );
+    assert_eq!(app.get(&local, &format!("/v1/exports/{here}")).await.status, 200);
+    for id in [&all, &there] {
+        assert_eq!(app.get(&local, &format!("/v1/exports/{id}")).await.status, 404);
+    }
+    // Who ordered them and who answers for the group have them all.
+    for errand in [&crm, &app.errand("general_manager", "complaint_handling").await] {
+        let newest_first = vec![there.clone(), here.clone(), all.clone()];
+        assert_eq!(listed(errand, "").await.0, newest_first);
+    }
+    // What waits elsewhere, and one's own, does not hide what is to be decided.
+    let mut errand = inner_errand(&app, "general_manager", "complaint_handling").await;
+    errand.caller.scope = vec!["LIS01".parse().unwrap()];
+    assert_eq!(app.app.vault.exports_to_decide(&errand, 1).await.unwrap(), 1);
+    let row_author = app.get(&crm, &format!("/v1/exports/{here}")).await;
+    errand.caller.principal = row_author.body["author"].as_str().unwrap().parse().unwrap();
+    assert_eq!(app.app.vault.exports_to_decide(&errand, 1).await.unwrap(), 0);
+    let other = order(&app, &crm.with("Vault-Actor", "crm-2"), &["name"]).await;
+    errand.caller.actor = Some("gm-1".to_owned());
+    assert_eq!(
+        app.app.vault.exports_to_decide(&errand, 1).await.unwrap(),
+        1,
+        "{other}"
+    );
     app.finish().await;
 });
