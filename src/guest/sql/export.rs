@@ -21,8 +21,15 @@ statements! {
                   FROM guest_export WHERE author = $1 AND export_id < $2 ORDER BY export_id DESC LIMIT $3";
     EXPORT_DECIDE = "UPDATE guest_export SET state = $2, approver = $3, approver_actor = $4, open_until = $5
                      WHERE export_id = $1 AND state = 'waiting'";
-    EXPORT_ADD = "UPDATE guest_export SET guests = guests + $2 WHERE export_id = $1";
-    EXPORT_END = "UPDATE guest_export SET state = 'done' WHERE export_id = $1 AND state = 'approved'";
+    EXPORT_BEGIN = "UPDATE guest_export SET answer = $2, place = $3
+                    WHERE export_id = $1 AND state = 'approved' AND open_until > $4 AND answer IS NULL";
+    EXPORT_GO_ON = "UPDATE guest_export SET answer = $2, place = $3
+                    WHERE export_id = $1 AND state = 'approved' AND open_until > $4 AND (place IS NULL OR place <= $3)";
+    EXPORT_REACHED = "SELECT reached FROM guest_export WHERE export_id = $1";
+    EXPORT_ADD = "UPDATE guest_export SET guests = guests + $3, place = $4, reached = $5
+                  WHERE export_id = $1 AND answer = $2 AND state = 'approved' AND open_until > $6";
+    EXPORT_END = "UPDATE guest_export SET state = 'done'
+                  WHERE export_id = $1 AND answer = $2 AND state = 'approved' AND open_until > $3";
 }
 
 /// An export.
@@ -187,21 +194,83 @@ impl Tx {
         Ok(rows == 1)
     }
 
-    /// Counts guests that are handed out.
+    /// Lets one answer hand an export out: from the beginning when none did before, else after a guest that lies not
+    /// before the place where another may go on. `false` when it may not, or the export is not open at this time.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn count_exported(&mut self, id: Uuid, guests: i64) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(EXPORT_ADD).bind(id).bind(guests).execute(c).await.map(drop)?);
-        Ok(())
+    pub async fn claim_export(
+        &mut self,
+        (id, fetch): (Uuid, Uuid),
+        after: Option<Uuid>,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let text = if after.is_none() {
+            EXPORT_BEGIN
+        } else {
+            EXPORT_GO_ON
+        };
+        let rows = on!(self, c => {
+            sqlx::query(text)
+                .bind(id)
+                .bind(fetch)
+                .bind(after.unwrap_or(Uuid::nil()))
+                .bind(now)
+                .execute(c)
+                .await?
+                .rows_affected()
+        });
+        Ok(rows == 1)
     }
 
-    /// Ends an export that was handed out in full.
+    /// The last guest up to whom those of an export are counted.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn end_export(&mut self, id: Uuid) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(EXPORT_END).bind(id).execute(c).await.map(drop)?);
-        Ok(())
+    pub async fn export_reached(&mut self, id: Uuid) -> Result<Option<Uuid>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(EXPORT_REACHED).bind(id).fetch_one(c).await?))
+    }
+
+    /// Counts guests that are handed out; `false` when this answer may hand out no more at this time.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn count_exported(
+        &mut self,
+        (id, fetch): (Uuid, Uuid),
+        guests: i64,
+        (place, reached): (Uuid, Uuid),
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(EXPORT_ADD)
+                .bind(id)
+                .bind(fetch)
+                .bind(guests)
+                .bind(place)
+                .bind(reached)
+                .bind(now)
+                .execute(c)
+                .await?
+                .rows_affected()
+        });
+        Ok(rows == 1)
+    }
+
+    /// Ends an export that this answer handed out in full; `false` when it may not at this time.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end_export(&mut self, (id, fetch): (Uuid, Uuid), now: i64) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(EXPORT_END)
+                .bind(id)
+                .bind(fetch)
+                .bind(now)
+                .execute(c)
+                .await?
+                .rows_affected()
+        });
+        Ok(rows == 1)
     }
 }
