@@ -162,7 +162,8 @@ impl Vault {
     }
 }
 
-const BEGUN: &str = "The export was begun; go on with `after` and the last guest that arrived.";
+const BEGUN: &str =
+    "The export was begun; go on with `after` and the last guest that arrived (the nil UUID when none did).";
 const TAKEN_OVER: &str = "Another answer goes on with the export, or its time is over.";
 
 impl Export {
