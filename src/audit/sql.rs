@@ -74,12 +74,6 @@ statements! {
                ORDER BY e.writer_seq LIMIT $3";
     LOGGED_TO = "SELECT e.writer_seq FROM audit_event e JOIN log_entry l ON l.entry_id = e.entry_id
                  WHERE e.writer = $1 AND e.writer_seq < 9223372036854775807 ORDER BY e.writer_seq DESC LIMIT 1";
-    PASSED = "SELECT e.entry_id, (l.entry_id IS NULL AND (e.writer_seq < coalesce(w.next_seq, 1)
-                                                          OR e.writer_seq = 9223372036854775807)) AS passed
-              FROM (SELECT entry_id, writer, writer_seq FROM audit_event
-                    WHERE entry_id >= $1 ORDER BY entry_id LIMIT $2) e
-              LEFT JOIN log_entry l ON l.entry_id = e.entry_id LEFT JOIN log_writer w ON w.writer = e.writer
-              ORDER BY e.entry_id";
     FOLLOWED = "SELECT previous FROM log_entry WHERE log_index >= $1 AND previous IS NOT NULL";
     WRITER_AHEAD = "SELECT w.writer FROM log_writer w
                     WHERE EXISTS (SELECT 1 FROM audit_event e WHERE e.writer = w.writer AND e.writer_seq < w.next_seq)

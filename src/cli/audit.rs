@@ -47,6 +47,25 @@ pub enum Command {
     Vkey,
 }
 
+impl Command {
+    /// Whether it opens the vault, which must be there already.
+    #[must_use]
+    pub const fn needs_vault(&self) -> bool {
+        match self {
+            Self::Verify(verify) => verify.vkey.is_none() || !verify.is_outside(),
+            Self::Check(_) => false,
+            Self::Mirror { .. } | Self::Export(_) | Self::Vkey => true,
+        }
+    }
+}
+
+impl Verify {
+    /// Whether something else than the database is checked.
+    const fn is_outside(&self) -> bool {
+        self.dir.is_some() || self.url.is_some() || self.certificate.is_some() || self.bundle.is_some()
+    }
+}
+
 /// `audit verify`.
 #[derive(Debug, Args)]
 pub struct Verify {

@@ -9,7 +9,8 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use super::{
-    audit, backup, demo, doctor, identity, import, keys, logging, policy, principal, restore, rotate, serve,
+    audit, backup, demo, doctor, existing, identity, import, keys, logging, policy, principal, restore,
+    rotate, serve,
 };
 use crate::{
     app::{App, open_stores, root_key},
@@ -60,6 +61,23 @@ enum Command {
     Doctor(doctor::Doctor),
 }
 
+impl Command {
+    /// Whether it is about a vault that is there already: all but those with which one begins.
+    const fn needs_vault(&self) -> bool {
+        match self {
+            Self::Principal(command) => command.needs_vault(),
+            Self::Audit(command) => command.needs_vault(),
+            Self::Keys(_) | Self::Identity(_) | Self::Backup(_) => true,
+            Self::Serve(_)
+            | Self::Demo(_)
+            | Self::Import(_)
+            | Self::Policy(_)
+            | Self::Restore(_)
+            | Self::Doctor(_) => false,
+        }
+    }
+}
+
 /// How a command ended, when it did not end well.
 enum Failure {
     /// The arguments or the configuration are wrong.
@@ -108,6 +126,11 @@ pub fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { mut flags, command } = arguments;
+    if command.needs_vault() {
+        existing::require(&Config::load(&flags)?)
+            .await
+            .map_err(Failure::failed)?;
+    }
     match command {
         Command::Serve(arguments) => {
             flags.server = arguments.server.clone();

@@ -7,6 +7,7 @@ mod command;
 pub mod copies;
 pub mod demo;
 pub mod doctor;
+mod existing;
 pub mod identity;
 pub mod import;
 pub mod keys;

@@ -32,6 +32,14 @@ pub enum Command {
     Revoke(Revoke),
 }
 
+impl Command {
+    /// Whether it is about a vault that is there already; the first principal may be made before the first start.
+    #[must_use]
+    pub const fn needs_vault(&self) -> bool {
+        !matches!(self, Self::Create(_) | Self::Attest(_))
+    }
+}
+
 /// `principal create`.
 #[derive(Debug, Args)]
 pub struct Create {

@@ -12,14 +12,18 @@ use actix_web::{
     middleware::Next,
     web,
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_path_to_error::Segment;
 use utoipa::openapi::{
     OpenApi, RefOr,
     path::{Operation, ParameterIn},
 };
 use uuid::Uuid;
 
-use super::{Kind, Problem, reason};
+use super::{
+    Kind, Problem,
+    reason::{self, safe_name},
+};
 
 /// The query parameters of every call of a contract: by path, then by method.
 pub struct QueryNames(BTreeMap<String, Vec<(&'static str, BTreeSet<String>)>>);
@@ -100,15 +104,31 @@ pub struct StrictQuery<T>(pub T);
 /// # Errors
 /// [`Kind::InvalidRequest`] or [`Kind::UnknownField`], without the value.
 pub fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
-    match web::Query::<T>::from_query(query) {
-        Ok(read) => Ok(read.into_inner()),
-        Err(error) => {
-            let told = match &error {
-                actix_web::error::QueryPayloadError::Deserialize(cause) => cause.to_string(),
-                _ => String::new(),
+    let (place, told) = match web::Query::<Placed<T>>::from_query(query) {
+        Ok(web::Query(Placed(Ok(read)))) => return Ok(read),
+        Ok(web::Query(Placed(Err(wrong)))) => wrong,
+        Err(_) => ("the query".to_owned(), String::new()),
+    };
+    let problem = reason::problem(&place, &told);
+    let first = problem.document().errors.into_iter().next();
+    Err(match first {
+        Some(wrong) => problem.detail(format!("The parameter {}: {}.", wrong.field, wrong.reason)),
+        None => problem,
+    })
+}
+
+/// What was read, or which parameter is wrong and what the decoder says: the framework's own error has no place.
+struct Placed<T>(Result<T, (String, String)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
+    fn deserialize<D: Deserializer<'de>>(decoder: D) -> Result<Self, D::Error> {
+        Ok(Self(serde_path_to_error::deserialize(decoder).map_err(|error| {
+            let place = match error.path().iter().next() {
+                Some(Segment::Map { key }) => safe_name(key),
+                _ => "the query".to_owned(),
             };
-            Err(reason::problem("the query", &told))
-        }
+            (place, error.inner().to_string())
+        })))
     }
 }
 
@@ -150,8 +170,6 @@ impl<T: From<Uuid>> FromRequest for PathId<T> {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
     use crate::base::GuestId;
 
@@ -179,6 +197,50 @@ mod tests {
             assert!(!text.contains("wangx"), "{text}");
         }
         assert_eq!(parse::<Filter>("from=1").unwrap().from, 1);
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only their names and types matter")]
+    struct Typed {
+        count: Option<u32>,
+        guest: Option<GuestId>,
+        since: Option<chrono::DateTime<chrono::Utc>>,
+        day: Option<chrono::NaiveDate>,
+        all: Option<bool>,
+        action: Option<crate::base::Action>,
+        role: Option<crate::base::Role>,
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_by_its_parameter_and_what_is_expected() {
+        for (parameter, expected) in [
+            ("count", "must be a whole number in range"),
+            ("guest", "must be an id: a UUID"),
+            (
+                "since",
+                "must be a moment such as 2026-03-04T12:00:00Z, or a day such as 2026-03-04",
+            ),
+            (
+                "day",
+                "must be a moment such as 2026-03-04T12:00:00Z, or a day such as 2026-03-04",
+            ),
+            ("all", "must be true or false"),
+            ("action", "must be one of "),
+            ("role", "a role must be 1 to "),
+        ] {
+            let problem = parse::<Typed>(&format!("{parameter}=Wangx+42")).unwrap_err();
+            let document = problem.document();
+            let told = &document.errors[0];
+            assert_eq!(told.field, parameter);
+            assert!(told.reason.starts_with(expected), "{parameter}: {}", told.reason);
+            let detail = document.detail.unwrap();
+            assert!(
+                detail.contains(parameter) && detail.contains(expected),
+                "{detail}"
+            );
+            assert!(!detail.contains("Wangx"), "{detail}");
+        }
     }
 
     #[test]

@@ -73,8 +73,29 @@ fn reason(told: &str) -> String {
     if told.contains("digit found in string") || told.starts_with("number too ") {
         return "must be a whole number in range".to_owned();
     }
-    "is not valid here".to_owned()
+    let expected = OWN_WORDS
+        .iter()
+        .find(|(beginning, _)| told.starts_with(beginning));
+    expected
+        .map_or("is not valid here", |(_, reason)| reason)
+        .to_owned()
 }
+
+const MOMENT: &str = "must be a moment such as 2026-03-04T12:00:00Z, or a day such as 2026-03-04";
+
+/// What libraries say about a text that is none of theirs, by its beginning, and what they expected.
+const OWN_WORDS: [(&str, &str); 7] = [
+    ("UUID parsing failed", "must be an id: a UUID"),
+    (
+        "provided string was not `true` or `false`",
+        "must be true or false",
+    ),
+    ("input contains invalid characters", MOMENT),
+    ("input is out of range", MOMENT),
+    ("premature end of input", MOMENT),
+    ("trailing input", MOMENT),
+    ("no possible date and time", MOMENT),
+];
 
 fn quoted_after<'a>(told: &'a str, prefix: &str) -> Option<&'a str> {
     told.strip_prefix(prefix)?.split('`').next()
@@ -157,7 +178,7 @@ mod tests {
                 "a role must be 1 to 40 characters of a-z",
                 "a role must be 1 to 40 characters of a-z",
             ),
-            ("UUID parsing failed: found `W` at 1", "is not valid here"),
+            ("UUID parsing failed: found `W` at 1", "must be an id: a UUID"),
             ("invalid digit found in string", "must be a whole number in range"),
             ("", "is not valid here"),
         ];

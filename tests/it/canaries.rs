@@ -35,12 +35,15 @@ impl Said {
     }
 }
 
-/// Everything of ours is logged, of libraries what the program logs too, until the guard is dropped.
+/// Everything of ours, and of libraries what the program logs too.
+const OURS: &str = "warn,guest_vault=trace,sqlx::query=off";
+
+/// What passes the filter is logged, until the guard is dropped.
 ///
 /// Of one subscriber alone `tracing` asks the thread that comes by a line first, and another test's thread knows of none:
 /// the line would be off for all. Of two it asks both, wherever they listen.
-fn log_to(file: File) -> (tracing::subscriber::DefaultGuard, tracing::Dispatch) {
-    let filter = || EnvFilter::new("warn,guest_vault=trace,sqlx::query=off");
+pub(crate) fn log_to(file: File, filter: &str) -> (tracing::subscriber::DefaultGuard, tracing::Dispatch) {
+    let filter = || EnvFilter::new(filter);
     let second = tracing::Dispatch::new(tracing_subscriber::registry().with(filter()));
     let lines = fmt::layer().json().with_writer(std::sync::Mutex::new(file));
     let logged = tracing_subscriber::registry().with(filter()).with(lines);
@@ -257,7 +260,7 @@ async fn stored_fields(app: &TestApp) -> BTreeSet<String> {
 
 both!(no_value_is_written_in_clear, async |database| {
     let log = database.dir().join("trace.log");
-    let _logging = log_to(File::create(&log).unwrap());
+    let _logging = log_to(File::create(&log).unwrap(), OURS);
     let app = TestApp::start(database).await;
     let (mut canaries, mut said) = (Canaries::default(), Said::default());
     let roles = Roles::of(&app).await;

@@ -1,5 +1,6 @@
 //! Many guests at once: one person orders, another agrees, and each guest is decided on and recorded as ever.
 
+use guest_vault::{access::ApiKey, base::RequestId};
 use serde_json::{Value, json};
 
 use crate::{
@@ -265,5 +266,148 @@ both!(what_may_not_be_exported_is_refused, async |database| {
     let id = order(&app, &crm, &["name"]).await;
     app.set_clock("2026-03-17T00:00:00Z");
     assert_eq!(decide(&app, &officer, &id, true).await.status, 409);
+    app.finish().await;
+});
+
+/// The same caller as `app.errand(role, purpose)`, for calls past the address: an answer that breaks off cannot be had
+/// through it here.
+async fn inner_errand(app: &TestApp, role: &str, purpose: &str) -> guest_vault::base::Errand {
+    let key = ApiKey::parse(&app.key(role, &["GROUP"]).await).unwrap();
+    guest_vault::base::Errand {
+        caller: app.app.access.principals.authenticate(&key).await.unwrap(),
+        property: "LIS01".parse().unwrap(),
+        purpose: purpose.parse().unwrap(),
+        reason: None,
+        request: RequestId::random(),
+    }
+}
+
+/// An export of four guests of LIS01 that may be fetched, and their ids in its order.
+async fn approved(app: &TestApp) -> (Errand, String, Vec<String>) {
+    let mut guests = Vec::new();
+    for number in 0..4 {
+        guests.push(guest(app, number, true).await);
+    }
+    guests.sort_unstable();
+    let crm = app.errand("crm", "survey").await;
+    let manager = app.errand("general_manager", "complaint_handling").await;
+    let id = order(app, &crm, &["name"]).await;
+    assert_eq!(decide(app, &manager, &id, true).await.status, 200);
+    (crm, id, guests)
+}
+
+both!(of_parallel_fetches_one_gets_the_guests, async |database| {
+    let app = TestApp::start(database).await;
+    let (crm, id, guests) = approved(&app).await;
+    let (path, fetch) = (format!("/v1/exports/{id}"), format!("/v1/exports/{id}/guests"));
+    let answers = futures_util::future::join_all((0..6).map(|_| app.get(&crm, &fetch))).await;
+    let (good, shut): (Vec<&Answer>, Vec<&Answer>) = answers.iter().partition(|one| one.status == 200);
+    assert_eq!(good.len(), 1, "{answers:?}");
+    assert!(shut.iter().all(|one| one.status == 409), "{answers:?}");
+    assert_eq!(ids(&lines(good[0]).0), guests);
+    let told = app.get(&crm, &path).await;
+    assert_eq!(
+        (&told.body["state"], &told.body["guests"]),
+        (&json!("done"), &json!(4)),
+        "{told:?}"
+    );
+    app.finish().await;
+});
+
+both!(what_broke_off_goes_on_and_is_not_begun_again, async |database| {
+    let app = TestApp::start(database).await;
+    let (crm, id, guests) = approved(&app).await;
+    let (path, fetch) = (format!("/v1/exports/{id}"), format!("/v1/exports/{id}/guests"));
+    let errand = inner_errand(&app, "crm", "survey").await;
+    let export = id.parse().unwrap();
+    let mut broken = app.app.vault.fetch_export(&errand, export, None).await.unwrap();
+    assert_eq!(broken.page().await.unwrap().unwrap().len(), 4);
+    // All went out, and two of them arrived.
+    let anew = app.get(&crm, &fetch).await;
+    assert_eq!((anew.status, anew.problem()), (409, "conflict"), "{anew:?}");
+    let rest = app.get(&crm, &format!("{fetch}?after={}", guests[1])).await;
+    let (shown, end) = lines(&rest);
+    assert_eq!(ids(&shown), guests[2..]);
+    assert_eq!(end["guests"], 2);
+    // Who goes on has taken it over.
+    assert!(broken.page().await.is_err());
+    let told = app.get(&crm, &path).await;
+    assert_eq!(
+        (&told.body["state"], &told.body["guests"]),
+        (&json!("done"), &json!(4)),
+        "{told:?}"
+    );
+    app.finish().await;
+});
+
+both!(
+    nobody_goes_on_from_before_where_another_went_on,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let (crm, id, guests) = approved(&app).await;
+        let fetch = format!("/v1/exports/{id}/guests");
+        let errand = inner_errand(&app, "crm", "survey").await;
+        let export = id.parse().unwrap();
+        let after = |at: usize| Some(guests[at].parse().unwrap());
+        let vault = &app.app.vault;
+        let mut first = vault.fetch_export(&errand, export, None).await.unwrap();
+        first.page().await.unwrap();
+        let mut second = vault.fetch_export(&errand, export, after(2)).await.unwrap();
+        let back = app.get(&crm, &format!("{fetch}?after={}", guests[0])).await;
+        assert_eq!(back.status, 409, "{back:?}");
+        // What is over is cut short, also in the middle.
+        assert_eq!(second.page().await.unwrap().unwrap().len(), 1);
+        let mut third = vault.fetch_export(&errand, export, after(2)).await.unwrap();
+        app.set_clock("2026-03-08T23:00:00Z");
+        assert!(third.page().await.is_err());
+        app.finish().await;
+    }
+);
+
+both!(exports_beyond_the_callers_reach_are_not_there, async |database| {
+    let app = TestApp::start(database).await;
+    let crm = app.errand("crm", "survey").await;
+    let all = order(&app, &crm.clone().at("GROUP"), &["name"]).await;
+    let here = order(&app, &crm, &["name"]).await;
+    let there = order(&app, &crm.clone().at("SHA01"), &["name"]).await;
+    let local = app
+        .role_in("general_manager", &["LIS01"])
+        .await
+        .about("complaint_handling");
+    let listed = async |errand: &Errand, query: &str| {
+        let answer = app.get(errand, &format!("/v1/exports{query}")).await;
+        let items = answer.body["items"].as_array().unwrap().clone();
+        let ids = items
+            .iter()
+            .map(|one| one["export_id"].as_str().unwrap().to_owned());
+        (ids.collect::<Vec<_>>(), answer.body["next_cursor"].clone())
+    };
+    assert_eq!(
+        listed(&local, "?limit=1").await,
+        (vec![here.clone()], Value::Null)
+    );
+    assert_eq!(app.get(&local, &format!("/v1/exports/{here}")).await.status, 200);
+    for id in [&all, &there] {
+        assert_eq!(app.get(&local, &format!("/v1/exports/{id}")).await.status, 404);
+    }
+    // Who ordered them and who answers for the group have them all.
+    for errand in [&crm, &app.errand("general_manager", "complaint_handling").await] {
+        let newest_first = vec![there.clone(), here.clone(), all.clone()];
+        assert_eq!(listed(errand, "").await.0, newest_first);
+    }
+    // What waits elsewhere, and one's own, does not hide what is to be decided.
+    let mut errand = inner_errand(&app, "general_manager", "complaint_handling").await;
+    errand.caller.scope = vec!["LIS01".parse().unwrap()];
+    assert_eq!(app.app.vault.exports_to_decide(&errand, 1).await.unwrap(), 1);
+    let row_author = app.get(&crm, &format!("/v1/exports/{here}")).await;
+    errand.caller.principal = row_author.body["author"].as_str().unwrap().parse().unwrap();
+    assert_eq!(app.app.vault.exports_to_decide(&errand, 1).await.unwrap(), 0);
+    let other = order(&app, &crm.with("Vault-Actor", "crm-2"), &["name"]).await;
+    errand.caller.actor = Some("gm-1".to_owned());
+    assert_eq!(
+        app.app.vault.exports_to_decide(&errand, 1).await.unwrap(),
+        1,
+        "{other}"
+    );
     app.finish().await;
 });

@@ -45,6 +45,7 @@ mod merging;
 mod migrations;
 mod mirror;
 mod mirror_hard;
+mod newest;
 mod noticing;
 mod opening;
 mod order;

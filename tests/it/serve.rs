@@ -2,9 +2,18 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
+use guest_vault::{
+    on,
+    store::{Store, Tables, Which},
+};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 
-use crate::support::{database::on_postgres, http::request, pooler::Pooler, process::Process};
+use crate::support::{
+    database::{both, on_postgres},
+    http::request,
+    pooler::Pooler,
+    process::Process,
+};
 
 fn start(dir: &Path, more: &[&str]) -> (Process, serde_json::Value) {
     let args = [&["serve", "--json", "--port", "0"], more].concat();
@@ -308,3 +317,50 @@ fn behind_a_pooler_that_mixes_up_statements_it_does_not_serve_on_postgres() {
         );
     });
 }
+
+both!(commands_that_read_make_no_vault, async |database| {
+    let dir = database.dir();
+    let (data, keys) = (database.data_url(), database.keys_url());
+    let urls = ["--database-url", data.as_str(), "--keys-url", keys.as_str()];
+    if database.cluster().is_some() {
+        // The databases of tests have tables from the start.
+        for url in [&data, &keys] {
+            let store = Store::open(&url.parse().unwrap(), 1).await.unwrap();
+            let mut tx = store.begin().await.unwrap();
+            for sql in ["DROP SCHEMA public CASCADE", "CREATE SCHEMA public"] {
+                on!(&mut tx, c => sqlx::query(sql).execute(c).await.map(drop)).unwrap();
+            }
+            tx.commit().await.unwrap();
+            store.close().await;
+        }
+    }
+    let made = || {
+        let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+        names
+            .filter(|name| !name.to_string_lossy().ends_with(".log"))
+            .collect::<Vec<_>>()
+    };
+    let before = made();
+    for command in [
+        &["principal", "list"][..],
+        &["principal", "attestations"],
+        &["audit", "export", "--format", "ocsf"],
+        &["audit", "verify"],
+        &["audit", "vkey"],
+        &["audit", "mirror", "copy"],
+        &["keys", "status"],
+    ] {
+        let (code, told) = refused(dir, &[command, &urls].concat(), &[]);
+        assert_eq!(code, Some(1), "{command:?}: {told}");
+        assert!(told.contains("there is no vault"), "{command:?}: {told}");
+        for part in ["guest-vault serve", "guest-vault demo", "vault-data"] {
+            assert!(told.contains(part), "{command:?}: {part}: {told}");
+        }
+        assert_eq!(made(), before, "{command:?}");
+    }
+    if database.cluster().is_some() {
+        let store = Store::open(&data.parse().unwrap(), 1).await.unwrap();
+        assert!(matches!(store.tables(Which::Data).await.unwrap(), Tables::Absent));
+        store.close().await;
+    }
+});

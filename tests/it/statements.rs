@@ -51,6 +51,8 @@ both!(statements_for_many_guests_are_prepared, async |database| {
             consent::sql::guests_text(count),
             consent::sql::ledgers_text(count),
             consent::sql::suppressed_text(count),
+            guest::sql::export::exports_text(count),
+            guest::sql::export::waiting_text(count),
         ] {
             let sql = AssertSqlSafe(sql).into_sql_str();
             on!(&mut conn, c => c.prepare(sql).await.map(drop)).unwrap();

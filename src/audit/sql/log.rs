@@ -10,8 +10,8 @@ use crate::{
 use super::{
     CHAIN, CHAIN_GOES_ON, COSIGNED, COSIGNED_SET, Columns, ENTRIES, ENTRIES_OF, FIRST_DISCLOSURE,
     FIRST_SINCE, FOLLOWED, HEAD, HEAD_COSIGN, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF,
-    LOGGED_TO, MINIMUM, MINIMUM_SET, NEWS, NEWS_OF, PASSED, PRUNE_ENTRIES, PRUNE_EVENTS, TILE, TILE_SET,
-    TILES, WRITER_AHEAD, WRITER_SET, some, values,
+    LOGGED_TO, MINIMUM, MINIMUM_SET, NEWS, NEWS_OF, PRUNE_ENTRIES, PRUNE_EVENTS, TILE, TILE_SET, TILES,
+    WRITER_AHEAD, WRITER_SET, some, values,
 };
 
 /// How far the log has grown, and who may grow it.
@@ -80,6 +80,17 @@ pub(in crate::audit) struct Logged {
 pub(super) fn chains(subjects: usize) -> String {
     let list = values(1, subjects);
     format!("SELECT subject, seq, leaf_hash FROM log_subject WHERE subject IN {list}")
+}
+
+/// Of which events the log has passed over, and which not: passed over is what has no entry and gets none.
+fn passed(which: &str) -> String {
+    format!(
+        "SELECT e.entry_id, (l.entry_id IS NULL AND (e.writer_seq < coalesce(w.next_seq, 1)
+                                                     OR e.writer_seq = 9223372036854775807)) AS passed
+         FROM (SELECT entry_id, writer, writer_seq FROM audit_event WHERE {which}) e
+         LEFT JOIN log_entry l ON l.entry_id = e.entry_id LEFT JOIN log_writer w ON w.writer = e.writer
+         ORDER BY e.entry_id"
+    )
 }
 
 pub(super) fn chains_upsert(rows: usize) -> String {
@@ -229,7 +240,41 @@ impl Conn {
         from: Uuid,
         most: i64,
     ) -> Result<Vec<(Uuid, bool)>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(PASSED).bind(from).bind(most).fetch_all(c).await?))
+        static TEXT: Texts<()> = Texts::none();
+        let text = TEXT.of(self.spelling(), (), || {
+            passed("entry_id >= $1 ORDER BY entry_id LIMIT $2")
+        });
+        Ok(on!(self, c => sqlx::query_as(text).bind(from).bind(most).fetch_all(c).await?))
+    }
+
+    /// Those of these events that the log has passed over.
+    pub(in crate::audit) async fn passed_over_among(
+        &mut self,
+        events: &[Uuid],
+    ) -> Result<Vec<Uuid>, StoreError> {
+        static TEXTS: Texts<usize> = Texts::none();
+        let spelling = self.spelling();
+        let (mut found, mut rest) = (Vec::new(), events);
+        while !rest.is_empty() {
+            let (now, later) = some(rest);
+            rest = later;
+            let text = TEXTS.of(spelling, now.len(), || {
+                passed(&format!("entry_id IN {}", values(1, now.len())))
+            });
+            let rows: Vec<(Uuid, bool)> = on!(self, c => {
+                let mut query = sqlx::query_as(text);
+                for event in now {
+                    query = query.bind(*event);
+                }
+                query.fetch_all(c).await?
+            });
+            found.extend(
+                rows.into_iter()
+                    .filter(|(_, passed)| *passed)
+                    .map(|(event, _)| event),
+            );
+        }
+        Ok(found)
     }
 
     /// The hashes that entries from an index on follow in the chains of their subjects.

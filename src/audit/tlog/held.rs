@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use uuid::Uuid;
+
 use crate::audit::{
     leaf::altered,
     sql::{Row, log as sql},
@@ -83,8 +85,15 @@ impl Stored {
         let mut found: Vec<Option<&'static str>> = each
             .map(|row| altered(&row.columns, &row.leaf).or_else(|| differs(row)))
             .collect();
+        let unlogged: Vec<Uuid> = rows
+            .iter()
+            .zip(&found)
+            .filter(|(row, found)| found.is_none() && row.log_index.is_none())
+            .map(|(row, _)| row.entry_id)
+            .collect();
+        let passed = self.passed_over_among(&unlogged).await?;
         for (row, found) in rows.iter().zip(&mut found) {
-            if found.is_none() && row.log_index.is_none() && self.is_passed_over(row.entry_id).await? {
+            if found.is_none() && passed.contains(&row.entry_id) {
                 *found = Some("writer_seq");
             }
         }

@@ -82,11 +82,14 @@ impl Stored {
         Ok(all)
     }
 
-    /// Whether the log has passed this event over. Asked in one statement, so that one which gets its entry meanwhile
-    /// is not taken for it.
-    pub(super) async fn is_passed_over(&self, event: Uuid) -> Result<bool, LogError> {
-        let found = self.store().read().await?.passed_over(event, 1).await?;
-        Ok(found.contains(&(event, true)))
+    /// Those of these events that the log has passed over. Whether it has an entry and whether it would get one is asked
+    /// of each in one statement, so that one which gets its entry meanwhile is not taken for it.
+    pub(super) async fn passed_over_among(&self, events: &[Uuid]) -> Result<BTreeSet<Uuid>, LogError> {
+        if events.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let found = self.store().read().await?.passed_over_among(events).await?;
+        Ok(found.into_iter().collect())
     }
 
     /// How many ends of chains are not those that the log's entries have, at this size of the log.

@@ -37,7 +37,7 @@ pub(crate) async fn post_export(
     Box::pin(once(&vault, &caller, &request, body.as_bytes(), run)).await
 }
 
-/// The exports, newest first: all of them for who decides about them, else the caller's own.
+/// The exports, newest first: the caller's own, and for who decides about them those within the caller's scope.
 #[utoipa::path(
     get, path = "/v1/exports", tag = "exports", params(PageParameters, ErrandHeaders),
     responses((status = 200, body = Listing<ExportAnswer>), Refusals)
@@ -96,18 +96,19 @@ pub(crate) async fn decide_export(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExportOptions {
-    /// After this guest: the last that arrived, where an earlier answer broke off.
+    /// After this guest: the last that arrived, where an earlier answer broke off; the nil UUID when none did.
     #[param(value_type = Option<String>, max_length = 40)]
     after: Option<GuestId>,
 }
 
 /// An approved export, for who ordered it: a guest a line, as `GET /v1/guests/{id}` shows one, each recorded before it
-/// leaves; the last line is `{"complete":true,"guests":n}`. A body without it was cut short: go on with `after`.
+/// leaves; the last line is `{"complete":true,"guests":n}`. A body without it was cut short: go on with `after`, which
+/// ends the earlier answer. Once begun it cannot be begun again, nor gone on with from far before where it was.
 #[utoipa::path(
     get, path = "/v1/exports/{id}/guests", tag = "exports", params(("id" = Uuid, Path), ExportOptions, ErrandHeaders),
     responses(
         (status = 200, body = ExportLine, content_type = "application/x-ndjson"),
-        (status = 409, description = "It is not approved, was handed out already, or its time is over"),
+        (status = 409, description = "It is not approved, was begun or handed out already, or its time is over"),
         Refusals
     )
 )]

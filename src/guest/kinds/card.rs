@@ -34,13 +34,13 @@ const ISSUERS: &[(&str, &str, &[usize])] = &[
     ("9792", "9792", &[16]),                         // Troy
 ];
 
-/// The words before a security code, folded. The short ones must stand alone.
+/// The words before a card's security code, folded. The short ones must stand alone.
 const CODE_WORDS: &[&str] = &[
     "cvv",
     "cvc",
     "cvn",
+    "csc",
     "card security code",
-    "security code",
     "card code",
     "card verification",
     "安全码",
@@ -52,18 +52,60 @@ const CODE_WORDS: &[&str] = &[
     "pruefnummer",
     "prufziffer",
     "pruefziffer",
+    "cryptogramme",
+];
+
+/// Words for it that garages and safes share: four digits are a card's only where a card is spoken of nearby, for most
+/// cards have three.
+const VAGUE_WORDS: &[&str] = &[
+    "security code",
     "codigo de seguridad",
     "codigo de seguranca",
     "codice di sicurezza",
-    "cryptogramme",
     "code de securite",
+    "cid",
 ];
 
-/// What else cards call it, each with the marks of which one must follow at once: these letters are also names.
-const CODE_LETTERS: [(&str, &[char]); 2] = [
+/// Of these words, which are also names, the marks of which one must follow at once.
+const MARKS: [(&str, &[char]); 2] = [
     ("csc", &[' ', ':', '=', '#', '.', '-']),
     ("cid", &[':', '=', '#']),
 ];
+
+/// All that may stand between such a word and its digits, beside blanks and marks. What begins with another comes before it.
+const BETWEEN: &[&str] = &[
+    "ist", "is", "est", "es", "e", "number", "numero", "nummer", "nr", "no", "code", "value", "visuel",
+    "of the", "de la", "do", "della", "card", "carte", "cartao", "carta", "tarjeta", "是", "为", "為", "号",
+    "码", "碼", "は", "는", "은",
+];
+
+/// The words by which a card is spoken of, folded.
+const CARDS: &[&str] = &[
+    "card",
+    "cards",
+    "creditcard",
+    "credit",
+    "credito",
+    "karte",
+    "kreditkarte",
+    "carte",
+    "carta",
+    "tarjeta",
+    "cartao",
+    "visa",
+    "mastercard",
+    "maestro",
+    "amex",
+    "exp",
+    "expiry",
+    "expires",
+];
+
+/// The same in scripts without blanks.
+const CARDS_WITHIN: &[&str] = &["卡", "カード", "카드"];
+
+/// How far from the word a card is nearby, in characters.
+const NEARBY: usize = 40;
 
 /// Whether a text holds a card number or a card's security code: such a text is stored nowhere.
 #[must_use]
@@ -151,7 +193,7 @@ fn as_printed(groups: &[Group]) -> bool {
 fn counts_up(groups: &[Group]) -> bool {
     let number = |group: &Group| group.digits.parse::<u32>().ok();
     let steps = groups.windows(2).all(|pair| match pair {
-        [one, next] => number(one).map(|n| n + 1) == number(next),
+        [one, next] => number(one).is_some_and(|n| n.checked_add(1) == number(next)),
         _ => false,
     });
     groups.len() > 2 && groups.iter().all(|group| group.digits.len() < 6) && steps
@@ -246,34 +288,55 @@ pub(super) fn digit(c: char) -> Option<char> {
 }
 
 fn holds_code(text: &str) -> bool {
-    let folded = name::fold(text);
-    let places = |word: &'static str| {
-        let folded = folded.as_str();
-        folded.match_indices(word).filter_map(move |(at, _)| {
-            let before = folded.get(..at).unwrap_or_default();
-            let alone = word.len() > 3 || !before.ends_with(|c: char| c.is_ascii_alphabetic());
-            folded.get(at + word.len()..).filter(|_| alone)
+    let folded: String = name::fold(text).chars().filter(|c| !is_unseen(*c)).collect();
+    let sure = |word: &&str| places(&folded, word).any(|(_, after)| code_length(after).is_some());
+    let vague = |word: &&str| {
+        places(&folded, word).any(|(before, after)| match code_length(after) {
+            Some(3) => true,
+            Some(_) => speaks_of_card(before, after),
+            None => false,
         })
     };
-    let word = |word: &&'static str| places(word).any(code_follows);
-    let marked = |after: &str, marks: &[char]| {
-        let digits = after.trim_start_matches(|c: char| c == ' ' || c.is_ascii_punctuation());
-        after.starts_with(marks) && digits_follow(digits.chars())
-    };
-    let letters =
-        |(letters, marks): &(&'static str, &[char])| places(letters).any(|after| marked(after, marks));
-    CODE_WORDS.iter().any(word) || CODE_LETTERS.iter().any(letters)
+    CODE_WORDS.iter().any(sure) || VAGUE_WORDS.iter().any(vague)
 }
 
-/// Three or four digits within a few characters: `cvv2: 123`, `CVC is 1234`.
-fn code_follows(after: &str) -> bool {
-    let after = after.strip_prefix('2').unwrap_or(after);
-    let rest = after.chars().take(16).position(|c| digit(c).is_some());
-    rest.is_some_and(|skip| digits_follow(after.chars().skip(skip)))
+/// What stands before and after a word that stands alone, at each of its places.
+fn places<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = (&'t str, &'t str)> {
+    let marks = MARKS.iter().find(|(of, _)| *of == word).map(|(_, marks)| *marks);
+    text.match_indices(word)
+        .filter_map(move |(at, _)| Some((text.get(..at)?, text.get(at + word.len()..)?)))
+        .filter(move |(before, after)| {
+            let alone = word.len() > 3 || !before.ends_with(|c: char| c.is_ascii_alphabetic());
+            alone && marks.is_none_or(|marks| after.starts_with(marks))
+        })
 }
 
-fn digits_follow(text: impl Iterator<Item = char>) -> bool {
-    matches!(text.take_while(|c| digit(*c).is_some()).count(), 3 | 4)
+/// How long the code behind a word is: `cvv 123`, `CVC is 1234`. A `2` at once may be the word's, as in `cvv2: 123`, or
+/// the code's first, as in `cvv234`.
+fn code_length(after: &str) -> Option<usize> {
+    let readings = [Some(after), after.strip_prefix('2')];
+    readings.into_iter().flatten().find_map(|mut rest| {
+        loop {
+            rest = rest.trim_start_matches(|c: char| !c.is_alphanumeric());
+            match BETWEEN.iter().find_map(|word| rest.strip_prefix(word)) {
+                Some(next) => rest = next,
+                None => break,
+            }
+        }
+        let digits = rest.chars().take_while(|c| digit(*c).is_some()).count();
+        matches!(digits, 3 | 4).then_some(digits)
+    })
+}
+
+fn speaks_of_card(before: &str, after: &str) -> bool {
+    let from = before.char_indices().rev().nth(NEARBY).map_or(0, |(at, _)| at);
+    let to = after.char_indices().nth(NEARBY).map_or(after.len(), |(at, _)| at);
+    let around = [before.get(from..), after.get(..to)];
+    around.into_iter().flatten().any(|part| {
+        part.split(|c: char| !c.is_alphanumeric())
+            .any(|word| CARDS.contains(&word))
+            || CARDS_WITHIN.iter().any(|word| part.contains(word))
+    })
 }
 
 #[cfg(test)]
@@ -348,7 +411,6 @@ mod tests {
         for text in [
             "ＣＶＣ １２３",
             "CSC 123",
-            "CID: 1234",
             "보안코드 123",
             "codigo de seguranca 123",
             "Kartenprüfnummer 123",
@@ -358,9 +420,52 @@ mod tests {
             "安全码123",
             "Prüfnummer: 123",
             "cvv=0123",
+            "cvv345",
+            "cvv234",
+            "CVV2345",
+            "cvv2 345",
+            "cvv2345, cvc2: 2345",
+            "安全码234",
+            "安全码是234",
+            "安全码1234",
+            "CVC no. 234",
+            "CVV ist 234",
+            "código de segurança do cartão: 4711",
+            "CVV code is (2345)",
+            "cryptogramme visuel : 234",
+            "c\u{200b}vv\u{200b}234",
+            "security code: 471",
+            "CID:471",
+            "Amex, security code 4711",
+            "security code: 4711 of the card",
+            "código de seguridad de la tarjeta: 4711",
+            "card security code 4711",
+            "Amex CID: 1234",
         ] {
             assert!(is_in(text), "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_near_the_words_for_codes_pass() {
+        for text in [
+            "met at the CVC, room 1204",
+            "CVC meeting 1204",
+            "cvv not given, 1204 called",
+            "security code: 4711 for the garage",
+            "security code of the safe in 471",
+            "Ricardo has the security code 4711",
+            "código de seguridad: 4711",
+            "Meeting CID:2026",
+            "no CVV for booking 12345",
+        ] {
+            assert!(!is_in(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_greatest_number_of_a_group_is_no_row_of_rooms() {
+        assert!(is_in("4294967295 000001"));
     }
 
     #[test]

@@ -44,19 +44,20 @@ const DOCUMENTS: [&str; 33] = [
 ];
 
 /// Words for documents that are too short for a beginning.
-const SHORT: [&str; 7] = ["pass", "dni", "nie", "nif", "cni", "id", "id's"];
+const SHORT: [&str; 6] = ["pass", "dni", "nie", "nif", "cni", "id"];
 
 /// Beginnings of the words before numbers of other things.
-const OTHERS: [&str; 26] = [
-    "booking", "reserv", "buchung", "order", "flight", "flug", "vuelo", "voo", "vol", "ref", "confirm",
+const OTHERS: [&str; 37] = [
+    "booking", "reserv", "buchung", "group", "grup", "room", "zimmer", "chambre", "habitac", "quarto",
+    "camera", "团", "房", "order", "flight", "flug", "vuelo", "voo", "vol", "ref", "confirm", "conferm",
     "voucher", "invoice", "ticket", "train", "tracking", "member", "loyal", "phone", "tel", "call", "订单",
     "预订", "航班", "予約", "便名",
 ];
 
 /// What stands between such a word and its number.
-const BETWEEN: [&str; 22] = [
-    "no", "nr", "num", "number", "numero", "nummer", "n", "is", "es", "e", "ist", "the", "of", "de", "der",
-    "do", "card", "was", "号", "号码", "號碼", "番号",
+const BETWEEN: [&str; 26] = [
+    "as", "come", "como", "wie", "no", "nr", "num", "number", "numero", "nummer", "n", "is", "es", "e",
+    "ist", "the", "of", "de", "der", "do", "card", "was", "号", "号码", "號碼", "番号",
 ];
 
 /// Whether a text holds the number of a government document.
@@ -115,7 +116,7 @@ fn is_number_at(words: &[Word<'_>], at: usize) -> bool {
     if is_resident(here) {
         return true;
     }
-    if before(words, at).is_some_and(|word| OTHERS.iter().any(|other| word.starts_with(other))) {
+    if is_of_other(words, at) {
         return false;
     }
     let letters =
@@ -146,9 +147,22 @@ fn is_number_at(words: &[Word<'_>], at: usize) -> bool {
 
 /// The word before, but for what stands between a word and its number.
 fn before<'w>(words: &'w [Word<'_>], at: usize) -> Option<&'w str> {
-    let before = words.get(..at)?.iter().rev().take(4);
-    let mut before = before.map(|word| word.folded.as_str());
-    before.find(|word| !BETWEEN.contains(word))
+    place_before(words, at).map(|(_, word)| word.folded.as_str())
+}
+
+fn place_before<'w, 't>(words: &'w [Word<'t>], at: usize) -> Option<(usize, &'w Word<'t>)> {
+    let mut before = words.get(..at)?.iter().enumerate().rev().take(4);
+    before.find(|(_, word)| !BETWEEN.contains(&word.folded.as_str()))
+}
+
+/// Whether what stands before says that the number is of something else. `Booking ID` says it as well, but the `ID` of
+/// `booking paid, ID` is the guest's.
+fn is_of_other(words: &[Word<'_>], at: usize) -> bool {
+    let said = match place_before(words, at) {
+        Some((id, word)) if word.folded == "id" && word.close => before(words, id),
+        found => found.map(|(_, word)| word.folded.as_str()),
+    };
+    said.is_some_and(|word| OTHERS.iter().any(|other| word.starts_with(other)))
 }
 
 fn is_document(word: &str) -> bool {
@@ -193,7 +207,8 @@ fn is_spanish(number: &str) -> bool {
     place.and_then(|place| "TRWAGMYFPDXBNJZSQVHLCKE".get(place..=place)) == Some(check)
 }
 
-/// A letter and eight digits: no booking or flight that we know of looks like that, and many passports do.
+/// A letter and eight digits: many passports look like that. So do bookings of some systems, of which the word before
+/// the number says that they are.
 fn is_chinese_passport(number: &str) -> bool {
     number.len() == 9
         && number.starts_with(|c: char| c.is_ascii_uppercase())
@@ -234,6 +249,11 @@ mod tests {
             "Passport copy: AB 1234567",
             "110105 19491231 002X",
             "left ID 11010519491231002X at the desk",
+            "for the booking: passport E12345678",
+            "booking paid, ID E12345678",
+            "her ID E12345678",
+            "her ID 512345678",
+            "group of four, E12345678",
         ] {
             assert!(holds_document_number(text), "{text}");
         }
@@ -256,6 +276,14 @@ mod tests {
             "booking R-7781, flight LH1234",
             "passports of all four copied on 2026-03-04",
             "order 12345678A",
+            "Same group as R12345678",
+            "Same booking as R12345678",
+            "Booking ID: R12345678",
+            "reservation ID 512345678",
+            "confirmation number is R12345678",
+            "moved to the room of R12345678",
+            "belongs to grupo R12345678",
+            "same guests under booking R12345678",
         ] {
             assert!(!holds_document_number(text), "{text}");
         }

@@ -1,8 +1,10 @@
 //! The statements of exports of many guests.
 
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::{
+    base::PropertyCode,
     on, statements,
     store::{Conn, StoreError, Tx},
 };
@@ -14,19 +16,20 @@ statements! {
     EXPORT = "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at,
                   open_until
               FROM guest_export WHERE export_id = $1";
-    EXPORTS = "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at,
-                   open_until
-               FROM guest_export WHERE export_id < $1 ORDER BY export_id DESC LIMIT $2";
     EXPORTS_OF = "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at,
                       open_until
                   FROM guest_export WHERE author = $1 AND export_id < $2 ORDER BY export_id DESC LIMIT $3";
-    EXPORTS_WAITING = "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at,
-                           open_until
-                       FROM guest_export WHERE state = 'waiting' AND open_until > $1 ORDER BY export_id LIMIT $2";
     EXPORT_DECIDE = "UPDATE guest_export SET state = $2, approver = $3, approver_actor = $4, open_until = $5
                      WHERE export_id = $1 AND state = 'waiting'";
-    EXPORT_ADD = "UPDATE guest_export SET guests = guests + $2 WHERE export_id = $1";
-    EXPORT_END = "UPDATE guest_export SET state = 'done' WHERE export_id = $1 AND state = 'approved'";
+    EXPORT_BEGIN = "UPDATE guest_export SET answer = $2, place = $3
+                    WHERE export_id = $1 AND state = 'approved' AND open_until > $4 AND answer IS NULL";
+    EXPORT_GO_ON = "UPDATE guest_export SET answer = $2, place = $3
+                    WHERE export_id = $1 AND state = 'approved' AND open_until > $4 AND (place IS NULL OR place <= $3)";
+    EXPORT_REACHED = "SELECT reached FROM guest_export WHERE export_id = $1";
+    EXPORT_ADD = "UPDATE guest_export SET guests = guests + $3, place = $4, reached = $5
+                  WHERE export_id = $1 AND answer = $2 AND state = 'approved' AND open_until > $6";
+    EXPORT_END = "UPDATE guest_export SET state = 'done'
+                  WHERE export_id = $1 AND answer = $2 AND state = 'approved' AND open_until > $3";
 }
 
 /// An export.
@@ -56,6 +59,34 @@ pub struct ExportRow {
     pub open_until: i64,
 }
 
+/// The exports of one principal and of this many properties.
+#[must_use]
+pub fn exports_text(properties: usize) -> String {
+    format!(
+        "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at, open_until
+         FROM guest_export WHERE export_id < $2 AND (author = $1 OR property IN ({}))
+         ORDER BY export_id DESC LIMIT $3",
+        places(properties)
+    )
+}
+
+/// The exports of this many properties that wait.
+#[must_use]
+pub fn waiting_text(properties: usize) -> String {
+    format!(
+        "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at, open_until
+         FROM guest_export WHERE state = 'waiting' AND open_until > $1 AND export_id > $2 AND property IN ({})
+         ORDER BY export_id LIMIT $3",
+        places(properties)
+    )
+}
+
+/// This many places after the third.
+fn places(count: usize) -> String {
+    let places: Vec<String> = (4..4 + count).map(|n| format!("${n}")).collect();
+    places.join(",")
+}
+
 impl Conn {
     /// An export.
     ///
@@ -65,31 +96,53 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(EXPORT).bind(id).fetch_optional(c).await?))
     }
 
-    /// Exports, newest first, before one of them; of one principal only, if one is given.
+    /// Exports, newest first, before one of them: those of this principal, and those of these properties.
     ///
     /// # Errors
     /// What the database says.
     pub async fn guest_exports(
         &mut self,
-        author: Option<Uuid>,
+        (author, properties): (Uuid, &[PropertyCode]),
         before: Option<Uuid>,
         most: i64,
     ) -> Result<Vec<ExportRow>, StoreError> {
         let before = before.unwrap_or(Uuid::max());
-        Ok(match author {
-            None => on!(self, c => sqlx::query_as(EXPORTS).bind(before).bind(most).fetch_all(c).await?),
-            Some(of) => {
-                on!(self, c => sqlx::query_as(EXPORTS_OF).bind(of).bind(before).bind(most).fetch_all(c).await?)
+        if properties.is_empty() {
+            return Ok(
+                on!(self, c => sqlx::query_as(EXPORTS_OF).bind(author).bind(before).bind(most).fetch_all(c).await?),
+            );
+        }
+        Ok(on!(self, c => {
+            let text = AssertSqlSafe(exports_text(properties.len()));
+            let mut query = sqlx::query_as(text).bind(author).bind(before).bind(most);
+            for property in properties {
+                query = query.bind(property.as_str());
             }
-        })
+            query.fetch_all(c).await?
+        }))
     }
 
-    /// Exports that wait for a decision now, oldest first.
+    /// Exports of these properties that wait for a decision now, after one of them, oldest first.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn guest_exports_waiting(&mut self, now: i64, most: i64) -> Result<Vec<ExportRow>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(EXPORTS_WAITING).bind(now).bind(most).fetch_all(c).await?))
+    pub async fn guest_exports_waiting(
+        &mut self,
+        properties: &[PropertyCode],
+        (now, after): (i64, Uuid),
+        most: i64,
+    ) -> Result<Vec<ExportRow>, StoreError> {
+        if properties.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(on!(self, c => {
+            let text = AssertSqlSafe(waiting_text(properties.len()));
+            let mut query = sqlx::query_as(text).bind(now).bind(after).bind(most);
+            for property in properties {
+                query = query.bind(property.as_str());
+            }
+            query.fetch_all(c).await?
+        }))
     }
 }
 
@@ -141,21 +194,83 @@ impl Tx {
         Ok(rows == 1)
     }
 
-    /// Counts guests that are handed out.
+    /// Lets one answer hand an export out: from the beginning when none did before, else after a guest that lies not
+    /// before the place where another may go on. `false` when it may not, or the export is not open at this time.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn count_exported(&mut self, id: Uuid, guests: i64) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(EXPORT_ADD).bind(id).bind(guests).execute(c).await.map(drop)?);
-        Ok(())
+    pub async fn claim_export(
+        &mut self,
+        (id, fetch): (Uuid, Uuid),
+        after: Option<Uuid>,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let text = if after.is_none() {
+            EXPORT_BEGIN
+        } else {
+            EXPORT_GO_ON
+        };
+        let rows = on!(self, c => {
+            sqlx::query(text)
+                .bind(id)
+                .bind(fetch)
+                .bind(after.unwrap_or(Uuid::nil()))
+                .bind(now)
+                .execute(c)
+                .await?
+                .rows_affected()
+        });
+        Ok(rows == 1)
     }
 
-    /// Ends an export that was handed out in full.
+    /// The last guest up to whom those of an export are counted.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn end_export(&mut self, id: Uuid) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(EXPORT_END).bind(id).execute(c).await.map(drop)?);
-        Ok(())
+    pub async fn export_reached(&mut self, id: Uuid) -> Result<Option<Uuid>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(EXPORT_REACHED).bind(id).fetch_one(c).await?))
+    }
+
+    /// Counts guests that are handed out; `false` when this answer may hand out no more at this time.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn count_exported(
+        &mut self,
+        (id, fetch): (Uuid, Uuid),
+        guests: i64,
+        (place, reached): (Uuid, Uuid),
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(EXPORT_ADD)
+                .bind(id)
+                .bind(fetch)
+                .bind(guests)
+                .bind(place)
+                .bind(reached)
+                .bind(now)
+                .execute(c)
+                .await?
+                .rows_affected()
+        });
+        Ok(rows == 1)
+    }
+
+    /// Ends an export that this answer handed out in full; `false` when it may not at this time.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end_export(&mut self, (id, fetch): (Uuid, Uuid), now: i64) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(EXPORT_END)
+                .bind(id)
+                .bind(fetch)
+                .bind(now)
+                .execute(c)
+                .await?
+                .rows_affected()
+        });
+        Ok(rows == 1)
     }
 }
