@@ -255,13 +255,13 @@ impl Announcement {
         Self::new(at, Kind::ConsentChanged, Some(guest), details)
     }
 
-    /// A guest's request was opened; the guest may not be known yet.
+    /// A guest's request was opened. Not whose: who listens would learn whether an address that somebody named is on file.
     #[must_use]
-    pub fn request_opened(at: DateTime<Utc>, request: Uuid, guest: Option<GuestId>) -> Self {
-        Self::new(at, Kind::RequestOpened, guest, Details::of_request(request))
+    pub fn request_opened(at: DateTime<Utc>, request: Uuid) -> Self {
+        Self::new(at, Kind::RequestOpened, None, Details::of_request(request))
     }
 
-    /// A guest's request was closed.
+    /// A guest's request was closed; whose it was, when somebody was made sure of.
     #[must_use]
     pub fn request_closed(at: DateTime<Utc>, request: Uuid, guest: Option<GuestId>) -> Self {
         Self::new(at, Kind::RequestClosed, guest, Details::of_request(request))

@@ -212,14 +212,14 @@ impl Vault {
 
     /// A guest's objection to everything that rests on consent or on the house's own interest: a line of the ledger
     /// for each such purpose.
-    pub(crate) async fn object(&self, errand: &Errand, guest: GuestId) -> Result<(), GuestError> {
+    pub(crate) async fn object(
+        &self,
+        change: &mut Change,
+        errand: &Errand,
+        guest: GuestId,
+        keys: &GuestKeys,
+    ) -> Result<(), GuestError> {
         let policy = self.policies.current();
-        self.active_version(guest).await?;
-        let keys = self
-            .keys
-            .ensure_guest_keys(guest, &[Category::Audit, Category::Consent])
-            .await?;
-        let mut change = self.log.begin(&self.store).await?;
         for rule in policy.purposes().filter(|rule| rule.asks_the_ledger()) {
             let statement = Statement {
                 purpose: rule.code.clone(),
@@ -240,10 +240,22 @@ impl Vault {
                 valid_until: None,
                 evidence_ref: None,
             };
-            self.write_consent(&mut change, errand, (guest, None), (&statement, 0), &keys)
+            self.write_consent(change, errand, (guest, None), (&statement, 0), keys)
                 .await?;
         }
-        Ok(change.commit().await?)
+        Ok(())
+    }
+
+    /// What an objection is sealed with.
+    ///
+    /// # Errors
+    /// [`GuestError::NotFound`] and the like, when the guest is not there to object.
+    pub(crate) async fn keys_to_object(&self, guest: GuestId) -> Result<GuestKeys, GuestError> {
+        self.active_version(guest).await?;
+        let keys = self
+            .keys
+            .ensure_guest_keys(guest, &[Category::Audit, Category::Consent]);
+        Ok(keys.await?)
     }
 
     /// Appends what a record says to the ledger, unless the same record has said it already.

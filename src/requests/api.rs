@@ -112,6 +112,7 @@ pub(crate) async fn get_requests(
         state: options.state.map(State::as_str),
         due_before: options.due_before.map(|day| day.to_string()),
         guest: None,
+        within: None,
     };
     let cases = desk.list(&errand, &filter, before, page.rows()).await?;
     Ok(web::Json(Listing::page(&page, cases, |case| case.request_id)))

@@ -21,7 +21,7 @@ impl Requests {
         let event = self
             .allowed(errand, (Act::HandleRequest, "certified"), &rights)
             .await?;
-        let row = self.row(id).await?;
+        let row = self.case_for(errand, id).await?;
         let states = [State::Done.as_str(), State::Waiting.as_str()];
         let approved = self.approved(&row)?;
         let (Some(approved), true) = (

@@ -82,7 +82,7 @@ impl Requests {
             (_, None) => return Err(self.refused(event, no_ground()).await),
             (_, ground) => ground,
         };
-        let row = self.row(id).await?;
+        let row = self.case_for(errand, id).await?;
         let reasoned = match with_reason(errand, input, row.guest_id) {
             Ok(reasoned) => reasoned,
             Err(error) => return Err(self.refused(event, error).await),
@@ -91,6 +91,11 @@ impl Requests {
         let state = State::from_word(&row.state).ok_or(GuestError::Damaged)?;
         if state.is_closed() {
             return Err(RequestError::State("The request is closed."));
+        }
+        if input.decision != Decision::Approve && !matches!(state, State::Received | State::Verified) {
+            return Err(RequestError::State(
+                "What was approved is carried out: it is neither denied nor put off.",
+            ));
         }
         let opener = (PrincipalId(row.opened_by), row.opened_actor.as_deref());
         if same_person(opener, errand.caller.person()) {
@@ -142,8 +147,19 @@ impl Requests {
         event: Event,
     ) -> Result<Case, RequestError> {
         State::Denied.as_str().clone_into(&mut row.state);
-        self.store(errand, &row, ("denied", Some(ground.as_str())), event)
-            .await?;
+        let step = ("denied", Some(ground.as_str()));
+        let mut change = self.stored(errand, &row, step, event).await?;
+        if let Some(guest) = row.guest_id {
+            let now = micros(self.vault().clock.now());
+            let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
+            // What was joined with it is not denied with it: somebody else may have asked.
+            for other in change.tx.duplicates_of(guest, row.request_id).await? {
+                change.tx.reopen_request(other, now).await?;
+                let received = (State::Received.as_str(), None);
+                change.tx.add_step(other, now, received, by).await?;
+            }
+        }
+        change.commit().await?;
         self.case(&row, Vec::new())
     }
 
@@ -155,35 +171,43 @@ impl Requests {
         event: Event,
     ) -> Result<Case, RequestError> {
         let guest = row.guest_id.map(GuestId).ok_or(RequestError::Absent)?;
-        let state = match Kind::from_word(&row.kind).ok_or(GuestError::Damaged)? {
-            Kind::Erasure => return self.approve_erasure(errand, row, (guest, input), event).await,
+        let kind = Kind::from_word(&row.kind).ok_or(GuestError::Damaged)?;
+        if kind == Kind::Erasure {
+            return self.approve_erasure(errand, row, (guest, input), event).await;
+        }
+        let head = self.vault().store.read().await?.guest_head(guest).await?;
+        if head.is_none_or(|(_, status, _)| status == "erased") {
+            return Err(self.refused(event, GuestError::Gone).await);
+        }
+        let state = match kind {
             Kind::Access | Kind::Portability => State::Ready,
-            Kind::Rectification => State::Done,
-            Kind::Objection => {
-                self.vault().object(errand, guest).await?;
-                State::Done
-            }
-            Kind::Restriction => {
-                self.restrict(errand, guest).await?;
-                State::Done
-            }
+            _ => State::Done,
         };
         state.as_str().clone_into(&mut row.state);
-        self.store(errand, &row, ("approved", None), event).await?;
+        let approved = ("approved", None);
+        let change = match kind {
+            Kind::Objection => {
+                let keys = self.vault().keys_to_object(guest).await?;
+                let mut change = self.stored(errand, &row, approved, event).await?;
+                self.vault().object(&mut change, errand, guest, &keys).await?;
+                change
+            }
+            Kind::Restriction => {
+                let restricted = Event::of(errand, Act::Restrict, self.vault().clock.now());
+                let restricted = self.about(restricted, errand, Some(guest)).await?;
+                let mut change = self.stored(errand, &row, approved, event).await?;
+                // Kept, and read for the law and for its own requests only.
+                let now = micros(self.vault().clock.now());
+                if !change.tx.set_fate(guest, "restricted", now).await? {
+                    return Err(GuestError::Gone.into());
+                }
+                change.record(restricted);
+                change
+            }
+            _ => self.stored(errand, &row, approved, event).await?,
+        };
+        change.commit().await?;
         self.case(&row, Vec::new())
-    }
-
-    /// Puts a guest under restriction: kept, and read for the law and for its own requests only.
-    async fn restrict(&self, errand: &Errand, guest: GuestId) -> Result<(), RequestError> {
-        let event = Event::of(errand, Act::Restrict, self.vault().clock.now());
-        let event = self.about(event, errand, Some(guest)).await?;
-        let mut change = self.vault().log.begin(&self.vault().store).await?;
-        let now = micros(self.vault().clock.now());
-        if !change.tx.set_fate(guest, "restricted", now).await? {
-            return Err(GuestError::Gone.into());
-        }
-        change.record(event);
-        Ok(change.commit().await?)
     }
 
     /// Approves exactly what was seen, then runs it. The approval is durable before anything is destroyed: after a
@@ -206,14 +230,20 @@ impl Requests {
             return Err(RequestError::Changed);
         }
         preview.do_not_contact = input.do_not_contact;
-        if input.do_not_contact {
-            self.silence(errand, guest).await?;
-        }
+        let addresses = if input.do_not_contact {
+            Some(self.addresses(errand, guest).await?)
+        } else {
+            None
+        };
         let plain = serde_json::to_vec(&preview).unwrap_or_default();
         let sealed = self.vault().keys.seal_own("request", row.request_id, &plain)?;
         row.outcome = Some(sealed.into_bytes());
         State::Waiting.as_str().clone_into(&mut row.state);
-        self.store(errand, &row, ("approved", None), event).await?;
+        let mut change = self.stored(errand, &row, ("approved", None), event).await?;
+        if let Some(addresses) = &addresses {
+            self.silence(&mut change, errand, addresses).await?;
+        }
+        change.commit().await?;
         point("approved");
         let run = self.run(row.request_id, (guest, preview), &errand.caller, errand.request);
         match run.await {

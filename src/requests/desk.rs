@@ -4,11 +4,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use crate::{
-    audit::{Act, Event},
+    audit::{Act, Change, Event},
     base::{Category, Errand, GuestId, PrincipalId, from_micros, micros},
     erasure::{Eraser, Preview},
+    events::Announcement,
     guest::{GuestError, Vault},
     policy::Right,
+    store::StoreError,
 };
 
 use super::{
@@ -22,6 +24,8 @@ pub struct Requests {
     /// What erases.
     pub eraser: Eraser,
 }
+
+const BESIDE: &str = "Somebody else worked on the request at the same moment: read it again.";
 
 /// How making sure of who asks went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
@@ -89,6 +93,34 @@ impl Requests {
         found.ok_or(RequestError::Absent)
     }
 
+    /// A case, for who may work on it.
+    ///
+    /// # Errors
+    /// [`RequestError::Absent`], also when it is beyond the caller's scope.
+    pub(super) async fn case_for(&self, errand: &Errand, id: Uuid) -> Result<RequestRow, RequestError> {
+        let row = self.row(id).await?;
+        let reached = self
+            .reach(errand)
+            .is_none_or(|within| within.contains(&row.property));
+        reached.then_some(row).ok_or(RequestError::Absent)
+    }
+
+    /// The properties whose cases this caller works on: who works for one hotel has nothing to do with what guests ask
+    /// of another. `None` is all of them, also such as are configured no longer.
+    fn reach(&self, errand: &Errand) -> Option<Vec<String>> {
+        let (tree, scope) = (&self.vault().properties, &errand.caller.scope);
+        let all = tree.top().is_some_and(|top| scope.contains(&top.code));
+        // A guest's own pages name whose cases they want.
+        if all || self.is_guest(errand) {
+            return None;
+        }
+        let covered = tree
+            .iter()
+            .map(|node| &node.code)
+            .filter(|code| tree.covers(scope, code));
+        Some(covered.map(ToString::to_string).collect())
+    }
+
     /// The queue, newest first; recorded.
     ///
     /// # Errors
@@ -104,13 +136,13 @@ impl Requests {
         let mut event = self
             .allowed(errand, (Act::ReadRequests, "listed"), &rights)
             .await?;
-        let rows = self
-            .vault()
-            .store
-            .read()
-            .await?
-            .requests(filter, before, most)
-            .await?;
+        let filter = Filter {
+            within: self.reach(errand),
+            ..filter.clone()
+        };
+        let mut conn = self.vault().store.read().await?;
+        let rows = conn.requests(&filter, before, most).await?;
+        drop(conn);
         event.count = u64::try_from(rows.len()).ok();
         self.vault().log.record(event, ()).await?;
         rows.iter().map(|row| self.case(row, Vec::new())).collect()
@@ -123,7 +155,7 @@ impl Requests {
     pub async fn read(&self, errand: &Errand, id: Uuid) -> Result<Case, RequestError> {
         let rights = [Right::ManageRequests, Right::ApproveRequests];
         let event = self.allowed(errand, (Act::ReadRequests, "read"), &rights).await?;
-        let row = self.row(id).await?;
+        let row = self.case_for(errand, id).await?;
         let event = self.about(event, errand, row.guest_id.map(GuestId)).await?;
         let steps = self.vault().store.read().await?.request_steps(id).await?;
         self.vault().log.record(event, ()).await?;
@@ -161,7 +193,7 @@ impl Requests {
         let event = self
             .allowed(errand, (Act::HandleRequest, outcome), &[Right::ManageRequests])
             .await?;
-        let mut row = self.row(id).await?;
+        let mut row = self.case_for(errand, id).await?;
         if row.state != State::Received.as_str() {
             return Err(RequestError::State(
                 "Only a request that was just received is verified.",
@@ -169,9 +201,12 @@ impl Requests {
         }
         if let Some(guest) = guest {
             let head = self.vault().store.read().await?.guest_head(guest).await?;
-            let Some((_, _, survivor)) = head else {
+            let Some((_, status, survivor)) = head else {
                 return Err(self.refused(event, GuestError::NotFound).await);
             };
+            if status == "erased" {
+                return Err(self.refused(event, GuestError::Gone).await);
+            }
             row.guest_id = Some(survivor.unwrap_or(guest.0));
         }
         let now = self.vault().clock.now();
@@ -216,7 +251,7 @@ impl Requests {
         let event = self
             .allowed(errand, (Act::HandleRequest, "previewed"), &rights)
             .await?;
-        let row = self.row(id).await?;
+        let row = self.case_for(errand, id).await?;
         let guest = row
             .guest_id
             .map(GuestId)
@@ -238,21 +273,38 @@ impl Requests {
         step: (&str, Option<&str>),
         event: Event,
     ) -> Result<(), RequestError> {
+        Ok(self.stored(errand, row, step, event).await?.commit().await?)
+    }
+
+    /// The same, not committed yet: what a decision does is done with it or not at all.
+    ///
+    /// # Errors
+    /// [`RequestError::State`] when somebody else was faster with the case.
+    pub(super) async fn stored(
+        &self,
+        errand: &Errand,
+        row: &RequestRow,
+        step: (&str, Option<&str>),
+        event: Event,
+    ) -> Result<Change, RequestError> {
         let now = micros(self.vault().clock.now());
         let mut change = self.vault().log.begin(&self.vault().store).await?;
-        change.tx.update_request(row, now).await?;
+        match change.tx.update_request(row, now).await {
+            Err(StoreError::Stale) => return Err(RequestError::State(BESIDE)),
+            written => written?,
+        }
         let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
         change.tx.add_step(row.request_id, now, step, by).await?;
-        if State::from_word(&row.state).is_some_and(State::is_closed) {
-            let closed = crate::events::Announcement::request_closed(
-                self.vault().clock.now(),
-                row.request_id,
-                row.guest_id.map(GuestId),
-            );
+        let state = State::from_word(&row.state);
+        if state.is_some_and(State::is_closed) {
+            // Whose case it was is told of none that nobody was made sure of: an event must not answer who is on file.
+            let whose = row.guest_id.filter(|_| state == Some(State::Done));
+            let closed =
+                Announcement::request_closed(self.vault().clock.now(), row.request_id, whose.map(GuestId));
             change.tx.announce(&closed).await?;
         }
         change.record(event);
-        Ok(change.commit().await?)
+        Ok(change)
     }
 
     /// The day on which the answer is due.

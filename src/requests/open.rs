@@ -117,7 +117,7 @@ impl Requests {
         row.due_on = self.due_on(&row);
         if let Some(guest) = guest {
             let mut conn = self.vault().store.read().await?;
-            row.duplicate_of = conn.covering_request(guest, &row).await?;
+            row.duplicate_of = conn.covering_request(guest, &row, self.is_guest(errand)).await?;
         }
         if row.duplicate_of.is_some() {
             State::Duplicate.as_str().clone_into(&mut row.state);
@@ -130,8 +130,8 @@ impl Requests {
             .tx
             .add_step(row.request_id, micros(now), (&row.state, None), by)
             .await?;
-        let opened = Announcement::request_opened(now, row.request_id, guest);
-        change.tx.announce(&opened).await?;
+        let opened = Announcement::request_opened(now, row.request_id);
+        change.tx.announce(&opened.at_property(&errand.property)).await?;
         change.record(event);
         change.commit().await?;
         Ok(self.opened(&row))

@@ -19,11 +19,15 @@ impl Requests {
     /// Whether this errand is a signed-in guest's own, and such guests may do this. Never on the way of the API: a
     /// session is made by the portal alone, which gives it one guest.
     pub(super) fn is_own(&self, errand: &Errand, rights: &[Right]) -> bool {
-        let policy = self.vault().policies.current();
         let kind = [Right::OpenRequest, Right::ManageRequests];
+        self.is_guest(errand) && rights.iter().any(|right| kind.contains(right))
+    }
+
+    /// Whether this errand is a signed-in guest's.
+    pub(super) fn is_guest(&self, errand: &Errand) -> bool {
+        let policy = self.vault().policies.current();
         errand.caller.credential == Credential::Session
             && policy.allows(&errand.caller.role, Right::OwnRequests)
-            && rights.iter().any(|right| kind.contains(right))
     }
 
     /// Takes in what a guest asks for, who has just proved who it is: the case is verified at once.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -126,6 +126,10 @@ fn drawer_of(note: &NoteRow) -> Result<Category, GuestError> {
     read(&note.drawer).first().copied().ok_or(GuestError::Damaged)
 }
 
+/// For how long a package that was handed over is made again, should it have been lost: an approval is for what stood
+/// then, and not for all that comes later.
+const AGAIN: TimeDelta = TimeDelta::days(30);
+
 impl Requests {
     /// The package of a case that was approved; encrypted when a recipient is named. Recorded; the case is then done.
     ///
@@ -136,7 +140,7 @@ impl Requests {
         let event = self
             .allowed(errand, (Act::HandOver, "package"), &[Right::ManageRequests])
             .await?;
-        let mut row = self.row(id).await?;
+        let mut row = self.case_for(errand, id).await?;
         let kinds = [Kind::Access.as_str(), Kind::Portability.as_str()];
         let states = [State::Ready.as_str(), State::Done.as_str()];
         if !kinds.contains(&row.kind.as_str()) || !states.contains(&row.state.as_str()) {
@@ -146,6 +150,19 @@ impl Requests {
         }
         let guest = row.guest_id.map(GuestId).ok_or(RequestError::Absent)?;
         let vault = self.vault();
+        if row.state == State::Done.as_str() {
+            let steps = vault.store.read().await?.request_steps(id).await?;
+            let done = steps
+                .iter()
+                .rev()
+                .find(|(_, step, ..)| step == State::Done.as_str());
+            let until = done.map(|(at, ..)| from_micros(*at) + AGAIN);
+            if until.is_none_or(|until| until < vault.clock.now()) {
+                return Err(RequestError::State(
+                    "The package was handed over more than 30 days ago: take a new request in.",
+                ));
+            }
+        }
         let Some(house) = facts(vault, guest).await? else {
             return Err(self.refused(event, GuestError::NotFound).await);
         };

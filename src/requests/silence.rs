@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    audit::{Act, Event},
+    audit::{Act, Change, Event},
     base::{Category, Errand, GuestId, PrincipalId, micros, same_person},
     crypto::Aad,
     events::Announcement,
@@ -32,8 +32,12 @@ pub struct LiftInput {
 }
 
 impl Requests {
-    /// Puts every address of a guest on the do-not-contact lists: as keyed hashes, which outlive it.
-    pub(super) async fn silence(&self, errand: &Errand, guest: GuestId) -> Result<(), RequestError> {
+    /// Every address of a guest as the do-not-contact lists have it: keyed hashes, which outlive it.
+    pub(super) async fn addresses(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+    ) -> Result<Vec<([u8; 16], &'static str)>, RequestError> {
         let vault = self.vault();
         let values = vault.store.read().await?.stored_values(guest).await?;
         let keys = vault.keys.fresh_guest_keys(guest, &[Category::Contact]).await?;
@@ -60,16 +64,25 @@ impl Requests {
                 }
             }
         }
-        let now = vault.clock.now();
+        Ok(tokens)
+    }
+
+    /// Puts addresses on the do-not-contact lists.
+    pub(super) async fn silence(
+        &self,
+        change: &mut Change,
+        errand: &Errand,
+        tokens: &[([u8; 16], &'static str)],
+    ) -> Result<(), RequestError> {
+        let now = self.vault().clock.now();
         let mut event = Event::of(errand, Act::Suppress, now);
         event.outcome = Some("suppressed");
         event.count = u64::try_from(tokens.len()).ok();
-        let mut change = vault.log.begin(&vault.store).await?;
-        for (token, channel) in &tokens {
+        for (token, channel) in tokens {
             change.tx.suppress(token, channel, micros(now)).await?;
         }
         change.record(event);
-        Ok(change.commit().await?)
+        Ok(())
     }
 
     /// Ends the restriction that a request asked for; by another person than who took the request in.
@@ -81,7 +94,7 @@ impl Requests {
         let event = self
             .allowed(errand, (Act::Restrict, "lifted"), &[Right::ApproveRequests])
             .await?;
-        let row = self.row(id).await?;
+        let row = self.case_for(errand, id).await?;
         let done = row.kind == Kind::Restriction.as_str() && row.state == State::Done.as_str();
         let Some(guest) = row.guest_id.map(GuestId).filter(|_| done) else {
             return Err(RequestError::State("This request restricts nothing."));
@@ -98,7 +111,7 @@ impl Requests {
         }
         let mut conn = self.vault().store.read().await?;
         let status = conn.guest_head(guest).await?.map(|(_, status, _)| status);
-        let erasure = conn.same_request(guest, Kind::Erasure.as_str()).await?;
+        let erasure = conn.waiting_erasure(guest).await?;
         drop(conn);
         if status.as_deref() != Some("restricted") || erasure.is_some() {
             return Err(RequestError::State(
@@ -108,13 +121,20 @@ impl Requests {
         let event = self.about(event, errand, Some(guest)).await?;
         let vault = self.vault();
         let mut change = vault.log.begin(&vault.store).await?;
+        // The guest first: of two restrictions that end at the same moment, one sees the other.
         change.tx.set_fate(guest, "active", micros(now)).await?;
+        let standing = change.tx.restrictions(guest).await?;
+        if !standing.contains(&id) {
+            return Err(RequestError::State("This restriction was ended before."));
+        }
         let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
         change.tx.add_step(id, micros(now), ("lifted", None), by).await?;
-        change
-            .tx
-            .announce(&Announcement::guest_updated(now, guest, Vec::new()))
-            .await?;
+        if standing.len() > 1 {
+            change.tx.set_fate(guest, "restricted", micros(now)).await?;
+        } else {
+            let updated = Announcement::guest_updated(now, guest, Vec::new());
+            change.tx.announce(&updated).await?;
+        }
         change.record(event);
         change.commit().await?;
         self.case(&row, Vec::new())

@@ -31,6 +31,20 @@ statements! {
                       WHERE guest_id = $1 AND kind = $2 AND state NOT IN ('done', 'denied', 'revoked', 'duplicate')
                           AND (regime = $3 OR due_on <= $4)
                       ORDER BY request_id LIMIT 1";
+    REQUEST_COVERS_PROVEN = "SELECT request_id FROM request
+                      WHERE guest_id = $1 AND kind = $2
+                          AND state NOT IN ('received', 'done', 'denied', 'revoked', 'duplicate')
+                          AND (regime = $3 OR due_on <= $4)
+                      ORDER BY request_id LIMIT 1";
+    REQUEST_DUPLICATES = "SELECT request_id FROM request WHERE guest_id = $1 AND duplicate_of = $2 AND state = 'duplicate'
+                          ORDER BY request_id";
+    REQUEST_REOPEN = "UPDATE request SET state = 'received', duplicate_of = NULL, version = version + 1, updated_at = $2
+                      WHERE request_id = $1";
+    REQUEST_WAITS = "SELECT request_id FROM request WHERE guest_id = $1 AND kind = 'erasure' AND state = 'waiting' LIMIT 1";
+    RESTRICTIONS = "SELECT r.request_id FROM request r
+                    WHERE r.guest_id = $1 AND r.kind = 'restriction' AND r.state = 'done'
+                        AND NOT EXISTS (SELECT 1 FROM request_step s WHERE s.request_id = r.request_id AND s.step = 'lifted')
+                    ORDER BY r.request_id";
     REQUESTS_WAITING = "SELECT request_id FROM request WHERE state = 'waiting' AND request_id > $1
                         ORDER BY request_id LIMIT $2";
     CONSENT_ROWS = "SELECT consent_id, purpose, recipient, state, channel, indication, property, scope, notice_id, at,
@@ -140,6 +154,8 @@ pub struct Filter {
     pub due_before: Option<String>,
     /// Of this guest.
     pub guest: Option<Uuid>,
+    /// Of these properties; of all, when `None`.
+    pub within: Option<Vec<String>>,
 }
 
 /// One case.
@@ -159,19 +175,36 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_scalar(REQUEST_SAME).bind(guest.0).bind(kind).fetch_optional(c).await?))
     }
 
+    /// An erasure of this guest that was approved and is not done.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn waiting_erasure(&mut self, guest: GuestId) -> Result<Option<Uuid>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(REQUEST_WAITS).bind(guest.0).fetch_optional(c).await?))
+    }
+
     /// The open case of this guest that answers this one too: about the same, and under the same law or due no later.
     ///
     /// # Errors
     /// What the database says.
+    ///
+    /// Of one that the guest itself makes, `proven`, only such as somebody was made sure of: what anybody asked in its
+    /// name must not swallow it.
     pub async fn covering_request(
         &mut self,
         guest: GuestId,
         new: &RequestRow,
+        proven: bool,
     ) -> Result<Option<Uuid>, StoreError> {
         // A law that names no day is answered whenever another is.
         let due = new.due_on.as_deref().unwrap_or("9999-12-31");
+        let text = if proven {
+            REQUEST_COVERS_PROVEN
+        } else {
+            REQUEST_COVERS
+        };
         Ok(on!(self, c => {
-            sqlx::query_scalar(REQUEST_COVERS)
+            sqlx::query_scalar(text)
                 .bind(guest.0)
                 .bind(&new.kind)
                 .bind(&new.regime)
@@ -231,6 +264,14 @@ impl Conn {
             if let Some(state) = filter.state { q.push(" AND state = ").push_bind(state); }
             if let Some(day) = &filter.due_before { q.push(" AND due_on < ").push_bind(day.clone()); }
             if let Some(guest) = filter.guest { q.push(" AND guest_id = ").push_bind(guest); }
+            if let Some(within) = &filter.within {
+                q.push(" AND property IN (");
+                let mut some = q.separated(", ");
+                // Of no property is of none.
+                some.push("''");
+                for property in within { some.push_bind(property.clone()); }
+                q.push(")");
+            }
             if let Some(before) = before { q.push(" AND request_id < ").push_bind(before); }
             q.push(" ORDER BY request_id DESC LIMIT ").push_bind(most);
             q.build_query_as().fetch_all(c).await?
@@ -306,6 +347,33 @@ impl Tx {
                 .rows_affected()
         });
         if rows == 1 { Ok(()) } else { Err(StoreError::Stale) }
+    }
+
+    /// The cases that were joined with this one.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn duplicates_of(&mut self, guest: Uuid, request: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        Ok(
+            on!(self, c => sqlx::query_scalar(REQUEST_DUPLICATES).bind(guest).bind(request).fetch_all(c).await?),
+        )
+    }
+
+    /// Makes a joined case one of its own again.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn reopen_request(&mut self, request: Uuid, now: i64) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(REQUEST_REOPEN).bind(request).bind(now).execute(c).await?; });
+        Ok(())
+    }
+
+    /// The cases that restrict this guest, and were not ended.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn restrictions(&mut self, guest: GuestId) -> Result<Vec<Uuid>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(RESTRICTIONS).bind(guest.0).fetch_all(c).await?))
     }
 
     /// Adds a step to the timeline.

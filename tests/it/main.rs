@@ -14,6 +14,7 @@ mod borders;
 mod bundles;
 mod calls;
 mod canaries;
+mod cases;
 mod connectors;
 mod consent;
 mod consent_records;

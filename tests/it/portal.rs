@@ -337,6 +337,16 @@ async fn withdrawn_in_the_portal_is_refused_at_the_next_read(database: &Database
 async fn requests_take_a_fresh_code_and_a_second_person(database: &Database) {
     let app = TestApp::start(database).await;
     let (guest, other) = two_guests(&app).await;
+    // What anybody asked in the guest's name must not swallow what the guest asks itself.
+    let caller = json!({"guest_id": guest, "type": "erasure", "regime": "gdpr", "received_via": "phone"});
+    let caller = app
+        .post(
+            &app.errand("front_desk", "subject_request").await,
+            "/v1/requests",
+            caller,
+        )
+        .await;
+    assert_eq!(caller.status, 201, "{caller:?}");
     // A link of the hotel's app lets the guest in once, but takes nothing out.
     let house = app.errand("integration", "booking").await;
     let link = app
