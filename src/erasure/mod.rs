@@ -16,6 +16,7 @@ pub mod certificate;
 mod due;
 pub(crate) mod fault;
 mod orphans;
+mod outcome;
 mod outlook;
 mod preview;
 pub mod processors;
@@ -84,7 +85,8 @@ pub struct CategoryFate {
     pub values: u64,
     /// What becomes of it.
     pub fate: Fate,
-    /// Why it is not erased: `contract`, `legal_obligation`, the ground of a hold, or `other_drawers`.
+    /// Why it is not erased: `contract`, `legal_obligation`, the ground of a hold, or `other_drawers`; in a certificate
+    /// also `under_way`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 40)]
     pub ground: Option<String>,
