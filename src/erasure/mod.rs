@@ -25,6 +25,7 @@ mod registers;
 mod replay;
 mod run;
 pub mod runs;
+mod sight;
 pub mod sql;
 
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub use outlook::ComingDay;
 pub use processors::Processor;
 pub use register::{RegisterAnswer, RegisterEntry, read_register};
 pub use replay::Replayed;
-pub use run::{Done, Order};
+pub use run::Order;
 pub use runs::Pace;
 
 /// Erases guests.
@@ -151,6 +152,9 @@ pub enum ErasureError {
     /// The intent has no place in the log yet, so nothing was destroyed; it goes on by itself.
     #[error("the log does not grow; the erasure goes on when it does")]
     LogWaits,
+    /// A hold, a stay or a merge came in between; nothing was destroyed.
+    #[error("what would be erased has changed since it was looked at")]
+    Changed,
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),
