@@ -295,6 +295,13 @@ fn tell(arguments: &Restore, outcome: &Outcome, out: &mut dyn Write) -> Result<(
             replayed.registers_lost
         )?;
     }
+    if replayed.restricted > 0 {
+        writeln!(
+            out,
+            "waiting     {} guests whose erasure waits for a hold or a term are out of sight again: open their requests anew",
+            replayed.restricted
+        )?;
+    }
     for path in kept {
         writeln!(out, "kept        what was there, as {}", path.display())?;
     }

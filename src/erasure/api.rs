@@ -32,6 +32,10 @@ impl From<ErasureError> for Problem {
     fn from(error: ErasureError) -> Self {
         match error {
             ErasureError::Guest(error) => error.into(),
+            ErasureError::Changed => Self::new(Kind::Conflict).detail(
+                "A hold, a stay or a merge came in between, and nothing was erased; look at what would be erased now, \
+                 and repeat it.",
+            ),
             ErasureError::LogWaits | ErasureError::Log(_) => {
                 tracing::error!(%error, "an erasure waits");
                 Self::new(Kind::Unavailable).retry_after(5)

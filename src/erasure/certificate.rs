@@ -95,7 +95,7 @@ pub struct Certificate {
     pub certified_at: DateTime<Utc>,
     /// Whether nothing is left but what a law keeps.
     pub complete: bool,
-    /// Drawer by drawer, as approved.
+    /// Drawer by drawer, as it came out: what is still there is not said to be erased.
     pub categories: Vec<CategoryFate>,
     /// What was run.
     pub runs: Vec<Run>,
@@ -154,7 +154,7 @@ pub struct About {
     pub done_at: DateTime<Utc>,
     /// Whether nothing is left but what a law keeps.
     pub complete: bool,
-    /// As approved.
+    /// As it came out.
     pub categories: Vec<CategoryFate>,
     /// Whether the addresses are never to be used again.
     pub do_not_contact: bool,

@@ -16,6 +16,7 @@ pub mod certificate;
 mod due;
 pub(crate) mod fault;
 mod orphans;
+mod outcome;
 mod outlook;
 mod preview;
 pub mod processors;
@@ -24,6 +25,7 @@ mod registers;
 mod replay;
 mod run;
 pub mod runs;
+mod sight;
 pub mod sql;
 
 use std::sync::Arc;
@@ -43,7 +45,7 @@ pub use outlook::ComingDay;
 pub use processors::Processor;
 pub use register::{RegisterAnswer, RegisterEntry, read_register};
 pub use replay::Replayed;
-pub use run::{Done, Order};
+pub use run::Order;
 pub use runs::Pace;
 
 /// Erases guests.
@@ -84,7 +86,8 @@ pub struct CategoryFate {
     pub values: u64,
     /// What becomes of it.
     pub fate: Fate,
-    /// Why it is not erased: `contract`, `legal_obligation`, the ground of a hold, or `other_drawers`.
+    /// Why it is not erased: `contract`, `legal_obligation`, the ground of a hold, or `other_drawers`; in a certificate
+    /// also `under_way`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 40)]
     pub ground: Option<String>,
@@ -149,6 +152,9 @@ pub enum ErasureError {
     /// The intent has no place in the log yet, so nothing was destroyed; it goes on by itself.
     #[error("the log does not grow; the erasure goes on when it does")]
     LogWaits,
+    /// A hold, a stay or a merge came in between; nothing was destroyed.
+    #[error("what would be erased has changed since it was looked at")]
+    Changed,
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),

@@ -54,8 +54,7 @@ impl Eraser {
                         request: RequestId::random(),
                         case: Uuid::now_v7(),
                     };
-                    self.erase_drawers(&order, guest, &[Category::Statutory], false)
-                        .await?;
+                    self.erase_register(&order, guest).await?;
                     swept += 1;
                 }
             }

@@ -30,6 +30,9 @@ pub struct Replayed {
     /// Guests whose copies for the guest register were made after the backup and cannot be made again: the keys of what
     /// they were made from are destroyed already in the key store that came with it.
     pub registers_lost: u64,
+    /// Guests who are out of sight again because a hold or a law kept some of them from being erased. The restored copy
+    /// may not know of the request that waits for it: it is to be opened anew.
+    pub restricted: u64,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +53,9 @@ struct Erased {
     categories: Vec<Category>,
     tombstone: String,
     whole: bool,
+    /// Not an erasure: what one left was put out of sight.
+    #[serde(skip)]
+    hidden: bool,
 }
 
 impl Eraser {
@@ -62,7 +68,8 @@ impl Eraser {
         let mut report = Replayed {
             erasures: known
                 .values()
-                .map(|all| u64::try_from(all.len()).unwrap_or(0))
+                .flatten()
+                .map(|erased| u64::from(!erased.hidden))
                 .sum(),
             ..Replayed::default()
         };
@@ -87,7 +94,10 @@ impl Eraser {
                             unregistered |= !self.again(guest, erased).await?;
                         }
                         report.registers_lost += u64::from(unregistered);
-                        report.guests += 1;
+                        let again = erasures.iter().any(|erased| !erased.hidden);
+                        report.guests += u64::from(again);
+                        report.others += u64::from(!again);
+                        report.restricted += u64::from(waits(erasures));
                         report.left += u64::from(self.is_left(guest, erasures).await?);
                     }
                 }
@@ -116,9 +126,11 @@ impl Eraser {
             let Ok(Entry { leaf }) = serde_json::from_slice(&bytes) else {
                 continue;
             };
-            if leaf.act == Act::Erase.as_str()
-                && let Some(erased) = leaf.erasure
+            let hidden = leaf.act == Act::Restrict.as_str();
+            if (hidden || leaf.act == Act::Erase.as_str())
+                && let Some(mut erased) = leaf.erasure
             {
+                erased.hidden = hidden;
                 known.entry(erased.tombstone.clone()).or_default().push(erased);
             }
         }
@@ -129,6 +141,10 @@ impl Eraser {
     async fn again(&self, guest: GuestId, erased: &Erased) -> Result<bool, ErasureError> {
         let vault = &self.vault;
         let now = micros(vault.clock.now());
+        if erased.hidden {
+            self.hide(guest, now).await?;
+            return Ok(true);
+        }
         let source = erased
             .categories
             .iter()
@@ -170,6 +186,18 @@ impl Eraser {
         Ok(!lost)
     }
 
+    /// Puts what an erasure left of a guest out of sight again; who is merged is in nobody's sight anyway.
+    async fn hide(&self, guest: GuestId, now: i64) -> Result<(), ErasureError> {
+        let store = &self.vault.store;
+        let head = store.read().await?.guest_head(guest).await?;
+        if head.is_some_and(|(_, status, _)| status == "active") {
+            let mut tx = store.begin().await?;
+            tx.set_fate(guest, "restricted", now).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
     /// Whether there is a key for all that is stored of a guest.
     async fn opens(&self, guest: GuestId) -> Result<bool, ErasureError> {
         let vault = &self.vault;
@@ -209,4 +237,10 @@ impl Eraser {
             .is_some_and(|(_, status, _)| status == "erased");
         Ok(!gone || !conn.stored_values(guest).await?.is_empty() || !conn.stays(guest).await?.is_empty())
     }
+}
+
+/// Whether a guest was put out of sight and not erased as a whole since.
+fn waits(erasures: &[Erased]) -> bool {
+    let last = erasures.iter().rfind(|erased| erased.hidden || erased.whole);
+    last.is_some_and(|erased| erased.hidden)
 }

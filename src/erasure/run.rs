@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{
-        Act, Erasure, Event,
+        Act, Change, Erasure, Event,
         tlog::{LogError, Step, Stored},
     },
     base::{Caller, Category, EntryId, FieldPath, GuestId, RequestId, View, micros},
@@ -30,6 +30,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const PAIRS: &str = "compound";
 /// Erasures taken up at once after a crash.
 const SOME: i64 = 100;
+/// How often an erasure looks anew when something came in between.
+const TRIES: u32 = 6;
 /// Erasures whose traces in the files are swept at once.
 const MANY: i64 = 20_000;
 
@@ -42,15 +44,6 @@ pub struct Order {
     pub request: RequestId,
     /// The case: a guest's request, or a sweep.
     pub case: Uuid,
-}
-
-/// What was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Done {
-    /// Whether the guest is gone.
-    pub whole: bool,
-    /// How many keys were destroyed.
-    pub keys: u64,
 }
 
 impl Eraser {
@@ -82,49 +75,66 @@ impl Eraser {
         )))
     }
 
-    /// Does what a preview says. After an error it goes on by itself, at the next look or the next start.
+    /// Does what a preview says, to the guest and to all that it has taken in, and returns the preview that was done:
+    /// another one when a hold, a stay or a merge came in between. After an error it goes on by itself, at the next look
+    /// or the next start.
     ///
     /// # Errors
-    /// [`ErasureError::LogWaits`] when the intent could not be given its place in the log; what database and key store
-    /// say.
-    pub async fn erase(&self, order: &Order, guest: GuestId, told: &Preview) -> Result<Done, ErasureError> {
-        let mut all = vec![guest];
-        if told.whole {
-            let absorbed = self.vault.store.read().await?.absorbed(guest).await?;
-            all.extend(absorbed.into_iter().map(GuestId));
+    /// [`ErasureError::LogWaits`] when the intent could not be given its place in the log; [`ErasureError::Changed`] when
+    /// something came in between again and again; what database and key store say.
+    pub async fn erase(
+        &self,
+        order: &Order,
+        guest: GuestId,
+        mut told: Preview,
+    ) -> Result<Preview, ErasureError> {
+        for _ in 0..TRIES {
+            let doomed = told.doomed();
+            if doomed.is_empty() {
+                return Ok(told);
+            }
+            match self.intend(order, guest, (told.whole, &doomed)).await {
+                Err(ErasureError::Changed) => {
+                    let fresh = self.preview(guest).await?.ok_or(GuestError::Gone)?;
+                    told = Preview {
+                        do_not_contact: told.do_not_contact,
+                        ..fresh
+                    };
+                }
+                intended => {
+                    self.go_on_with(&intended?).await?;
+                    return Ok(told);
+                }
+            }
         }
-        let mut done = Done {
-            whole: told.whole,
-            keys: 0,
-        };
-        for one in all {
-            let own = one == guest;
-            let doomed = if own {
-                told.doomed()
-            } else {
-                Category::ALL.to_vec()
-            };
-            // Also of a guest that goes in part: what is copied from goes now, and the law wants the copy.
-            let source = doomed.iter().any(|category| FOR_THE_REGISTER.contains(category));
-            let register = own && source && told.keeps_register();
-            let row = self.intend(order, one, (told.whole, &doomed), register).await?;
-            done.keys = done.keys.saturating_add(self.go_on(&row).await?);
-        }
-        Ok(done)
+        Err(ErasureError::Changed)
     }
 
-    /// Destroys what has had its time: some drawers of a guest, by the order of a sweep.
+    /// Destroys what has had its time: some drawers of a guest and of all that it has taken in, by the order of a sweep.
     ///
     /// # Errors
-    /// As [`Eraser::erase`].
+    /// As [`Eraser::erase`]; what has changed is for the next sweep.
     pub async fn erase_drawers(
         &self,
         order: &Order,
         guest: GuestId,
         doomed: &[Category],
-        register: bool,
     ) -> Result<u64, ErasureError> {
-        let row = self.intend(order, guest, (false, doomed), register).await?;
+        let rows = self.intend(order, guest, (false, doomed)).await?;
+        self.go_on_with(&rows).await
+    }
+
+    /// Destroys the register's copies of a guest, which may be gone already but for them: nothing but their own date
+    /// keeps them.
+    ///
+    /// # Errors
+    /// As [`Eraser::erase`].
+    pub(super) async fn erase_register(&self, order: &Order, guest: GuestId) -> Result<u64, ErasureError> {
+        let mut change = self.vault.log.begin(&self.vault.store).await?;
+        let row = self
+            .enter(&mut change, order, guest, (false, &[Category::Statutory]))
+            .await?;
+        change.commit().await?;
         self.go_on(&row).await
     }
 
@@ -138,55 +148,93 @@ impl Eraser {
         order: &Order,
         guest: GuestId,
         fields: &[FieldPath],
-        register: bool,
     ) -> Result<(), ErasureError> {
         let vault = &self.vault;
         let now = vault.clock.now();
-        let copies = if register {
-            self.copies(guest).await?
-        } else {
-            Vec::new()
-        };
         let keys = vault.keys.guest_keys(guest, &[Category::Audit]).await?;
         let mut event = Event::by(&order.caller, Act::Retention, order.request, now);
         event.subject = Some(vault.subject(guest, Some(&keys)));
         event.outcome = Some("fields_removed");
         event.fields = fields.iter().map(|field| (field.clone(), View::None)).collect();
+        let policy = vault.policies.current();
+        let drawer = |field: &FieldPath| Some(policy.catalogue().find(field.as_str())?.1.category);
+        let drawers: Vec<Category> = fields.iter().filter_map(drawer).collect();
         let mut change = vault.log.begin(&vault.store).await?;
-        for (id, sealed) in &copies {
-            change
-                .tx
-                .add_register_entry(guest, *id, sealed, micros(now))
-                .await?;
+        let all = self.stilled(&mut change, guest, (false, &drawers)).await?;
+        for one in all {
+            for field in fields {
+                change.tx.remove_field(one, field.as_str()).await?;
+            }
+            change.tx.bump_guest(one, micros(now)).await?;
         }
-        for field in fields {
-            change.tx.remove_field(guest, field.as_str()).await?;
-        }
-        change.tx.bump_guest(guest, micros(now)).await?;
         let told = Announcement::guest_updated(now, guest, fields.to_vec());
         change.tx.announce(&told).await?;
         change.record(event);
         Ok(change.commit().await?)
     }
 
-    /// The intent, durable, with the register's copy made and the guest out of everybody's sight.
+    /// The intents, durable, of a guest and of all that it has taken in: one change, so that none of them is forgotten
+    /// by a crash, with the register's copy made and who goes as a whole out of everybody's sight.
     async fn intend(
         &self,
         order: &Order,
         guest: GuestId,
         (whole, doomed): (bool, &[Category]),
-        register: bool,
+    ) -> Result<Vec<ErasureRow>, ErasureError> {
+        let mut change = self.vault.log.begin(&self.vault.store).await?;
+        let all = self.stilled(&mut change, guest, (whole, doomed)).await?;
+        let mut rows = Vec::with_capacity(all.len());
+        for one in all {
+            // Whom it has taken in has nothing that the guest itself does not have, so nothing that is kept for its own sake.
+            let own = !whole || one == guest;
+            let doomed = if own { doomed } else { &Category::ALL };
+            rows.push(self.enter(&mut change, order, one, (whole, doomed)).await?);
+        }
+        change.commit().await?;
+        point("intended");
+        Ok(rows)
+    }
+
+    /// Looks at a guest once more, and lets nobody put a hold on it, merge it or say anything new of it until the change
+    /// is over. The guest, with all that it has taken in; the register's copy is made when its source goes.
+    async fn stilled(
+        &self,
+        change: &mut Change,
+        guest: GuestId,
+        (whole, doomed): (bool, &[Category]),
+    ) -> Result<Vec<GuestId>, ErasureError> {
+        if !change.tx.keep_still(guest).await? {
+            return Err(GuestError::Gone.into());
+        }
+        let fresh = self.preview(guest).await?.ok_or(GuestError::Gone)?;
+        let may_go = fresh.doomed();
+        if whole && !fresh.whole || !doomed.iter().all(|category| may_go.contains(category)) {
+            return Err(ErasureError::Changed);
+        }
+        // Also of a guest that goes in part: what is copied from goes now, and the law wants the copy.
+        if fresh.keeps_register() && doomed.iter().any(|category| FOR_THE_REGISTER.contains(category)) {
+            let now = micros(self.vault.clock.now());
+            for (id, sealed) in self.copies(guest).await? {
+                change.tx.add_register_entry(guest, id, &sealed, now).await?;
+            }
+        }
+        let absorbed = self.vault.store.read().await?.absorbed(guest).await?;
+        Ok([guest]
+            .into_iter()
+            .chain(absorbed.into_iter().map(GuestId))
+            .collect())
+    }
+
+    /// One intent.
+    async fn enter(
+        &self,
+        change: &mut Change,
+        order: &Order,
+        guest: GuestId,
+        (whole, doomed): (bool, &[Category]),
     ) -> Result<ErasureRow, ErasureError> {
-        let vault = &self.vault;
-        let now = vault.clock.now();
-        let copies = if register {
-            self.copies(guest).await?
-        } else {
-            Vec::new()
-        };
-        let mut change = vault.log.begin(&vault.store).await?;
-        let event = self.event(order, Act::Erase, guest, (whole, doomed));
-        let intent = change.record(event);
+        let now = micros(self.vault.clock.now());
+        let intent = change.record(self.event(order, Act::Erase, guest, (whole, doomed)));
         let row = ErasureRow {
             guest_id: guest.0,
             erasure_id: Uuid::now_v7(),
@@ -198,20 +246,12 @@ impl Eraser {
             confirmation: None,
             keys: 0,
         };
-        change.tx.intend_erasure(&row, micros(now)).await?;
-        for (id, sealed) in &copies {
-            change
-                .tx
-                .add_register_entry(guest, *id, sealed, micros(now))
-                .await?;
-        }
+        change.tx.intend_erasure(&row, now).await?;
         if whole {
-            change.tx.set_fate(guest, "erased", micros(now)).await?;
+            change.tx.set_fate(guest, "erased", now).await?;
         } else {
-            change.tx.bump_guest(guest, micros(now)).await?;
+            change.tx.bump_guest(guest, now).await?;
         }
-        change.commit().await?;
-        point("intended");
         Ok(row)
     }
 
@@ -255,6 +295,14 @@ impl Eraser {
             .await?;
         let stay = |(id, sealed): &(Uuid, Vec<u8>)| Ok(register::open(&keys, guest, *id, sealed)?.stay());
         rows.iter().map(stay).collect()
+    }
+
+    async fn go_on_with(&self, rows: &[ErasureRow]) -> Result<u64, ErasureError> {
+        let mut keys: u64 = 0;
+        for row in rows {
+            keys = keys.saturating_add(self.go_on(row).await?);
+        }
+        Ok(keys)
     }
 
     /// From wherever it stands to its end. Returns how many keys this run destroyed.
@@ -405,7 +453,13 @@ impl Eraser {
         failed.map_or(Ok(rows.len()), Err)
     }
 
-    fn event(&self, order: &Order, act: Act, guest: GuestId, (whole, doomed): (bool, &[Category])) -> Event {
+    pub(super) fn event(
+        &self,
+        order: &Order,
+        act: Act,
+        guest: GuestId,
+        (whole, doomed): (bool, &[Category]),
+    ) -> Event {
         let mut event = Event::by(&order.caller, act, order.request, self.vault.clock.now());
         let mut categories = doomed.to_vec();
         categories.sort_by_key(|category| category.as_str());

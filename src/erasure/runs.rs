@@ -534,16 +534,14 @@ impl Eraser {
             case: run,
         };
         if due.whole {
-            self.erase(&order, guest, &told).await?;
+            self.erase(&order, guest, told).await?;
             return Ok(true);
         }
         if !due.drawers.is_empty() {
-            self.erase_drawers(&order, guest, &due.categories(), due.register)
-                .await?;
+            self.erase_drawers(&order, guest, &due.categories()).await?;
         }
         if !due.fields.is_empty() {
-            self.remove_fields(&order, guest, &due.fields, due.register)
-                .await?;
+            self.remove_fields(&order, guest, &due.fields).await?;
         }
         Ok(true)
     }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::Act,
-    base::{Errand, from_micros},
+    base::{Errand, GuestId, from_micros},
     erasure::certificate::{About, Certified},
     policy::Right,
 };
@@ -35,6 +35,8 @@ impl Requests {
             .iter()
             .find(|(_, step, ..)| step == "approved")
             .map_or(row.received_at, |(at, ..)| *at);
+        let guest = row.guest_id.map(GuestId).ok_or(RequestError::Absent)?;
+        let categories = self.eraser.came_out(id, guest, approved.categories).await?;
         let done_at = steps.last().map_or(row.received_at, |(at, ..)| *at);
         self.vault().log.record(event, ()).await?;
         let about = About {
@@ -45,7 +47,7 @@ impl Requests {
             done_at: from_micros(done_at),
             complete: row.state == State::Done.as_str(),
             do_not_contact: approved.do_not_contact,
-            categories: approved.categories,
+            categories,
         };
         Ok(self.eraser.certify(about).await?)
     }

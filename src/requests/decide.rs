@@ -248,7 +248,7 @@ impl Requests {
         let run = self.run(row.request_id, (guest, preview), &errand.caller, errand.request);
         match run.await {
             // Approved and on its way: it goes on by itself.
-            Ok(()) | Err(RequestError::Erasure(ErasureError::LogWaits)) => {}
+            Ok(()) | Err(RequestError::Erasure(ErasureError::LogWaits | ErasureError::Changed)) => {}
             Err(error) => return Err(error),
         }
         let row = self.row(row.request_id).await?;
@@ -268,42 +268,11 @@ impl Requests {
             request,
             case,
         };
-        if !preview.doomed().is_empty() {
-            self.eraser.erase(&order, guest, &preview).await?;
-        }
-        if !preview.whole {
-            return self.out_of_sight(&order, guest, &preview).await;
+        let done = self.eraser.erase(&order, guest, preview).await?;
+        if !done.whole {
+            return Ok(self.eraser.out_of_sight(&order, guest, &done).await?);
         }
         self.close(case, &order).await
-    }
-
-    /// What a hold or a law keeps of a guest who wanted to be gone is nobody's to read, unless a stay needs it.
-    async fn out_of_sight(
-        &self,
-        order: &Order,
-        guest: GuestId,
-        preview: &Preview,
-    ) -> Result<(), RequestError> {
-        let vault = self.vault();
-        let status = vault
-            .store
-            .read()
-            .await?
-            .guest_head(guest)
-            .await?
-            .map(|(_, status, _)| status);
-        if preview.open_stay || status.as_deref() != Some("active") {
-            return Ok(());
-        }
-        let mut event = Event::by(&order.caller, Act::Restrict, order.request, vault.clock.now());
-        event.subject = Some(vault.subject(guest, None));
-        let mut change = vault.log.begin(&vault.store).await?;
-        change
-            .tx
-            .set_fate(guest, "restricted", micros(vault.clock.now()))
-            .await?;
-        change.record(event);
-        Ok(change.commit().await?)
     }
 
     async fn close(&self, case: Uuid, order: &Order) -> Result<(), RequestError> {

@@ -175,6 +175,13 @@ impl Holds<'_> {
         guest: GuestId,
         hold: &Hold,
     ) -> Result<HoldAnswer, HoldError> {
+        // An erasure or a merge that was faster is over now; one that comes later sees the hold.
+        if !change.tx.keep_still(guest).await? {
+            let head = self.0.store.read().await?.guest_head(guest).await?;
+            let survivor = head.and_then(|(_, _, survivor)| survivor);
+            let gone = |survivor: Uuid| GuestError::Moved(GuestId(survivor));
+            return Err(survivor.map_or(GuestError::Gone, gone).into());
+        }
         let now = self.0.clock.now();
         let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
         let (stays_from, stays_to) = (day(hold.stays_from), day(hold.stays_to));

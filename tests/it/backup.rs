@@ -13,10 +13,15 @@ use guest_vault::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{
-    app::{Errand, TestApp},
-    database::on_postgres,
-    pg::path_with_postgres,
+use crate::{
+    erasure::{approve, asked},
+    merging::merge,
+    partly::{hold, rocha, surname},
+    support::{
+        app::{Errand, TestApp},
+        database::on_postgres,
+        pg::path_with_postgres,
+    },
 };
 
 const GUESTS: usize = 12;
@@ -165,7 +170,7 @@ async fn a_restored_backup_forgets_nobody_and_brings_nobody_back() {
     assert_eq!(
         report["replayed"],
         json!({"erasures": ERASED, "guests": ERASED, "left": 0, "others": GUESTS - ERASED,
-               "registers_lost": 0})
+               "registers_lost": 0, "restricted": 0})
     );
 
     // What was there is kept, also what an earlier restore kept.
@@ -190,6 +195,67 @@ async fn a_restored_backup_forgets_nobody_and_brings_nobody_back() {
     }
     // The log goes on where the mirror is: nothing was rolled back.
     mirrored(&app, &folder.join("log")).await;
+    app.app.close().await;
+}
+
+#[actix_web::test]
+async fn who_was_erased_in_part_stays_out_of_sight_after_a_restore() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let config = config(folder);
+    let identity = Identity::random();
+    fs::write(folder.join("identity"), identity.text().as_str()).unwrap();
+    let app = open(&config).await;
+    let one = app.guest("web/1", rocha(1_234_567)).await;
+    let other = app.guest("web/2", rocha(7_654_321)).await;
+    let held = app.guest("web/3", rocha(2_345_678)).await;
+    let arguments = backup::Backup {
+        out: folder.join("b1"),
+        recipient: vec![identity.recipient().to_string()],
+        json: true,
+    };
+    backup::run(&arguments, &config, &mut Vec::new()).await.unwrap();
+    let merged = merge(&app, &one, &other, "?force=true").await;
+    assert_eq!(merged.status, 201, "{merged:?}");
+    assert_eq!(hold(&app, &one, json!(["identity"])).await.status, 201);
+    assert_eq!(hold(&app, &held, json!([])).await.status, 201);
+    for guest in [&one, &held] {
+        let (case, preview) = asked(&app, guest).await;
+        let part = approve(&app, &case, &preview, "o-2").await;
+        assert_eq!(part.body["state"], "waiting", "{part:?}");
+    }
+    mirrored(&app, &folder.join("log")).await;
+    app.app.close().await;
+    drop(app);
+    let mut out = Vec::new();
+    let restored = loop {
+        match restore::run(&restoring(folder, Some("log"), false), &config, &mut out).await {
+            // Its last connections end with the tasks that keep them.
+            Err(CopyError::InUse(_)) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            other => break other,
+        }
+    };
+    restored.unwrap();
+    let report = told(&out);
+    let app = open(&config).await;
+    let desk = app.errand("crm", "loyalty").await;
+    for guest in [&one, &other, &held] {
+        let read = app.get(&desk, &format!("/v1/guests/{guest}")).await;
+        assert_eq!((read.status, read.problem()), (403, "restricted"), "{read:?}");
+    }
+    let lawful = app
+        .errand("compliance_officer", "legal_retention")
+        .await
+        .at("GROUP");
+    for (guest, number) in [(&one, 1_234_567), (&other, 7_654_321)] {
+        let read = app.get(&lawful, &format!("/v1/guests/{guest}")).await;
+        assert_eq!(*read.value("name.surname"), surname(number), "{read:?}");
+        assert!(read.body["fields"].get("emails").is_none(), "{read:?}");
+    }
+    assert_eq!(
+        report["replayed"],
+        json!({"erasures": 2, "guests": 2, "left": 0, "others": 1, "registers_lost": 0, "restricted": 3})
+    );
     app.app.close().await;
 }
 
@@ -314,7 +380,7 @@ fn a_dump_of_postgresql_brings_nobody_back() {
         assert_eq!(
             told(&out)["replayed"],
             json!({"erasures": ERASED, "guests": ERASED, "left": 0, "others": GUESTS - ERASED,
-               "registers_lost": 0})
+               "registers_lost": 0, "restricted": 0})
         );
         let app = open(&config).await;
         let desk = app.errand("crm", "loyalty").await;

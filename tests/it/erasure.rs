@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Opens an erasure for a guest, makes sure of who asks, and shows its preview.
-async fn asked(app: &TestApp, guest: &str) -> (String, Answer) {
+pub(crate) async fn asked(app: &TestApp, guest: &str) -> (String, Answer) {
     let desk = app
         .errand("front_desk", "subject_request")
         .await
@@ -45,7 +45,7 @@ async fn asked(app: &TestApp, guest: &str) -> (String, Answer) {
     (case, preview)
 }
 
-async fn approve(app: &TestApp, case: &str, preview: &Answer, actor: &str) -> Answer {
+pub(crate) async fn approve(app: &TestApp, case: &str, preview: &Answer, actor: &str) -> Answer {
     let decision = json!({"decision": "approve", "preview": preview.body["fingerprint"]});
     app.post(&officer(app, actor).await, &format!("{case}/decision"), decision)
         .await

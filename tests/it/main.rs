@@ -51,6 +51,7 @@ mod noticing;
 mod opening;
 mod order;
 mod overwriting;
+mod partly;
 mod pooler;
 mod portal;
 mod processors;
