@@ -111,6 +111,12 @@ impl PropertyTree {
             .or_else(|| tops().next())
     }
 
+    /// Whether a scope of such codes is the whole house.
+    #[must_use]
+    pub fn is_whole(&self, scope: &[PropertyCode]) -> bool {
+        self.top().is_some_and(|top| scope.contains(&top.code))
+    }
+
     /// The code itself, its parent, and so on up; longer than the tree only when parents run in a circle.
     #[must_use]
     pub fn ancestors(&self, code: &PropertyCode) -> Vec<PropertyCode> {

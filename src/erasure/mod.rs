@@ -43,7 +43,7 @@ use crate::{
 
 pub use outlook::ComingDay;
 pub use processors::Processor;
-pub use register::{RegisterAnswer, RegisterEntry, read_register};
+pub use register::{RegisterAnswer, read_register};
 pub use replay::Replayed;
 pub use run::Order;
 pub use runs::Pace;

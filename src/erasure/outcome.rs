@@ -5,10 +5,10 @@ use uuid::Uuid;
 
 use crate::{
     base::{Category, GuestId},
-    retention::read,
+    retention::{RegisterEntry, read},
 };
 
-use super::{CategoryFate, Eraser, ErasureError, Fate, Preview, register};
+use super::{CategoryFate, Eraser, ErasureError, Fate, Preview};
 
 /// Why something is still there that nothing keeps: it is on its way.
 const UNDER_WAY: &str = "under_way";
@@ -61,7 +61,7 @@ impl Eraser {
         let keys = self.vault.keys.guest_keys(guest, &[Category::Statutory]).await?;
         let mut copy: Option<CategoryFate> = None;
         for (id, sealed) in &rows {
-            let entry = register::open(&keys, guest, *id, sealed)?;
+            let entry = RegisterEntry::open(&keys, guest, *id, sealed)?;
             let copy = copy.get_or_insert_with(|| CategoryFate {
                 category: Category::Statutory,
                 values: 0,

@@ -2,19 +2,17 @@
 //! the guest can go.
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::{
     audit::{Act, Event, Receipt},
     base::{Category, EntryId, Errand, GuestId, View},
     crypto::Aad,
     guest::{GuestError, STAY_LINKS, Vault, seal_version},
-    keys::GuestKeys,
     policy::{Handover, Right},
-    retention::{Compartment, House, Rules, facts, sql::StoredValue},
+    retention::{Compartment, House, RegisterEntry, Rules, facts, sql::StoredValue},
 };
 
 /// What a register asks for, as far as the vault has it.
@@ -29,28 +27,6 @@ const FIELDS: [&str; 8] = [
     "postal_addresses",
 ];
 
-/// A stay as the register keeps it.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
-pub struct RegisterEntry {
-    /// ISO 3166-1 code of the house.
-    #[schema(max_length = 2)]
-    pub country: String,
-    /// The day of arrival.
-    pub arrival: NaiveDate,
-    /// The day of departure.
-    pub departure: NaiveDate,
-    /// Under which rules it is kept.
-    pub rules: Vec<String>,
-    /// Not to be gone before.
-    pub keep_until: NaiveDate,
-    /// To be gone by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gone_by: Option<NaiveDate>,
-    /// The guest's own particulars.
-    #[schema(value_type = Object)]
-    pub guest: Map<String, Value>,
-}
-
 /// The register's entries of a guest.
 #[derive(Serialize, ToSchema)]
 pub struct RegisterAnswer {
@@ -60,27 +36,6 @@ pub struct RegisterAnswer {
     pub entries: Vec<RegisterEntry>,
     /// The record of this look.
     pub entry_id: EntryId,
-}
-
-impl RegisterEntry {
-    /// Which stay it is a copy of.
-    pub(super) fn stay(&self) -> (String, NaiveDate, NaiveDate) {
-        (self.country.clone(), self.arrival, self.departure)
-    }
-
-    /// Whether it must be gone by now.
-    fn is_over(&self, today: NaiveDate) -> bool {
-        self.gone_by.is_some_and(|day| day <= today)
-    }
-}
-
-fn place(guest: GuestId, entry: Uuid) -> Aad<'static> {
-    Aad {
-        guest,
-        record: entry,
-        path: "register.entry",
-        version: 0,
-    }
 }
 
 /// The entries that the rules ask for on this day, not yet sealed.
@@ -163,30 +118,6 @@ fn particulars(
     map
 }
 
-/// An entry sealed to its place.
-pub(super) fn seal(
-    keys: &GuestKeys,
-    guest: GuestId,
-    id: Uuid,
-    entry: &RegisterEntry,
-) -> Result<Vec<u8>, GuestError> {
-    let plain = zeroize::Zeroizing::new(serde_json::to_vec(entry).unwrap_or_default());
-    Ok(keys
-        .seal(Category::Statutory, &place(guest, id), &plain)?
-        .into_bytes())
-}
-
-/// An entry opened for the vault's own use.
-pub(super) fn open(
-    keys: &GuestKeys,
-    guest: GuestId,
-    id: Uuid,
-    sealed: &[u8],
-) -> Result<RegisterEntry, GuestError> {
-    let plain = keys.open_internal(Category::Statutory, sealed, &place(guest, id))?;
-    serde_json::from_slice(&plain).map_err(|_| GuestError::Damaged)
-}
-
 /// Shows the register's entries of a guest, erased or not: for the law only.
 ///
 /// # Errors
@@ -212,7 +143,7 @@ pub async fn read_register(
     let keys = vault.keys.guest_keys(guest, &[Category::Statutory]).await?;
     event.count = u64::try_from(rows.len()).ok();
     for (id, sealed) in &rows {
-        let entry = open(&keys, guest, *id, sealed)?;
+        let entry = RegisterEntry::open(&keys, guest, *id, sealed)?;
         if !entry.is_over(today) {
             let paths = entry.guest.keys().map(String::as_str).chain([STAY_LINKS]);
             let paths = paths.filter_map(|path| path.parse().ok());
@@ -222,7 +153,12 @@ pub async fn read_register(
     let receipt: Receipt<Handover> = vault.log.record(event, Handover::of(guest)).await?;
     let mut entries = Vec::new();
     for (id, sealed) in rows {
-        let plain = keys.open_handed(&receipt, Category::Statutory, &sealed, &place(guest, id))?;
+        let plain = keys.open_handed(
+            &receipt,
+            Category::Statutory,
+            &sealed,
+            &RegisterEntry::place(guest, id),
+        )?;
         let entry: RegisterEntry = serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?;
         // What the next sweep removes is not shown any more.
         entries.extend((!entry.is_over(today)).then_some(entry));

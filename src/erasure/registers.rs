@@ -7,9 +7,10 @@ use crate::{
     audit::{Act, Event},
     base::{Category, GuestId, RequestId},
     guest::GuestError,
+    retention::RegisterEntry,
 };
 
-use super::{Eraser, ErasureError, Order, register};
+use super::{Eraser, ErasureError, Order};
 
 /// Guests looked at at a time.
 const PAGE: i64 = 500;
@@ -40,7 +41,8 @@ impl Eraser {
                 let rows = vault.store.read().await?.register(guest).await?;
                 let keys = vault.keys.guest_keys(guest, &[Category::Statutory]).await?;
                 let over = |(id, sealed): &&(Uuid, Vec<u8>)| {
-                    register::open(&keys, guest, *id, sealed).is_ok_and(|entry| entry.keep_until <= today)
+                    RegisterEntry::open(&keys, guest, *id, sealed)
+                        .is_ok_and(|entry| entry.keep_until <= today)
                 };
                 let gone: Vec<Uuid> = rows.iter().filter(over).map(|(id, _)| *id).collect();
                 if gone.is_empty() {

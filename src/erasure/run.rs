@@ -15,7 +15,7 @@ use crate::{
     events::Announcement,
     guest::GuestError,
     keys::MacPurpose,
-    retention::{plan, read, spelt, sql as retention},
+    retention::{RegisterEntry, plan, read, spelt, sql as retention},
 };
 
 use super::{
@@ -277,7 +277,7 @@ impl Eraser {
         let new = entries.iter().filter(|entry| !known.contains(&entry.stay()));
         let sealed = new.map(|entry| {
             let id = Uuid::now_v7();
-            Ok((id, register::seal(&keys, guest, id, entry)?))
+            Ok((id, entry.seal(&keys, guest, id)?))
         });
         sealed.collect()
     }
@@ -293,7 +293,8 @@ impl Eraser {
             .keys
             .fresh_guest_keys(guest, &[Category::Statutory])
             .await?;
-        let stay = |(id, sealed): &(Uuid, Vec<u8>)| Ok(register::open(&keys, guest, *id, sealed)?.stay());
+        let stay =
+            |(id, sealed): &(Uuid, Vec<u8>)| Ok(RegisterEntry::open(&keys, guest, *id, sealed)?.stay());
         rows.iter().map(stay).collect()
     }
 

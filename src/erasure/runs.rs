@@ -16,6 +16,7 @@ use crate::{
     guest::GuestError,
     policy::Right,
     retention::Rules,
+    store::StoreError,
 };
 
 use super::{
@@ -220,6 +221,11 @@ impl Eraser {
         input: &RunInput,
     ) -> Result<RunAnswer, RunError> {
         let event = self.run_event(errand, "begun").await?;
+        let event = if dry_run {
+            event
+        } else {
+            self.of_the_whole_house(errand, event).await?
+        };
         if let Some(text) = &input.rules {
             let wrong = if dry_run {
                 self.rules.with(text).err().map(|error| error.to_string())
@@ -275,7 +281,11 @@ impl Eraser {
             return Err(RunError::Another);
         }
         let mut change = self.vault.log.begin(&self.vault.store).await?;
-        change.tx.add_run(&row).await?;
+        match change.tx.add_run(&row).await {
+            // Another began at the same moment.
+            Err(StoreError::Conflict) => return Err(RunError::Another),
+            added => added?,
+        }
         change.record(event);
         change.commit().await?;
         Ok(row)
@@ -315,6 +325,7 @@ impl Eraser {
     pub async fn decide_run(&self, errand: &Errand, id: Uuid, agreed: bool) -> Result<RunAnswer, RunError> {
         let outcome = if agreed { "approved" } else { "rejected" };
         let event = self.run_event(errand, outcome).await?;
+        let event = self.of_the_whole_house(errand, event).await?;
         let row = self.run_row(id).await?;
         if row.state != RunState::Waiting.as_str() {
             return Err(RunError::NotWaiting);
@@ -573,6 +584,15 @@ impl Eraser {
         }
         event.outcome = Some(outcome);
         Ok(event)
+    }
+
+    /// Lets only those go on whose word counts for every house: a run is about the guests of all of them.
+    async fn of_the_whole_house(&self, errand: &Errand, event: Event) -> Result<Event, RunError> {
+        if self.vault.properties.is_whole(&errand.caller.scope) {
+            return Ok(event);
+        }
+        let refused = self.vault.refuse(event, GuestError::Forbidden).await;
+        refused.map_err(Into::into)
     }
 }
 

@@ -52,7 +52,6 @@ statements! {
     SOURCE_IDS_DROP = "UPDATE record SET source_id = $2 WHERE guest_id = $1";
     REGISTER_INSERT = "INSERT INTO register_entry (guest_id, entry_id, sealed, created_at) VALUES ($1, $2, $3, $4)";
     REGISTER_DROP = "DELETE FROM register_entry WHERE guest_id = $1 AND entry_id = $2";
-    REGISTER = "SELECT entry_id, sealed FROM register_entry WHERE guest_id = $1 ORDER BY entry_id";
     QUARANTINE = "INSERT INTO quarantine (since, log_size) VALUES ($1, $2)";
     QUARANTINED = "SELECT min(log_size) FROM quarantine";
     QUARANTINE_END = "DELETE FROM quarantine";
@@ -172,14 +171,6 @@ impl Conn {
     /// What the database says.
     pub async fn absorbed(&mut self, guest: GuestId) -> Result<Vec<Uuid>, StoreError> {
         Ok(on!(self, c => sqlx::query_scalar(ABSORBED).bind(guest.0).fetch_all(c).await?))
-    }
-
-    /// The register's entries of a guest, sealed.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn register(&mut self, guest: GuestId) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(REGISTER).bind(guest.0).fetch_all(c).await?))
     }
 
     /// How large the log was when a restored database was copied; `None` when it is not in quarantine.

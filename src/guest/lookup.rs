@@ -262,6 +262,12 @@ impl Vault {
         Ok(matches.into_iter().map(|one| one.guest).collect())
     }
 
+    /// What a question about a contact is looked up by.
+    pub(crate) fn tokens_of(&self, errand: &Errand, by: &By) -> Result<Vec<[u8; 16]>, GuestError> {
+        let question = self.question(errand, &self.policies.current(), by, false)?;
+        Ok(question.tokens().collect())
+    }
+
     /// Counts the guests that will be shown against the caller's access budget.
     pub(crate) fn charge(
         &self,

@@ -217,11 +217,14 @@ impl Portal {
     }
 
     /// Whose contact this is: one guest's, or a few share it. What more guests have is somebody else's, such as an
-    /// agency's, and lets nobody in. As much is looked up when it is nobody's.
+    /// agency's, and lets nobody in. What staff alone say is a guest's lets in only a guest who has no other contact:
+    /// else whoever may correct a guest could write an address of their own, and read as the guest what they may not read
+    /// themselves. As much is looked up when it is nobody's.
     async fn holders(&self, request: RequestId, contact: &str) -> Result<Vec<GuestId>, SignInError> {
         let errand = self.errand(None, request).map_err(|_| GuestError::Forbidden)?;
-        let found = match self.vault.who_are(&errand, &By::contact(contact)).await {
-            Ok(found) => found,
+        let by = By::contact(contact);
+        let (found, tokens) = match self.vault.who_are(&errand, &by).await {
+            Ok(found) => (found, self.vault.tokens_of(&errand, &by)?),
             Err(GuestError::BadQuestion { .. }) => return Err(SignInError::NoContact),
             Err(error) => return Err(error.into()),
         };
@@ -230,12 +233,19 @@ impl Portal {
         let mut conn = self.vault.store.read().await?;
         for at in 0..SHARED {
             let known = found.get(at).copied().filter(|_| few);
-            let head = conn.guest_head(known.unwrap_or_else(GuestId::random)).await?;
+            let whose = known.unwrap_or_else(GuestId::random);
+            let head = conn.guest_head(whose).await?;
             let holder = match head {
                 Some((_, _, Some(survivor))) => Some(GuestId(survivor)),
                 Some((_, status, None)) if ["active", "restricted"].contains(&status.as_str()) => known,
                 _ => None,
             };
+            let contacts = conn.contacts_said(whose, holder.unwrap_or(whose)).await?;
+            let vouched = contacts
+                .iter()
+                .any(|(token, pinned)| !pinned && tokens.iter().any(|one| one[..] == token[..]));
+            let only_by_staff = contacts.iter().all(|(_, pinned)| *pinned);
+            let holder = holder.filter(|_| vouched || only_by_staff);
             holders.extend(holder.filter(|holder| !holders.contains(holder)));
         }
         Ok(holders)

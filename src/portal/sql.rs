@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
+    base::GuestId,
     on, statements,
     store::{Conn, StoreError, Tx},
 };
@@ -22,6 +23,10 @@ statements! {
                         ORDER BY created_at DESC, CASE WHEN contact IS NULL THEN 1 ELSE 0 END, token LIMIT 3";
     /// Counted before it is compared, so that guesses at the same moment do not share a try.
     TICKET_TRY = "UPDATE portal_ticket SET tries = tries + 1 WHERE token = $1 AND tries < $2 AND ends_at > $3";
+    /// What the contacts of a guest, and of whom it goes on under, are looked up by, and whether staff fixed them.
+    CONTACTS = "SELECT b.token, v.pinned FROM blind_index b
+                JOIN field_value v ON v.guest_id = b.guest_id AND v.record_id = b.record_id AND v.field = b.field
+                WHERE b.guest_id IN ($1, $2) AND b.field IN ('emails', 'phones')";
     LINK = "SELECT guest_id FROM portal_ticket WHERE token = $1 AND kind = 'link' AND ends_at > $2";
     /// Kept for the count of an hour, but over.
     TICKET_USED = "UPDATE portal_ticket SET ends_at = 0 WHERE token = $1 AND ends_at > $2";
@@ -67,6 +72,16 @@ impl Conn {
         now: i64,
     ) -> Result<Vec<CodeRow>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(CODES_OF_BROWSER).bind(browser).bind(now).fetch_all(c).await?))
+    }
+
+    /// What a guest's contacts are looked up by, its own and those of whom it goes on under, each with whether it is
+    /// staff's word.
+    pub(super) async fn contacts_said(
+        &mut self,
+        guest: GuestId,
+        holder: GuestId,
+    ) -> Result<Vec<(Vec<u8>, bool)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(CONTACTS).bind(guest.0).bind(holder.0).fetch_all(c).await?))
     }
 
     /// The guest of a link that was not used yet.

@@ -109,9 +109,8 @@ impl Requests {
     /// of another. `None` is all of them, also such as are configured no longer.
     fn reach(&self, errand: &Errand) -> Option<Vec<String>> {
         let (tree, scope) = (&self.vault().properties, &errand.caller.scope);
-        let all = tree.top().is_some_and(|top| scope.contains(&top.code));
         // A guest's own pages name whose cases they want.
-        if all || self.is_guest(errand) {
+        if tree.is_whole(scope) || self.is_guest(errand) {
             return None;
         }
         let covered = tree

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use crate::base::Category;
 
-use super::{CategoryPlan, Compartment, Conflict, Facts, Limit, Rule, Rules};
+use super::{CategoryPlan, Compartment, Conflict, Facts, Limit, RegisterFact, Rule, Rules};
 
 /// The name under which the house's own terms appear.
 const HOUSE: &str = "house";
@@ -51,6 +51,9 @@ pub fn plan(facts: &Facts, rules: &Rules) -> Vec<CategoryPlan> {
         .filter(|rule| rule.compartment == Compartment::Register)
     {
         register.rule(rule, facts);
+    }
+    if let Some(copy) = &facts.register {
+        register.copy(copy);
     }
     let kept = facts
         .drawers
@@ -121,6 +124,15 @@ impl Dates {
         };
         self.not_before(rule.min.and_then(|span| span.after(begin)).map(limit));
         self.until(rule.max.and_then(|span| span.after(begin)).map(limit));
+    }
+
+    /// A copy that is there keeps the dates that it was made with: the rules may not show any more, when what they ask
+    /// about is gone. Of two copies the longer kept one decides, with both of its dates.
+    fn copy(&mut self, copy: &RegisterFact) {
+        if self.keep.as_ref().is_none_or(|keep| keep.date < copy.keep.date) {
+            self.keep = Some(copy.keep.clone());
+            self.gone.clone_from(&copy.gone);
+        }
     }
 
     /// The house's own term gives way to a duty; two laws that contradict each other are for a person.

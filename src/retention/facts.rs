@@ -16,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    Drawer, Facts, FieldTerm, StayFact,
+    Drawer, Facts, FieldTerm, RegisterEntry, StayFact,
     sql::{Ledger, StoredValue},
 };
 
@@ -47,7 +47,7 @@ pub async fn facts(vault: &Vault, guest: GuestId) -> Result<Option<House>, Guest
     let stays = conn.stays(guest).await?;
     let now = vault.clock.now();
     let ledger = conn.ledger(guest, micros(now)).await?;
-    let entries = conn.register_count(guest).await?;
+    let entries = conn.register(guest).await?;
     drop(conn);
     let keys = vault.keys.fresh_guest_keys(guest, &Category::ALL).await?;
     let mut opened = Vec::new();
@@ -80,10 +80,14 @@ pub async fn facts(vault: &Vault, guest: GuestId) -> Result<Option<House>, Guest
         membership_end: sealed.membership_end(now.date_naive()),
         consent_withdrawn: ledger.withdrawn().map(|at| from_micros(at).date_naive()),
         stays: opened,
+        register: entries
+            .iter()
+            .filter_map(|(id, sealed)| RegisterEntry::open(&keys, guest, *id, sealed).ok())
+            .map(|entry| entry.fact())
+            .max_by_key(|fact| fact.keep.date),
         ..Facts::default()
     };
-    let stays_and_entries = (stays.len(), usize::try_from(entries).unwrap_or(0));
-    (facts.drawers, facts.fields) = sealed.drawers(&facts, &ledger, stays_and_entries);
+    (facts.drawers, facts.fields) = sealed.drawers(&facts, &ledger, (stays.len(), entries.len()));
     Ok(Some(House {
         version,
         status,

@@ -10,6 +10,7 @@ mod many_holds;
 mod overdue;
 pub mod quality;
 pub mod quality_api;
+mod register_entry;
 mod rules;
 pub mod sql;
 
@@ -25,6 +26,7 @@ pub use facts::{House, facts};
 pub use holds::{Ground, Hold, HoldAnswer, HoldError, Holds, read, spelt};
 pub use many_holds::{HoldOf, HoldsOf, ManyHolds};
 pub use overdue::overdue;
+pub use register_entry::RegisterEntry;
 pub use rules::{Rule, Rules, RulesError, Span};
 
 /// A stay, as far as duties to keep are concerned.
@@ -61,10 +63,21 @@ pub struct Facts {
     pub membership_end: Option<NaiveDate>,
     /// The day of the last withdrawal; nothing while any consent stands.
     pub consent_withdrawn: Option<NaiveDate>,
+    /// The register's copy that has to be kept longest, when there is one.
+    pub register: Option<RegisterFact>,
     /// Which drawers hold anything.
     pub drawers: Vec<Drawer>,
     /// Which fields have values, each with the house's own term.
     pub fields: Vec<FieldTerm>,
+}
+
+/// How long a copy of the register that is there has to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterFact {
+    /// Not to be gone before.
+    pub keep: Limit,
+    /// To be gone by.
+    pub gone: Option<Limit>,
 }
 
 /// A field with values in it.

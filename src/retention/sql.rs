@@ -30,7 +30,7 @@ statements! {
                   WHERE guest_id = $1 ORDER BY record_id, field";
     LEDGER = "SELECT purpose, recipient, scope, separate, state, valid_until, at FROM consent
               WHERE guest_id = $1 ORDER BY at, consent_id";
-    REGISTER_COUNT = "SELECT count(*) FROM register_entry WHERE guest_id = $1";
+    REGISTER = "SELECT entry_id, sealed FROM register_entry WHERE guest_id = $1 ORDER BY entry_id";
 }
 
 /// A hold in force.
@@ -174,12 +174,12 @@ impl Conn {
         Ok(Ledger::of(&lines, now))
     }
 
-    /// How many entries of the register a guest has.
+    /// The register's entries of a guest, sealed.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn register_count(&mut self, guest: GuestId) -> Result<i64, StoreError> {
-        Ok(on!(self, c => sqlx::query_scalar(REGISTER_COUNT).bind(guest.0).fetch_one(c).await?))
+    pub async fn register(&mut self, guest: GuestId) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(REGISTER).bind(guest.0).fetch_all(c).await?))
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use actix_web::http::Method;
 use chrono::NaiveDate;
+use futures_util::future::join_all;
 use guest_vault::{
     base::Category,
     retention::{Drawer, Facts, Rules, StayFact, plan},
@@ -83,6 +84,7 @@ impl From<Said> for Facts {
             last_activity: said.last_activity,
             membership_end: said.membership_end,
             consent_withdrawn: said.consent_withdrawn,
+            register: None,
             drawers,
             fields: Vec::new(),
         }
@@ -330,3 +332,52 @@ both!(
         app.finish().await;
     }
 );
+
+both!(a_run_over_all_houses_is_for_who_works_for_all, async |database| {
+    let mut app = TestApp::start(database).await;
+    app.app.pace.approve_above = 0;
+    let guest = app
+        .guest("pms/l-1", lin("R-1", "2026-01-10", "2026-01-12", "checked_out"))
+        .await;
+    let of = async |scope: &'static str| {
+        let officer = app.role_in("compliance_officer", &[scope]).await;
+        officer.about("legal_retention").at(scope)
+    };
+    let (lisbon, shanghai) = (of("LIS01").await, of("SHA01").await);
+    let counted = app
+        .post(&lisbon, "/v1/retention/runs?dry_run=true", json!({}))
+        .await;
+    assert_eq!(counted.body["state"], "simulated", "{counted:?}");
+    let begun = app.post(&lisbon, "/v1/retention/runs", json!({})).await;
+    assert_eq!((begun.status, begun.problem()), (403, "forbidden"));
+    let one = officer(&app, "o-1").await;
+    // Of runs begun at the same moment one goes on.
+    let body = || json!({});
+    let all = join_all((0..6).map(|_| app.post(&one, "/v1/retention/runs", body()))).await;
+    let mut waiting = all.iter().filter(|run| run.status != 409);
+    let run = waiting.next().unwrap();
+    assert_eq!(run.body["state"], "waiting", "{run:?}");
+    assert!(waiting.next().is_none(), "{all:?}");
+    let decision = format!(
+        "/v1/retention/runs/{}/decision",
+        run.body["run_id"].as_str().unwrap()
+    );
+    let decided = app.post(&lisbon, &decision, json!({"approve": true})).await;
+    assert_eq!((decided.status, decided.problem()), (403, "forbidden"));
+    // Nor are holds put on the guests of another house, or lifted.
+    let hold = json!({"matter": "C-3/26", "ground": "investigation", "categories": ["document"],
+                      "review_on": "2026-09-01"});
+    let holds = format!("/v1/guests/{guest}/holds");
+    let far = app.post(&shanghai, &holds, hold.clone()).await;
+    assert_eq!((far.status, far.problem()), (404, "not-found"));
+    let many = json!({"guests": [guest], "hold": hold});
+    assert_eq!(app.post(&shanghai, "/v1/holds", many).await.status, 404);
+    let put = app.post(&one, &holds, hold).await;
+    assert_eq!(put.status, 201, "{put:?}");
+    let path = format!("{holds}/{}", put.body["hold_id"].as_str().unwrap());
+    assert_eq!(app.call(&shanghai, Method::DELETE, &path, None).await.status, 404);
+    assert_eq!(app.get(&shanghai, &holds).await.status, 404);
+    assert_eq!(app.get(&lisbon, &holds).await.status, 200);
+    assert_eq!(app.call(&lisbon, Method::DELETE, &path, None).await.status, 204);
+    app.finish().await;
+});

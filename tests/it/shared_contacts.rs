@@ -155,3 +155,50 @@ both!(
         app.finish().await;
     }
 );
+
+both!(
+    what_staff_wrote_lets_in_only_who_has_nothing_else,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let own = "graciela@example.pt";
+        let one = guest(&app, "web/1", ("Montenegro", "Graciela", "1961-04-30"), own).await;
+        let desk = app.errand("crm", "service_follow_up").await.at("GROUP");
+        let hers = format!("/v1/guests/{one}");
+        let insider = "night.desk@example.net";
+        let written = app
+            .patch(&desk, &hers, json!({"emails": [{"address": insider}]}))
+            .await;
+        assert_eq!(written.status, 200, "{written:?}");
+        let mut browser = Browser::new(&app);
+        let page = asked(&mut browser, insider).await;
+        assert_eq!(
+            page,
+            asked(&mut Browser::new(&app), "nobody@example.org").await,
+            "the same for everybody"
+        );
+        assert!(
+            messages(&app).is_empty(),
+            "no code to an address that staff wrote"
+        );
+        asked(&mut browser, own).await;
+        let sent = code(&app, 1).await;
+        assert!(given(&mut browser, &sent, "").await, "{}", browser.page);
+        // Who has nothing else on file is let in by what was written down at the desk.
+        let walked_in = json!({
+            "observed_at": "2026-03-01T10:00:00Z", "provenance": "declared",
+            "guest": {"name": {"surname": "Teixeira", "given": "Hipolito"}, "birth_date": "1958-11-02"}
+        });
+        let other = app.guest("pms/2", walked_in).await;
+        let told = "hipolito@example.pt";
+        let path = format!("/v1/guests/{other}");
+        let written = app
+            .patch(&desk, &path, json!({"emails": [{"address": told}]}))
+            .await;
+        assert_eq!(written.status, 200, "{written:?}");
+        let mut second = Browser::new(&app);
+        asked(&mut second, told).await;
+        let sent = code(&app, 2).await;
+        assert!(given(&mut second, &sent, "").await, "{}", second.page);
+        app.finish().await;
+    }
+);
