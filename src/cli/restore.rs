@@ -17,11 +17,15 @@ use super::{
 use crate::{
     access::operator,
     app::{App, load_policies, open_stores},
-    audit::tlog::{Stored, catch_up::catch_up},
+    audit::tlog::{
+        Stored,
+        catch_up::{catch_up, reaches},
+    },
     base::{Clock, micros},
     config::Config,
     crypto::age::{Identity, Opener},
     erasure::Replayed,
+    events::feed,
     store::{Held, Store, StoreError, StoreUrl},
 };
 
@@ -207,8 +211,8 @@ async fn bring_up(config: &Config, stores: (Store, Store), log: &Path) -> Result
 async fn prove(app: &App, folder: &Path) -> Result<Outcome, CopyError> {
     let store = &app.vault.store;
     let verifier = app.sequencer.signer().verifier();
-    let from = quarantined(app).await?;
-    let (_, now) = catch_up(store, verifier, folder).await?;
+    let from = quarantined(app, folder).await?;
+    let (_, now) = catch_up(store, verifier, folder, from).await?;
     let log = (from, now);
     let eraser = app.requests().eraser;
     let replayed = eraser.replay(&operator()?, from).await?;
@@ -220,6 +224,7 @@ async fn prove(app: &App, folder: &Path) -> Result<Outcome, CopyError> {
     let values = sound(app).await?;
     let mut tx = store.begin().await?;
     tx.end_quarantine().await?;
+    feed::leap(&mut tx).await?;
     tx.commit().await?;
     store.scrub(&[]).await?;
     Ok(Outcome {
@@ -231,13 +236,15 @@ async fn prove(app: &App, folder: &Path) -> Result<Outcome, CopyError> {
 }
 
 /// How large the log was when the data was copied. Noted before anything else is done, so that a run that is cut off
-/// does not make the next one believe that the data knows the whole log.
-async fn quarantined(app: &App) -> Result<u64, CopyError> {
+/// does not make the next one believe that the data knows the whole log. A vault whose log goes on beyond the folder's is
+/// left as it is: it may be served already.
+async fn quarantined(app: &App, folder: &Path) -> Result<u64, CopyError> {
     let store = &app.vault.store;
     if let Some(size) = store.read().await?.quarantined_at().await? {
         return Ok(u64::try_from(size).unwrap_or(0));
     }
     let (size, _) = Stored::new(store.clone()).checkpoint().await?.unwrap_or_default();
+    reaches(app.sequencer.signer().verifier(), folder, size)?;
     let mut tx = store.begin().await?;
     tx.quarantine(
         micros(app.vault.clock.now()),

@@ -90,7 +90,7 @@ fn reservation<'p>(outcome: &mut Outcome, node: Node<'p>, hotels: &Hotels) -> Op
     let hotel = by_code.or(by_id);
     alarm(outcome, node);
     let mut tell = |guest: Node<'_>, place: Option<usize>, role: &str| {
-        if guest.exists() {
+        if guest.tells() {
             let part = if place.is_some() { "guest" } else { "primary" };
             let mut told = Told::of(format!("{id}:{part}"));
             told.observed_at = observed(node);
@@ -118,10 +118,10 @@ fn booker(outcome: &mut Outcome, (node, booking): (Node<'_>, &str), reservations
     let own = node.at("booker");
     // Where the booking does not say it, its reservations may.
     let inner = || reservations.iter().map(|one| one.node.at("booker"));
-    let booker = if own.exists() {
+    let booker = if own.tells() {
         Some(own)
     } else {
-        inner().find(|booker| booker.exists())
+        inner().find(|booker| booker.tells())
     };
     alarm(outcome, node);
     let Some(booker) = booker else { return };
@@ -146,12 +146,25 @@ fn booker(outcome: &mut Outcome, (node, booking): (Node<'_>, &str), reservations
         name(&mut told, booker);
         told.by_name();
         person(&mut told, booker);
-        for one in reservations.iter().filter(|one| one.hotel == hotel) {
+        // Who also stays is told so by that reservation's own record, with its own time.
+        let others = reservations
+            .iter()
+            .filter(|one| !is_one(booker, one.node.at("primaryGuest")));
+        for one in others.filter(|one| one.hotel == hotel) {
             told.stay(stay(one.node, &one.id, "booker"));
         }
         told.property = hotel;
         outcome.told.push(told);
     }
+}
+
+/// Whether two parts of a message name one person alike.
+fn is_one(one: Node<'_>, other: Node<'_>) -> bool {
+    let words = |node: Node<'_>| {
+        ["firstName", "lastName", "email"].map(|name| node.at(name).peek().map(values::bare))
+    };
+    let (one, other) = (words(one), words(other));
+    one == other && one[1].is_some()
 }
 
 /// Whether an agency or a channel booked: it has no given name, but a lent address or one that nobody reads, the name of

@@ -26,7 +26,7 @@ impl Connector for Cloudbeds {
         let mut outcome = Outcome::default();
         let named = ["firstName", "lastName", "email"]
             .into_iter()
-            .any(|name| node.at(name).exists());
+            .any(|name| node.at(name).says());
         match node.at("id").text().filter(|_| named) {
             // Companies and groups have an interface of their own, and say what they are.
             _ if node.at("profileType").says() => outcome.refused.push("the profile is of no person"),

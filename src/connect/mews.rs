@@ -18,7 +18,7 @@ use crate::{guest::kinds::holds_card_number, matching::relays};
 
 use super::{
     channels::Channels,
-    payload::{Node, Payload},
+    payload::{Node, Payload, says_nothing},
     told::{Connector, Outcome, Told},
     values,
 };
@@ -238,15 +238,6 @@ const WHOLE: [(&str, &[&str]); 18] = [
     ("notes", &["Notes"]),
     ("diet", &["DietaryRequirements"]),
 ];
-
-fn says_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        Value::Object(members) => members.values().all(says_nothing),
-        _ => false,
-    }
-}
 
 /// Takes back what the customer has no longer.
 fn take_back(told: &mut Told, customer: &Value) {

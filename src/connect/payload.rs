@@ -235,6 +235,12 @@ impl<'p> Node<'p> {
         }
     }
 
+    /// Whether anything is said in it: an object whose members say nothing says nothing.
+    #[must_use]
+    pub fn tells(self) -> bool {
+        self.value.is_some_and(|value| !says_nothing(value))
+    }
+
     /// Whether a list is here, be it empty.
     #[must_use]
     pub fn is_list(self) -> bool {
@@ -261,5 +267,15 @@ impl<'p> Node<'p> {
             .as_str()
             .map(str::trim)
             .filter(|text| !text.is_empty())
+    }
+}
+
+/// Whether a value says nothing: `null`, empty text, or an object of such.
+pub(super) fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Object(members) => members.values().all(says_nothing),
+        _ => false,
     }
 }

@@ -31,7 +31,10 @@ statements! {
     EVIDENCE_OF_OTHERS = "SELECT consent_id, separate, evidence FROM consent
                           WHERE guest_id = $1 AND evidence IS NOT NULL AND state IN ('given', 'renewed')
                               AND NOT (purpose = $2 AND recipient = $3 AND separate = $4)";
-    CONSENT_HOLDER = "SELECT guest_id FROM consent WHERE consent_id = $1";
+    /// Also the guest that was taken in keeps its line; the one it goes on under is whose it is.
+    CONSENT_HOLDER = "SELECT c.guest_id FROM consent c JOIN guest g ON g.guest_id = c.guest_id
+                      WHERE c.consent_id = $1
+                      ORDER BY CASE WHEN g.status = 'merged' THEN 1 ELSE 0 END, c.guest_id LIMIT 1";
     CONSENT_DETAILS = "SELECT details FROM consent WHERE guest_id = $1 AND consent_id = $2";
     NOTICE = "SELECT notice_id, sequence, version, terms, text, sha256, details, valid_from, created_at, created_by
               FROM notice WHERE notice_id = $1";

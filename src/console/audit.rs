@@ -20,7 +20,7 @@ use crate::{
         search::{Filter, Place},
         tlog::Stored,
     },
-    base::{EntryId, GuestId, from_micros, micros},
+    base::{EntryId, GuestId, from_micros, micros, same_person},
     guest::{AccessReport, Entry, GuestError},
     policy::Right,
     web::{
@@ -460,7 +460,8 @@ impl Console {
         else {
             return self.vault.refuse(event, GuestError::NotFound).await;
         };
-        if leaf.principal == errand.caller.principal {
+        let done_by = (leaf.principal, leaf.actor.as_deref());
+        if same_person(done_by, errand.caller.person()) {
             let own = GuestError::Blocked("nobody judges what they did themselves".to_owned());
             return self.vault.refuse(event, own).await;
         }

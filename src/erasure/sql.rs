@@ -38,7 +38,6 @@ statements! {
                       lapsing_state = CASE WHEN lapsing_state = 0 THEN 0 ELSE 2 END
                   WHERE guest_id = $1";
     /// Changes nothing, and keeps every other writer of the guest waiting until the change is over.
-    GUEST_STILL = "UPDATE guest SET version = version WHERE guest_id = $1 AND status IN ('active', 'restricted')";
     /// Also those that were merged into one that was merged.
     ABSORBED = "WITH RECURSIVE taken (guest_id) AS (
                     SELECT guest_id FROM guest WHERE survivor = $1 AND status = 'merged'
@@ -301,16 +300,6 @@ impl Tx {
         let rows = on!(self, c => {
             sqlx::query(GUEST_FATE).bind(guest.0).bind(status).bind(now).execute(c).await?.rows_affected()
         });
-        Ok(rows == 1)
-    }
-
-    /// Keeps all other writers of a guest waiting until this change is over; `false` when it is erased or merged.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn keep_still(&mut self, guest: GuestId) -> Result<bool, StoreError> {
-        let rows =
-            on!(self, c => { sqlx::query(GUEST_STILL).bind(guest.0).execute(c).await?.rows_affected() });
         Ok(rows == 1)
     }
 

@@ -8,11 +8,13 @@ use chrono::{DateTime, Utc};
 use super::{Numbered, sql::Deliver};
 use crate::{
     base::micros,
-    store::{Store, StoreError},
+    store::{Store, StoreError, Tx},
 };
 
 /// How many events are numbered in one transaction.
 const BATCH: i64 = 256;
+/// More events than happen between a backup and its restore.
+const LEAP: i64 = 1_000_000_000;
 
 /// Events after a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,14 +71,26 @@ pub async fn number_all(store: &Store) -> Result<(), StoreError> {
 /// What the database says; a damaged row.
 pub async fn after(store: &Store, position: i64, most: i64) -> Result<Page, StoreError> {
     let mut conn = store.read().await?;
+    // In this order: what is numbered between the two is not taken for swept.
+    let last = conn.feed_last().await?;
     let events = conn.feed_after(position, most).await?;
-    // Numbers have no gap, so a first event that is not the next one says that those between were swept.
+    // Numbers have no gap, so a first event that is not the next one says that those between are kept no longer. A place
+    // that no event had yet is of another history.
     let first = events.first().map(|e| e.position);
     let cut = match first {
         Some(first) => first > position.saturating_add(1),
-        None => conn.feed_last().await? > position,
+        None => last != position,
     };
     Ok(Page { events, cut })
+}
+
+/// Leaves out the next numbers: after a restore they may be known to listeners as other events, which are lost. Whoever
+/// goes on from one of them is told so.
+///
+/// # Errors
+/// What the database says.
+pub async fn leap(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.feed_leap(LEAP).await
 }
 
 /// Forgets events older than this, with what was never delivered of them.

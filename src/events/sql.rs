@@ -18,6 +18,7 @@ statements! {
     LAST = "SELECT last FROM event_head WHERE feed = 'main'";
     LAST_MAKE = "INSERT INTO event_head (feed, last) VALUES ('main', 0) ON CONFLICT DO NOTHING";
     LAST_SET = "UPDATE event_head SET last = $2 WHERE feed = 'main' AND last = $1";
+    LAST_LEAP = "UPDATE event_head SET last = last + $1 WHERE feed = 'main'";
     FEED_AFTER = "SELECT position, event_id, at, kind, guest_id, property, data FROM event_feed
                   WHERE position > $1 ORDER BY position LIMIT $2";
     FEED_SWEEP = "DELETE FROM event_feed WHERE position <= (
@@ -185,6 +186,12 @@ impl Tx {
                 query.execute(c).await?;
             });
         }
+        Ok(())
+    }
+
+    /// Leaves out so many numbers.
+    pub(super) async fn feed_leap(&mut self, count: i64) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(LAST_LEAP).bind(count).execute(c).await?; });
         Ok(())
     }
 

@@ -20,7 +20,7 @@ use crate::{
     policy::{Right, Separate, Snapshot},
 };
 
-use super::{GuestError, RecordInput, Rejected, Vault, kinds};
+use super::{GuestError, RecordInput, Rejected, Vault, kinds, read::Looked};
 
 /// What became of a statement.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -133,9 +133,11 @@ impl Vault {
                 return self.refuse(event, GuestError::Rejected(rejected)).await;
             }
         };
-        self.must_know(errand, guest, Act::PutConsent).await?;
+        self.must_know_to_hear(errand, guest, statement).await?;
         let refusal = match self.active_version(guest).await {
             Ok(version) => (!expected(version)).then_some(GuestError::Stale),
+            // Who is kept for the law only takes back what was agreed to all the same.
+            Err(GuestError::Restricted) if statement.state.is_no() => None,
             Err(
                 error @ (GuestError::NotFound
                 | GuestError::Gone
@@ -159,7 +161,11 @@ impl Vault {
             let rejected = vec![rejected("consent", Refusal::Bundled)];
             return self.refuse(event, GuestError::Rejected(rejected)).await;
         }
-        let mut change = self.log.begin(&self.store).await?;
+        let mut change = match self.change_of(guest).await {
+            Ok(change) => change,
+            Err(error @ (GuestError::Gone | GuestError::Moved(_))) => return self.refuse(event, error).await,
+            Err(error) => return Err(error),
+        };
         let line = self
             .write_consent(&mut change, errand, (guest, None), (statement, terms), &keys)
             .await?;
@@ -170,6 +176,23 @@ impl Vault {
             consent_id: line.id,
             state: self.standing_of(errand, &ledger, matter).as_str(),
         })
+    }
+
+    /// As [`Vault::must_know`]; of who is kept for the law only a no is heard.
+    async fn must_know_to_hear(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        statement: &Statement,
+    ) -> Result<(), GuestError> {
+        if statement.state.is_no() {
+            let policy = self.policies.current();
+            let looked = self.look(errand, guest, &[], Act::PutConsent, &policy).await?;
+            if let Looked::Refused(_, GuestError::Restricted) = looked {
+                return Ok(());
+            }
+        }
+        self.must_know(errand, guest, Act::PutConsent).await.map(|_| ())
     }
 
     /// Whether a statement can stand in the ledger under this policy.
@@ -219,6 +242,9 @@ impl Vault {
         guest: GuestId,
         keys: &GuestKeys,
     ) -> Result<(), GuestError> {
+        if !change.tx.keep_still(guest).await? {
+            return Err(GuestError::Stale);
+        }
         let policy = self.policies.current();
         for rule in policy.purposes().filter(|rule| rule.asks_the_ledger()) {
             let statement = Statement {

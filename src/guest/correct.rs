@@ -9,6 +9,7 @@ use crate::{
 
 use super::{
     GuestError, Heard, Provenance, RecordAnswer, RecordInput, Vault,
+    observation::Decision,
     prepare::writable,
     put::{self, Decided, Place},
 };
@@ -69,16 +70,16 @@ impl Vault {
             .await
     }
 
-    /// The same; `writable` says which fields, where something other than a rule lets the caller write.
+    /// The same by a decision about a note, which is carried out with it: that, and no rule, says which fields are written.
     pub(super) async fn correct_within(
         &self,
         errand: &Errand,
         guest: GuestId,
         patch: Map<String, Value>,
         expected: impl Fn(i64) -> bool,
-        writable: Option<FieldSet>,
+        decided: Option<(FieldSet, &Decision)>,
     ) -> Result<RecordAnswer, GuestError> {
-        self.put_right(errand, guest, (patch, &STAFF), expected, writable)
+        self.put_right(errand, guest, (patch, &STAFF), expected, decided)
             .await
     }
 
@@ -88,7 +89,7 @@ impl Vault {
         guest: GuestId,
         (patch, words): (Map<String, Value>, &Words),
         expected: impl Fn(i64) -> bool,
-        within: Option<FieldSet>,
+        decided: Option<(FieldSet, &Decision)>,
     ) -> Result<RecordAnswer, GuestError> {
         let policy = self.policies.current();
         let mut event = Event::of(errand, Act::Correct, self.clock.now());
@@ -104,7 +105,8 @@ impl Vault {
             stays: Heard::default(),
         };
         let id = guest.to_string();
-        let fields = within.or_else(|| writable(errand, &policy, true));
+        let (within, decision) = decided.unzip();
+        let fields = within.clone().or_else(|| writable(errand, &policy, true));
         let checked = fields
             .map(|fields| self.prepare_within(errand, &policy, (&source, &id), input, fields))
             .ok_or(GuestError::Forbidden);
@@ -158,6 +160,12 @@ impl Vault {
                 }
                 Err(error) => return Err(error),
                 Ok(done) => {
+                    if let Some(decision) = decision
+                        && let Err(error) = decision.carry_out(&mut change).await
+                    {
+                        drop(change);
+                        return self.refuse(event, error).await;
+                    }
                     change.commit().await?;
                     // The same whether or not there was a record of corrections already.
                     return Ok(put::answer(&Place::Linked(guest, Decided::named()), done));

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    audit::{Act, Event},
+    audit::{Act, Change, Event},
     base::{
         Category, Errand, Field, FieldSet, GuestId, PrincipalId, PropertyCode, SourceSystem, View,
         from_micros, micros,
@@ -91,6 +91,23 @@ pub enum ObservationDecision {
     Drop,
 }
 
+/// A decision about a note that waits, with its record.
+pub(super) struct Decision {
+    row: ObservationRow,
+    event: Event,
+}
+
+impl Decision {
+    /// Inside the change that does what was decided: the note waits no longer, on record. Of two decisions one counts.
+    pub(super) async fn carry_out(&self, change: &mut Change) -> Result<(), GuestError> {
+        if !change.tx.delete_observation(&self.row).await? {
+            return Err(GuestError::NotFound);
+        }
+        change.record(self.event.clone());
+        Ok(())
+    }
+}
+
 /// What the right to review observations lets a steward write: what staff may notice of a guest.
 fn for_stewards(policy: &Snapshot) -> FieldSet {
     let noticed = |field: &Field| {
@@ -160,7 +177,11 @@ impl Vault {
             at: micros(event.at),
             sealed: sealed.into_bytes(),
         };
-        let mut change = self.log.begin(&self.store).await?;
+        let mut change = match self.change_of(guest).await {
+            Ok(change) => change,
+            Err(error @ (GuestError::Gone | GuestError::Moved(_))) => return self.refuse(event, error).await,
+            Err(error) => return Err(error),
+        };
         change.tx.insert_observation(&row).await?;
         change.record(event);
         change.commit().await?;
@@ -273,27 +294,30 @@ impl Vault {
             return self.refuse(event, GuestError::NotFound).await;
         };
         event.outcome = Some(match decision {
-            ObservationDecision::Accept { guest: patch } => {
-                let fields = for_stewards(&self.policies.current());
-                self.correct_within(errand, guest, patch, |_| true, Some(fields))
-                    .await?;
-                "accepted"
-            }
-            ObservationDecision::Note => {
-                self.keep_as_note(errand, guest, &row).await?;
-                "kept"
-            }
+            ObservationDecision::Accept { .. } => "accepted",
+            ObservationDecision::Note => "kept",
             ObservationDecision::Drop => "dropped",
         });
         let keys = self.keys.guest_keys(guest, &[Category::Audit]).await?;
         event.subject = Some(self.subject(guest, Some(&keys)));
-        let mut change = self.log.begin(&self.store).await?;
-        if !change.tx.delete_observation(&row).await? {
-            drop(change);
-            return self.refuse(event, GuestError::NotFound).await;
+        let decided = Decision { row, event };
+        match decision {
+            ObservationDecision::Accept { guest: patch } => {
+                let fields = for_stewards(&self.policies.current());
+                self.correct_within(errand, guest, patch, |_| true, Some((fields, &decided)))
+                    .await?;
+                Ok(())
+            }
+            ObservationDecision::Note => self.keep_as_note(errand, guest, &decided).await,
+            ObservationDecision::Drop => {
+                let mut change = self.log.begin(&self.store).await?;
+                if let Err(error) = decided.carry_out(&mut change).await {
+                    drop(change);
+                    return self.refuse(decided.event, error).await;
+                }
+                Ok(change.commit().await?)
+            }
         }
-        change.record(event);
-        Ok(change.commit().await?)
     }
 
     /// Writes the note as one of the guest's, under a source of its own, so that a decision that is repeated after a
@@ -302,9 +326,10 @@ impl Vault {
         &self,
         errand: &Errand,
         guest: GuestId,
-        row: &ObservationRow,
+        decided: &Decision,
     ) -> Result<(), GuestError> {
         let policy = self.policies.current();
+        let row = &decided.row;
         let event = self.observation_event(errand, Act::ReviewObservations, Some(guest));
         let drawer = drawer_of(row)?;
         if drawer == Category::HealthBelief {
@@ -349,6 +374,10 @@ impl Vault {
         let mut change = self.log.begin(&self.store).await?;
         self.apply(&mut change, errand, &prepared, &place, (guest, version), &keys)
             .await?;
+        if let Err(error) = decided.carry_out(&mut change).await {
+            drop(change);
+            return self.refuse(event, error).await;
+        }
         Ok(change.commit().await?)
     }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{Datelike, Days, NaiveDate};
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -179,11 +180,14 @@ impl Vault {
             return self.refuse(event, exceeded.into()).await;
         }
         let (found, next) = self.near(errand, asked, after.unwrap_or_default(), most).await?;
-        if let Err(error) = self.charge(errand, found.iter().map(|o| o.guest_id)) {
+        if let Err(error) = self.charge(errand, found.iter().map(|(o, _)| o.guest_id)) {
             return self.refuse(event, error).await;
         }
         event.count = u64::try_from(found.len()).ok();
-        self.log.record(event, ()).await?;
+        // Each guest's day is told on a record of its own: the guest, and who asks after a breach, find it there.
+        let (found, events): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let all = events.into_iter().chain([event]);
+        try_join_all(all.map(|event| self.log.record(event, ()))).await?;
         Ok((found, next))
     }
 
@@ -193,7 +197,7 @@ impl Vault {
         asked: &OccasionsInput,
         (first, mut guest): OccasionPlace,
         most: usize,
-    ) -> Result<(Vec<Occasion>, Option<OccasionPlace>), GuestError> {
+    ) -> Result<(Vec<(Occasion, Event)>, Option<OccasionPlace>), GuestError> {
         let policy = self.policies.current();
         let kinds = if asked.kinds.is_empty() {
             &OccasionKind::ALL
@@ -229,12 +233,17 @@ impl Vault {
                     if !agreed || !falls_on(index, policy.catalogue(), &fetched, (kind, &token)) {
                         continue;
                     }
-                    found.push(Occasion {
+                    let mut event = fetched.event(errand, Act::FindOccasions);
+                    if let Some((_, field)) = policy.catalogue().find(kind.field()) {
+                        event.fields.insert(field.path.clone(), View::Token);
+                    }
+                    let occasion = Occasion {
                         guest_id: GuestId(*one),
                         token: fetched.handles.of("guest"),
                         kind,
                         day: format!("--{day}"),
-                    });
+                    };
+                    found.push((occasion, event));
                 }
                 if i64::try_from(guests.len()).is_ok_and(|count| count < rows) {
                     break;

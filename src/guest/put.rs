@@ -162,6 +162,20 @@ impl Vault {
         changeable(heads.get(&guest))
     }
 
+    /// A change in which a guest is neither merged nor erased away: what is said of it then would be said of nobody.
+    ///
+    /// # Errors
+    /// [`GuestError::Moved`] and the like, when that was faster.
+    pub(crate) async fn change_of(&self, guest: GuestId) -> Result<Change, GuestError> {
+        let mut change = self.log.begin(&self.store).await?;
+        if change.tx.keep_still(guest).await? {
+            return Ok(change);
+        }
+        drop(change);
+        self.active_version(guest).await?;
+        Err(GuestError::Stale)
+    }
+
     /// The answer to a record that says what it said before; recorded, nothing stored.
     pub(super) async fn unchanged(
         &self,

@@ -50,6 +50,7 @@ statements! {
                         trust, observed_at, sealed
                     FROM field_value WHERE guest_id = $1 AND field = $2";
     FIELD_DELETE = "DELETE FROM field_value WHERE guest_id = $1 AND record_id = $2 AND field = $3";
+    GUEST_STILL = "UPDATE guest SET version = version WHERE guest_id = $1 AND status IN ('active', 'restricted')";
     TOKENS_DELETE = "DELETE FROM blind_index WHERE guest_id = $1 AND record_id = $2 AND field = $3";
     STAY_UPSERT = "INSERT INTO stay (guest_id, stay_token, property, record_id, version, sealed, updated_at)
                    VALUES ($1, $2, $3, $4, $5, $6, $7)

@@ -18,6 +18,8 @@ use super::{GuestError, Vault};
 const LABEL: &[u8] = b"unsubscribe";
 /// Bytes of the signature.
 const SIGNATURE: usize = 16;
+/// How often a guest is looked for anew who was merged meanwhile.
+const TRIES: u32 = 6;
 
 impl Vault {
     /// The path of the link that takes back what this line gave: the line's id and a keyed hash of it. It does not
@@ -50,6 +52,18 @@ impl Vault {
         let Some(id) = self.link_of(token) else {
             return Err(GuestError::NotFound);
         };
+        for _ in 0..TRIES {
+            match self.withdraw_line(request, id).await {
+                // Taken in at this moment: the line is another's now.
+                Err(GuestError::Moved(_) | GuestError::Stale) => {}
+                done => return done,
+            }
+        }
+        Err(GuestError::Stale)
+    }
+
+    /// Takes back what a line gave, of whoever it belongs to now.
+    async fn withdraw_line(&self, request: RequestId, id: ConsentId) -> Result<(), GuestError> {
         let Some(guest) = self.store.read().await?.consent_holder(id).await? else {
             return Ok(());
         };
@@ -72,9 +86,11 @@ impl Vault {
             request,
         };
         let event = Event::of(&errand, Act::PutConsent, self.clock.now());
-        if let Err(error) = self.active_version(guest).await {
+        let active = self.active_version(guest).await;
+        if let Err(error) = active.or_else(unless_restricted) {
             return match error {
                 GuestError::Gone | GuestError::NotFound => Ok(()),
+                moved @ GuestError::Moved(_) => Err(moved),
                 error => self.refuse(event, error).await,
             };
         }
@@ -97,7 +113,10 @@ impl Vault {
             .keys
             .ensure_guest_keys(guest, &[Category::Audit, Category::Consent])
             .await?;
-        let mut change = self.log.begin(&self.store).await?;
+        let mut change = match self.change_of(guest).await {
+            Err(GuestError::Gone) => return Ok(()),
+            change => change?,
+        };
         self.write_consent(
             &mut change,
             &errand,
@@ -108,5 +127,13 @@ impl Vault {
         .await?;
         change.commit().await?;
         Ok(())
+    }
+}
+
+/// Who is kept for the law only takes back what was agreed to all the same.
+fn unless_restricted(error: GuestError) -> Result<i64, GuestError> {
+    match error {
+        GuestError::Restricted => Ok(0),
+        error => Err(error),
     }
 }

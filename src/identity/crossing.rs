@@ -7,7 +7,7 @@ use crate::{
     crypto::Aad,
     guest::{GuestError, Vault, places},
     keys::GuestKeys,
-    store::Tx,
+    store::{StoreError, Tx},
 };
 
 use super::sql::crossing::{Sealed, SealedConsent};
@@ -36,6 +36,10 @@ impl Crossing {
         place: impl Fn(GuestId) -> Aad<'a>,
         sealed: &[u8],
     ) -> Result<Vec<u8>, GuestError> {
+        if !self.from.has(category) {
+            // Said since the keys were fetched: the next try has them.
+            return Err(StoreError::Stale.into());
+        }
         let (from, to) = self.ends();
         let plain = self.from.open_internal(category, sealed, &place(from))?;
         Ok(self.to.seal(category, &place(to), &plain)?.into_bytes())

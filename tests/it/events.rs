@@ -168,6 +168,12 @@ both!(a_listener_hears_what_it_may, async |database| {
     assert_eq!((late.status, late.problem()), (410, "gone"));
     assert_eq!(told(&feed(&app, &lisbon, 0).await).len(), 0);
     assert_eq!(told(&feed(&app, &lisbon, 3).await).len(), 0);
+    let ahead = app.get(&lisbon, "/v1/events?after=4").await;
+    assert_eq!(
+        (ahead.status, ahead.problem()),
+        (410, "gone"),
+        "no event had that number yet"
+    );
     app.finish().await;
 });
 

@@ -42,6 +42,7 @@ mod lookups;
 mod lost;
 mod many_holds;
 mod matrix;
+mod meanwhile;
 mod merging;
 mod migrations;
 mod mirror;

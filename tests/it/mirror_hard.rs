@@ -185,7 +185,10 @@ async fn a_damaged_event_does_not_stop_a_restore(database: &Database) {
     ] {
         run(&store, &sql).await;
     }
-    assert_eq!(catch_up(&store, &verifier, &dir).await.unwrap(), (size, grown));
+    assert_eq!(
+        catch_up(&store, &verifier, &dir, size).await.unwrap(),
+        (size, grown)
+    );
     let path = format!("entries/000.p/{grown}");
     let bundle = log.at(Place::parse(&path).unwrap()).await.unwrap().unwrap();
     assert_eq!(bundle, fs::read(dir.join("tile").join(path)).unwrap());

@@ -22,7 +22,7 @@ use super::{
     files,
     growth::Growth,
     note::{NoteError, Verifier},
-    stored::{edge, index},
+    stored::{Stored, edge, index},
     tile::{self, Tile},
 };
 
@@ -85,36 +85,61 @@ struct Leaf {
     writer: Uuid,
 }
 
+fn read(folder: &Path, path: &str) -> Result<Vec<u8>, CatchUpError> {
+    let found = files::read(folder, path).and_then(|found| found.ok_or(io::ErrorKind::NotFound.into()));
+    found.map_err(|cause| CatchUpError::Folder {
+        path: folder.join(path).display().to_string(),
+        cause,
+    })
+}
+
+/// Makes sure that the folder's log has at least so many entries.
+///
+/// # Errors
+/// [`CatchUpError::Older`], and what is wrong with the folder.
+pub fn reaches(verifier: &Verifier, folder: &Path, size: u64) -> Result<(), CatchUpError> {
+    let signed = verifier.open(&read(folder, "checkpoint")?)?;
+    if signed.size < size {
+        return Err(CatchUpError::Older {
+            folder: signed.size,
+            backup: size,
+        });
+    }
+    Ok(())
+}
+
 /// Brings the database's log up to the one in the folder, after proving that it is the same log; returns how large it
-/// was and is.
+/// was and is. The database's may be larger by what an earlier run wrote that was cut off: `backup` is how large it was
+/// when the copy was taken.
 ///
 /// # Errors
 /// [`CatchUpError`]; then the database is as it was.
-pub async fn catch_up(store: &Store, verifier: &Verifier, folder: &Path) -> Result<(u64, u64), CatchUpError> {
-    let read = |path: &str| {
-        let found = files::read(folder, path).and_then(|found| found.ok_or(io::ErrorKind::NotFound.into()));
-        found.map_err(|cause| CatchUpError::Folder {
-            path: folder.join(path).display().to_string(),
-            cause,
-        })
-    };
-    let note = read("checkpoint")?;
+pub async fn catch_up(
+    store: &Store,
+    verifier: &Verifier,
+    folder: &Path,
+    backup: u64,
+) -> Result<(u64, u64), CatchUpError> {
+    reaches(verifier, folder, backup)?;
+    let note = read(folder, "checkpoint")?;
     let signed = verifier.open(&note)?;
     let mut tx = store.begin().await?;
     let head = sql::head(&mut tx).await?.ok_or(LogError::Absent)?;
     let own = index(head.size)?;
     if signed.size < own {
-        return Err(CatchUpError::Older {
-            folder: signed.size,
-            backup: own,
-        });
+        tx.rollback().await?;
+        let log = Stored::new(store.clone());
+        if log.root_at(signed.size).await? != signed.root {
+            return Err(CatchUpError::Other(signed.size));
+        }
+        return Ok((own, own));
     }
     let mut growth = Growth::after(edge(&mut tx, own).await?);
     let mut before = 0;
     while growth.size() < signed.size {
         let at = growth.size();
         let tile = Tile::in_tree(0, at / 256, signed.size).ok_or(LogError::Absent)?;
-        let bytes = read(&tile.bundle_path())?;
+        let bytes = read(folder, &tile.bundle_path())?;
         let entries = tile::unbundle(&bytes).ok_or(CatchUpError::Other(at))?;
         let skip = usize::try_from(at - tile.first_entry()).unwrap_or(usize::MAX);
         for bytes in entries.into_iter().skip(skip) {

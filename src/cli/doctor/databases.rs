@@ -253,6 +253,7 @@ async fn hold(
         Ok(Some(verifier)) => mirror(config, data, verifier, findings).await,
         Ok(None) => {}
     }
+    quarantine(data, findings).await;
     if matches!(keyring.has_data_keys().await, Ok(true)) && matches!(is_fresh(data).await, Ok(true)) {
         return findings.fail(
             "keys",
@@ -297,6 +298,18 @@ async fn mirror(config: &Config, data: &Store, verifier: Verifier, findings: &mu
             findings.fail(CHECK, error, "the start refuses until they agree");
         }
         Err(error) => findings.fail(CHECK, error, "the vault serves, but the log has no sound copy"),
+    }
+}
+
+/// Whether a restored database waits to be held against the log: else the start refuses.
+async fn quarantine(data: &Store, findings: &mut Findings) {
+    let state = async { data.read().await?.quarantined_at().await };
+    if matches!(state.await, Ok(Some(_))) {
+        findings.fail(
+            "restore",
+            AppError::Quarantine,
+            "nothing is served until that is done",
+        );
     }
 }
 

@@ -4,9 +4,9 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
-    COMPOUND_PARTS, FIELD_DELETE, FIELD_HEADS, FIELD_OF_ALL, GUEST_MANAGER, GUEST_TOUCH, IDEMPOTENT_DROP,
-    IDEMPOTENT_INSERT, IDEMPOTENT_SET, IDEMPOTENT_SWEEP, IMPORT_SET, Line, STAY_HELD, STAY_INDEX_DELETE,
-    STAY_UPSERT, StayRow, TOKENS_DELETE, ValueRow, rows::numbered,
+    COMPOUND_PARTS, FIELD_DELETE, FIELD_HEADS, FIELD_OF_ALL, GUEST_MANAGER, GUEST_STILL, GUEST_TOUCH,
+    IDEMPOTENT_DROP, IDEMPOTENT_INSERT, IDEMPOTENT_SET, IDEMPOTENT_SWEEP, IMPORT_SET, Line, STAY_HELD,
+    STAY_INDEX_DELETE, STAY_UPSERT, StayRow, TOKENS_DELETE, ValueRow, rows::numbered,
 };
 use crate::{
     base::{GuestId, RecordId},
@@ -54,6 +54,16 @@ pub struct NewStay {
 }
 
 impl Tx {
+    /// Keeps all other writers of a guest waiting until this change is over; `false` when it is erased or merged.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn keep_still(&mut self, guest: GuestId) -> Result<bool, StoreError> {
+        let rows =
+            on!(self, c => { sqlx::query(GUEST_STILL).bind(guest.0).execute(c).await?.rows_affected() });
+        Ok(rows == 1)
+    }
+
     /// Moves a guest to its next version.
     ///
     /// # Errors
