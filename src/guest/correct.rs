@@ -106,7 +106,7 @@ impl Vault {
         };
         let id = guest.to_string();
         let (within, decision) = decided.unzip();
-        let fields = within.clone().or_else(|| writable(errand, &policy, true));
+        let fields = within.or_else(|| writable(errand, &policy, true));
         let checked = fields
             .map(|fields| self.prepare_within(errand, &policy, (&source, &id), input, fields))
             .ok_or(GuestError::Forbidden);

@@ -136,6 +136,17 @@ both!(
             "{leaf:?}"
         );
 
+        // Nor does another key of the same person judge it.
+        let itself = officer.clone().with("vault-actor", "fd-17");
+        let own = app
+            .post(
+                &itself,
+                &format!("/v1/audit/entries/{entry}/judgement"),
+                json!({"verdict": "justified"}),
+            )
+            .await;
+        assert_eq!((own.status, own.problem()), (409, "conflict"), "{own:?}");
+
         // An officer finds it on the day's page, and judges it there.
         let mut browser = Browser::signed_in(&app, "compliance_officer").await;
         let today = browser.look("/console").await.text();

@@ -326,6 +326,14 @@ async fn a_log_that_the_start_refuses_is_found() {
     };
     assert_eq!(state("mirror", &patient).await, Some(State::Ok));
     assert_eq!(state("log", &patient).await, Some(State::Ok));
+    assert_eq!(state("restore", &patient).await, None);
+    patient
+        .sql(
+            "vault.db",
+            "INSERT INTO quarantine (since, log_size) VALUES (1, 0)",
+        )
+        .await;
+    assert_eq!(state("restore", &patient).await, Some(State::Fail));
     patient
         .sql("vault.db", "UPDATE log_head SET size = size + 1")
         .await;
