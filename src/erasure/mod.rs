@@ -13,6 +13,7 @@
 
 pub mod api;
 pub mod certificate;
+pub mod counts;
 mod due;
 pub(crate) mod fault;
 mod orphans;

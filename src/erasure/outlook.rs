@@ -13,7 +13,7 @@ use crate::{
     retention::{CategoryPlan, Facts, Rules, facts, plan, sql as retention, sql::HoldRow},
 };
 
-use super::{Eraser, Preview, due::Due, preview::preview, runs::Counts};
+use super::{Eraser, Preview, counts::Counts, due::Due, preview::preview};
 
 /// Days that a run looks ahead.
 const AHEAD: usize = 7;

@@ -1,7 +1,7 @@
 //! Retention runs: all guests are looked at for what has had its time. What would go is counted first; above a
 //! threshold a person agrees; then it goes. A run is a row, so that a restart goes on where it stood.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     access::operator,
     audit::{Act, Event},
-    base::{Caller, Category, Errand, GuestId, PrincipalId, RequestId, from_micros, micros, same_person},
+    base::{Caller, Errand, GuestId, PrincipalId, RequestId, from_micros, micros, same_person},
     events::Announcement,
     guest::GuestError,
     policy::Right,
@@ -21,7 +21,7 @@ use crate::{
 
 use super::{
     ComingDay, Eraser, ErasureError, Order,
-    due::Due,
+    counts::Counts,
     outlook::{add_to, week_after},
     sql::runs::RunRow,
 };
@@ -74,42 +74,6 @@ impl RunState {
 
     fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
-    }
-}
-
-/// How much would go of one drawer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Count {
-    /// Of how many guests.
-    pub guests: u64,
-    /// How many values.
-    pub values: u64,
-}
-
-/// What was counted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = RunCounts)]
-pub struct Counts {
-    /// By drawer.
-    pub categories: BTreeMap<Category, Count>,
-    /// Single fields of drawers that stay: of how many guests.
-    pub fields: BTreeMap<String, u64>,
-    /// Guests that go as a whole.
-    pub whole: u64,
-}
-
-impl Counts {
-    pub(super) fn add(&mut self, due: &Due) {
-        for (category, values) in &due.drawers {
-            let count = self.categories.entry(*category).or_default();
-            count.guests = count.guests.saturating_add(1);
-            count.values = count.values.saturating_add(*values);
-        }
-        for field in &due.fields {
-            let count = self.fields.entry(field.to_string()).or_default();
-            *count = count.saturating_add(1);
-        }
-        self.whole = self.whole.saturating_add(due.whole.into());
     }
 }
 
