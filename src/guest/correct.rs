@@ -146,9 +146,12 @@ impl Vault {
                 .await?
                 .source_record(&prepared.source_token)
                 .await?;
-            let place = correction_place(guest, known.map(|(_, record)| record));
+            let place = correction_place(guest, known);
             let keys = self.keys.ensure_guest_keys(guest, &prepared.categories()).await?;
             let mut change = self.log.begin(&self.store).await?;
+            if known.is_some_and(|(of, _)| of != guest) {
+                change.tx.free_source(&prepared.source_token).await?;
+            }
             let outcome = self
                 .apply(&mut change, errand, &prepared, &place, (guest, version), &keys)
                 .await;
@@ -175,9 +178,10 @@ impl Vault {
     }
 }
 
-fn correction_place(guest: GuestId, known: Option<RecordId>) -> Place {
+/// The guest's own record of corrections, or a new one: one that went to another guest is that one's.
+fn correction_place(guest: GuestId, known: Option<(GuestId, RecordId)>) -> Place {
     match known {
-        Some(record) => Place::Known(guest, record),
-        None => Place::Linked(guest, Decided::default()),
+        Some((of, record)) if of == guest => Place::Known(guest, record),
+        _ => Place::Linked(guest, Decided::default()),
     }
 }

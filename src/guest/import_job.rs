@@ -1,7 +1,8 @@
 //! An import as one job: begun, counted, ended, and taken back while nothing else touched what it wrote.
 //!
 //! Taking back removes the records that the import made, and the guests that nobody else speaks of. What it changed of
-//! records that were there before stays: their earlier values are gone.
+//! records that were there before stays: their earlier values are gone; so does a record that repeated another's stay.
+//! A yes goes with the record that told it, a no stays.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Event},
-    base::{Category, Errand, GuestId, ImportId, PrincipalId, PropertyCode, RecordId, micros},
+    base::{Category, ConsentId, Errand, GuestId, ImportId, PrincipalId, PropertyCode, RecordId, micros},
     events::Announcement,
     policy::Right,
 };
@@ -284,10 +285,19 @@ impl Vault {
         change.tx.touch_guest(guest, version, micros(now)).await?;
         for row in rows {
             let record = RecordId(row.record_id);
+            for (line, purpose) in change.tx.agreed_by(guest, record).await? {
+                if let Ok(purpose) = purpose.parse() {
+                    let told = Announcement::consent_changed(now, guest, &purpose, ConsentId(line));
+                    change.tx.announce(&told.at_property(&errand.property)).await?;
+                }
+            }
             change.tx.delete_record(guest, record, &row.source_token).await?;
         }
         change.tx.forget_marks(import, guest).await?;
         let gone = change.tx.delete_if_empty(guest).await?;
+        if !gone {
+            self.follow_portfolio(&mut change.tx, guest).await?;
+        }
         let told = if gone {
             Announcement::guest_erased(now, guest, None)
         } else {

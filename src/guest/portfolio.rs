@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::{FieldPath, GuestId, View};
+use crate::{
+    base::{FieldPath, GuestId, View},
+    store::Tx,
+};
 
 use super::{
     GuestError, Vault, places,
@@ -39,13 +42,23 @@ impl Vault {
         let stored = change.tx.values_of(guest, FIELD).await?;
         let newer: Vec<_> = lines.iter().map(|line| line.id).collect();
         lines.extend(stored.into_iter().filter(|line| !newer.contains(&line.id)));
-        let ranked = survivor::ranked(&lines);
+        self.enter_portfolio(&mut change.tx, guest, &lines).await
+    }
+
+    /// Follows the value that survives now, where records came or went.
+    pub(crate) async fn follow_portfolio(&self, tx: &mut Tx, guest: GuestId) -> Result<(), GuestError> {
+        let lines = tx.values_of(guest, FIELD).await?;
+        self.enter_portfolio(tx, guest, &lines).await
+    }
+
+    async fn enter_portfolio(&self, tx: &mut Tx, guest: GuestId, lines: &[Line]) -> Result<(), GuestError> {
+        let ranked = survivor::ranked(lines);
         let best = ranked.get(FIELD).and_then(|values| values.first());
         let token = match best {
             Some(best) => self.manager_named(guest, best).await?,
             None => None,
         };
-        Ok(change.tx.set_manager(guest, token).await?)
+        Ok(tx.set_manager(guest, token).await?)
     }
 
     /// Whom a value names. One that does not open names nobody; the doctor tells of it.

@@ -29,7 +29,7 @@ pub use disclosure::{Line, Part};
 pub use likeness::NewReview;
 pub use rows::Rows;
 use write::stay_index_insert;
-pub use write::{NewStay, NewValue};
+pub use write::{HeldStay, NewStay, NewValue};
 
 statements! {
     IDENTITY_DELETE = "DELETE FROM likeness_token WHERE guest_id = $1 AND record_id = $2";

@@ -17,7 +17,7 @@ use super::{
     GuestError, Rejected, Stay, StayInput, StayRole, Vault,
     prepare::seal_version,
     put,
-    sql::{Line, NewStay, Part, StayRow},
+    sql::{HeldStay, Line, NewStay, Part, StayRow},
     window::{self, Window},
 };
 
@@ -175,6 +175,10 @@ impl Vault {
                     said.record = RecordId(held.record_id);
                 }
             }
+            if held.record_id != said.record.0 {
+                self.keep_asleep(change, (guest, said.record), (&stay.property, token, held), keys)
+                    .await?;
+            }
         }
         let stay = self.sealed_stay(errand, (guest, said), &stay.restored(), version, keys)?;
         change.tx.upsert_stay(&stay).await?;
@@ -183,6 +187,46 @@ impl Vault {
             .set_stay_index(guest, token, version == 1, &stay.tokens)
             .await?;
         Ok(true)
+    }
+
+    /// Of a stay that two guests had who are one, the word that is overruled lies asleep with the guest that was taken in:
+    /// parted, each has its own again.
+    async fn keep_asleep(
+        &self,
+        change: &mut Change,
+        (guest, record): (GuestId, RecordId),
+        (property, token, held): (&PropertyCode, Uuid, &HeldStay),
+        keys: &GuestKeys,
+    ) -> Result<(), GuestError> {
+        let mut with = None;
+        for merge in self.store.read().await?.merges_into(guest).await? {
+            let absorbed = GuestId(merge.absorbed);
+            if change.tx.stay_held(absorbed, token).await?.is_none() {
+                continue;
+            }
+            let records = change.tx.record_ids(absorbed).await?;
+            let speaks = records.contains(&record.0);
+            if speaks == records.contains(&held.record_id) {
+                continue;
+            }
+            // What the one who speaks had said before is what nobody needs any more.
+            with = with.filter(|_| !speaks).or(Some(absorbed));
+        }
+        let Some(absorbed) = with else { return Ok(()) };
+        let path = path(property.as_str());
+        let from = place(guest, token, &path, held.version);
+        let plain = keys.open_internal(Category::Stay, &held.sealed, &from)?;
+        let theirs = self.keys.guest_keys(absorbed, &[Category::Stay]).await?;
+        let sealed = theirs.seal(
+            Category::Stay,
+            &place(absorbed, token, &path, held.version),
+            &plain,
+        )?;
+        change
+            .tx
+            .copy_stay((guest, absorbed), token, &sealed.into_bytes())
+            .await?;
+        Ok(())
     }
 
     /// A stay as it is stored.

@@ -302,6 +302,7 @@ pub(crate) async fn post_merge(
     let options = MergeOptions {
         dry_run: options.0.dry_run,
         force: options.0.force,
+        review: None,
     };
     let both = (id.0, input.absorb);
     let holds = move |version| expected.holds(Some(version));

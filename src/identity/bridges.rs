@@ -7,7 +7,7 @@ use crate::{
     guest::{GuestError, Vault},
 };
 
-use super::{review, sql::ReviewRow};
+use super::{merge::Grounds, review, sql::ReviewRow};
 
 /// Questions of one look at most.
 const MOST: i64 = 200;
@@ -72,12 +72,16 @@ impl Vault {
             reason: None,
             request: RequestId::random(),
         };
-        match self.merge_found(&errand, both, &score).await {
+        match self.merge_found(&errand, both, Grounds::of(&score)).await {
             Ok(_) => Ok(true),
-            // One of them is retired, restricted or gone since.
-            Err(GuestError::NotFound | GuestError::Moved(_) | GuestError::Gone | GuestError::Restricted) => {
-                Ok(false)
-            }
+            // One of them is retired, restricted or gone since, or a steward has said that they are two.
+            Err(
+                GuestError::NotFound
+                | GuestError::Moved(_)
+                | GuestError::Gone
+                | GuestError::Restricted
+                | GuestError::Blocked(_),
+            ) => Ok(false),
             Err(error) => Err(error),
         }
     }

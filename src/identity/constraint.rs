@@ -1,16 +1,19 @@
 //! A steward's word about two records: of one person, of two, or taken back. It is about records, not guests, so it
 //! outlives new scores and weights, merges and their undoing.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    audit::{Act, Event},
+    audit::{Act, Change, Event},
     base::{Category, Errand, GuestId, RecordId, from_micros, micros},
     guest::{AuditAnswer, GuestError, Vault},
     policy::Right,
+    store::StoreError,
 };
 
 use super::{
@@ -134,8 +137,8 @@ impl Vault {
                 // The older guest goes on: its id is in more hands.
                 let both = (one.guest_id.min(other.guest_id), one.guest_id.max(other.guest_id));
                 let options = MergeOptions {
-                    dry_run: false,
                     force,
+                    ..MergeOptions::default()
                 };
                 answer = Some(self.merge(errand, both, options, |_| true).await?);
                 (first.guest_id, second.guest_id) = (both.0, both.0);
@@ -145,7 +148,14 @@ impl Vault {
             }
             _ => {}
         }
-        let audit = self.remember(errand, word, (first, second), event).await?;
+        let mut tries = 0;
+        let audit = loop {
+            match self.remember(errand, word, (first, second), event.clone()).await {
+                Err(error @ GuestError::Blocked(_)) => return self.refuse(event, error).await,
+                Err(error) if error.is_transient() && tries < 6 => tries += 1,
+                outcome => break outcome?,
+            }
+        };
         Ok(ConstraintAnswer {
             decision: word,
             one: first,
@@ -211,8 +221,8 @@ impl Vault {
             if has_one || has_other {
                 let back = GuestId(merge.absorbed);
                 // The steward's new word is stronger than an old one about these very two.
-                self.forget_word((one.record_id, other.record_id)).await?;
-                self.undo_merge(errand, merge.merge_id).await?;
+                let word = (one.record_id, other.record_id);
+                self.undo_despite(errand, merge.merge_id, Some(word)).await?;
                 return Ok(if has_one { (back, guest) } else { (guest, back) });
             }
         }
@@ -220,10 +230,29 @@ impl Vault {
         Ok((guest, new))
     }
 
-    async fn forget_word(&self, (one, other): (RecordId, RecordId)) -> Result<(), GuestError> {
-        let mut tx = self.store.begin().await?;
-        tx.take_words_back(one.0, other.0).await?;
-        Ok(tx.commit().await?)
+    /// Holds the guests of two records as they are until the word about them is written: a merge, or its undoing, comes
+    /// before and is seen, or after and sees the word.
+    async fn hold_both(
+        change: &mut Change,
+        heads: &BTreeMap<GuestId, (i64, String, Option<Uuid>)>,
+        both: [RecordOf; 2],
+    ) -> Result<(), GuestError> {
+        for (guest, (version, ..)) in heads {
+            if !change.tx.hold_guest(*guest, *version).await? {
+                return Err(StoreError::Stale.into());
+            }
+        }
+        for place in both {
+            let records = change.tx.record_ids(place.guest_id).await?;
+            let is_merged = heads
+                .get(&place.guest_id)
+                .is_none_or(|(.., survivor)| survivor.is_some());
+            if is_merged || !records.contains(&place.record_id.0) {
+                let reason = "the guests were made one or parted meanwhile; look again";
+                return Err(GuestError::Blocked(reason.to_owned()));
+            }
+        }
+        Ok(())
     }
 
     async fn remember(
@@ -234,7 +263,11 @@ impl Vault {
         mut event: Event,
     ) -> Result<AuditAnswer, GuestError> {
         let (by, now) = (errand.caller.principal.0, micros(self.clock.now()));
+        let guests = [one.guest_id, other.guest_id];
+        let heads = self.store.read().await?.guest_heads(&guests).await?;
+        let heads = heads.into_iter().collect();
         let mut change = self.log.begin(&self.store).await?;
+        Self::hold_both(&mut change, &heads, [one, other]).await?;
         let (first, second) = (one.record_id.0, other.record_id.0);
         change.tx.take_words_back(first, second).await?;
         match word {

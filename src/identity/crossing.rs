@@ -1,6 +1,7 @@
 //! What lies with one guest, sealed anew for another: the way there and the way back are the same.
 
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::{
     base::{Category, GuestId},
@@ -10,7 +11,7 @@ use crate::{
     store::{StoreError, Tx},
 };
 
-use super::sql::crossing::{Sealed, SealedConsent};
+use super::sql::crossing::{Sealed, SealedConsent, SealedStay};
 
 /// From whom to whom, with the keys of both.
 pub(super) struct Crossing {
@@ -36,13 +37,29 @@ impl Crossing {
         place: impl Fn(GuestId) -> Aad<'a>,
         sealed: &[u8],
     ) -> Result<Vec<u8>, GuestError> {
-        if !self.from.has(category) {
-            // Said since the keys were fetched: the next try has them.
-            return Err(StoreError::Stale.into());
-        }
-        let (from, to) = self.ends();
-        let plain = self.from.open_internal(category, sealed, &place(from))?;
-        Ok(self.to.seal(category, &place(to), &plain)?.into_bytes())
+        sealed_again((&self.from, &self.to), category, place, sealed)
+    }
+
+    /// What the one has of a stay, sealed for the other.
+    pub(super) fn stay(&self, stay: &SealedStay) -> Result<Vec<u8>, GuestError> {
+        stay_again((&self.from, &self.to), stay)
+    }
+
+    /// Whether the two have a stay in the same words.
+    pub(super) fn says_the_same(&self, (froms, tos): (&SealedStay, &SealedStay)) -> Result<bool, GuestError> {
+        Ok(*opened_stay(&self.from, froms)? == *opened_stay(&self.to, tos)?)
+    }
+
+    /// Gives each of the two what the other has of a stay.
+    pub(super) async fn exchange(
+        &self,
+        tx: &mut Tx,
+        (froms, tos): (&SealedStay, &SealedStay),
+    ) -> Result<(), GuestError> {
+        let for_from = stay_again((&self.to, &self.from), tos)?;
+        let for_to = self.stay(froms)?;
+        let sealed = (for_from.as_slice(), for_to.as_slice());
+        Ok(tx.exchange_stay(self.ends(), froms.stay_token, sealed).await?)
     }
 
     /// A copy of a consent's line.
@@ -56,6 +73,33 @@ impl Crossing {
         let details = again(&consent.details, places::details)?;
         Ok(tx.copy_consent(self.ends(), id, (evidence, details)).await?)
     }
+}
+
+/// Opens at one guest's place and seals at the other's.
+fn sealed_again<'a>(
+    (from, to): (&GuestKeys, &GuestKeys),
+    category: Category,
+    place: impl Fn(GuestId) -> Aad<'a>,
+    sealed: &[u8],
+) -> Result<Vec<u8>, GuestError> {
+    if !from.has(category) {
+        // Said since the keys were fetched: the next try has them.
+        return Err(StoreError::Stale.into());
+    }
+    let plain = from.open_internal(category, sealed, &place(from.guest()))?;
+    Ok(to.seal(category, &place(to.guest()), &plain)?.into_bytes())
+}
+
+fn opened_stay(keys: &GuestKeys, stay: &SealedStay) -> Result<Zeroizing<Vec<u8>>, GuestError> {
+    let path = places::stay_path(&stay.property);
+    let place = places::stay(keys.guest(), stay.stay_token, &path, stay.version);
+    Ok(keys.open_internal(Category::Stay, &stay.sealed, &place)?)
+}
+
+fn stay_again(keys: (&GuestKeys, &GuestKeys), stay: &SealedStay) -> Result<Vec<u8>, GuestError> {
+    let path = places::stay_path(&stay.property);
+    let place = |guest| places::stay(guest, stay.stay_token, &path, stay.version);
+    sealed_again(keys, Category::Stay, place, &stay.sealed)
 }
 
 impl Vault {
@@ -90,9 +134,7 @@ impl Vault {
                 .await?;
         }
         for stay in &what.stays {
-            let path = places::stay_path(&stay.property);
-            let place = |guest| places::stay(guest, stay.stay_token, &path, stay.version);
-            let sealed = crossing.again(Category::Stay, place, &stay.sealed)?;
+            let sealed = crossing.stay(stay)?;
             tx.copy_stay(ends, stay.stay_token, &sealed).await?;
         }
         for consent in &what.consents {

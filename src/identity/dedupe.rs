@@ -18,6 +18,8 @@ use crate::{
     matching::{Person, Score},
 };
 
+use super::merge::Grounds;
+
 /// Two guests that may be one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pair {
@@ -157,8 +159,14 @@ impl<'v> Clusters<'v> {
             return Ok(Verdict::Review);
         };
         if !self.dry_run {
-            match self.vault.merge_found(self.errand, (one, other), &score).await {
+            match self
+                .vault
+                .merge_found(self.errand, (one, other), Grounds::of(&score))
+                .await
+            {
                 Ok(_) => {}
+                // A steward's word has come since.
+                Err(GuestError::Blocked(_)) => return Ok(Verdict::KeptApart),
                 Err(
                     GuestError::NotFound | GuestError::Moved(_) | GuestError::Gone | GuestError::Restricted,
                 ) => return Ok(Verdict::Left),

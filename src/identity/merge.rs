@@ -1,8 +1,6 @@
 //! Two guests are one: the absorbed one's records go on under the survivor. What was sealed for the absorbed guest is
 //! sealed anew for the survivor; its own rows stay where they are, asleep, until the merge is undone.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,13 +13,17 @@ use crate::{
     guest::{AuditAnswer, GuestError, LinkReason, Vault, resembling::thousandths},
     matching::Score,
     policy::Right,
-    store::Tx,
+    store::{StoreError, Tx},
 };
 
 use super::{
+    apart::speaks_against,
     crossing::Crossing,
     sql::{MergeRow, crossing::Moved},
 };
+
+/// A stay of both of which the absorbed guest had the newer word, as the parts of a merge name it.
+pub(super) const NEWER_STAY: &str = "newer_stay";
 
 /// What a merge does, or would do.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -62,6 +64,35 @@ pub struct MergeOptions {
     pub dry_run: bool,
     /// Although something speaks against it.
     pub force: bool,
+    /// The question that it answers.
+    pub review: Option<Uuid>,
+}
+
+/// On what grounds two guests are taken for one.
+#[derive(Clone, Copy)]
+pub(super) struct Grounds<'g> {
+    /// How alike they are.
+    pub(super) score: &'g Score,
+    /// Although something speaks against it.
+    pub(super) force: bool,
+    /// The question that it answers.
+    pub(super) review: Option<Uuid>,
+}
+
+impl<'g> Grounds<'g> {
+    /// Their likeness alone.
+    pub(super) const fn of(score: &'g Score) -> Self {
+        Self {
+            score,
+            force: false,
+            review: None,
+        }
+    }
+}
+
+/// The refusal of a second answer to a question.
+pub(super) fn answered_already() -> GuestError {
+    GuestError::Blocked("it was answered already".to_owned())
 }
 
 impl Vault {
@@ -102,9 +133,7 @@ impl Vault {
         let score = self.compared(survivor, absorbed).await?;
         let against = self.against((survivor, absorbed), &score).await?;
         if let (Some(reason), false, false) = (against.first(), options.force, options.dry_run) {
-            let error =
-                GuestError::Blocked(format!("{reason}; repeat it with force=true if you know better"));
-            return self.refuse(event, error).await;
+            return self.refuse(event, speaks_against(reason)).await;
         }
         let mut answer = self
             .preview_merge(errand, (survivor, absorbed), &score, against)
@@ -117,23 +146,42 @@ impl Vault {
             });
             return Ok(answer);
         }
-        let (merge, version) = self.merge_found(errand, (survivor, absorbed), &score).await?;
+        let grounds = Grounds {
+            score: &score,
+            force: options.force,
+            review: options.review,
+        };
+        let found = self.merge_found(errand, (survivor, absorbed), grounds).await;
+        let (merge, version) = match found {
+            // What was so when it was asked for is so no longer.
+            Err(
+                error @ (GuestError::Blocked(_)
+                | GuestError::NotFound
+                | GuestError::Moved(_)
+                | GuestError::Gone
+                | GuestError::Restricted),
+            ) => return self.refuse(event, error).await,
+            other => other?,
+        };
         answer.merge_id = Some(merge);
         answer.version = version;
         Ok(answer)
     }
 
-    /// Takes one guest into another of whom is known that nothing speaks against it; again when another writer was
+    /// Takes one guest into another of whom was found that nothing speaks against it; again when another writer was
     /// faster. The merge, and the survivor's version.
+    ///
+    /// # Errors
+    /// [`GuestError::Blocked`] when a steward's word has come since, or another answer to the question.
     pub(super) async fn merge_found(
         &self,
         errand: &Errand,
         both: (GuestId, GuestId),
-        score: &Score,
+        grounds: Grounds<'_>,
     ) -> Result<(Uuid, i64), GuestError> {
         let mut tries = 0;
         loop {
-            match self.try_merge(errand, both, score).await {
+            match self.try_merge(errand, both, grounds).await {
                 Err(error) if error.is_transient() && tries < 6 => tries += 1,
                 outcome => return outcome,
             }
@@ -180,7 +228,7 @@ impl Vault {
         &self,
         errand: &Errand,
         (survivor, absorbed): (GuestId, GuestId),
-        score: &Score,
+        Grounds { score, force, review }: Grounds<'_>,
     ) -> Result<(Uuid, i64), GuestError> {
         let versions = (
             self.active_version(survivor).await?,
@@ -196,8 +244,17 @@ impl Vault {
         let mut read = self.store.read().await?;
         let (own, others) = (read.consents(survivor).await?, read.consents(absorbed).await?);
         drop(read);
+        if let Some(review) = review {
+            match change.tx.answer_review(review, "answered", (by, now), 0).await {
+                Err(StoreError::Stale) => return Err(answered_already()),
+                other => other?,
+            }
+        }
         // Before the absorbed guest's questions become the survivor's: those about the two are answered, not moved.
         change.tx.close_reviews(survivor, absorbed, by, now).await?;
+        if !force {
+            Self::must_not_be_apart(&mut change.tx, (survivor, absorbed)).await?;
+        }
         self.take_in(&mut change.tx, merge, &crossing).await?;
         for line in strictest(&[&own, &others], &self.properties, self.clock.now()) {
             self.say_again(&mut change, merge, survivor, &line).await?;
@@ -238,10 +295,20 @@ impl Vault {
     async fn take_in(&self, tx: &mut Tx, merge: Uuid, crossing: &Crossing) -> Result<(), GuestError> {
         let ends = crossing.ends();
         let own = tx.sealed_of(ends.1).await?.stays;
-        let own: BTreeSet<Uuid> = own.iter().map(|stay| stay.stay_token).collect();
         let mut all = tx.sealed_of(ends.0).await?;
-        // A stay that both have is the survivor's as it is there.
-        all.stays.retain(|stay| !own.contains(&stay.stay_token));
+        // Of a stay that both have the newer word is shown; the other is asleep.
+        for stay in &all.stays {
+            let held = own.iter().find(|held| held.stay_token == stay.stay_token);
+            let Some(held) = held.filter(|held| held.updated_at < stay.updated_at) else {
+                continue;
+            };
+            if !crossing.says_the_same((stay, held))? {
+                crossing.exchange(tx, (stay, held)).await?;
+                tx.insert_part(merge, NEWER_STAY, stay.stay_token).await?;
+            }
+        }
+        all.stays
+            .retain(|stay| own.iter().all(|held| held.stay_token != stay.stay_token));
         self.carry(tx, crossing, &all).await?;
         for head in &all.records {
             tx.move_tokens(ends, head.record_id).await?;

@@ -16,6 +16,7 @@ pub mod pseudonyms;
 pub mod rekey;
 pub mod resolve;
 pub mod review;
+mod shared;
 mod split;
 pub mod sql;
 pub mod undo;

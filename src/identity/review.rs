@@ -12,11 +12,12 @@ use crate::{
     guest::{GuestError, LinkReason, Vault, read::Looked},
     matching::{Cell, score::probability},
     policy::Right,
+    store::StoreError,
 };
 
 use super::{
     MOST_PAIRS,
-    merge::{MergeAnswer, MergeOptions},
+    merge::{MergeAnswer, MergeOptions, answered_already},
     sql::ReviewRow,
 };
 
@@ -168,18 +169,41 @@ impl Vault {
             return self.refuse(event, GuestError::NotFound).await;
         }
         if row.state != "open" {
-            return self
-                .refuse(event, GuestError::Blocked("it was answered already".to_owned()))
-                .await;
+            return self.refuse(event, answered_already()).await;
         }
         let mut merge = None;
         if answer == Answer::Same {
             // The older guest goes on: its id is in more hands.
-            let options = MergeOptions::default();
+            let options = MergeOptions {
+                review: Some(review),
+                ..MergeOptions::default()
+            };
             let both = (GuestId(row.other_id), GuestId(row.guest_id));
-            merge = Some(self.merge(errand, both, options, |_| true).await?);
+            merge = match self.merge(errand, both, options, |_| true).await {
+                Err(
+                    error @ (GuestError::NotFound
+                    | GuestError::Moved(_)
+                    | GuestError::Stale
+                    | GuestError::Blocked(_)),
+                ) => {
+                    // The refusal is on record; whoever was faster with an answer is its cause.
+                    let now = self.store.read().await?.review(review).await?;
+                    let open = now.is_some_and(|now| now.state == "open");
+                    return Err(if open { error } else { answered_already() });
+                }
+                merged => Some(merged?),
+            };
         }
-        self.note_answer(errand, &row, answer, event).await?;
+        let mut tries = 0;
+        loop {
+            match self.note_answer(errand, &row, answer, event.clone()).await {
+                Err(GuestError::Store(StoreError::Stale)) => {
+                    return self.refuse(event, answered_already()).await;
+                }
+                Err(error) if error.is_transient() && tries < 6 => tries += 1,
+                noted => break noted?,
+            }
+        }
         Ok(ReviewAnswer {
             review_id: review,
             decision: answer,

@@ -10,17 +10,10 @@ use crate::{
     base::{Errand, GuestId, RecordId, micros},
     consent::{Line, strictest},
     events::Announcement,
-    guest::{GuestError, Vault, places, sql::Rows},
+    guest::{GuestError, Vault, sql::Rows},
 };
 
-use super::{
-    MOST_PAIRS,
-    crossing::Crossing,
-    sql::crossing::{Sealed, SealedValue},
-};
-
-/// The field whose value puts a guest in a portfolio.
-const MANAGER: &str = "account_manager_id";
+use super::{MOST_PAIRS, sql::crossing::Sealed};
 
 impl Sealed {
     /// What came with one record.
@@ -101,7 +94,6 @@ impl Vault {
             .map(|head| head.record_id)
             .filter(|id| *id != record)
             .collect();
-        let managers = self.managers(&crossing, &all)?;
         let going = all.of_record(record);
         self.carry(&mut change.tx, &crossing, &going).await?;
         change.tx.take_record_away(guest, record).await?;
@@ -114,13 +106,8 @@ impl Vault {
         }
         change.tx.copy_holds((guest, new)).await?;
         change.tx.end_sessions((guest, new)).await?;
-        let (named, others): (Vec<_>, Vec<_>) = managers.into_iter().partition(|(of, _)| *of == record);
-        if let Some((_, manager)) = named.last() {
-            // Whose record is gone is in nobody's portfolio by it.
-            let stays = others.iter().find(|(_, other)| other == manager);
-            let next = stays.or_else(|| others.last()).map(|(_, token)| *token);
-            change.tx.set_manager(new, Some(*manager)).await?;
-            change.tx.set_manager(guest, next).await?;
+        for one in [guest, new] {
+            self.follow_portfolio(&mut change.tx, one).await?;
         }
         for line in self.noes(guest, &going).await? {
             change
@@ -136,19 +123,6 @@ impl Vault {
         self.record_both(&mut change, errand, Act::Unmerge, &crossing);
         change.commit().await?;
         Ok(())
-    }
-
-    /// Which records name whose portfolio the guest is in.
-    fn managers(&self, crossing: &Crossing, all: &Sealed) -> Result<Vec<(Uuid, [u8; 16])>, GuestError> {
-        let (keys, _) = crossing.keys();
-        let named = all.values.iter().filter(|value| value.field == MANAGER);
-        let token = |value: &SealedValue| {
-            let place = places::value(keys.guest(), value.record_id, &value.field, value.version);
-            let plain = keys.open_internal(self.category_of(MANAGER)?, &value.sealed, &place)?;
-            let staff: String = serde_json::from_slice(&plain).map_err(|_| GuestError::Damaged)?;
-            Ok((value.record_id, self.manager_token(&staff)))
-        };
-        named.map(token).collect()
     }
 
     /// What the rest of the guest's ledger refuses and the record's own lines allow.

@@ -29,8 +29,6 @@ statements! {
     TAKE_MANAGER = "UPDATE guest SET manager_token = (SELECT o.manager_token FROM guest o WHERE o.guest_id = $2)
                     WHERE guest_id = $1 AND manager_token IS NULL
                         AND EXISTS (SELECT 1 FROM guest o WHERE o.guest_id = $2 AND o.manager_token IS NOT NULL)";
-    DROP_MANAGER = "UPDATE guest SET manager_token = NULL
-                    WHERE guest_id = $1 AND manager_token = (SELECT o.manager_token FROM guest o WHERE o.guest_id = $2)";
     PSEUDONYM_INSERT = "INSERT INTO pseudonym (token, guest_id, principal_id, made_at) VALUES ($1, $2, $3, $4)
                         ON CONFLICT (token) DO NOTHING";
     PSEUDONYM = "SELECT guest_id, principal_id FROM pseudonym WHERE token = $1";
@@ -51,7 +49,8 @@ statements! {
                    WHERE survivor = $1 AND state = 'done' ORDER BY merge_id";
     MERGE_UNDONE = "UPDATE guest_merge SET state = 'undone', undone_by = $2, undone_at = $3
                     WHERE merge_id = $1 AND state = 'done'";
-    PART_INSERT = "INSERT INTO merge_part (merge_id, kind, part_id) VALUES ($1, $2, $3)";
+    PART_INSERT = "INSERT INTO merge_part (merge_id, kind, part_id) VALUES ($1, $2, $3)
+                   ON CONFLICT (merge_id, kind, part_id) DO NOTHING";
     PARTS = "SELECT kind, part_id FROM merge_part WHERE merge_id = $1";
     REVIEW_FIND = "SELECT review_id, kind, one_id AS guest_id, record_id, other_id, bits, reasons, weights, property, priority, state,
                        created_at
@@ -260,15 +259,6 @@ impl Tx {
     /// What the database says.
     pub async fn take_manager(&mut self, guest: GuestId, of: GuestId) -> Result<bool, StoreError> {
         Ok(run!(self, TAKE_MANAGER, guest.0, of.0) == 1)
-    }
-
-    /// Takes a guest out of the portfolio that it has from another.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn drop_manager(&mut self, guest: GuestId, of: GuestId) -> Result<(), StoreError> {
-        run!(self, DROP_MANAGER, guest.0, of.0);
-        Ok(())
     }
 
     /// Notes a merge.

@@ -1,5 +1,5 @@
 //! A merge undone: every record goes back where it was, with what its source has said since; whatever was not touched
-//! meanwhile is again what it was, to the byte.
+//! meanwhile is again what it was, to the byte. A stay of which both had told differently is sealed anew.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use crate::{
     audit::Act,
-    base::{Errand, GuestId, micros},
+    base::{ConsentId, Errand, GuestId, RecordId, micros},
+    consent::Line,
     events::Announcement,
     guest::{GuestError, Vault},
     policy::Right,
@@ -38,32 +39,30 @@ pub struct UndoAnswer {
 }
 
 /// What goes back: the records of the absorbed guest, and what the merge put beside the survivor's own.
-struct Theirs {
-    records: BTreeSet<Uuid>,
+pub(super) struct Theirs {
+    pub(super) records: BTreeSet<Uuid>,
     parts: Vec<(String, Uuid)>,
 }
 
 impl Theirs {
-    fn parts(&self, wanted: &str) -> BTreeSet<Uuid> {
+    pub(super) fn parts(&self, wanted: &str) -> BTreeSet<Uuid> {
         let parts = self.parts.iter().filter(|(kind, _)| kind == wanted);
         parts.map(|(_, id)| *id).collect()
     }
 
     /// Of what lies with the survivor that which goes back.
     fn among(&self, asleep: &Sealed, awake: Sealed) -> Sealed {
-        let (stays, consents) = (self.parts("stay"), self.parts("consent"));
-        // A stay that both had stays where it is, and is with the other as it was.
-        let both: BTreeSet<Uuid> = asleep.stays.iter().map(|stay| stay.stay_token).collect();
+        let consents = self.parts("consent");
+        // A stay that the absorbed guest had is there still; which word of it is whose is looked at by itself.
+        let had: BTreeSet<Uuid> = asleep.stays.iter().map(|stay| stay.stay_token).collect();
         let of = |record: Uuid| self.records.contains(&record);
-        let is_theirs = |stay: &SealedStay| {
-            stays.contains(&stay.stay_token) || (of(stay.record_id) && !both.contains(&stay.stay_token))
-        };
+        let is_new = |stay: &SealedStay| of(stay.record_id) && !had.contains(&stay.stay_token);
         let is_their =
             |line: &SealedConsent| consents.contains(&line.consent_id) || line.record_id.is_some_and(of);
         Sealed {
             records: kept(awake.records, |head| of(head.record_id)),
             values: kept(awake.values, |value| of(value.record_id)),
-            stays: kept(awake.stays, is_theirs),
+            stays: kept(awake.stays, is_new),
             consents: kept(awake.consents, is_their),
             observations: Vec::new(),
         }
@@ -79,16 +78,13 @@ fn kept<T>(mut list: Vec<T>, keep: impl FnMut(&T) -> bool) -> Vec<T> {
 fn changed(asleep: &Sealed, theirs: &Sealed) -> Sealed {
     let heads: BTreeSet<(Uuid, i64, &[u8])> = asleep.records.iter().map(head_mark).collect();
     let values: BTreeSet<(Uuid, &str, i64)> = asleep.values.iter().map(value_mark).collect();
-    let stays: BTreeSet<(Uuid, i64)> = asleep.stays.iter().map(|s| (s.stay_token, s.version)).collect();
     let consents: BTreeSet<Uuid> = asleep.consents.iter().map(|line| line.consent_id).collect();
     Sealed {
         records: kept(theirs.records.clone(), |head| !heads.contains(&head_mark(head))),
         values: kept(theirs.values.clone(), |value| {
             !values.contains(&value_mark(value))
         }),
-        stays: kept(theirs.stays.clone(), |s| {
-            !stays.contains(&(s.stay_token, s.version))
-        }),
+        stays: theirs.stays.clone(),
         consents: kept(theirs.consents.clone(), |line| {
             !consents.contains(&line.consent_id)
         }),
@@ -111,6 +107,32 @@ impl Vault {
     /// [`GuestError::Forbidden`]; [`GuestError::NotFound`]; [`GuestError::Blocked`] when it was undone already, or the
     /// survivor was itself taken into another since: then that merge, which is named, must be undone first.
     pub async fn undo_merge(&self, errand: &Errand, merge: Uuid) -> Result<UndoAnswer, GuestError> {
+        self.undo_despite(errand, merge, None).await
+    }
+
+    /// The same, though a steward once said of these two records that they are of one person: that word goes with it.
+    pub(super) async fn undo_despite(
+        &self,
+        errand: &Errand,
+        merge: Uuid,
+        word: Option<(RecordId, RecordId)>,
+    ) -> Result<UndoAnswer, GuestError> {
+        let mut tries = 0;
+        loop {
+            match self.undo_found(errand, merge, word).await {
+                Err(error) if error.is_transient() && tries < 6 => tries += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Undoes a merge as it stands now; a refusal is recorded.
+    async fn undo_found(
+        &self,
+        errand: &Errand,
+        merge: Uuid,
+        word: Option<(RecordId, RecordId)>,
+    ) -> Result<UndoAnswer, GuestError> {
         let found = self.store.read().await?.merge(merge).await?;
         let survivor = found
             .as_ref()
@@ -137,36 +159,27 @@ impl Vault {
             return self.refuse(event, GuestError::Blocked(reason)).await;
         }
         self.must_know(errand, survivor, Act::Unmerge).await?;
-        let (theirs, all) = {
-            let mut conn = self.store.read().await?;
-            let theirs = conn.record_ids(GuestId(row.absorbed)).await?;
-            (theirs, conn.record_ids(survivor).await?)
-        };
-        let stayed = kept(all, |record| !theirs.contains(record));
-        if self.store.read().await?.are_together(&theirs, &stayed).await? {
-            let reason =
-                "a steward said of records of the two that they are of one person; take that back first";
-            return self.refuse(event, GuestError::Blocked(reason.to_owned())).await;
-        }
-        let mut tries = 0;
-        loop {
-            match self.try_undo(errand, &row).await {
-                Err(error) if error.is_transient() && tries < 6 => tries += 1,
-                Err(error) => return Err(error),
-                Ok(()) => {
-                    return Ok(UndoAnswer {
-                        merge_id: merge,
-                        guest_id: survivor,
-                        restored: GuestId(row.absorbed),
-                    });
-                }
-            }
+        match self.try_undo(errand, &row, word).await {
+            Err(error @ GuestError::Blocked(_)) => self.refuse(event, error).await,
+            Err(error) => Err(error),
+            Ok(()) => Ok(UndoAnswer {
+                merge_id: merge,
+                guest_id: survivor,
+                restored: GuestId(row.absorbed),
+            }),
         }
     }
 
-    async fn try_undo(&self, errand: &Errand, row: &MergeRow) -> Result<(), GuestError> {
+    async fn try_undo(
+        &self,
+        errand: &Errand,
+        row: &MergeRow,
+        word: Option<(RecordId, RecordId)>,
+    ) -> Result<(), GuestError> {
         let (survivor, restored) = (GuestId(row.survivor), GuestId(row.absorbed));
         let version = self.active_version(survivor).await?;
+        let mut others = self.store.read().await?.merges_into(survivor).await?;
+        others.retain(|other| other.merge_id != row.merge_id);
         let crossing = self.crossing(survivor, restored).await?;
         let (by, now) = (errand.caller.principal.0, micros(self.clock.now()));
         let mut change = self.log.begin(&self.store).await?;
@@ -174,7 +187,10 @@ impl Vault {
         change.tx.touch_guest(survivor, version, now).await?;
         change.tx.mark_active(restored, survivor, now).await?;
         change.tx.part_reviews((survivor, restored), by, now).await?;
-        let stayed = self.give_back(&mut change.tx, row, &crossing).await?;
+        if let Some((one, other)) = word {
+            change.tx.take_words_back(one.0, other.0).await?;
+        }
+        let stayed = self.give_back(&mut change.tx, (row, &others), &crossing).await?;
         for (one, other) in stayed.into_iter().take(MOST_PAIRS) {
             change.tx.keep_apart(one, other, by, now).await?;
         }
@@ -189,7 +205,7 @@ impl Vault {
     async fn give_back(
         &self,
         tx: &mut Tx,
-        row: &MergeRow,
+        (row, others): (&MergeRow, &[MergeRow]),
         crossing: &Crossing,
     ) -> Result<Vec<(Uuid, Uuid)>, GuestError> {
         let ends = crossing.ends();
@@ -212,6 +228,18 @@ impl Vault {
         }
         let stayed: Vec<Uuid> = awake.records.iter().map(|head| head.record_id).collect();
         let stayed = kept(stayed, |record| !theirs.records.contains(record));
+        let going_records: Vec<Uuid> = theirs.records.iter().copied().collect();
+        if tx.are_together(&going_records, &stayed).await? {
+            let reason =
+                "a steward said of records of the two that they are of one person; take that back first";
+            return Err(GuestError::Blocked(reason.to_owned()));
+        }
+        let of_both = self
+            .noes_of_both(tx, (row, others), &theirs, &awake.consents)
+            .await?;
+        let stays = (awake.stays.as_slice(), asleep.stays.as_slice());
+        self.give_back_stays(tx, others, (&theirs, crossing), stays)
+            .await?;
         let going = theirs.among(&asleep, awake);
         self.carry(tx, crossing, &changed(&asleep, &going)).await?;
         let still: BTreeSet<(Uuid, &str)> = going
@@ -236,6 +264,10 @@ impl Vault {
         for line in lines.chain(theirs.parts("said_again")) {
             tx.delete_merged_consent(survivor, line).await?;
         }
+        for line in of_both {
+            tx.append_consent(restored, None::<RecordId>, &line, (None, None))
+                .await?;
+        }
         for what in Moved::ALL {
             for id in theirs.parts(what.as_str()) {
                 tx.give_over(what, ends, id).await?;
@@ -244,12 +276,53 @@ impl Vault {
         tx.share_holds(ends, row.done_at).await?;
         tx.return_findings(ends, micros(self.clock.now())).await?;
         tx.end_sessions(ends).await?;
-        if row.manager_moved == 1 {
-            tx.drop_manager(survivor, restored).await?;
+        for one in [survivor, restored] {
+            self.follow_portfolio(tx, one).await?;
         }
         let pairs = theirs.records.iter();
         Ok(pairs
             .flat_map(|one| stayed.iter().map(move |other| (*one, *other)))
             .collect())
+    }
+
+    /// What was refused since the merge without a record, of which nobody knows whose no it is: it holds for both. What
+    /// another merge brought, or only repeated, is not of these two.
+    async fn noes_of_both(
+        &self,
+        tx: &mut Tx,
+        (row, others): (&MergeRow, &[MergeRow]),
+        theirs: &Theirs,
+        awake: &[SealedConsent],
+    ) -> Result<Vec<Line>, GuestError> {
+        let mut brought = theirs.parts.clone();
+        for other in others {
+            brought.extend(tx.merge_parts(other.merge_id).await?);
+        }
+        let brought: BTreeSet<Uuid> = brought.into_iter().map(|(_, id)| id).collect();
+        let is_since = |line: &&SealedConsent| {
+            // Ids are in the order of their making; a line may be of what was said long before.
+            line.record_id.is_none() && line.consent_id > row.merge_id && !brought.contains(&line.consent_id)
+        };
+        let since: BTreeSet<Uuid> = awake
+            .iter()
+            .filter(is_since)
+            .map(|line| line.consent_id)
+            .collect();
+        let lines = self.store.read().await?.consents(GuestId(row.survivor)).await?;
+        let noes = lines
+            .into_iter()
+            .filter(|line| line.state.is_no() && since.contains(&line.id.0));
+        Ok(noes.map(said_of_both).collect())
+    }
+}
+
+/// The same no in the other's ledger, from when it was said.
+fn said_of_both(no: Line) -> Line {
+    Line {
+        id: ConsentId::random(),
+        channel: "merge".to_owned(),
+        indication: "strictest".to_owned(),
+        entry: None,
+        ..no
     }
 }

@@ -262,6 +262,77 @@ both!(
     }
 );
 
+both!(
+    what_others_had_said_outlives_an_import_that_is_taken_back,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let pms = app.errand("integration", "loyalty").await;
+        let mut own = record(7);
+        let stay = own["stays"].take();
+        let guest = app
+            .guest(
+                "pms/7",
+                json!({"observed_at": "2026-03-01T10:00:00Z", "guest": own["guest"], "stays": stay.clone()}),
+            )
+            .await;
+        let agent = app.errand("reservation_agent", "booking").await;
+        let stays = async || {
+            let path = format!("/v1/guests/{guest}?fields=stay_links");
+            let shown = app.get(&agent, &path).await;
+            shown.value("stay_links").as_array().map_or(0, Vec::len)
+        };
+        let crm = app.errand("crm", "marketing_direct").await;
+        let stands = async || {
+            let path = format!("/v1/guests/{guest}/consents");
+            app.get(&crm, &path).await.body["standing"][0]["state"].clone()
+        };
+        let managed = async || {
+            let errand = app.errand("account_manager", "service_follow_up").await;
+            let errand = errand.with("vault-actor", "am-7");
+            let path = format!("/v1/guests/{guest}?fields=phones,emails");
+            !app.get(&errand, &path).await.value("emails").is_null()
+        };
+        let imported = async |line: &Value| {
+            let all = lines(&send(&app, &pms, "", line.to_string()).await);
+            assert_eq!(all[0]["guest_id"], json!(guest), "{all:?}");
+            let import = all[1]["import_id"].as_str().unwrap().to_owned();
+            format!("/v1/imports/{import}/rollback")
+        };
+        // It said of the guest what nobody else did: that goes with it.
+        own["stays"] = json!([{"reservation": "R-other", "arrival": "2026-03-04", "departure": "2026-03-07", "status": "confirmed"}]);
+        own["guest"]["account_manager_id"] = json!("am-7");
+        own["consents"] = json!([{"purpose": "marketing_direct", "state": "given", "channel": "web", "indication": "checkbox"}]);
+        let rollback = imported(&own).await;
+        assert_eq!(
+            (stays().await, stands().await, managed().await),
+            (2, json!("given"), true)
+        );
+        let done = app.post(&pms, &rollback, Value::Null).await;
+        assert_eq!(
+            done.body,
+            json!({"removed_records": 1, "removed_guests": 0, "kept_records": 0}),
+            "{done:?}"
+        );
+        assert_eq!(
+            (stays().await, stands().await, managed().await),
+            (1, Value::Null, false)
+        );
+        // It repeated a stay that another record had told: what that one said is gone, so the record stays.
+        own["stays"] = stay;
+        own["guest"].as_object_mut().unwrap().remove("account_manager_id");
+        own["consents"] = json!([]);
+        let rollback = imported(&own).await;
+        let done = app.post(&pms, &rollback, Value::Null).await;
+        assert_eq!(
+            done.body,
+            json!({"removed_records": 0, "removed_guests": 0, "kept_records": 1}),
+            "{done:?}"
+        );
+        assert_eq!(stays().await, 1);
+        app.finish().await;
+    }
+);
+
 both!(a_caller_is_told_which_hotels_it_may_act_for, async |database| {
     let app = TestApp::start(database).await;
     let codes = async |errand: &Errand| -> Vec<String> {

@@ -76,6 +76,7 @@ mod stolen;
 mod tamper;
 mod tlog;
 mod tools;
+mod undoing;
 mod unrecorded;
 mod vectors;
 mod verify;

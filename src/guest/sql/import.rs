@@ -31,17 +31,27 @@ statements! {
     SPOKEN = "SELECT count(*) FROM consent c
               WHERE c.record_id IS NULL AND c.at >= $2 AND c.guest_id IN (
                   SELECT guest_id FROM import_record WHERE import_id = $1)";
-    KEPT = "SELECT count(*) FROM import_record WHERE import_id = $1 AND NOT made";
-    MADE = "SELECT guest_id, record_id, source_token, version FROM import_record
-            WHERE import_id = $1 AND made AND guest_id > $2 ORDER BY guest_id, record_id LIMIT $3";
+    /// Of a stay that another record told first nothing else is left than what the import's record repeats.
+    KEPT = "SELECT count(*) FROM import_record i
+            WHERE i.import_id = $1 AND (NOT i.made OR EXISTS (
+                SELECT 1 FROM stay s WHERE s.guest_id = i.guest_id AND s.record_id = i.record_id AND s.version > 1))";
+    MADE = "SELECT i.guest_id, i.record_id, i.source_token, i.version FROM import_record i
+            WHERE i.import_id = $1 AND i.made AND i.guest_id > $2 AND NOT EXISTS (
+                SELECT 1 FROM stay s WHERE s.guest_id = i.guest_id AND s.record_id = i.record_id AND s.version > 1)
+            ORDER BY i.guest_id, i.record_id LIMIT $3";
     MARKS_DELETE = "DELETE FROM import_record WHERE import_id = $1 AND guest_id = $2 AND made";
     SOURCE_DELETE = "DELETE FROM source_record WHERE token = $1 AND guest_id = $2";
+    SOURCE_FREE = "DELETE FROM source_record WHERE token = $1";
     VALUES_DELETE = "DELETE FROM field_value WHERE guest_id = $1 AND record_id = $2";
     INDEX_DELETE = "DELETE FROM blind_index WHERE guest_id = $1 AND record_id = $2";
     STAY_TOKENS_DELETE = "DELETE FROM stay_index WHERE guest_id = $1 AND stay_token IN (
                               SELECT stay_token FROM stay WHERE guest_id = $1 AND record_id = $2)";
     STAYS_DELETE = "DELETE FROM stay WHERE guest_id = $1 AND record_id = $2";
     LIKENESS_DELETE = "DELETE FROM likeness_token WHERE guest_id = $1 AND record_id = $2";
+    AGREED = "SELECT consent_id, purpose FROM consent
+              WHERE guest_id = $1 AND record_id = $2 AND state IN ('given', 'renewed')
+              ORDER BY consent_id";
+    AGREED_DELETE = "DELETE FROM consent WHERE guest_id = $1 AND record_id = $2 AND state IN ('given', 'renewed')";
     REVIEWS_DELETE = "DELETE FROM review WHERE state = 'open' AND (one_id = $1 OR other_id = $1) AND record_id = $2";
     RECORD_DELETE = "DELETE FROM record WHERE guest_id = $1 AND record_id = $2";
     RECORDS_COUNT = "SELECT count(*) FROM record WHERE guest_id = $1";
@@ -137,7 +147,28 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes all of a record.
+    /// What a record alone agreed to: the lines of the ledger, and for which purpose.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn agreed_by(
+        &mut self,
+        guest: GuestId,
+        record: RecordId,
+    ) -> Result<Vec<(Uuid, String)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(AGREED).bind(guest.0).bind(record.0).fetch_all(c).await?))
+    }
+
+    /// Frees the id of a source whose record went to another guest; that record stays.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn free_source(&mut self, token: &[u8]) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(SOURCE_FREE).bind(token).execute(c).await?; });
+        Ok(())
+    }
+
+    /// Removes all of a record but its refusals: a no holds whoever told of it.
     ///
     /// # Errors
     /// What the database says.
@@ -154,6 +185,7 @@ impl Tx {
             STAY_TOKENS_DELETE,
             STAYS_DELETE,
             LIKENESS_DELETE,
+            AGREED_DELETE,
             REVIEWS_DELETE,
             RECORD_DELETE,
         ] {

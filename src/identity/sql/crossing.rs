@@ -5,13 +5,13 @@ use uuid::Uuid;
 use crate::{
     base::GuestId,
     on, statements,
-    store::{Conn, StoreError, Tx},
+    store::{Conn, Database, StoreError, Tx},
 };
 
 statements! {
     RECORDS_OF = "SELECT record_id, source_id, content_mac, received_at FROM record WHERE guest_id = $1 ORDER BY record_id";
     VALUES_OF = "SELECT record_id, field, version, sealed FROM field_value WHERE guest_id = $1 ORDER BY record_id, field";
-    STAYS_OF = "SELECT stay_token, property, record_id, version, sealed FROM stay WHERE guest_id = $1 ORDER BY stay_token";
+    STAYS_OF = "SELECT stay_token, property, record_id, version, sealed, updated_at FROM stay WHERE guest_id = $1 ORDER BY stay_token";
     CONSENTS_OF = "SELECT consent_id, record_id, evidence, details FROM consent WHERE guest_id = $1 ORDER BY consent_id";
     COPY_RECORD = "INSERT INTO record (guest_id, record_id, source_system, source_id, provenance, property, trust,
                        observed_at, received_at, content_mac)
@@ -37,6 +37,8 @@ statements! {
     COPY_STAY_INDEX = "INSERT INTO stay_index (token, guest_id, stay_token)
                        SELECT token, $2, stay_token FROM stay_index WHERE guest_id = $1 AND stay_token = $3
                        ON CONFLICT (token, guest_id, stay_token) DO NOTHING";
+    HAND_STAY = "UPDATE stay SET guest_id = $2, sealed = $4 WHERE guest_id = $1 AND stay_token = $3";
+    HAND_STAY_INDEX = "UPDATE stay_index SET guest_id = $2 WHERE guest_id = $1 AND stay_token = $3";
     DELETE_STAY_INDEX = "DELETE FROM stay_index WHERE guest_id = $1 AND stay_token = $2";
     DELETE_STAY = "DELETE FROM stay WHERE guest_id = $1 AND stay_token = $2";
     COPY_CONSENT = "INSERT INTO consent (guest_id, consent_id, purpose, recipient, state, channel, indication, notice_id,
@@ -144,6 +146,8 @@ pub struct SealedStay {
     pub version: i64,
     /// Sealed.
     pub sealed: Vec<u8>,
+    /// When its record saw it so, in microseconds.
+    pub updated_at: i64,
 }
 
 /// What of a consent is sealed.
@@ -229,12 +233,24 @@ impl Conn {
     /// # Errors
     /// What the database says.
     pub async fn record_ids(&mut self, guest: GuestId) -> Result<Vec<Uuid>, StoreError> {
-        let heads: Vec<Head> = on!(self, c => sqlx::query_as(RECORDS_OF).bind(guest.0).fetch_all(c).await?);
-        Ok(heads.into_iter().map(|head| head.record_id).collect())
+        records_of(self, guest).await
     }
 }
 
+async fn records_of(db: &mut impl Database, guest: GuestId) -> Result<Vec<Uuid>, StoreError> {
+    let heads: Vec<Head> = on!(db, c => sqlx::query_as(RECORDS_OF).bind(guest.0).fetch_all(c).await?);
+    Ok(heads.into_iter().map(|head| head.record_id).collect())
+}
+
 impl Tx {
+    /// The records of a guest.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn record_ids(&mut self, guest: GuestId) -> Result<Vec<Uuid>, StoreError> {
+        records_of(self, guest).await
+    }
+
     /// All of a guest that is sealed.
     ///
     /// # Errors
@@ -290,6 +306,29 @@ impl Tx {
         run!(self, COPY_STAY, from.0, to.0, stay, sealed);
         run!(self, DELETE_STAY_INDEX, to.0, stay);
         run!(self, COPY_STAY_INDEX, from.0, to.0, stay);
+        Ok(())
+    }
+
+    /// Gives each of two guests what the other has of a stay, with what it is found by: sealed for the one, and for the
+    /// other.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn exchange_stay(
+        &mut self,
+        (one, other): (GuestId, GuestId),
+        stay: Uuid,
+        (for_one, for_other): (&[u8], &[u8]),
+    ) -> Result<(), StoreError> {
+        let nobody = Uuid::nil();
+        for (from, to, sealed) in [
+            (one.0, nobody, for_other),
+            (other.0, one.0, for_one),
+            (nobody, other.0, for_other),
+        ] {
+            run!(self, HAND_STAY, from, to, stay, sealed);
+            run!(self, HAND_STAY_INDEX, from, to, stay);
+        }
         Ok(())
     }
 

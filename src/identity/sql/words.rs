@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{
     base::GuestId,
     on, statements,
-    store::{Conn, StoreError, Tx},
+    store::{Conn, Database, StoreError, Tx},
 };
 
 statements! {
@@ -53,40 +53,37 @@ fn pairs(table: &str, ones: usize, others: usize) -> String {
     )
 }
 
+async fn any_pair(
+    db: &mut impl Database,
+    table: &str,
+    ones: &[Uuid],
+    others: &[Uuid],
+) -> Result<bool, StoreError> {
+    for ones in ones.chunks(100) {
+        for others in others.chunks(100) {
+            let sql = pairs(table, ones.len(), others.len());
+            let found: i64 = on!(&mut *db, c => {
+                let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
+                for id in ones.iter().chain(others) {
+                    query = query.bind(*id);
+                }
+                query.fetch_one(c).await?
+            });
+            if found > 0 {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 impl Conn {
     /// Whether a steward said of any two of these records that they are of different people.
     ///
     /// # Errors
     /// What the database says.
     pub async fn are_apart(&mut self, ones: &[Uuid], others: &[Uuid]) -> Result<bool, StoreError> {
-        self.any_pair("kept_apart", ones, others).await
-    }
-
-    /// Whether a steward said of any two of these records that they are of one person.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn are_together(&mut self, ones: &[Uuid], others: &[Uuid]) -> Result<bool, StoreError> {
-        self.any_pair("kept_together", ones, others).await
-    }
-
-    async fn any_pair(&mut self, table: &str, ones: &[Uuid], others: &[Uuid]) -> Result<bool, StoreError> {
-        for ones in ones.chunks(100) {
-            for others in others.chunks(100) {
-                let sql = pairs(table, ones.len(), others.len());
-                let found: i64 = on!(self, c => {
-                    let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
-                    for id in ones.iter().chain(others) {
-                        query = query.bind(*id);
-                    }
-                    query.fetch_one(c).await?
-                });
-                if found > 0 {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
+        any_pair(self, "kept_apart", ones, others).await
     }
 
     /// The words that stand about a guest's records, after a place.
@@ -106,6 +103,22 @@ impl Conn {
 }
 
 impl Tx {
+    /// Whether a steward said of any two of these records that they are of different people.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn are_apart(&mut self, ones: &[Uuid], others: &[Uuid]) -> Result<bool, StoreError> {
+        any_pair(self, "kept_apart", ones, others).await
+    }
+
+    /// Whether a steward said of any two of these records that they are of one person.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn are_together(&mut self, ones: &[Uuid], others: &[Uuid]) -> Result<bool, StoreError> {
+        any_pair(self, "kept_together", ones, others).await
+    }
+
     /// Remembers that two records are of different people.
     ///
     /// # Errors
