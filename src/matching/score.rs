@@ -69,7 +69,8 @@ pub struct Score {
     pub household: f64,
     /// Two numbers for life: two people, whatever the bits say.
     pub veto: bool,
-    /// The given names are perhaps those of brothers and sisters: a steward is asked, whatever the bits say.
+    /// Perhaps brothers and sisters, by their given names or by numbers in a row: a steward is asked, whatever the bits
+    /// say.
     pub doubtful: bool,
     /// What was compared.
     pub parts: Vec<Part>,
@@ -162,8 +163,9 @@ pub fn score(weights: &Weights, frequencies: &Frequencies, a: &Person, b: &Perso
     }
 }
 
-/// Twins share all but their given names, and Paul and Paula, Marco and Mario are one slip apart. And whom an initial
-/// joined may be somebody else by another record, which tells the given name.
+/// Twins share all but their given names, and Paul and Paula, Marco and Mario are one slip apart. Whom an initial joined
+/// may be somebody else by another record, which tells the given name. And who got passports, cards of a telephone and
+/// addresses together has numbers in a row: where several are one slip apart and none agrees, they are hardly slips.
 fn is_doubtful(parts: &[Part], a: &Person, b: &Person) -> bool {
     let has = |cell| parts.iter().any(|part| part.cell == cell);
     let proven = has(Cell::PaperExact) || has(Cell::NumberExact);
@@ -173,7 +175,20 @@ fn is_doubtful(parts: &[Part], a: &Person, b: &Person) -> bool {
         let mut full = a.names.iter().filter(told);
         full.any(|one| b.names.iter().filter(told).any(|other| differ(one, other)))
     };
-    !proven && (has(Cell::WesternGivenNear) || (has(Cell::WesternGivenCompatible) && contradicted()))
+    let slips = [
+        Cell::EmailNear,
+        Cell::PhoneEdit,
+        Cell::PhoneNeighbour,
+        Cell::PaperEdit,
+    ];
+    let in_a_row = || {
+        let agrees = has(Cell::EmailExact) || has(Cell::PhoneExact);
+        !agrees && slips.into_iter().filter(|slip| has(*slip)).count() > 1
+    };
+    !proven
+        && (in_a_row()
+            || has(Cell::WesternGivenNear)
+            || (has(Cell::WesternGivenCompatible) && contradicted()))
 }
 
 struct Compared<'a> {

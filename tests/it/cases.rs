@@ -17,6 +17,7 @@ async fn guest(app: &TestApp, number: u32) -> String {
     record["guest"]["emails"] = json!([{"address": format!("lin{number}@guests.example")}]);
     record["guest"]["id_documents"][0]["number"] = json!(format!("E8765{number:04}"));
     record["guest"]["name"] = json!({"surname": format!("Lin{number}"), "given": "Mei"});
+    record["guest"]["birth_date"] = json!(format!("19{:02}-02-03", number + 50));
     app.guest(&format!("pms/{number}"), record).await
 }
 
@@ -114,8 +115,10 @@ both!(
 both!(of_two_decisions_at_once_one_counts, async |database| {
     let app = TestApp::start(database).await;
     let (one, other) = (officer(&app, "o-2").await, officer(&app, "o-3").await);
+    let mut seen = std::collections::HashSet::new();
     for (number, kind) in (10..).zip(["restriction", "objection", "restriction", "objection"]) {
         let guest = guest(&app, number).await;
+        assert!(seen.insert(guest.clone()), "each case is of a guest of its own");
         let case = verified(&app, &guest, kind).await;
         let yes = decide(&app, &one, &case, json!({"decision": "approve"}));
         let no = decide(&app, &other, &case, deny());

@@ -304,6 +304,52 @@ fn neighbouring_numbers_and_a_like_name_are_asked_about() {
     assert!(same.bits > 8.0, "{}", same.bits);
 }
 
+/// Passports and telephones that were got together: twins, or two of one tour with a made-up birthday.
+#[test]
+fn several_slips_and_nothing_that_agrees_are_asked_about() {
+    let said = |given: &'static str, phone: &'static str, email: &'static str, number: &'static str| {
+        Person::of(&Said {
+            surname: "Lin",
+            given,
+            birth_date: "1990-02-03",
+            phones: vec![phone],
+            emails: vec![email],
+            papers: vec![Paper {
+                number,
+                country: Some("CN"),
+            }],
+            country: "CN",
+            ..Said::default()
+        })
+    };
+    let one = said("Mei", "+8613912340010", "lin10@guests.example", "E87650010");
+    let links = |other: &Person| {
+        let score = score(&Weights::default(), &Frequencies::new(1e6), &one, other);
+        assert!(score.bits >= 8.0, "{score:?}");
+        score.links(8.0)
+    };
+    for other in [
+        said("Mei", "+8613912340011", "lin11@guests.example", "E87650011"),
+        said("Mei", "+8613912340011", "lotus@guests.example", "E87650011"),
+        said("Mei", "+8613972340010", "lotus@guests.example", "E87650019"),
+    ] {
+        assert!(!links(&other));
+    }
+    // One slip is one: what agrees beside it speaks for it.
+    assert!(links(&said(
+        "Mei",
+        "+8613912340010",
+        "lin11@guests.example",
+        "E87650011"
+    )));
+    assert!(links(&said(
+        "Mei",
+        "+8613912340011",
+        "lin11@guests.example",
+        "E87650010"
+    )));
+}
+
 #[test]
 fn no_key_is_a_birth_date_a_city_or_a_country_alone() {
     let person = Person::of(&Said {
