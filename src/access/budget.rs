@@ -1,5 +1,5 @@
-//! Access budgets: how much one actor may look at in an hour, so that a stolen credential or a curious hand is
-//! bounded (promise P11).
+//! Access budgets: how much one actor may look at in an hour, and all that a credential names together, so that a curious
+//! hand or a stolen credential is bounded (promise P11).
 //!
 //! Counted in memory and per process: a restart forgets, several instances count apart.
 
@@ -28,11 +28,20 @@ pub struct Exceeded {
     pub first: bool,
 }
 
-/// Counts looks by principal and actor.
+/// Whose looks are counted together.
+#[derive(PartialEq, Eq, Hash)]
+enum Holder {
+    /// One actor behind a credential; none where it names none.
+    Actor(PrincipalId, Option<String>),
+    /// A credential, whomever it names.
+    Credential(PrincipalId),
+}
+
+/// Counts looks by principal and actor, and by principal.
 pub struct Budgets {
     config: BudgetsConfig,
     clock: Clock,
-    used: Mutex<HashMap<(PrincipalId, Option<String>), Used>>,
+    used: Mutex<HashMap<Holder, Used>>,
 }
 
 struct Used {
@@ -76,9 +85,13 @@ impl Budgets {
     /// When it would be one guest too many.
     pub fn look(&self, caller: &Caller, guest: GuestId) -> Result<(), Exceeded> {
         let most = self.config.of(&caller.role).guests_per_hour;
-        self.count(caller, most, |used| {
-            used.guests.insert(guest);
-            used.guests.len()
+        self.count(caller, most, |used, most| {
+            if used.guests.contains(&guest) {
+                return true;
+            }
+            let room = used.guests.len() < usize::try_from(most).unwrap_or(usize::MAX);
+            // What is refused is not kept: a guest shown before stays free, and memory bounded.
+            room && used.guests.insert(guest)
         })
     }
 
@@ -88,10 +101,7 @@ impl Budgets {
     /// When it would be one too many.
     pub fn reveal(&self, caller: &Caller) -> Result<(), Exceeded> {
         let most = self.config.of(&caller.role).reveals_per_hour;
-        self.count(caller, most, |used| {
-            used.reveals = used.reveals.saturating_add(1);
-            usize::try_from(used.reveals).unwrap_or(usize::MAX)
-        })
+        self.count(caller, most, |used, most| step(&mut used.reveals, most))
     }
 
     /// Counts a search.
@@ -100,42 +110,52 @@ impl Budgets {
     /// When it would be one too many.
     pub fn search(&self, caller: &Caller) -> Result<(), Exceeded> {
         let most = self.config.of(&caller.role).searches_per_hour;
-        self.count(caller, most, |used| {
-            used.searches = used.searches.saturating_add(1);
-            usize::try_from(used.searches).unwrap_or(usize::MAX)
-        })
+        self.count(caller, most, |used, most| step(&mut used.searches, most))
     }
 
+    /// Counts for the actor, then for the credential behind it: what an actor may not does not use up what others may.
     fn count(
         &self,
         caller: &Caller,
         most: u32,
-        count: impl FnOnce(&mut Used) -> usize,
+        fits: impl Fn(&mut Used, u32) -> bool,
     ) -> Result<(), Exceeded> {
-        if most == 0 {
-            return Ok(());
-        }
         let now = self.clock.now();
+        let actor = Holder::Actor(caller.principal, caller.actor.clone());
+        let credential = Holder::Credential(caller.principal);
+        let together = most.saturating_mul(self.config.credential_factor);
         let mut all = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= SWEEP_AT {
             all.retain(|_, used| !used.is_over(now));
         }
-        let used = all
-            .entry((caller.principal, caller.actor.clone()))
-            .or_insert_with(|| Used::new(now));
-        if used.is_over(now) {
-            *used = Used::new(now);
+        for (holder, most) in [(actor, most), (credential, together)] {
+            if most == 0 {
+                continue;
+            }
+            let used = all.entry(holder).or_insert_with(|| Used::new(now));
+            if used.is_over(now) {
+                *used = Used::new(now);
+            }
+            if !fits(used, most) {
+                let left = Duration::hours(1) - (now - used.since);
+                let first = !std::mem::replace(&mut used.refused, true);
+                return Err(Exceeded {
+                    seconds: u32::try_from(left.num_seconds()).unwrap_or(3600).max(1),
+                    first,
+                });
+            }
         }
-        if count(used) <= usize::try_from(most).unwrap_or(usize::MAX) {
-            return Ok(());
-        }
-        let left = Duration::hours(1) - (now - used.since);
-        let first = !std::mem::replace(&mut used.refused, true);
-        Err(Exceeded {
-            seconds: u32::try_from(left.num_seconds()).unwrap_or(3600).max(1),
-            first,
-        })
+        Ok(())
     }
+}
+
+/// One more, where there is room for it.
+const fn step(count: &mut u32, most: u32) -> bool {
+    let room = *count < most;
+    if room {
+        *count += 1;
+    }
+    room
 }
 
 #[cfg(test)]
@@ -183,7 +203,46 @@ mod tests {
         );
         assert!(budgets.look(&one, GuestId::random()).is_ok());
         assert!(budgets.look(&one, GuestId::random()).is_err());
+        assert!(
+            budgets.look(&one, guest).is_ok(),
+            "nor when the budget is used up"
+        );
         clock.set("2026-03-05T11:00:00Z".parse().unwrap());
         assert!(budgets.reveal(&one).is_ok());
+    }
+    #[test]
+    fn who_invents_actors_comes_to_the_end_of_the_credential() {
+        let clock = Clock::fixed("2026-03-05T10:00:00Z".parse().unwrap());
+        let config = |credential_factor| BudgetsConfig {
+            credential_factor,
+            default: Budget {
+                guests_per_hour: 2,
+                reveals_per_hour: 1,
+                searches_per_hour: 0,
+            },
+            ..BudgetsConfig::default()
+        };
+        let reached = |budgets: &Budgets| {
+            let actors: Vec<_> = (0..50).map(|number| caller(&format!("s-{number}"))).collect();
+            let looks = |actor| {
+                (0..2)
+                    .filter(|_| budgets.look(actor, GuestId::random()).is_ok())
+                    .count()
+            };
+            let reveals = actors
+                .iter()
+                .filter(|actor| budgets.reveal(actor).is_ok())
+                .count();
+            (reveals, actors.iter().map(looks).sum::<usize>())
+        };
+        let budgets = Budgets::new(config(3), clock.clone());
+        assert_eq!(reached(&budgets), (3, 6));
+        clock.set("2026-03-05T11:00:00Z".parse().unwrap());
+        assert_eq!(reached(&budgets), (3, 6), "full again");
+        assert_eq!(
+            reached(&Budgets::new(config(0), clock)),
+            (50, 100),
+            "zero is no limit"
+        );
     }
 }

@@ -34,13 +34,27 @@ impl Default for Budget {
 }
 
 /// The section `[budgets]`: `[budgets.default]` and `[budgets.roles.<role>]`.
-#[derive(Deserialize, Debug, Clone, Default)]
+#[derive(Deserialize, Debug, Clone)]
 #[serde(deny_unknown_fields, default)]
 pub struct BudgetsConfig {
+    /// How many times the budget of one actor a credential has for all that it names together; 0 is no limit. Behind an
+    /// API key the actor is the caller's word, and whoever stole one names as many as it likes.
+    #[serde(deserialize_with = "lenient")]
+    pub credential_factor: u32,
     /// For roles without their own.
     pub default: Budget,
     /// By role.
     pub roles: BTreeMap<Role, Budget>,
+}
+
+impl Default for BudgetsConfig {
+    fn default() -> Self {
+        Self {
+            credential_factor: 10,
+            default: Budget::default(),
+            roles: BTreeMap::new(),
+        }
+    }
 }
 
 impl BudgetsConfig {

@@ -54,7 +54,7 @@ pub struct Job {
     pub principal: PrincipalId,
     /// For which property.
     pub property: PropertyCode,
-    /// `open`, `ended` or `rolled_back`.
+    /// `open`, `ended`, `rolling_back` or `rolled_back`.
     #[schema(max_length = 20)]
     pub state: String,
     /// When it began.
@@ -148,7 +148,7 @@ impl Vault {
     /// that lines that come again after a kill are counted once.
     ///
     /// # Errors
-    /// What the database says.
+    /// [`GuestError::Blocked`] when the import takes no more; what the database says.
     pub async fn import_came_to(
         &self,
         (file, lines): (&[u8], i64),
@@ -156,17 +156,20 @@ impl Vault {
     ) -> Result<(), GuestError> {
         let now = micros(self.clock.now());
         let mut tx = self.store.begin().await?;
-        tx.set_import_progress(file, lines, now).await?;
         if let Some((import, counts)) = counted {
+            if !tx.keep_import_open(import).await? {
+                return Err(no_longer_open());
+            }
             tx.count_import(import, counts, now).await?;
         }
+        tx.set_import_progress(file, lines, now).await?;
         Ok(tx.commit().await?)
     }
 
     /// Ends an import: recorded with the number of its records.
     ///
     /// # Errors
-    /// What the database says.
+    /// [`GuestError::Blocked`] when it is not open; what the database says.
     pub async fn end_import(&self, errand: &Errand, import: ImportId) -> Result<Job, GuestError> {
         let mut event = self.import_event(errand, Act::Import);
         let Some(mut job) = self.store.read().await?.import_job(import).await? else {
@@ -175,10 +178,9 @@ impl Vault {
         event.outcome = Some("ended");
         event.count = u64::try_from(job.counts.records).ok();
         let mut change = self.log.begin(&self.store).await?;
-        change
-            .tx
-            .set_import_state(import, "ended", micros(event.at))
-            .await?;
+        if !change.tx.end_import(import, micros(event.at)).await? {
+            return Err(no_longer_open());
+        }
         change.record(event);
         change.commit().await?;
         "ended".clone_into(&mut job.state);
@@ -203,7 +205,8 @@ impl Vault {
         Ok(job)
     }
 
-    /// Takes an import back. Stopped half-way it can be asked for again, and goes on.
+    /// Takes an import back. It takes no more records from then on: what still sends some is told so. Stopped half-way it
+    /// can be asked for again, and goes on.
     ///
     /// # Errors
     /// [`GuestError::Forbidden`], [`GuestError::NotFound`]; [`GuestError::Touched`] when something else has changed a
@@ -222,13 +225,23 @@ impl Vault {
             drop(conn);
             return self.refuse(event, GuestError::NotFound).await;
         };
-        let touched = conn.import_touched(import, micros(job.started_at)).await?;
-        let kept = conn.import_kept(import).await?;
         drop(conn);
-        if touched > 0 {
-            let touched = u64::try_from(touched).unwrap_or(u64::MAX);
+        let started_at = micros(job.started_at);
+        let touched = async || self.store.read().await?.import_touched(import, started_at).await;
+        let mut others = touched().await?;
+        if others == 0 {
+            self.set_import_state(import, "rolling_back").await?;
+            // Once more: what came until then is counted.
+            others = touched().await?;
+            if others > 0 {
+                self.set_import_state(import, &job.state).await?;
+            }
+        }
+        if others > 0 {
+            let touched = u64::try_from(others).unwrap_or(u64::MAX);
             return self.refuse(event, GuestError::Touched(touched)).await;
         }
+        let kept = self.store.read().await?.import_kept(import).await?;
         let mut done = RolledBack {
             kept_records: u64::try_from(kept).unwrap_or(0),
             ..RolledBack::default()
@@ -260,9 +273,17 @@ impl Vault {
             .tx
             .set_import_state(import, "rolled_back", micros(event.at))
             .await?;
+        change.tx.forget_import_progress(started_at).await?;
         change.record(event);
         change.commit().await?;
         Ok(done)
+    }
+
+    async fn set_import_state(&self, import: ImportId, state: &str) -> Result<(), GuestError> {
+        let mut tx = self.store.begin().await?;
+        tx.set_import_state(import, state, micros(self.clock.now()))
+            .await?;
+        Ok(tx.commit().await?)
     }
 
     /// Takes back what an import made of one guest.
@@ -375,4 +396,11 @@ pub(super) fn cards_in(rejected: &[Rejected]) -> u64 {
         .iter()
         .filter(|r| r.reason == Reason::CardNumber.as_str());
     u64::try_from(cards.count()).unwrap_or(u64::MAX)
+}
+
+/// What is told to who still sends records of an import that was ended or is taken back.
+pub(super) fn no_longer_open() -> GuestError {
+    GuestError::Blocked(
+        "The import takes no more records: it was ended or taken back. Begin another.".to_owned(),
+    )
 }

@@ -18,6 +18,7 @@ use crate::{
 
 use super::{
     GuestError, RecordAnswer, Vault,
+    import_job::no_longer_open,
     likeness::Probe,
     prepare::Prepared,
     put::{self, Decided, Place},
@@ -353,6 +354,15 @@ impl Vault {
             answers.push((*at, put::answer(place, done)));
         }
         let mut change = later.begun().await?;
+        let imports: BTreeSet<_> = changes
+            .iter()
+            .filter_map(|(_, waiting, _)| waiting.prepared.import)
+            .collect();
+        for import in imports {
+            if !change.tx.keep_import_open(import).await? {
+                return Err(no_longer_open());
+            }
+        }
         change.tx.write(rows).await?;
         Ok((change, answers))
     }

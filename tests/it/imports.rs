@@ -3,7 +3,8 @@
 use std::fs;
 
 use actix_web::http::Method;
-use guest_vault::{on, store::Which};
+use futures_util::future::join;
+use guest_vault::{base::ImportId, guest::Counts, on, store::Which};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
@@ -124,6 +125,77 @@ both!(every_line_is_answered_and_the_job_counted, async |database| {
     }
     app.finish().await;
 });
+
+both!(
+    an_import_that_is_taken_back_while_it_still_runs_leaves_nothing,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let pms = app.errand("integration", "loyalty").await;
+        let begun = lines(&send(&app, &pms, "", record(1).to_string()).await);
+        let import = begun.last().unwrap()["import_id"].as_str().unwrap().to_owned();
+        let body: Vec<String> = (2..=600).map(|id| record(id).to_string()).collect();
+        let query = format!("?import={import}");
+        let job = format!("/v1/imports/{import}");
+        let take_back = async {
+            // Once it runs.
+            while app.get(&pms, &job).await.body["counts"]["records"].as_u64() < Some(2) {
+                tokio::task::yield_now().await;
+            }
+            app.post(&pms, &format!("{job}/rollback"), Value::Null).await
+        };
+        let (sent, taken_back) = join(send(&app, &pms, &query, body.join("\n")), take_back).await;
+        assert_eq!(taken_back.status, 200, "{taken_back:?}");
+        let told = lines(&sent);
+        let stopped = told.last().unwrap();
+        assert_eq!(stopped["type"], "/problems/conflict", "{stopped}");
+        assert!(told.len() < 600, "it was stopped on its way");
+        assert_eq!(app.get(&pms, &job).await.body["state"], "rolled_back");
+        for table in ["record", "guest", "source_record", "import_record"] {
+            let mut conn = app.app.vault.store.read().await.unwrap();
+            let text = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+            let count: i64 = on!(&mut conn, c => sqlx::query_scalar(text).fetch_one(c).await.unwrap());
+            assert_eq!(count, 0, "{table}");
+        }
+        // It ends once: neither does it go on, nor is it said to have ended.
+        for path in [format!("{job}/end"), format!("/v1/imports?import={import}")] {
+            assert_ne!(app.post(&pms, &path, Value::Null).await.status, 200, "{path}");
+        }
+        assert_eq!(app.get(&pms, &job).await.body["state"], "rolled_back");
+        app.finish().await;
+    }
+);
+
+both!(
+    a_file_whose_import_was_taken_back_is_read_from_its_beginning,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let pms = app.errand("integration", "loyalty").await;
+        let begun = lines(&send(&app, &pms, "", record(1).to_string()).await);
+        let import = begun.last().unwrap()["import_id"].as_str().unwrap().to_owned();
+        let job = ImportId(import.parse().unwrap());
+        let vault = &app.app.vault;
+        let done = async || {
+            vault
+                .store
+                .read()
+                .await
+                .unwrap()
+                .import_progress(b"a file")
+                .await
+                .unwrap()
+        };
+        let counted = Some((job, &Counts::default()));
+        vault.import_came_to((b"a file", 5_000), counted).await.unwrap();
+        assert_eq!(done().await, 5_000);
+        let path = format!("/v1/imports/{import}/rollback");
+        assert_eq!(app.post(&pms, &path, Value::Null).await.status, 200);
+        assert_eq!(done().await, 0);
+        // Nor does who still reads it say so again.
+        assert!(vault.import_came_to((b"a file", 6_000), counted).await.is_err());
+        assert_eq!(done().await, 0);
+        app.finish().await;
+    }
+);
 
 both!(
     an_import_is_taken_back_while_nothing_touched_it,

@@ -19,6 +19,9 @@ statements! {
                      linked = linked + $5, review = review + $6, refused = refused + $7, partial = partial + $8
                  WHERE import_id = $1";
     JOB_STATE = "UPDATE import_job SET state = $2, updated_at = $3 WHERE import_id = $1";
+    JOB_END = "UPDATE import_job SET state = 'ended', updated_at = $2 WHERE import_id = $1 AND state = 'open'";
+    JOB_STILL = "UPDATE import_job SET updated_at = updated_at WHERE import_id = $1 AND state = 'open'";
+    PROGRESS_FORGET = "DELETE FROM import_progress WHERE updated_at >= $1";
     TOUCHED = "SELECT count(*) FROM (
                    SELECT guest_id, max(version) AS version FROM import_record WHERE import_id = $1 GROUP BY guest_id
                ) AS r LEFT JOIN guest g ON g.guest_id = r.guest_id
@@ -133,7 +136,38 @@ impl Tx {
         Ok(())
     }
 
-    /// Says how a job ended.
+    /// Keeps a job open until this transaction ends; false when it takes no more records.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn keep_import_open(&mut self, import: ImportId) -> Result<bool, StoreError> {
+        let rows =
+            on!(self, c => { sqlx::query(JOB_STILL).bind(import.0).execute(c).await?.rows_affected() });
+        Ok(rows == 1)
+    }
+
+    /// Ends an open job; false when it was not open.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end_import(&mut self, import: ImportId, now: i64) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(JOB_END).bind(import.0).bind(now).execute(c).await?.rows_affected()
+        });
+        Ok(rows == 1)
+    }
+
+    /// Forgets how far files have come since then: what is taken back must not count as done. Lines that come again and
+    /// are in already change nothing.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn forget_import_progress(&mut self, since: i64) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(PROGRESS_FORGET).bind(since).execute(c).await?; });
+        Ok(())
+    }
+
+    /// Says what becomes of a job.
     ///
     /// # Errors
     /// What the database says.
