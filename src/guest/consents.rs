@@ -314,8 +314,10 @@ impl Vault {
         (statement, terms): (&Statement, i64),
         keys: &GuestKeys,
     ) -> Result<Line, GuestError> {
-        let mut line = self.line_of(errand, statement);
-        line.terms = terms;
+        let line = Line {
+            terms,
+            ..self.line_of(errand, statement)
+        };
         if record.is_some() && change.tx.has_consent(guest, &line).await? {
             return Ok(line);
         }
@@ -323,20 +325,28 @@ impl Vault {
         let evidence = statement.evidence_ref.as_deref().map(str::as_bytes);
         let evidence = sealed(keys, &evidence_place(guest, id), evidence)?;
         let details = details_of(statement);
-        let details = sealed(
-            keys,
-            &details_place(guest, id),
-            details.as_ref().map(|d| d.as_slice()),
-        )?;
+        let plain = details.as_ref().map(|d| d.as_slice());
+        let details = sealed(keys, &details_place(guest, id), plain)?;
+        let sealed = (evidence.as_deref(), details.as_deref());
+        self.append_line(change, errand, (guest, record), (line, sealed), keys)
+            .await
+    }
+
+    /// Appends a line inside a change, with an entry that commits to it, and tells who listens.
+    pub(crate) async fn append_line(
+        &self,
+        change: &mut Change,
+        errand: &Errand,
+        (guest, record): (GuestId, Option<RecordId>),
+        (mut line, sealed): (Line, (Option<&[u8]>, Option<&[u8]>)),
+        keys: &GuestKeys,
+    ) -> Result<Line, GuestError> {
         let mut event = self.ledger_event(errand, Act::PutConsent, guest);
         event.subject = Some(self.subject(guest, Some(keys)));
         event.basis = Some(format!("consent:{}", line.id));
         event.rules = vec![line.commitment()];
         line.entry = Some(change.record(Self::with_reason(event, errand, Some(keys))));
-        change
-            .tx
-            .append_consent(guest, record, &line, (evidence.as_deref(), details.as_deref()))
-            .await?;
+        change.tx.append_consent(guest, record, &line, sealed).await?;
         let told = Announcement::consent_changed(self.clock.now(), guest, &line.purpose, line.id);
         change.tx.announce(&told.at_property(&errand.property)).await?;
         Ok(line)
@@ -350,11 +360,8 @@ impl Vault {
         statement: &Statement,
         keys: &GuestKeys,
     ) -> Result<bool, GuestError> {
-        let Some(evidence) = statement
-            .evidence_ref
-            .as_deref()
-            .filter(|_| statement.state.is_yes())
-        else {
+        let given = statement.evidence_ref.as_deref();
+        let Some(evidence) = given.filter(|_| statement.state.is_yes()) else {
             return Ok(false);
         };
         let code = recipient(statement);

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Change, Event},
-    base::{Errand, GuestId, RecordId, micros},
-    consent::{Line, strictest},
+    base::{Errand, GuestId, micros},
+    consent::strictest,
     events::Announcement,
     guest::{AuditAnswer, GuestError, LinkReason, Vault, resembling::thousandths},
     matching::Score,
@@ -257,7 +257,12 @@ impl Vault {
         }
         self.take_in(&mut change.tx, merge, &crossing).await?;
         for line in strictest(&[&own, &others], &self.properties, self.clock.now()) {
-            self.say_again(&mut change, merge, survivor, &line).await?;
+            // A refusal is said again for both, so that no yes of the one overrules a no of the other.
+            let said = (line, (None, None));
+            let line = self
+                .append_line(&mut change, errand, (survivor, None), said, crossing.keys().1)
+                .await?;
+            change.tx.insert_part(merge, "said_again", line.id.0).await?;
         }
         let manager_moved = i64::from(change.tx.take_manager(survivor, absorbed).await?);
         let row = MergeRow {
@@ -330,22 +335,6 @@ impl Vault {
                 tx.insert_part(merge, what.as_str(), id).await?;
             }
         }
-        Ok(())
-    }
-
-    /// Says a refusal again for both, so that no yes of the one overrules a no of the other.
-    async fn say_again(
-        &self,
-        change: &mut Change,
-        merge: Uuid,
-        guest: GuestId,
-        line: &Line,
-    ) -> Result<(), GuestError> {
-        change
-            .tx
-            .append_consent(guest, None::<RecordId>, line, (None, None))
-            .await?;
-        change.tx.insert_part(merge, "said_again", line.id.0).await?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::Act,
-    base::{Errand, GuestId, RecordId, micros},
+    base::{Errand, GuestId, micros},
     consent::{Line, strictest},
     events::Announcement,
     guest::{GuestError, Vault, sql::Rows},
@@ -110,9 +110,8 @@ impl Vault {
             self.follow_portfolio(&mut change.tx, one).await?;
         }
         for line in self.noes(guest, &going).await? {
-            change
-                .tx
-                .append_consent(new, None::<RecordId>, &line, (None, None))
+            let said = (line, (None, None));
+            self.append_line(&mut change, errand, (new, None), said, crossing.keys().1)
                 .await?;
         }
         for other in stayed.into_iter().take(MOST_PAIRS) {

@@ -190,7 +190,12 @@ impl Vault {
         if let Some((one, other)) = word {
             change.tx.take_words_back(one.0, other.0).await?;
         }
-        let stayed = self.give_back(&mut change.tx, (row, &others), &crossing).await?;
+        let (stayed, of_both) = self.give_back(&mut change.tx, (row, &others), &crossing).await?;
+        for line in of_both {
+            let said = (line, (None, None));
+            self.append_line(&mut change, errand, (restored, None), said, crossing.keys().1)
+                .await?;
+        }
         for (one, other) in stayed.into_iter().take(MOST_PAIRS) {
             change.tx.keep_apart(one, other, by, now).await?;
         }
@@ -201,13 +206,14 @@ impl Vault {
         Ok(())
     }
 
-    /// Gives everything back; what was said since goes with its record. The pairs of records that are of two people.
+    /// Gives everything back; what was said since goes with its record. The pairs of records that are of two people, and
+    /// what is still to be said of the restored guest.
     async fn give_back(
         &self,
         tx: &mut Tx,
         (row, others): (&MergeRow, &[MergeRow]),
         crossing: &Crossing,
-    ) -> Result<Vec<(Uuid, Uuid)>, GuestError> {
+    ) -> Result<(Vec<(Uuid, Uuid)>, Vec<Line>), GuestError> {
         let ends = crossing.ends();
         let (survivor, restored) = ends;
         let (awake, asleep) = (tx.sealed_of(survivor).await?, tx.sealed_of(restored).await?);
@@ -264,10 +270,6 @@ impl Vault {
         for line in lines.chain(theirs.parts("said_again")) {
             tx.delete_merged_consent(survivor, line).await?;
         }
-        for line in of_both {
-            tx.append_consent(restored, None::<RecordId>, &line, (None, None))
-                .await?;
-        }
         for what in Moved::ALL {
             for id in theirs.parts(what.as_str()) {
                 tx.give_over(what, ends, id).await?;
@@ -280,9 +282,8 @@ impl Vault {
             self.follow_portfolio(tx, one).await?;
         }
         let pairs = theirs.records.iter();
-        Ok(pairs
-            .flat_map(|one| stayed.iter().map(move |other| (*one, *other)))
-            .collect())
+        let pairs = pairs.flat_map(|one| stayed.iter().map(move |other| (*one, *other)));
+        Ok((pairs.collect(), of_both))
     }
 
     /// What was refused since the merge without a record, of which nobody knows whose no it is: it holds for both. What

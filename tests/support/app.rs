@@ -17,6 +17,7 @@ use guest_vault::{
     app::App,
     base::{Clock, PropertyKind, PropertyNode, PropertyTree, RequestId},
     config::{Config, ConfigFlags},
+    on,
     policy::{Policies, PolicySource},
     routes,
     store::{Store, Which},
@@ -306,6 +307,9 @@ impl TestApp {
             assert_eq!((first, last), (1, count), "writer {writer} has a gap");
         }
         let guests = conn.guests_count().await.unwrap();
+        let unproven = "SELECT count(*) FROM consent WHERE entry_id IS NULL";
+        let unproven: i64 = on!(&mut conn, c => sqlx::query_scalar(unproven).fetch_one(c).await.unwrap());
+        assert_eq!(unproven, 0, "lines of the ledger that no entry commits to");
         drop(conn);
         let inspection = self.app.vault.inspect().await.unwrap();
         assert_eq!(inspection.damaged, 0, "{:?}", inspection.places);
