@@ -282,6 +282,27 @@ pub struct Erasure {
     pub whole: bool,
 }
 
+/// A no in the consent ledger: all that a restored vault needs to hold to it again. Its members in the order of the
+/// alphabet, which is canonical.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestRefusal {
+    /// When it was said, in microseconds.
+    pub at: i64,
+    /// For which purpose.
+    pub purpose: String,
+    /// To whom; empty when nobody else.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub recipient: String,
+    /// For which property, brand or group; empty: everywhere.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// The kind of separate consent, if it is one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub separate: String,
+    /// The state of the ledger.
+    pub state: String,
+}
+
 /// One event.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -317,6 +338,8 @@ pub struct Event {
     pub detail: Option<Detail>,
     /// What is erased.
     pub erasure: Option<Erasure>,
+    /// What a guest said no to.
+    pub refusal: Option<GuestRefusal>,
 }
 
 impl Event {
@@ -349,6 +372,7 @@ impl Event {
             count: None,
             detail: None,
             erasure: None,
+            refusal: None,
         }
     }
 
@@ -386,6 +410,7 @@ impl Event {
             principal: self.who.principal,
             property: self.property.as_ref(),
             purpose: self.purpose.as_ref(),
+            refusal: self.refusal.as_ref(),
             request: self.request,
             role: &self.who.role,
             rules: &self.rules,
@@ -430,6 +455,8 @@ struct Leaf<'a> {
     property: Option<&'a PropertyCode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<&'a Purpose>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'a GuestRefusal>,
     request: RequestId,
     role: &'a Role,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]

@@ -309,6 +309,27 @@ fn tell(arguments: &Restore, outcome: &Outcome, out: &mut dyn Write) -> Result<(
             replayed.restricted
         )?;
     }
+    let again = [
+        (replayed.refusals, "refusals said again"),
+        (
+            replayed.restrictions,
+            "guests restricted again: open their requests anew",
+        ),
+        (
+            replayed.holds,
+            "guests held as a whole again: put the holds anew that the log names, and lift these",
+        ),
+    ];
+    for (count, what) in again.into_iter().filter(|(count, _)| *count > 0) {
+        writeln!(out, "protected   {count} {what}")?;
+    }
+    if replayed.suppressed > 0 {
+        writeln!(
+            out,
+            "lost        {} entries of do-not-contact lists: the log tells when they were made; make them again",
+            replayed.suppressed
+        )?;
+    }
     for path in kept {
         writeln!(out, "kept        what was there, as {}", path.display())?;
     }

@@ -21,6 +21,7 @@ mod outcome;
 mod outlook;
 mod preview;
 pub mod processors;
+mod protections;
 mod register;
 mod registers;
 mod replay;

@@ -1,4 +1,5 @@
-//! After a restore: every erasure that the log knows and the restored data does not is done again, and proven.
+//! After a restore: every erasure that the log knows and the restored data does not is done again, and proven; what
+//! protects the others holds again.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,12 @@ use crate::{
     guest::GuestError,
 };
 
-use super::{Eraser, ErasureError, due::FOR_THE_REGISTER, run::remove_drawers};
+use super::{
+    Eraser, ErasureError,
+    due::FOR_THE_REGISTER,
+    protections::{Protections, Told},
+    run::remove_drawers,
+};
 
 /// Guests looked at at a time.
 const PAGE: i64 = 500;
@@ -33,11 +39,20 @@ pub struct Replayed {
     /// Guests who are out of sight again because a hold or a law kept some of them from being erased. The restored copy
     /// may not know of the request that waits for it: it is to be opened anew.
     pub restricted: u64,
+    /// Refusals of guests after the backup that are in the ledger again.
+    pub refusals: u64,
+    /// Guests whose restriction was asked for after the backup, and stands again.
+    pub restrictions: u64,
+    /// Guests on whom a hold was put after the backup: a hold on everything stands in for it.
+    pub holds: u64,
+    /// Addresses that were put on do-not-contact lists after the backup, once for each list. They are lost: the log does
+    /// not hold them.
+    pub suppressed: u64,
 }
 
 #[derive(Deserialize)]
-struct Entry {
-    leaf: Leaf,
+struct Entry<T> {
+    leaf: T,
 }
 
 #[derive(Deserialize)]
@@ -64,13 +79,14 @@ impl Eraser {
     /// # Errors
     /// What database, key store and log say; then nothing may be served.
     pub async fn replay(&self, caller: &Caller, from: u64) -> Result<Replayed, ErasureError> {
-        let known = self.tombstones(from).await?;
+        let (known, protections) = self.since(from).await?;
         let mut report = Replayed {
             erasures: known
                 .values()
                 .flatten()
                 .map(|erased| u64::from(!erased.hidden))
                 .sum(),
+            suppressed: protections.suppressed,
             ..Replayed::default()
         };
         let mut after = Uuid::nil();
@@ -101,6 +117,10 @@ impl Eraser {
                         report.left += u64::from(self.is_left(guest, erasures).await?);
                     }
                 }
+                let again = self.protect(caller, &protections, guest).await?;
+                report.refusals += again.refusals;
+                report.restrictions += u64::from(again.restricted);
+                report.holds += u64::from(again.held);
             }
         }
         self.vault.keys.scrub().await?;
@@ -116,14 +136,18 @@ impl Eraser {
         Ok(report)
     }
 
-    /// The erasures of the log from an entry on, by tombstone, in order.
-    async fn tombstones(&self, from: u64) -> Result<BTreeMap<String, Vec<Erased>>, ErasureError> {
+    /// What the log tells from an entry on: the erasures, by tombstone, in order, and what protects guests.
+    async fn since(&self, from: u64) -> Result<(BTreeMap<String, Vec<Erased>>, Protections), ErasureError> {
         let log = Stored::new(self.vault.store.clone());
         let size = log.checkpoint().await?.map_or(0, |(size, _)| size);
         let mut known: BTreeMap<String, Vec<Erased>> = BTreeMap::new();
+        let mut protections = Protections::default();
         for at in from..size {
             let bytes = log.entry(at).await?;
-            let Ok(Entry { leaf }) = serde_json::from_slice(&bytes) else {
+            if let Ok(Entry { leaf }) = serde_json::from_slice::<Entry<Told>>(&bytes) {
+                protections.note(leaf);
+            }
+            let Ok(Entry { leaf }) = serde_json::from_slice::<Entry<Leaf>>(&bytes) else {
                 continue;
             };
             let hidden = leaf.act == Act::Restrict.as_str();
@@ -134,7 +158,7 @@ impl Eraser {
                 known.entry(erased.tombstone.clone()).or_default().push(erased);
             }
         }
-        Ok(known)
+        Ok((known, protections))
     }
 
     /// One erasure again, on data that does not know of it; `false` when the register's copies are lost.

@@ -31,6 +31,7 @@ pub(crate) mod import_job;
 mod inspect;
 pub mod kinds;
 mod lapsing;
+mod ledger_line;
 pub(crate) mod likeness;
 mod link;
 pub mod log_api;
@@ -69,8 +70,8 @@ pub(crate) mod words;
 mod writing;
 
 pub(crate) use self::{
-    consents::evidence_place, idempotency::once, observation::stands_for, prepare::seal_version,
-    put::source_id_place, read::STAY_LINKS, stay::path as stay_path,
+    consents::evidence_place, idempotency::once, ledger_line::Beside, observation::stands_for,
+    prepare::seal_version, put::source_id_place, read::STAY_LINKS, stay::path as stay_path,
 };
 
 pub use access_report::{Access, AccessReport, REPORT_KIND, YearProof, report_digest};

@@ -10,7 +10,7 @@ use crate::{
     base::{Errand, GuestId, micros},
     consent::strictest,
     events::Announcement,
-    guest::{AuditAnswer, GuestError, LinkReason, Vault, resembling::thousandths},
+    guest::{AuditAnswer, Beside, GuestError, LinkReason, Vault, resembling::thousandths},
     matching::Score,
     policy::Right,
     store::{StoreError, Tx},
@@ -258,7 +258,7 @@ impl Vault {
         self.take_in(&mut change.tx, merge, &crossing).await?;
         for line in strictest(&[&own, &others], &self.properties, self.clock.now()) {
             // A refusal is said again for both, so that no yes of the one overrules a no of the other.
-            let said = (line, (None, None));
+            let said = (line, Beside::default());
             let line = self
                 .append_line(&mut change, errand, (survivor, None), said, crossing.keys().1)
                 .await?;

@@ -10,7 +10,7 @@ use crate::{
     base::{Errand, GuestId, micros},
     consent::{Line, strictest},
     events::Announcement,
-    guest::{GuestError, Vault, sql::Rows},
+    guest::{Beside, GuestError, Vault, sql::Rows},
 };
 
 use super::{MOST_PAIRS, sql::crossing::Sealed};
@@ -110,7 +110,7 @@ impl Vault {
             self.follow_portfolio(&mut change.tx, one).await?;
         }
         for line in self.noes(guest, &going).await? {
-            let said = (line, (None, None));
+            let said = (line, Beside::default());
             self.append_line(&mut change, errand, (new, None), said, crossing.keys().1)
                 .await?;
         }

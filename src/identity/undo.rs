@@ -12,7 +12,7 @@ use crate::{
     base::{ConsentId, Errand, GuestId, RecordId, micros},
     consent::Line,
     events::Announcement,
-    guest::{GuestError, Vault},
+    guest::{Beside, GuestError, Vault},
     policy::Right,
     store::Tx,
 };
@@ -192,7 +192,7 @@ impl Vault {
         }
         let (stayed, of_both) = self.give_back(&mut change.tx, (row, &others), &crossing).await?;
         for line in of_both {
-            let said = (line, (None, None));
+            let said = (line, Beside::default());
             self.append_line(&mut change, errand, (restored, None), said, crossing.keys().1)
                 .await?;
         }

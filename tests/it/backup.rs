@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use actix_web::http::Method;
 use guest_vault::{
     app::App,
     audit::tlog::{Stored, catch_up::CatchUpError, mirror::Mirror},
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
+    cases::{approved, restricted},
     erasure::{approve, asked},
     merging::merge,
     partly::{hold, rocha, surname},
@@ -170,7 +172,7 @@ async fn a_restored_backup_forgets_nobody_and_brings_nobody_back() {
     assert_eq!(
         report["replayed"],
         json!({"erasures": ERASED, "guests": ERASED, "left": 0, "others": GUESTS - ERASED,
-               "registers_lost": 0, "restricted": 0})
+               "registers_lost": 0, "restricted": 0, "refusals": 0, "restrictions": 0, "holds": 0, "suppressed": 0})
     );
 
     // What was there is kept, also what an earlier restore kept.
@@ -254,9 +256,121 @@ async fn who_was_erased_in_part_stays_out_of_sight_after_a_restore() {
     }
     assert_eq!(
         report["replayed"],
-        json!({"erasures": 2, "guests": 2, "left": 0, "others": 1, "registers_lost": 0, "restricted": 3})
+        json!({"erasures": 2, "guests": 2, "left": 0, "others": 1, "registers_lost": 0, "restricted": 3,
+               "refusals": 0, "restrictions": 0, "holds": 2, "suppressed": 0})
     );
     app.app.close().await;
+}
+
+/// A database that goes back must not take a guest's word back.
+#[actix_web::test]
+async fn what_protects_a_guest_holds_again_after_a_restore() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let config = config(folder);
+    let identity = Identity::random();
+    fs::write(folder.join("identity"), identity.text().as_str()).unwrap();
+    let app = open(&config).await;
+    let mut guests = Vec::new();
+    for number in 0..6 {
+        guests.push(person(&app, number).await);
+    }
+    let [no, limited, ended, held, let_go, other] = guests.as_slice() else {
+        panic!("six")
+    };
+    let crm = app.errand("crm", "marketing_direct").await.at("GROUP");
+    let say = async |app: &TestApp, guest: &str, state: &str| {
+        let said = json!({"purpose": "survey", "state": state, "channel": "front_desk"});
+        let path = format!("/v1/guests/{guest}/consents");
+        let answer = app.post(&crm, &path, said).await;
+        assert!(answer.status < 300, "{answer:?}");
+    };
+    let standing = async |app: &TestApp, guest: &str| {
+        let told = app.get(&crm, &format!("/v1/guests/{guest}/consents")).await;
+        assert_eq!(told.status, 200, "{told:?}");
+        let all = told.body["standing"].as_array().unwrap().clone();
+        let of = all.iter().find(|one| one["purpose"] == "survey");
+        of.map_or(Value::Null, |one| one["state"].clone())
+    };
+    let holds = async |app: &TestApp, guest: &str| {
+        let path = format!("/v1/guests/{guest}/holds");
+        app.get(&officer(app, "o-9").await, &path).await.body
+    };
+    let arguments = backup::Backup {
+        out: folder.join("b1"),
+        recipient: vec![identity.recipient().to_string()],
+        json: true,
+    };
+    backup::run(&arguments, &config, &mut Vec::new()).await.unwrap();
+    say(&app, no, "objected").await;
+    say(&app, other, "objected").await;
+    approved(&app, limited, "restriction").await;
+    let case = approved(&app, ended, "restriction").await;
+    let end = json!({"guest_told_on": "2026-03-01"});
+    let lifted = app
+        .post(&officer(&app, "o-3").await, &format!("{case}/lift"), end)
+        .await;
+    assert_eq!(lifted.status, 200, "{lifted:?}");
+    for guest in [held, let_go] {
+        assert_eq!(hold(&app, guest, json!(["identity"])).await.status, 201);
+    }
+    let id = holds(&app, let_go).await["holds"][0]["hold_id"].clone();
+    let path = format!("/v1/guests/{let_go}/holds/{}", id.as_str().unwrap());
+    let gone = app
+        .send(TestApp::request(
+            &officer(&app, "o-2").await,
+            Method::DELETE,
+            &path,
+        ))
+        .await;
+    assert!(gone.status < 300, "{gone:?}");
+    mirrored(&app, &folder.join("log")).await;
+    app.app.close().await;
+    drop(app);
+
+    let mut out = Vec::new();
+    let restored = loop {
+        match restore::run(&restoring(folder, Some("log"), false), &config, &mut out).await {
+            Err(CopyError::InUse(_)) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            other => break other,
+        }
+    };
+    restored.unwrap();
+    let report = told(&out);
+    assert_eq!(
+        report["replayed"],
+        json!({"erasures": 0, "guests": 0, "left": 0, "others": 6, "registers_lost": 0, "restricted": 0,
+               "refusals": 2, "restrictions": 1, "holds": 1, "suppressed": 0})
+    );
+    let app = open(&config).await;
+    for guest in [no, other] {
+        assert_eq!(standing(&app, guest).await, "objected");
+    }
+    assert!(restricted(&app, limited).await);
+    assert!(!restricted(&app, ended).await);
+    let again = holds(&app, held).await;
+    assert_eq!(again["holds"].as_array().unwrap().len(), 1, "{again}");
+    assert_eq!(again["holds"][0]["categories"], json!([]), "{again}");
+    assert_eq!(holds(&app, let_go).await["holds"], json!([]));
+    // Whoever takes it over ends it: nothing is stuck.
+    let id = again["holds"][0]["hold_id"].as_str().unwrap();
+    let path = format!("/v1/guests/{held}/holds/{id}");
+    let gone = app
+        .send(TestApp::request(
+            &officer(&app, "o-2").await,
+            Method::DELETE,
+            &path,
+        ))
+        .await;
+    assert!(gone.status < 300, "{gone:?}");
+    let case = approved(&app, limited, "restriction").await;
+    let end = json!({"guest_told_on": "2026-03-01"});
+    let lifted = app
+        .post(&officer(&app, "o-3").await, &format!("{case}/lift"), end)
+        .await;
+    assert_eq!(lifted.status, 200, "{lifted:?}");
+    assert!(!restricted(&app, limited).await);
+    app.finish().await;
 }
 
 #[actix_web::test]
@@ -399,7 +513,7 @@ fn a_dump_of_postgresql_brings_nobody_back() {
         assert_eq!(
             told(&out)["replayed"],
             json!({"erasures": ERASED, "guests": ERASED, "left": 0, "others": GUESTS - ERASED,
-               "registers_lost": 0, "restricted": 0})
+               "registers_lost": 0, "restricted": 0, "refusals": 0, "restrictions": 0, "holds": 0, "suppressed": 0})
         );
         let app = open(&config).await;
         let desk = app.errand("crm", "loyalty").await;

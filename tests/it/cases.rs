@@ -50,7 +50,7 @@ async fn verified(app: &TestApp, guest: &str, kind: &str) -> String {
 }
 
 /// The same, approved.
-async fn approved(app: &TestApp, guest: &str, kind: &str) -> String {
+pub(crate) async fn approved(app: &TestApp, guest: &str, kind: &str) -> String {
     let case = verified(app, guest, kind).await;
     let done = decide(
         app,
@@ -64,7 +64,7 @@ async fn approved(app: &TestApp, guest: &str, kind: &str) -> String {
 }
 
 /// Whether the guest is out of sight.
-async fn restricted(app: &TestApp, guest: &str) -> bool {
+pub(crate) async fn restricted(app: &TestApp, guest: &str) -> bool {
     let crm = app.errand("crm", "loyalty").await.at("GROUP");
     let read = app.get(&crm, &format!("/v1/guests/{guest}")).await;
     let told = read.status == 403 && read.problem() == "restricted";

@@ -143,8 +143,8 @@ both!(
             }
             app.post(&pms, &format!("{job}/rollback"), Value::Null).await
         };
-        let (sent, taken_back) = join(send(&app, &pms, &query, body.join("\n")), take_back).await;
-        assert_eq!(taken_back.status, 200, "{taken_back:?}");
+        let (sent, undone) = join(send(&app, &pms, &query, body.join("\n")), take_back).await;
+        assert_eq!(undone.status, 200, "{undone:?}");
         let told = lines(&sent);
         let stopped = told.last().unwrap();
         assert_eq!(stopped["type"], "/problems/conflict", "{stopped}");

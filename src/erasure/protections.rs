@@ -1,0 +1,265 @@
+//! After a restore: what protects a guest and was said after the backup holds again, as far as the log tells it. Refusals
+//! are said again; a restriction and a hold stand until somebody looks at them.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Datelike as _, Duration};
+use data_encoding::HEXLOWER;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::{
+    audit::{Act, Event, GuestRefusal},
+    base::{Caller, Category, ConsentId, Errand, GuestId, PrincipalId, PropertyCode, RequestId, micros},
+    consent::{Line, State},
+    guest::{Beside, GuestError},
+    keys::GuestKeys,
+    policy::Separate,
+    retention::{
+        Ground,
+        sql::{NewHold, holds},
+    },
+};
+
+use super::{Eraser, ErasureError};
+
+/// Days after which a hold that stands in for one of the log is looked at.
+const REVIEW_DAYS: i64 = 30;
+/// What such a hold is about: the log does not tell the matter of the one that it stands in for.
+const MATTER: &str = "put after the backup that was restored; the log tells when and by whom";
+
+/// What of a leaf tells that a guest is protected.
+#[derive(Deserialize)]
+pub(super) struct Told {
+    act: String,
+    at: i64,
+    decision: String,
+    #[serde(default)]
+    count: Option<u64>,
+    #[serde(default)]
+    outcome: Option<String>,
+    #[serde(default)]
+    property: Option<PropertyCode>,
+    #[serde(default)]
+    refusal: Option<GuestRefusal>,
+    #[serde(default)]
+    subject: Option<String>,
+}
+
+/// What the log tells of one guest.
+#[derive(Default)]
+struct Since {
+    refusals: Vec<(GuestRefusal, Option<PropertyCode>)>,
+    /// Begun, without those that were lifted since.
+    restrictions: i64,
+    holds: i64,
+    lifted_holds: i64,
+}
+
+/// What protects guests, by their names in the log.
+#[derive(Default)]
+pub(super) struct Protections {
+    of: BTreeMap<String, Since>,
+    years: Vec<i32>,
+    /// Entries of the do-not-contact lists; of whom, the log does not tell.
+    pub(super) suppressed: u64,
+}
+
+/// What holds again of one guest.
+#[derive(Default)]
+pub(super) struct Again {
+    pub(super) refusals: u64,
+    pub(super) restricted: bool,
+    pub(super) held: bool,
+}
+
+impl Protections {
+    /// Notes an entry of the log.
+    pub(super) fn note(&mut self, told: Told) {
+        if told.decision != "permitted" {
+            return;
+        }
+        let outcome = told.outcome.as_deref();
+        if told.act == Act::Suppress.as_str() && outcome == Some("suppressed") {
+            self.suppressed += told.count.unwrap_or(1);
+        }
+        let Some(subject) = told.subject else { return };
+        let acts = [Act::PutConsent, Act::Restrict, Act::Hold];
+        let Some(act) = acts.into_iter().find(|act| act.as_str() == told.act) else {
+            return;
+        };
+        let year = DateTime::from_timestamp_micros(told.at).map(|at| at.year());
+        if let Some(year) = year.filter(|year| !self.years.contains(year)) {
+            self.years.push(year);
+        }
+        let since = self.of.entry(subject).or_default();
+        match (act, outcome, told.refusal) {
+            (Act::PutConsent, _, Some(refusal)) => since.refusals.push((refusal, told.property)),
+            (Act::Restrict, None, _) => since.restrictions += 1,
+            (Act::Restrict, Some("lifted"), _) => since.restrictions -= 1,
+            (Act::Hold, Some("put"), _) => since.holds += 1,
+            (Act::Hold, Some("lifted"), _) => since.lifted_holds += 1,
+            _ => {}
+        }
+    }
+}
+
+impl Eraser {
+    /// Makes hold again what the log tells of a guest of the restored copy. Nothing of the erased: their names in the log
+    /// went with their keys.
+    pub(super) async fn protect(
+        &self,
+        caller: &Caller,
+        known: &Protections,
+        guest: GuestId,
+    ) -> Result<Again, ErasureError> {
+        let mut again = Again::default();
+        if known.of.is_empty() {
+            return Ok(again);
+        }
+        let vault = &self.vault;
+        let keys = vault.keys.fresh_guest_keys(guest, &[Category::Audit]).await?;
+        let names = known
+            .years
+            .iter()
+            .filter_map(|year| vault.keys.pseudonym(&keys, *year));
+        let all: Vec<&Since> = names
+            .filter_map(|name| known.of.get(&HEXLOWER.encode(&name)))
+            .collect();
+        if all.is_empty() {
+            return Ok(again);
+        }
+        // In the copy the guest may be taken in by another, with whom it was parted again after the backup.
+        let head = vault.store.read().await?.guest_head(guest).await?;
+        let (guest, keys) = match head.and_then(|(_, _, survivor)| survivor).map(GuestId) {
+            Some(survivor) => (
+                survivor,
+                vault.keys.fresh_guest_keys(survivor, &[Category::Audit]).await?,
+            ),
+            None => (guest, keys),
+        };
+        for (refusal, property) in all.iter().flat_map(|since| &since.refusals) {
+            let said = (refusal, property.as_ref());
+            again.refusals += u64::from(self.refuse_again(caller, (guest, &keys), said).await?);
+        }
+        let sum = |of: fn(&Since) -> i64| all.iter().map(|since| of(since)).sum::<i64>();
+        if sum(|since| since.restrictions) > 0 {
+            again.restricted = self.restrict_again(caller, (guest, &keys)).await?;
+        }
+        let (put, lifted) = (sum(|since| since.holds), sum(|since| since.lifted_holds));
+        let standing = holds(&mut vault.store.read().await?, guest).await?;
+        let stands_in = standing.iter().any(|hold| hold.author == caller.principal.0);
+        // Which hold was lifted is not told: one of the copy, where it has some.
+        if !stands_in && put > 0 && (put > lifted || !standing.is_empty()) {
+            self.hold_again(caller, (guest, &keys)).await?;
+            again.held = true;
+        }
+        Ok(again)
+    }
+
+    /// A refusal in the ledger, from when it was said; `false` when it is there.
+    async fn refuse_again(
+        &self,
+        caller: &Caller,
+        (guest, keys): (GuestId, &GuestKeys),
+        (refusal, property): (&GuestRefusal, Option<&PropertyCode>),
+    ) -> Result<bool, ErasureError> {
+        let vault = &self.vault;
+        let top = vault.properties.top().map(|node| &node.code);
+        let said = State::from_word(&refusal.state).zip(refusal.purpose.parse().ok());
+        let ((state, purpose), property) = said.zip(property.or(top)).ok_or(GuestError::Damaged)?;
+        let errand = Errand {
+            caller: caller.clone(),
+            property: property.clone(),
+            purpose: "subject_request".parse().map_err(|_| GuestError::Damaged)?,
+            reason: None,
+            request: RequestId::random(),
+        };
+        let line = Line {
+            id: ConsentId::random(),
+            purpose,
+            recipient: refusal.recipient.clone(),
+            scope: refusal.scope.clone(),
+            separate: Separate::ALL
+                .into_iter()
+                .find(|kind| kind.as_str() == refusal.separate),
+            state,
+            channel: "restore".to_owned(),
+            indication: "log".to_owned(),
+            notice: None,
+            terms: 0,
+            superseded: None,
+            property: property.clone(),
+            captured_by: caller.principal,
+            captured_actor: None,
+            valid_until: None,
+            at: DateTime::from_timestamp_micros(refusal.at).ok_or(GuestError::Damaged)?,
+            entry: None,
+        };
+        let mut change = vault.log.begin(&vault.store).await?;
+        if change.tx.has_consent(guest, &line).await? {
+            return Ok(false);
+        }
+        let said = (line, Beside::default());
+        vault
+            .append_line(&mut change, &errand, (guest, None), said, keys)
+            .await?;
+        change.commit().await.map_err(GuestError::from)?;
+        Ok(true)
+    }
+
+    /// Out of sight again; `false` when the guest is already.
+    async fn restrict_again(
+        &self,
+        caller: &Caller,
+        (guest, keys): (GuestId, &GuestKeys),
+    ) -> Result<bool, ErasureError> {
+        let vault = &self.vault;
+        let now = vault.clock.now();
+        let head = vault.store.read().await?.guest_head(guest).await?;
+        if head.is_none_or(|(_, status, _)| status != "active") {
+            return Ok(false);
+        }
+        let mut change = vault.log.begin(&vault.store).await?;
+        change.tx.set_fate(guest, "restricted", micros(now)).await?;
+        change.record(self.restored(caller, Act::Restrict, (guest, keys)));
+        change.commit().await.map_err(GuestError::from)?;
+        Ok(true)
+    }
+
+    /// A hold on everything, for whoever knows the matter to put its own in its place.
+    async fn hold_again(
+        &self,
+        caller: &Caller,
+        (guest, keys): (GuestId, &GuestKeys),
+    ) -> Result<(), ErasureError> {
+        let vault = &self.vault;
+        let now = vault.clock.now();
+        let id = Uuid::now_v7();
+        let matter = vault.keys.seal_own("hold", id, MATTER.as_bytes())?.into_bytes();
+        let review_on = (now + Duration::days(REVIEW_DAYS)).date_naive().to_string();
+        let PrincipalId(author) = caller.principal;
+        let hold = NewHold {
+            hold: id,
+            matter: &matter,
+            ground: Ground::LegalClaim.as_str(),
+            categories: "",
+            review_on: &review_on,
+            stays: (None, None),
+            author,
+            actor: None,
+        };
+        let mut change = vault.log.begin(&vault.store).await?;
+        change.tx.put_hold(guest, &hold, micros(now)).await?;
+        change.record(self.restored(caller, Act::Hold, (guest, keys)));
+        Ok(change.commit().await.map_err(GuestError::from)?)
+    }
+
+    /// Unlike what was said by somebody, it is not done again after the next restore.
+    fn restored(&self, caller: &Caller, act: Act, (guest, keys): (GuestId, &GuestKeys)) -> Event {
+        let mut event = Event::by(caller, act, RequestId::random(), self.vault.clock.now());
+        event.subject = Some(self.vault.subject(guest, Some(keys)));
+        event.outcome = Some("restored");
+        event
+    }
+}
