@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::sql::session::SessionRow;
 use crate::{
     base::{Caller, Clock, Credential, GuestId, PrincipalId, from_micros, micros},
-    store::{Store, StoreError},
+    store::{Store, StoreError, Tx},
     web::pages::SessionKey,
 };
 
@@ -89,11 +89,25 @@ impl Sessions {
     /// # Errors
     /// What the database says.
     pub async fn begin(&self, key: SessionKey, who: &SignedIn, proved: bool) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        self.begin_within(&mut tx, key, who, proved).await?;
+        tx.commit().await
+    }
+
+    /// The same within a change: with it, or not at all.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn begin_within(
+        &self,
+        tx: &mut Tx,
+        key: SessionKey,
+        who: &SignedIn,
+        proved: bool,
+    ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let row = row(key, who, now, now + self.lifetime.whole, proved);
-        let mut tx = self.store.begin().await?;
-        tx.begin_session(&row).await?;
-        tx.commit().await
+        tx.begin_session(&row).await
     }
 
     /// The session of a browser, when it has one that is on. It counts as used.

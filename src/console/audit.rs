@@ -71,7 +71,10 @@ pub(super) fn day(field: &'static str, text: &str) -> Result<Option<DateTime<Utc
 
 /// The end of a day of a form.
 pub(super) fn end_of_day(field: &'static str, text: &str) -> Result<Option<DateTime<Utc>>, Problem> {
-    Ok(day(field, text)?.map(|day| day + chrono::TimeDelta::days(1)))
+    let next = |day: DateTime<Utc>| day.checked_add_signed(chrono::TimeDelta::days(1));
+    let end = day(field, text)?.map(|day| next(day).ok_or(field));
+    end.transpose()
+        .map_err(|field| Problem::new(Kind::InvalidRequest).field(field, "cannot be this"))
 }
 
 impl Asked {

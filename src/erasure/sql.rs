@@ -30,7 +30,8 @@ statements! {
                      WHERE guest_id = $1 AND erasure_id = $2 AND stage = 'done'";
     GUEST_FATE = "UPDATE guest SET status = $2, version = version + 1, updated_at = $3,
                       lapsing_state = CASE WHEN lapsing_state = 0 THEN 0 ELSE 2 END
-                  WHERE guest_id = $1 AND status IN ('active', 'restricted', 'merged')";
+                  WHERE guest_id = $1
+                      AND (status IN ('active', 'restricted') OR (status = 'merged' AND $2 = 'erased'))";
     GUEST_GONE = "UPDATE guest SET status = 'erased', survivor = NULL, manager_token = NULL, version = version + 1,
                       updated_at = $2, lapsing = NULL, lapsing_state = 0
                   WHERE guest_id = $1";

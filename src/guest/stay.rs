@@ -1,6 +1,6 @@
 //! Stays: sealed whole, because where somebody was and when is as telling as a name.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use uuid::Uuid;
 
 use crate::{
@@ -23,6 +23,9 @@ use super::{
 
 /// The longest stay that is believed, in days.
 const LONGEST: i64 = 5 * 366;
+/// The first year in which a stay may have begun, and the years that one is booked ahead: a stay keeps its guest's data
+/// from being erased until it is over.
+const YEARS: (i32, i32) = (1900, 10);
 
 /// Who said something of a stay, and when.
 #[derive(Clone, Copy)]
@@ -129,12 +132,13 @@ impl Vault {
     pub(super) fn check_stay(&self, errand: &Errand, stay: &StayInput) -> Result<(), &'static str> {
         let property = stay.property.as_ref().unwrap_or(&errand.property);
         let days = (stay.departure - stay.arrival).num_days();
+        let today = self.clock.now().date_naive();
         let codes = [stay.channel.as_deref(), stay.purpose.as_deref()];
         if self.properties.get(property).is_none() || !self.properties.within(property, &errand.property) {
             Err("property_out_of_scope")
         } else if !super::prepare::is_source_id(&stay.reservation) || stay.reservation.len() > 100 {
             Err("invalid_reservation")
-        } else if !(0..=LONGEST).contains(&days) {
+        } else if !(0..=LONGEST).contains(&days) || !is_near(stay.arrival, today) {
             Err("impossible_date")
         } else if !codes.into_iter().flatten().all(is_code) {
             Err("invalid_code")
@@ -317,6 +321,12 @@ impl Stay {
 }
 
 /// A stay without a property is one at the errand's.
+/// Whether a stay may begin on this day.
+fn is_near(arrival: NaiveDate, today: NaiveDate) -> bool {
+    let (first, ahead) = YEARS;
+    (first..=today.year() + ahead).contains(&arrival.year())
+}
+
 fn with_property(errand: &Errand, stay: &StayInput) -> Stay {
     let mut input = stay.clone();
     let property = input.property.take().unwrap_or_else(|| errand.property.clone());

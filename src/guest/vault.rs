@@ -25,6 +25,9 @@ use super::{
     together::Queue,
 };
 
+/// Merges that are followed at most.
+const DEEPEST: usize = 64;
+
 /// The vault's guests: data, keys, policy, log and clock. Cheap to clone.
 #[derive(Clone)]
 pub struct Vault {
@@ -125,6 +128,22 @@ impl Vault {
             puts,
             stride: Stride::default(),
         }
+    }
+
+    /// As whom a guest goes on who may have been merged, and its survivor again.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn goes_on_as(&self, guest: GuestId) -> Result<GuestId, GuestError> {
+        let mut conn = self.store.read().await?;
+        let mut guest = guest;
+        for _ in 0..DEEPEST {
+            match conn.guest_head(guest).await? {
+                Some((_, _, Some(survivor))) => guest = GuestId(survivor),
+                _ => break,
+            }
+        }
+        Ok(guest)
     }
 
     /// The subject of an event about this guest; the pseudonym needs the guest's keys.

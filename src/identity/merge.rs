@@ -241,6 +241,7 @@ impl Vault {
         let mut change = self.log.begin(&self.store).await?;
         change.tx.touch_guest(survivor, versions.0, now).await?;
         change.tx.mark_merged(absorbed, survivor, versions.1, now).await?;
+        Self::must_not_await_erasure(&mut change.tx, (survivor, absorbed)).await?;
         let mut read = self.store.read().await?;
         let (own, others) = (read.consents(survivor).await?, read.consents(absorbed).await?);
         drop(read);
@@ -283,6 +284,19 @@ impl Vault {
         self.record_both(&mut change, errand, Act::Merge, &crossing);
         change.commit().await?;
         Ok((merge, versions.0 + 1))
+    }
+
+    /// What was approved is the erasure of whom the preview counted: nobody is added while it waits, nobody taken out.
+    pub(super) async fn must_not_await_erasure(
+        tx: &mut Tx,
+        both: (GuestId, GuestId),
+    ) -> Result<(), GuestError> {
+        if tx.erasure_waits(both).await? {
+            let reason =
+                "an approved erasure of one of them waits for a stay or a hold to end: it goes first";
+            return Err(GuestError::Blocked(reason.to_owned()));
+        }
+        Ok(())
     }
 
     /// Records an act about two guests, once in the chain of each.

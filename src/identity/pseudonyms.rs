@@ -15,8 +15,6 @@ use crate::{
 /// What every handle begins with.
 const PREFIX: &str = "gp_";
 const LETTERS: Encoding = BASE32_NOPAD;
-/// Merges that are followed at most.
-const DEEPEST: usize = 64;
 
 /// A guest's handle for one consumer.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -114,14 +112,8 @@ impl Vault {
             drop(conn);
             return self.refuse(event, GuestError::NotFound).await;
         };
-        let mut guest = GuestId(guest);
-        for _ in 0..DEEPEST {
-            match conn.guest_heads(&[guest]).await?.remove(&guest) {
-                Some((_, status, Some(survivor))) if status == "merged" => guest = GuestId(survivor),
-                _ => break,
-            }
-        }
         drop(conn);
+        let guest = self.goes_on_as(GuestId(guest)).await?;
         self.must_know(errand, guest, Act::Resolve).await?;
         let keys = self.keys.guest_keys(guest, &[Category::Audit]).await?;
         event.subject = Some(self.subject(guest, Some(&keys)));

@@ -84,6 +84,7 @@ impl Vault {
         let (by, now) = (errand.caller.principal.0, micros(self.clock.now()));
         let mut change = self.log.begin(&self.store).await?;
         change.tx.touch_guest(guest, version, now).await?;
+        Self::must_not_await_erasure(&mut change.tx, (guest, new)).await?;
         let mut rows = Rows::default();
         rows.guest(new, now);
         change.tx.write(rows).await?;

@@ -186,6 +186,7 @@ impl Vault {
         change.tx.merge_undone(row.merge_id, by, now).await?;
         change.tx.touch_guest(survivor, version, now).await?;
         change.tx.mark_active(restored, survivor, now).await?;
+        Self::must_not_await_erasure(&mut change.tx, (survivor, restored)).await?;
         change.tx.part_reviews((survivor, restored), by, now).await?;
         if let Some((one, other)) = word {
             change.tx.take_words_back(one.0, other.0).await?;

@@ -32,7 +32,7 @@ pub(super) const NAMES: [&str; 6] = [
 ];
 
 /// Files of the same folder that other parts of the program read, here or built in.
-const OTHERS: [&str; 3] = ["budgets.toml", "consent.toml", "deadlines.toml"];
+const OTHERS: [&str; 2] = ["consent.toml", "deadlines.toml"];
 
 const BUILT_IN: [&str; 6] = [
     include_str!("../../policies/model.conf"),

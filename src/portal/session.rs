@@ -6,11 +6,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    audit::{Act, Event},
+    access::SignedIn,
+    audit::{Act, Change, Event},
     base::{Category, Errand, GuestId, micros},
     guest::{GuestError, Vault},
     policy::Right,
-    web::pages::Browser,
+    store::StoreError,
+    web::pages::{Browser, SessionKey},
 };
 
 use super::{
@@ -70,14 +72,20 @@ impl Portal {
         })
     }
 
-    /// The guest of a link, which is used up by it.
+    /// Lets the guest of a link in, which is used up by it: into the session of a renewed browser. `false` when it lets
+    /// nobody in.
     ///
     /// # Errors
     /// What the vault says.
-    pub(super) async fn enter(&self, browser: &Browser, link: &str) -> Result<Option<GuestId>, GuestError> {
+    pub(super) async fn enter(
+        &self,
+        browser: &Browser,
+        link: &str,
+        into: &Browser,
+    ) -> Result<bool, GuestError> {
         let now = micros(self.now());
         let Ok(secret) = BASE64URL_NOPAD.decode(link.as_bytes()) else {
-            return Ok(None);
+            return Ok(false);
         };
         let token = link_token(&secret);
         let Some(guest) = self
@@ -89,15 +97,37 @@ impl Portal {
             .await?
             .map(GuestId)
         else {
-            return Ok(None);
+            return Ok(false);
         };
         let event = self.sign_in_event(browser, Some(guest), "signed_in").await?;
         let mut change = self.vault.log.begin(&self.vault.store).await?;
-        if !change.tx.use_ticket(&token, now).await? {
-            return Ok(None);
+        if !self
+            .let_in(&mut change, (guest, &token), (into.key(), false))
+            .await?
+        {
+            return Ok(false);
         }
         change.record(event);
         change.commit().await?;
-        Ok(Some(guest))
+        Ok(true)
+    }
+
+    /// Uses a ticket up and begins its session, within one change: a merge ends sessions and tickets, and between the two
+    /// there is no moment in which it would find neither.
+    pub(super) async fn let_in(
+        &self,
+        change: &mut Change,
+        (guest, ticket): (GuestId, &[u8]),
+        (key, proved): (SessionKey, bool),
+    ) -> Result<bool, StoreError> {
+        let now = micros(self.now());
+        if !change.tx.keep_still(guest).await? || !change.tx.use_ticket(ticket, now).await? {
+            return Ok(false);
+        }
+        let who = SignedIn::Guest(guest);
+        self.sessions
+            .begin_within(&mut change.tx, key, &who, proved)
+            .await?;
+        Ok(true)
     }
 }

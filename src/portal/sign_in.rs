@@ -270,24 +270,24 @@ impl Portal {
     }
 
     /// The guest whose code this browser typed, if it is the right one; each code once. Where guests share the contact,
-    /// the day of birth says which of them it is.
+    /// the day of birth says which of them it is. It lets them in where a renewed browser is given.
     ///
     /// # Errors
     /// What the vault says.
     pub(super) async fn check_code(
         &self,
         browser: &Browser,
-        typed: &str,
-        born: &str,
+        (typed, born): (&str, &str),
+        into: Option<&Browser>,
     ) -> Result<Option<GuestId>, SignInError> {
-        evenly(self.check_code_now(browser, typed, born)).await
+        evenly(self.check_code_now(browser, (typed, born), into)).await
     }
 
     async fn check_code_now(
         &self,
         browser: &Browser,
-        typed: &str,
-        born: &str,
+        (typed, born): (&str, &str),
+        into: Option<&Browser>,
     ) -> Result<Option<GuestId>, SignInError> {
         let now = micros(self.now());
         let mut conn = self.vault.store.read().await?;
@@ -327,7 +327,14 @@ impl Portal {
             .begin(&self.vault.store)
             .await
             .map_err(GuestError::from)?;
-        let used = guest.is_some() && change.tx.use_ticket(counted, now).await?;
+        let used = match (guest, into) {
+            (Some(guest), Some(into)) => {
+                let entered = self.let_in(&mut change, (guest, counted), (into.key(), true));
+                entered.await.map_err(GuestError::from)?
+            }
+            (Some(_), None) => change.tx.use_ticket(counted, now).await?,
+            (None, _) => false,
+        };
         if used {
             change.tx.end_codes(&browser.binding(), now).await?;
         }

@@ -199,14 +199,15 @@ impl Requests {
             ));
         }
         if let Some(guest) = guest {
+            let guest = self.vault().goes_on_as(guest).await?;
             let head = self.vault().store.read().await?.guest_head(guest).await?;
-            let Some((_, status, survivor)) = head else {
+            let Some((_, status, _)) = head else {
                 return Err(self.refused(event, GuestError::NotFound).await);
             };
             if status == "erased" {
                 return Err(self.refused(event, GuestError::Gone).await);
             }
-            row.guest_id = Some(survivor.unwrap_or(guest.0));
+            row.guest_id = Some(guest.0);
         }
         let now = self.vault().clock.now();
         match check {
@@ -288,6 +289,9 @@ impl Requests {
     ) -> Result<Change, RequestError> {
         let now = micros(self.vault().clock.now());
         let mut change = self.vault().log.begin(&self.vault().store).await?;
+        if let Some(guest) = row.guest_id.map(GuestId) {
+            self.still_itself(&mut change, guest).await?;
+        }
         match change.tx.update_request(row, now).await {
             Err(StoreError::Stale) => return Err(RequestError::State(BESIDE)),
             written => written?,
@@ -304,6 +308,21 @@ impl Requests {
         }
         change.record(event);
         Ok(change)
+    }
+
+    /// Keeps a guest as it is until a change is over: a merge that was faster has taken its cases along, a later one finds
+    /// this one. The guest first, then the case, as merges do.
+    ///
+    /// # Errors
+    /// [`RequestError::State`] when the guest was merged meanwhile.
+    pub(super) async fn still_itself(&self, change: &mut Change, guest: GuestId) -> Result<(), RequestError> {
+        if !change.tx.keep_still(guest).await? {
+            let head = self.vault().store.read().await?.guest_head(guest).await?;
+            if head.is_some_and(|(_, _, survivor)| survivor.is_some()) {
+                return Err(RequestError::State(BESIDE));
+            }
+        }
+        Ok(())
     }
 
     /// The day on which the answer is due.

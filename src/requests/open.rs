@@ -124,6 +124,9 @@ impl Requests {
         }
         let event = self.about(event, errand, guest).await?;
         let mut change = self.vault().log.begin(&self.vault().store).await?;
+        if let Some(guest) = guest {
+            self.still_itself(&mut change, guest).await?;
+        }
         change.tx.open_request(&row).await?;
         let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
         change
@@ -171,16 +174,8 @@ impl Requests {
                 ));
             }
         };
-        let head = vault
-            .store
-            .read()
-            .await?
-            .guest_head(found.unwrap_or_else(GuestId::random))
-            .await?;
-        Ok(match head {
-            None => None,
-            Some((_, _, Some(survivor))) => Some(GuestId(survivor)),
-            Some(_) => found,
-        })
+        let guest = vault.goes_on_as(found.unwrap_or_else(GuestId::random)).await?;
+        let head = vault.store.read().await?.guest_head(guest).await?;
+        Ok(head.map(|_| guest))
     }
 }

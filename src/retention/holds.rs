@@ -1,6 +1,6 @@
 //! Legal holds: what a hold covers is not erased until it is lifted, by another person than who put it.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -13,6 +13,9 @@ use crate::{
 };
 
 use super::sql::{self, HoldRow, NewHold};
+
+/// Years within which a hold is looked at again.
+const REVIEWED_WITHIN: i32 = 10;
 
 /// On which ground a hold keeps what the guest may want gone (GDPR Art. 17(3), 18(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -154,12 +157,13 @@ impl Holds<'_> {
     pub(super) fn possible(&self, hold: &Hold) -> Result<(), GuestError> {
         let wrong = |field: &str, reason: &str| Err(GuestError::bad(field, reason));
         let days = hold.stays_from.zip(hold.stays_to);
+        let today = self.0.clock.now().date_naive();
         if hold.matter.trim().is_empty() || hold.matter.chars().count() > 100 {
             wrong("matter", "must be 1 to 100 characters")
         } else if holds_card_number(&hold.matter) {
             wrong("matter", "must not hold a card number")
-        } else if hold.review_on <= self.0.clock.now().date_naive() {
-            wrong("review_on", "must lie ahead")
+        } else if hold.review_on <= today || hold.review_on.year() > today.year() + REVIEWED_WITHIN {
+            wrong("review_on", "must lie ahead, and not more than ten years")
         } else if days.is_some_and(|(from, to)| from > to) {
             wrong("stays_to", "must not lie before stays_from")
         } else {

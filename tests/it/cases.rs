@@ -4,6 +4,7 @@ use futures_util::future::join;
 use serde_json::{Value, json};
 
 use crate::{
+    merging::{merge, undo},
     rights::{lin, officer},
     support::{
         app::{Answer, Errand, TestApp},
@@ -255,3 +256,105 @@ both!(nothing_is_approved_for_who_is_gone, async |database| {
     }
     app.finish().await;
 });
+
+both!(a_case_follows_its_guest_to_the_end_of_a_chain, async |database| {
+    let app = TestApp::start(database).await;
+    let (a, b, c) = (guest(&app, 1).await, guest(&app, 2).await, guest(&app, 3).await);
+    let mut chain = Vec::new();
+    for (survivor, absorbed) in [(&b, &c), (&a, &b)] {
+        let merged = merge(&app, survivor, absorbed, "?force=true").await;
+        assert_eq!(merged.status, 201, "{merged:?}");
+        chain.push(merged);
+    }
+    let case = approved(&app, &c, "restriction").await;
+    let told = app.get(&officer(&app, "o-2").await, &case).await;
+    assert_eq!(told.body["guest_id"], json!(a), "{told:?}");
+    assert!(restricted(&app, &a).await);
+    let end = json!({"guest_told_on": "2026-03-01"});
+    let by = officer(&app, "o-3").await;
+    let lifted = app.post(&by, &format!("{case}/lift"), end).await;
+    assert_eq!(lifted.status, 200, "{lifted:?}");
+    let access = approved(&app, &c, "access").await;
+    let package = app.get(&by, &format!("{access}/package")).await;
+    assert_eq!(package.status, 200, "{package:?}");
+    let whole = String::from_utf8_lossy(&package.bytes).into_owned();
+    for name in ["Lin1", "Lin2", "Lin3"] {
+        assert!(whole.contains(name), "{name}");
+    }
+    for merged in chain.iter().rev() {
+        let undone = undo(&app, merged).await;
+        assert_eq!(undone.status, 200, "{undone:?}");
+    }
+    app.finish().await;
+});
+
+both!(what_is_approved_of_one_is_done_to_that_one, async |database| {
+    let app = TestApp::start(database).await;
+    let mut asleep = 0;
+    for number in (10..30).step_by(2) {
+        let (a, b) = (guest(&app, number).await, guest(&app, number + 1).await);
+        let case = verified(&app, &b, "erasure").await;
+        let by = officer(&app, "o-2").await;
+        let yes = decide(&app, &by, &case, json!({"decision": "approve"}));
+        let (yes, merged) = join(yes, merge(&app, &a, &b, "?force=true")).await;
+        let outcome = (yes.status, merged.status);
+        let told = app.get(&by, &case).await;
+        let crm = app.errand("crm", "loyalty").await.at("GROUP");
+        let kept = app.get(&crm, &format!("/v1/guests/{a}")).await;
+        let other = app.get(&crm, &format!("/v1/guests/{b}")).await;
+        assert_eq!(kept.status, 200, "{outcome:?} {kept:?}");
+        if told.body["state"] == "done" {
+            assert_eq!((yes.status, other.status), (200, 410), "{outcome:?} {other:?}");
+        } else {
+            // The case went over, and nobody has approved anything about whom it is of now.
+            assert_eq!(told.body["state"], "verified", "{outcome:?} {told:?}");
+            assert_eq!(told.body["guest_id"], json!(a), "{outcome:?}");
+            assert_eq!(outcome, (409, 201), "{yes:?} {merged:?}");
+            asleep += 1;
+        }
+    }
+    println!("{asleep} merges were faster");
+    app.finish().await;
+});
+
+both!(
+    while_an_approved_erasure_waits_nobody_is_added_or_parted,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let (a, b, c) = (guest(&app, 1).await, guest(&app, 2).await, guest(&app, 3).await);
+        let merged = merge(&app, &a, &b, "?force=true").await;
+        assert_eq!(merged.status, 201, "{merged:?}");
+        // A stay that never ends would keep everything for ever.
+        let pms = app.errand("integration", "booking").await;
+        let path = format!("/v1/guests/{a}/stays/R-9");
+        for (arrival, departure) in [("9999-12-30", "9999-12-31"), ("0001-01-01", "0001-01-02")] {
+            let far =
+                json!({"arrival": arrival, "departure": departure, "status": "confirmed", "channel": "web"});
+            let refused = app.put(&pms, &path, far).await;
+            assert!(
+                refused.body.to_string().contains("impossible_date"),
+                "{refused:?}"
+            );
+            assert!(refused.status >= 400, "{refused:?}");
+        }
+        // In the house until tomorrow.
+        let staying = json!({"arrival": "2026-03-04", "departure": "2026-03-06", "status": "checked_in", "channel": "web"});
+        let pms = app.errand("integration", "booking").await;
+        let path = format!("/v1/guests/{a}/stays/R-9");
+        let stay = app.put(&pms, &path, staying).await;
+        assert!(stay.status < 300, "{stay:?}");
+        let case = approved(&app, &a, "erasure").await;
+        let by = officer(&app, "o-3").await;
+        assert_eq!(app.get(&by, &case).await.body["state"], "waiting");
+        for answer in [
+            merge(&app, &a, &c, "?force=true").await,
+            merge(&app, &c, &a, "?force=true").await,
+            undo(&app, &merged).await,
+        ] {
+            assert_eq!((answer.status, answer.problem()), (409, "conflict"), "{answer:?}");
+            let why = answer.body["detail"].as_str().unwrap();
+            assert!(why.contains("erasure"), "{why}");
+        }
+        app.finish().await;
+    }
+);

@@ -407,8 +407,10 @@ both!(
             assert_eq!(slot["entries"], entries.len(), "{day}");
             assert_eq!(slot["denied"], denied, "{day}");
         }
-        let page = Browser::signed_in(&app, "auditor")
-            .await
+        let mut browser = Browser::signed_in(&app, "auditor").await;
+        let last = browser.look("/console/audit?to=%2B262142-12-31").await;
+        assert_eq!(last.status, 400, "{}", last.text());
+        let page = browser
             .look("/console/audit?from=2026-03-01&to=2026-03-02")
             .await
             .text();

@@ -100,7 +100,9 @@ statements! {
                                      WHERE t.guest_id = $2 AND t.field = quality_finding.field
                                          AND t.fault = quality_finding.fault AND t.found_at = quality_finding.found_at)";
     REQUESTS_OF = "SELECT request_id FROM request WHERE guest_id = $1 ORDER BY request_id";
-    MOVE_REQUEST = "UPDATE request SET guest_id = $2 WHERE guest_id = $1 AND request_id = $3";
+    MOVE_REQUEST = "UPDATE request SET guest_id = $2, version = version + 1 WHERE guest_id = $1 AND request_id = $3";
+    ERASURE_WAITS = "SELECT count(*) FROM request
+                     WHERE guest_id IN ($1, $2) AND kind = 'erasure' AND state = 'waiting'";
     REVIEWS_OF_ONE = "SELECT review_id FROM review WHERE one_id = $1 AND state = 'open' ORDER BY review_id";
     REVIEWS_OF_OTHER = "SELECT review_id FROM review WHERE other_id = $1 AND state = 'open' ORDER BY review_id";
     MOVE_REVIEW_ONE = "UPDATE review SET one_id = $2 WHERE one_id = $1 AND review_id = $3";
@@ -243,6 +245,16 @@ async fn records_of(db: &mut impl Database, guest: GuestId) -> Result<Vec<Uuid>,
 }
 
 impl Tx {
+    /// Whether an approved erasure of one of them waits.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn erasure_waits(&mut self, (one, other): (GuestId, GuestId)) -> Result<bool, StoreError> {
+        let count: i64 =
+            on!(self, c => sqlx::query_scalar(ERASURE_WAITS).bind(one.0).bind(other.0).fetch_one(c).await?);
+        Ok(count > 0)
+    }
+
     /// The records of a guest.
     ///
     /// # Errors

@@ -9,8 +9,6 @@ use serde::Deserialize;
 
 use super::{done, onto};
 use crate::{
-    access::SignedIn,
-    base::GuestId,
     portal::{Me, Portal, SignInError},
     web::{
         Kind, Problem, StrictQuery,
@@ -210,19 +208,14 @@ pub(super) async fn code(
     code_page(&portal, &browser, (false, next_of(&asked.0)), false)
 }
 
-/// Begins a session in a browser with a new secret.
+/// Goes on in a browser with a new secret, for which a session was begun.
 async fn let_in(
     portal: &Portal,
     browser: &Browser,
-    (guest, proved): (GuestId, bool),
+    renewed: &Browser,
     next: &str,
 ) -> Result<HttpResponse, Problem> {
-    let renewed = browser.renewed();
     portal.sessions.end(browser.key()).await?;
-    portal
-        .sessions
-        .begin(renewed.key(), &SignedIn::Guest(guest), proved)
-        .await?;
     let mut answer = onto(&browser.area().own_path(Some(next)));
     let (name, cookie) = renewed.cookie();
     if let Ok(value) = cookie.parse() {
@@ -236,10 +229,16 @@ pub(super) async fn give_code(
     browser: Browser,
     form: Form<CodeForm>,
 ) -> Result<HttpResponse, Problem> {
-    match portal.check_code(&browser, &form.0.code, &form.0.born).await? {
-        Some(guest) => let_in(&portal, &browser, (guest, true), &form.0.next).await,
-        None => code_page(&portal, &browser, (false, &form.0.next), true),
+    let renewed = browser.renewed();
+    let given = (form.0.code.as_str(), form.0.born.as_str());
+    if portal
+        .check_code(&browser, given, Some(&renewed))
+        .await?
+        .is_some()
+    {
+        return let_in(&portal, &browser, &renewed, &form.0.next).await;
     }
+    code_page(&portal, &browser, (false, &form.0.next), true)
 }
 
 pub(super) async fn sign_out(
@@ -276,10 +275,11 @@ pub(super) async fn follow_link(
     link: Path<String>,
     _form: Form<Nothing>,
 ) -> Result<HttpResponse, Problem> {
-    match portal.enter(&browser, &link).await? {
-        Some(guest) => let_in(&portal, &browser, (guest, false), "").await,
-        None => contact_page(&portal, &browser, (false, ""), Some("portal.link.over")),
+    let renewed = browser.renewed();
+    if portal.enter(&browser, &link, &renewed).await? {
+        return let_in(&portal, &browser, &renewed, "").await;
     }
+    contact_page(&portal, &browser, (false, ""), Some("portal.link.over"))
 }
 
 pub(super) async fn proof(me: Me, asked: StrictQuery<Onward>) -> Result<HttpResponse, Problem> {
@@ -314,7 +314,8 @@ pub(super) async fn proof_code(me: Me, asked: StrictQuery<Onward>) -> Result<Htt
 
 pub(super) async fn give_proof(me: Me, form: Form<CodeForm>) -> Result<HttpResponse, Problem> {
     let said = &form.0;
-    match me.portal.check_code(&me.browser, &said.code, &said.born).await? {
+    let given = (said.code.as_str(), said.born.as_str());
+    match me.portal.check_code(&me.browser, given, None).await? {
         Some(guest) if guest == me.guest => {
             me.portal.sessions.prove(me.browser.key()).await?;
             Ok(onto(&me.browser.area().own_path(Some(&form.0.next))))
