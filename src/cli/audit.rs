@@ -17,6 +17,7 @@ use crate::{
     audit::AuditError,
     audit::tlog::{
         LogError,
+        ageing::Ageing,
         cosignature::Cosigner,
         mirror::{Mirror, MirrorError},
         note::{NoteError, Verifier},
@@ -87,6 +88,9 @@ pub struct Verify {
     /// A checkpoint of an earlier day, that the log must have grown from.
     #[arg(long, value_name = "CHECKPOINT")]
     pub since: Option<PathBuf>,
+    /// Refuse a log that does not begin with its first entry, as one may where `audit.retention_days` is set
+    #[arg(long)]
+    pub whole: bool,
     /// The log's key (see `audit vkey`), best from where the log does not come from; without it the vault is asked
     #[arg(long, value_name = "KEY")]
     pub vkey: Option<String>,
@@ -214,7 +218,7 @@ pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Res
             }
             if let (Some(source), Some(vkey)) = (outside(arguments)?, &arguments.vkey) {
                 let verifier = Verifier::parse(vkey).map_err(AuditCommandError::Vkey)?;
-                return check(arguments, &source, &verifier, out).await;
+                return check(arguments, &source, (&verifier, arguments.whole), out).await;
             }
             let app = App::open(config, Clock::system()).await?;
             let ended = check_with(arguments, &app, out).await;
@@ -279,13 +283,15 @@ async fn check_with(arguments: &Verify, app: &App, out: &mut dyn Write) -> Resul
     };
     let database = || Source::Database(app.stored_log());
     let source = outside(arguments)?.unwrap_or_else(database);
-    check(arguments, &source, &verifier, out).await
+    // The key of another vault says nothing about how this one ages.
+    let own = arguments.vkey.is_none() && matches!(app.ageing, Ageing::Never);
+    check(arguments, &source, (&verifier, arguments.whole || own), out).await
 }
 
 async fn check(
     arguments: &Verify,
     source: &Source,
-    verifier: &Verifier,
+    (verifier, whole): (&Verifier, bool),
     out: &mut dyn Write,
 ) -> Result<(), AuditCommandError> {
     let since = match &arguments.since {
@@ -313,6 +319,7 @@ async fn check(
     let expected = Expected {
         since,
         witnesses: (witnesses, enough),
+        whole,
     };
     let bar = bar(arguments.json);
     let progress = |done, all| {

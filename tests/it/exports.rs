@@ -314,6 +314,20 @@ both!(of_parallel_fetches_one_gets_the_guests, async |database| {
     app.finish().await;
 });
 
+both!(who_is_revoked_gets_no_further_page, async |database| {
+    let app = TestApp::start(database).await;
+    let (_, id, _) = approved(&app).await;
+    let errand = inner_errand(&app, "crm", "survey").await;
+    let export = id.parse().unwrap();
+    let mut going = app.app.vault.fetch_export(&errand, export, None).await.unwrap();
+    let by = guest_vault::access::operator().unwrap();
+    let principals = &app.app.access.principals;
+    let revoked = principals.revoke(errand.caller.principal, &by, RequestId::random());
+    revoked.await.unwrap();
+    assert!(going.page().await.is_err());
+    app.finish().await;
+});
+
 both!(what_broke_off_goes_on_and_is_not_begun_again, async |database| {
     let app = TestApp::start(database).await;
     let (crm, id, guests) = approved(&app).await;

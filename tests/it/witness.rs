@@ -260,6 +260,7 @@ async fn two_witnesses_cosign(database: &Database) {
         let expected = Expected {
             since: None,
             witnesses: (witnesses, enough),
+            whole: false,
         };
         verify(&Source::Folder(dir.clone()), &verifier, expected, |_, _| ())
             .await

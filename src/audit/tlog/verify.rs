@@ -62,6 +62,8 @@ pub struct Expected {
     pub since: Option<Checkpoint>,
     /// Witnesses, of whom so many must have cosigned it.
     pub witnesses: (Vec<Cosigner>, usize),
+    /// Whether it must go back to its first entry: nothing of it is ever removed.
+    pub whole: bool,
 }
 
 impl From<Option<Checkpoint>> for Expected {
@@ -399,7 +401,11 @@ pub async fn verify(
     expected: impl Into<Expected>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Report, VerifyError> {
-    let Expected { since, witnesses } = expected.into();
+    let Expected {
+        since,
+        witnesses,
+        whole,
+    } = expected.into();
     let newest = source.checkpoint().await?;
     let signed = verifier.open(&newest)?;
     let cosigned = Cosigned::find(source, verifier, &witnesses.0, &newest).await?;
@@ -420,6 +426,11 @@ pub async fn verify(
     };
     if let Some(what) = wrong {
         report.broken(None, what);
+    }
+    if whole && begins_at > 0 {
+        report.complete = false;
+        let what = format!("it begins at entry {begins_at}, but nothing of this log may have been removed");
+        report.find(None, what);
     }
     let cosigned_size = cosigned.as_ref().map(|c| c.checkpoint.size);
     let mut walk = Walk {
