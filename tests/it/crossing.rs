@@ -186,7 +186,7 @@ both!(
         }
         // It stands through either of two, whichever is parted first.
         for turned in [false, true] {
-            let mut merged = vec![
+            let mut merged = [
                 merge(&app, one, other, "?force=true").await,
                 merge(&app, one, third, "?force=true").await,
             ];
