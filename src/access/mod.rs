@@ -32,7 +32,7 @@ pub use errand::{ErrandError, Known, errand, reason_in};
 pub use jwks::JwksError;
 pub use jwt::{Issuers, IssuersError};
 pub use openid::{Answer, Begun, OpenId, OpenIdError};
-pub use principals::{Principals, operator};
+pub use principals::{OPERATOR, Principals, operator};
 pub use session::{Lifetime, Session, Sessions, SignedIn};
 pub use staff_id::{InvalidStaffId, StaffId};
 pub use token::TokenError;

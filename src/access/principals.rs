@@ -23,13 +23,16 @@ pub struct Principals {
     lookup: Lookup,
 }
 
-/// The operator at the command line, as the log names it: the nil UUID.
+/// The operator at the command line, as the log names it; what the vault does by itself is done in its name.
+pub const OPERATOR: PrincipalId = PrincipalId(Uuid::nil());
+
+/// The operator at the command line as a caller.
 ///
 /// # Errors
 /// Never with the role's name as it is.
 pub fn operator() -> Result<Caller, InvalidName> {
     Ok(Caller {
-        principal: PrincipalId(Uuid::nil()),
+        principal: OPERATOR,
         credential: Credential::Operator,
         role: "operator".parse()?,
         scope: Vec::new(),

@@ -1,7 +1,7 @@
 //! `guest-vault identity dedupe`: which guests that are there are one. Prints ids and scores, no values.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, BufRead as _, BufReader, BufWriter, IsTerminal as _, Write},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -80,10 +80,16 @@ pub enum IdentityError {
     App(#[from] AppError),
     /// Store, keys or log.
     #[error(transparent)]
-    Guest(#[from] GuestError),
+    Guest(GuestError),
     /// The database.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    /// Not now, because …
+    #[error("{0}")]
+    Refused(String),
+    /// Another run is at it.
+    #[error("another `identity dedupe` is running on this vault; wait until it is done")]
+    Running,
     /// A file.
     #[error("{path}: {cause}")]
     File {
@@ -98,6 +104,15 @@ pub enum IdentityError {
     /// The answer cannot be printed.
     #[error("the answer cannot be written")]
     Output(#[from] io::Error),
+}
+
+impl From<GuestError> for IdentityError {
+    fn from(error: GuestError) -> Self {
+        match error {
+            GuestError::Blocked(reason) => Self::Refused(reason),
+            error => Self::Guest(error),
+        }
+    }
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> IdentityError + '_ {
@@ -177,8 +192,8 @@ pub async fn run(command: &Command, config: &Config, out: &mut dyn Write) -> Res
             return Ok(writeln!(out)?);
         }
     };
-    let work = Work::beside(config.data_dir.join("identity-dedupe.work"));
-    let outcome = dedupe(&app.vault, arguments, &work).await;
+    let work = config.data_dir.join("identity-dedupe.work");
+    let outcome = dedupe(&app.vault, arguments, work).await;
     app.close().await;
     let summary = outcome?;
     if arguments.json {
@@ -237,8 +252,9 @@ struct Rekeyed {
     guests: i64,
 }
 
-async fn dedupe(vault: &Vault, arguments: &Dedupe, work: &Work) -> Result<Summary, IdentityError> {
-    let mut pairs = find(vault, work).await?;
+async fn dedupe(vault: &Vault, arguments: &Dedupe, work: PathBuf) -> Result<Summary, IdentityError> {
+    let (mut work, so_far) = Work::open(work, &vault.matcher.weights().version)?;
+    let mut pairs = find(vault, &mut work, so_far).await?;
     let mut summary = Summary {
         dry_run: arguments.dry_run,
         guests: pairs.guests,
@@ -285,23 +301,23 @@ async fn dedupe(vault: &Vault, arguments: &Dedupe, work: &Work) -> Result<Summar
     Ok(summary)
 }
 
+#[derive(Default)]
 struct Found {
+    after: Option<GuestId>,
     guests: u64,
     all: Vec<Pair>,
 }
 
 /// Finds the pairs, step by step; each step is written down, so that a run that was cut off goes on from there.
-async fn find(vault: &Vault, work: &Work) -> Result<Found, IdentityError> {
-    let weights = vault.matcher.weights().version.clone();
-    let (mut file, mut found, mut after) = work.open(&weights)?;
+async fn find(vault: &Vault, work: &mut Work, mut found: Found) -> Result<Found, IdentityError> {
     let total = vault.store.read().await?.guests_count().await?;
     let bar = bar(usize::try_from(total).unwrap_or(0), "guests");
     bar.set_position(found.guests);
     bar.reset_eta();
     loop {
-        let (guests, pairs) = vault.pairs_after(after, STEP).await?;
+        let (guests, pairs) = vault.pairs_after(found.after, STEP).await?;
         let Some(last) = guests.last() else { break };
-        after = Some(*last);
+        found.after = Some(*last);
         found.guests += u64::try_from(guests.len()).unwrap_or(0);
         let step = Step {
             after: *last,
@@ -311,7 +327,7 @@ async fn find(vault: &Vault, work: &Work) -> Result<Found, IdentityError> {
                 .map(|pair| (pair.bits, pair.one, pair.other))
                 .collect(),
         };
-        work.write(&mut file, &step)?;
+        work.write(&step)?;
         found.all.extend(pairs);
         bar.set_position(found.guests);
     }
@@ -347,8 +363,11 @@ fn errand(vault: &Vault) -> Result<Errand, IdentityError> {
     })
 }
 
-/// What a run has found so far: ids and scores.
-struct Work(PathBuf);
+/// What a run has found so far: ids and scores. Nobody else runs while it is open.
+struct Work {
+    path: PathBuf,
+    file: File,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Step {
@@ -358,60 +377,97 @@ struct Step {
 }
 
 impl Work {
-    const fn beside(path: PathBuf) -> Self {
-        Self(path)
-    }
-
     /// What an earlier run found with the same weights, and the file to go on writing.
-    fn open(&self, weights: &str) -> Result<(File, Found, Option<GuestId>), IdentityError> {
-        let mut found = Found {
-            guests: 0,
-            all: Vec::new(),
-        };
-        let mut after = None;
-        let mut whole = 0;
-        if let Ok(file) = File::open(&self.0) {
-            let mut lines = BufReader::new(file).lines();
-            let first = lines.next().and_then(Result::ok);
-            if first.as_deref() == Some(weights) {
-                whole = weights.len() + 1;
-                for line in lines.map_while(Result::ok) {
-                    // The last line of a run that was killed may be half of one.
-                    let Ok(step) = serde_json::from_str::<Step>(&line) else {
-                        break;
-                    };
-                    whole += line.len() + 1;
-                    found.guests = step.guests;
-                    after = Some(step.after);
-                    let pairs = step
-                        .pairs
-                        .into_iter()
-                        .map(|(bits, one, other)| Pair { bits, one, other });
-                    found.all.extend(pairs);
-                }
-            }
-        }
-        let mut file = OpenOptions::new()
+    fn open(path: PathBuf, weights: &str) -> Result<(Self, Found), IdentityError> {
+        let file = OpenOptions::new()
             .create(true)
+            .read(true)
             .append(true)
             .mode(0o600)
-            .open(&self.0)
-            .map_err(at(&self.0))?;
-        file.set_len(u64::try_from(whole).unwrap_or(0))
-            .map_err(at(&self.0))?;
-        if whole == 0 {
-            writeln!(file, "{weights}").map_err(at(&self.0))?;
+            .open(&path)
+            .map_err(at(&path))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(IdentityError::Running),
+            Err(TryLockError::Error(cause)) => return Err(at(&path)(cause)),
+            Ok(()) => {}
         }
-        Ok((file, found, after))
+        let mut found = Found::default();
+        let mut whole = 0;
+        let mut lines = BufReader::new(&file).lines();
+        let first = lines.next().and_then(Result::ok);
+        if first.as_deref() == Some(weights) {
+            whole = weights.len() + 1;
+            for line in lines.map_while(Result::ok) {
+                // The last line of a run that was killed may be half of one.
+                let Ok(step) = serde_json::from_str::<Step>(&line) else {
+                    break;
+                };
+                whole += line.len() + 1;
+                found.guests = step.guests;
+                found.after = Some(step.after);
+                let pairs = step
+                    .pairs
+                    .into_iter()
+                    .map(|(bits, one, other)| Pair { bits, one, other });
+                found.all.extend(pairs);
+            }
+        }
+        file.set_len(u64::try_from(whole).unwrap_or(0))
+            .map_err(at(&path))?;
+        if whole == 0 {
+            writeln!(&file, "{weights}").map_err(at(&path))?;
+        }
+        Ok((Self { path, file }, found))
     }
 
-    fn write(&self, file: &mut File, step: &Step) -> Result<(), IdentityError> {
+    fn write(&mut self, step: &Step) -> Result<(), IdentityError> {
         let mut line = serde_json::to_vec(step).unwrap_or_default();
         line.push(b'\n');
-        file.write_all(&line).map_err(at(&self.0))
+        self.file.write_all(&line).map_err(at(&self.path))
     }
 
     fn done(&self) -> Result<(), IdentityError> {
-        fs::remove_file(&self.0).map_err(at(&self.0))
+        match fs::remove_file(&self.path) {
+            // A run that ended at the moment in which this one began may have taken it away.
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(at(&self.path)(cause)),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_at_a_time_goes_on_where_the_last_was_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("identity-dedupe.work");
+        let (one, other) = (GuestId::random(), GuestId::random());
+        let open = |weights: &str| Work::open(path.clone(), weights);
+        let (mut work, found) = open("shipped-2").unwrap();
+        assert_eq!((found.after, found.all), (None, vec![]));
+        let step = Step {
+            after: one,
+            guests: 1,
+            pairs: vec![(12.5, one, other)],
+        };
+        work.write(&step).unwrap();
+        assert!(matches!(open("shipped-2"), Err(IdentityError::Running)));
+        drop(work);
+        let (work, found) = open("shipped-2").unwrap();
+        let bits = 12.5;
+        assert_eq!((found.guests, found.after), (1, Some(one)));
+        assert_eq!(found.all, [Pair { bits, one, other }]);
+        drop(work);
+        let (work, found) = open("learnt-1").unwrap();
+        assert_eq!(
+            (found.after, found.all),
+            (None, vec![]),
+            "other weights, other pairs"
+        );
+        work.done().unwrap();
+        assert!(!path.exists());
+        work.done().unwrap();
     }
 }

@@ -310,19 +310,23 @@ impl Vault {
         let rows = self.store.read().await?.likeness_of(&guests, &PARTS).await?;
         let mut people = self.people(&guests, rows).await?;
         let mut person = |guest: &GuestId| people.remove(guest).unwrap_or_default();
-        let probe = Probe::of_guest(&self.keys.matching_keys().await?, one, person(&one));
+        self.weighed((one, person(&one)), &person(&other)).await
+    }
+
+    /// How a guest compares with another, both as described here.
+    pub(crate) async fn weighed(
+        &self,
+        (guest, person): (GuestId, Person),
+        other: &Person,
+    ) -> Result<Score, GuestError> {
+        let probe = Probe::of_guest(&self.keys.matching_keys().await?, guest, person);
         let mut holders = Holders::default();
         let (keys, now) = (probe.keys_asked(true), micros(self.clock.now()));
         let mut conn = self.store.read().await?;
         holders.ask(&mut conn, &self.matcher.crowds, keys, now).await?;
         drop(conn);
         let frequencies = holders.frequencies(&probe, true, self.guests_about().await?);
-        Ok(score(
-            &self.matcher.weights(),
-            &frequencies,
-            &probe.person,
-            &person(&other),
-        ))
+        Ok(score(&self.matcher.weights(), &frequencies, &probe.person, other))
     }
 
     /// Guests as all their records describe them.

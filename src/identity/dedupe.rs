@@ -20,10 +20,13 @@ use crate::{
 
 use super::merge::Grounds;
 
+/// How often a pair is looked at again because somebody wrote to it meanwhile.
+const TRIES: u32 = 6;
+
 /// Two guests that may be one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pair {
-    /// How sure, in bits.
+    /// How sure, in bits, when it was found.
     pub bits: f64,
     /// The older guest.
     pub one: GuestId,
@@ -44,7 +47,7 @@ pub enum Verdict {
     KeptApart,
     /// Members of the two have different numbers for life.
     TwoLifelongIds,
-    /// One of them is retired, restricted or gone since.
+    /// One of them is retired, restricted or gone since, or the two are no longer alike.
     Left,
 }
 
@@ -103,6 +106,7 @@ pub struct Clusters<'v> {
     errand: &'v Errand,
     dry_run: bool,
     root: HashMap<GuestId, GuestId>,
+    /// Of a dry run; otherwise the one that goes on has everything of the others.
     members: HashMap<GuestId, Vec<GuestId>>,
 }
 
@@ -124,6 +128,21 @@ impl<'v> Clusters<'v> {
     /// # Errors
     /// When store, keys or log fail.
     pub async fn decide(&mut self, pair: &Pair) -> Result<Verdict, GuestError> {
+        for _ in 0..TRIES {
+            match self.decide_now(pair).await {
+                Err(GuestError::Stale) => {}
+                // A steward's word has come since.
+                Err(GuestError::Blocked(_)) => return Ok(Verdict::KeptApart),
+                Err(
+                    GuestError::NotFound | GuestError::Moved(_) | GuestError::Gone | GuestError::Restricted,
+                ) => break,
+                outcome => return outcome,
+            }
+        }
+        Ok(Verdict::Left)
+    }
+
+    async fn decide_now(&mut self, pair: &Pair) -> Result<Verdict, GuestError> {
         let (one, other) = (self.survivor(pair.one).await?, self.survivor(pair.other).await?);
         if one == other {
             return Ok(Verdict::Joined);
@@ -131,11 +150,13 @@ impl<'v> Clusters<'v> {
         let (one, other) = (one.min(other), one.max(other));
         let ones = self.members.get(&one).cloned().unwrap_or_else(|| vec![one]);
         let others = self.members.get(&other).cloned().unwrap_or_else(|| vec![other]);
-        if self
-            .person(&ones)
-            .await?
-            .is_certainly_not(&self.person(&others).await?)
-        {
+        // Before anything is read of them: what is written from here on is seen by the merge.
+        let versions = (
+            self.vault.active_version(one).await?,
+            self.vault.active_version(other).await?,
+        );
+        let (person, another) = (self.person(&ones).await?, self.person(&others).await?);
+        if person.is_certainly_not(&another) {
             return Ok(Verdict::TwoLifelongIds);
         }
         let records = (self.records(&ones).await?, self.records(&others).await?);
@@ -149,35 +170,30 @@ impl<'v> Clusters<'v> {
         {
             return Ok(Verdict::KeptApart);
         }
-        let score = if pair.bits < self.vault.matcher.thresholds.link {
-            None
-        } else {
-            Some(self.vault.compared(one, other).await?)
-        };
-        let Some(score) = score.filter(|score| !score.doubtful) else {
-            self.ask(one, other).await?;
+        let thresholds = self.vault.matcher.thresholds;
+        // A pair may have been found long ago, and its records corrected since.
+        let score = self.vault.weighed((one, person), &another).await?;
+        if score.bits < thresholds.ask {
+            return Ok(Verdict::Left);
+        }
+        if pair.bits < thresholds.link || !score.links(thresholds.link) {
+            self.ask((one, other), &score).await?;
             return Ok(Verdict::Review);
-        };
+        }
         if !self.dry_run {
-            match self
-                .vault
-                .merge_found(self.errand, (one, other), Grounds::of(&score))
-                .await
-            {
-                Ok(_) => {}
-                // A steward's word has come since.
-                Err(GuestError::Blocked(_)) => return Ok(Verdict::KeptApart),
-                Err(
-                    GuestError::NotFound | GuestError::Moved(_) | GuestError::Gone | GuestError::Restricted,
-                ) => return Ok(Verdict::Left),
-                Err(error) => return Err(error),
-            }
+            let grounds = Grounds {
+                versions: Some(versions),
+                ..Grounds::of(&score)
+            };
+            self.vault.merge_found(self.errand, (one, other), grounds).await?;
         }
         for guest in &others {
             self.root.insert(*guest, one);
         }
-        self.members.remove(&other);
-        self.members.insert(one, ones.into_iter().chain(others).collect());
+        if self.dry_run {
+            self.members.remove(&other);
+            self.members.insert(one, ones.into_iter().chain(others).collect());
+        }
         Ok(Verdict::Merge)
     }
 
@@ -228,7 +244,7 @@ impl<'v> Clusters<'v> {
     }
 
     /// Asks a steward, unless one was asked already.
-    async fn ask(&self, one: GuestId, other: GuestId) -> Result<(), GuestError> {
+    async fn ask(&self, (one, other): (GuestId, GuestId), score: &Score) -> Result<(), GuestError> {
         let mut conn = self.vault.store.read().await?;
         if self.dry_run || conn.is_asked(one, other).await? {
             return Ok(());
@@ -237,8 +253,7 @@ impl<'v> Clusters<'v> {
             return Ok(());
         };
         drop(conn);
-        let score = self.vault.compared(other, one).await?;
-        let review = self.review((other, RecordId(record)), one, &score, property);
+        let review = self.review((other, RecordId(record)), one, score, property);
         let mut change = self.vault.log.begin(&self.vault.store).await?;
         change.tx.insert_review(&review).await?;
         let mut event = Event::of(self.errand, Act::ReviewIdentity, self.vault.clock.now());

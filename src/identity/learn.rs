@@ -7,6 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
+    access::OPERATOR,
     audit::{Act, Event},
     base::{Errand, micros},
     guest::{GuestError, Vault, resembling::thousandths},
@@ -14,6 +15,7 @@ use crate::{
         Cell, Weights,
         learn::{Answered, Learnt, Shifts, learn, moved, shifted},
     },
+    store::StoreError,
 };
 
 use super::{review, sql::ReviewRow};
@@ -112,7 +114,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`GuestError::Blocked`] when there are too few answers to put anything in force, or the learnt weights would
-    /// surprise more than those there are; what store or log fail with.
+    /// surprise more than those there are, or another run was faster; what store or log fail with.
     pub async fn learn(
         &self,
         errand: &Errand,
@@ -181,10 +183,17 @@ impl Vault {
         let answers = i64::try_from(answered.len()).unwrap_or(i64::MAX);
         let by = errand.caller.principal.0;
         let now = micros(self.clock.now());
-        change
+        let weights = (newest + 1, stored(&shifts));
+        let kept = change
             .tx
-            .insert_weights((newest + 1, &stored(&shifts)), (answers, seed), by, now)
-            .await?;
+            .insert_weights((weights.0, &weights.1), (answers, seed), by, now);
+        match kept.await {
+            Err(StoreError::Conflict) => {
+                let reason = "another `identity learn` was faster; run it again";
+                return Err(GuestError::Blocked(reason.to_owned()));
+            }
+            kept => kept?,
+        }
         change.record(event);
         change.commit().await?;
         self.load_weights().await?;
@@ -246,8 +255,12 @@ fn plain(row: &ReviewRow, then: &BTreeMap<String, Shifts>) -> Answered {
     }
 }
 
-/// What a steward said; the merge that `same` makes answers every question about the two.
+/// What a steward said; the merge that `same` makes answers every question about the two. What the vault merged by itself
+/// says nothing: its weights would only learn to be as sure as they are.
 fn answer(row: &ReviewRow) -> &'static str {
+    if row.decided_by == Some(OPERATOR.0) {
+        return "open";
+    }
     match row.state.as_str() {
         "same" | "answered" => "same",
         "different" => "different",

@@ -77,6 +77,8 @@ pub(super) struct Grounds<'g> {
     pub(super) force: bool,
     /// The question that it answers.
     pub(super) review: Option<Uuid>,
+    /// The versions of the two that were compared, where nobody may have written to them since.
+    pub(super) versions: Option<(i64, i64)>,
 }
 
 impl<'g> Grounds<'g> {
@@ -86,6 +88,7 @@ impl<'g> Grounds<'g> {
             score,
             force: false,
             review: None,
+            versions: None,
         }
     }
 }
@@ -150,6 +153,7 @@ impl Vault {
             score: &score,
             force: options.force,
             review: options.review,
+            versions: None,
         };
         let found = self.merge_found(errand, (survivor, absorbed), grounds).await;
         let (merge, version) = match found {
@@ -172,7 +176,8 @@ impl Vault {
     /// faster. The merge, and the survivor's version.
     ///
     /// # Errors
-    /// [`GuestError::Blocked`] when a steward's word has come since, or another answer to the question.
+    /// [`GuestError::Blocked`] when a steward's word has come since, or another answer to the question;
+    /// [`GuestError::Stale`] when the two are no longer of the versions that were compared.
     pub(super) async fn merge_found(
         &self,
         errand: &Errand,
@@ -228,12 +233,20 @@ impl Vault {
         &self,
         errand: &Errand,
         (survivor, absorbed): (GuestId, GuestId),
-        Grounds { score, force, review }: Grounds<'_>,
+        Grounds {
+            score,
+            force,
+            review,
+            versions: compared,
+        }: Grounds<'_>,
     ) -> Result<(Uuid, i64), GuestError> {
         let versions = (
             self.active_version(survivor).await?,
             self.active_version(absorbed).await?,
         );
+        if compared.is_some_and(|compared| compared != versions) {
+            return Err(GuestError::Stale);
+        }
         let crossing = self.crossing(absorbed, survivor).await?;
         let merge = Uuid::now_v7();
         let now = micros(self.clock.now());

@@ -33,7 +33,7 @@ statements! {
                         ON CONFLICT (token) DO NOTHING";
     PSEUDONYM = "SELECT guest_id, principal_id FROM pseudonym WHERE token = $1";
     REVIEWS_ALL = "SELECT review_id, kind, one_id AS guest_id, record_id, other_id, bits, reasons, weights, property, priority, state,
-                       created_at
+                       created_at, decided_by
                    FROM review WHERE review_id > $1 ORDER BY review_id LIMIT $2";
     WEIGHTS_NEWEST = "SELECT version, shifts FROM learnt_weights ORDER BY version DESC LIMIT 1";
     WEIGHTS_OF = "SELECT version, shifts FROM learnt_weights WHERE version = $1";
@@ -53,10 +53,10 @@ statements! {
                    ON CONFLICT (merge_id, kind, part_id) DO NOTHING";
     PARTS = "SELECT kind, part_id FROM merge_part WHERE merge_id = $1";
     REVIEW_FIND = "SELECT review_id, kind, one_id AS guest_id, record_id, other_id, bits, reasons, weights, property, priority, state,
-                       created_at
+                       created_at, decided_by
                    FROM review WHERE review_id = $1";
     REVIEWS = "SELECT review_id, kind, one_id AS guest_id, record_id, other_id, bits, reasons, weights, property, priority, state,
-                       created_at
+                       created_at, decided_by
                FROM review WHERE state = $1 AND (priority < $2 OR (priority = $2 AND review_id > $3))
                ORDER BY priority DESC, review_id LIMIT $4";
     REVIEW_STATE = "UPDATE review SET state = $2, decided_by = $3, decided_at = $4, priority = priority - $5
@@ -115,6 +115,8 @@ pub struct ReviewRow {
     pub state: String,
     /// When, in microseconds.
     pub created_at: i64,
+    /// Who answered it last.
+    pub decided_by: Option<Uuid>,
 }
 
 impl Conn {

@@ -276,6 +276,14 @@ impl Vault {
                 tx.give_over(what, ends, id).await?;
             }
         }
+        for other in others {
+            // One that whom another merge took in has as well stood here through what has just gone back.
+            let both = (GuestId(other.absorbed), survivor);
+            for hold in tx.movable(Moved::Hold, both).await? {
+                tx.give_over(Moved::Hold, both, hold).await?;
+                tx.insert_part(other.merge_id, Moved::Hold.as_str(), hold).await?;
+            }
+        }
         tx.share_holds(ends, row.done_at).await?;
         tx.return_findings(ends, micros(self.clock.now())).await?;
         tx.end_sessions(ends).await?;

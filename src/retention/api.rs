@@ -44,6 +44,10 @@ impl From<HoldError> for Problem {
                 Self::new(Kind::Conflict).detail("It takes another person than who put the hold.")
             }
             HoldError::Absent => Self::new(Kind::NotFound),
+            HoldError::Entry { at, cause } => {
+                let reason = cause.to_string();
+                Self::from(*cause).field(format!("holds[{at}]"), reason)
+            }
         }
     }
 }

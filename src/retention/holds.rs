@@ -115,6 +115,29 @@ pub enum HoldError {
     /// There is none that this could be done to.
     #[error("there is no such hold")]
     Absent,
+    /// One of a list.
+    #[error("holds[{at}]: {cause}")]
+    Entry {
+        /// Which.
+        at: usize,
+        /// Why.
+        cause: Box<Self>,
+    },
+}
+
+impl HoldError {
+    /// What is wrong with one entry of a list; what has nothing to do with it stays as it is.
+    pub(super) fn of_entry(self, at: usize) -> Self {
+        let cause = match self {
+            Self::Guest(error @ (GuestError::NotFound | GuestError::Moved(_) | GuestError::Gone)) => {
+                Self::Guest(error.nowhere())
+            }
+            Self::SamePerson | Self::Absent => self,
+            other => return other,
+        };
+        let cause = Box::new(cause);
+        Self::Entry { at, cause }
+    }
 }
 
 impl From<crate::store::StoreError> for HoldError {

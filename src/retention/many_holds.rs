@@ -87,11 +87,12 @@ impl Holds<'_> {
         Ok(HoldsOf { holds })
     }
 
-    /// Agrees to holds that another person put, or lifts them; all or none.
+    /// Agrees to holds that another person put, or lifts them; all or none. A guest that was merged since is the one that
+    /// goes on.
     ///
     /// # Errors
-    /// [`HoldError::SamePerson`], [`HoldError::Absent`] when that is so of one of them; [`GuestError::BadQuestion`] for none or
-    /// too many.
+    /// [`HoldError::Entry`] when one of them is not there, or the caller's own; [`GuestError::BadQuestion`] for none or too
+    /// many.
     pub(super) async fn settle_many(
         &self,
         errand: &Errand,
@@ -103,16 +104,34 @@ impl Holds<'_> {
             let error = GuestError::bad("holds", "must be 1 to 1000");
             return Err(refused(self.0, event, error).await);
         }
-        let mut events = Vec::with_capacity(which.holds.len());
-        for one in &which.holds {
-            events.push(self.allowed(errand, one.guest_id, how.outcome()).await?);
-            self.other_person(errand, one.guest_id, one.hold_id).await?;
+        let mut named = BTreeSet::new();
+        let mut settled = Vec::with_capacity(which.holds.len());
+        for (at, one) in which.holds.iter().enumerate() {
+            let guest = self.survivor(one.guest_id).await?;
+            // Two who had the hold both may have become one.
+            if !named.insert((guest, one.hold_id)) {
+                continue;
+            }
+            let allowed = self.allowed(errand, guest, how.outcome()).await;
+            let event = allowed.map_err(|error| error.of_entry(at))?;
+            let other_person = self.other_person(errand, guest, one.hold_id).await;
+            other_person.map_err(|error| error.of_entry(at))?;
+            settled.push((at, (guest, one.hold_id), event));
         }
         let mut change = self.0.log.begin(&self.0.store).await?;
-        for (one, event) in which.holds.iter().zip(events) {
-            settle(&mut change, (errand, event), (one.guest_id, one.hold_id), how).await?;
+        for (at, hold, event) in settled {
+            let done = settle(&mut change, (errand, event), hold, how).await;
+            done.map_err(|error| error.of_entry(at))?;
         }
         Ok(change.commit().await.map_err(GuestError::from)?)
+    }
+
+    /// Who goes on for a guest.
+    async fn survivor(&self, mut guest: GuestId) -> Result<GuestId, HoldError> {
+        while let Some((_, _, Some(survivor))) = self.0.store.read().await?.guest_head(guest).await? {
+            guest = GuestId(survivor);
+        }
+        Ok(guest)
     }
 
     /// The event of a call about many, refused here when the caller may not.

@@ -132,11 +132,7 @@ both!(what_is_decided_meanwhile_stays_decided, async |database| {
         let decided = app.post(&manager, &path, json!({ "decision": decision })).await;
         assert!(decided.status < 300, "{decided:?}");
     }
-    let path = format!("/v1/guests/{one}/holds/{lifted}");
-    let gone = app
-        .call(&officer(&app, "o-2").await, Method::DELETE, &path, None)
-        .await;
-    assert_eq!(gone.status, 204, "{gone:?}");
+    lift(&app, one, &lifted).await;
     app.set_clock("2026-03-05T10:00:01Z");
     // A hold put while they were one is for both.
     hold(&app, one, "C-1").await;
@@ -156,6 +152,84 @@ both!(what_is_decided_meanwhile_stays_decided, async |database| {
     assert_eq!(held(&app, one).await, ["C-1"]);
     app.finish().await;
 });
+
+async fn lift(app: &TestApp, guest: &str, hold: &str) {
+    let path = format!("/v1/guests/{guest}/holds/{hold}");
+    let gone = app
+        .call(&officer(app, "o-2").await, Method::DELETE, &path, None)
+        .await;
+    assert_eq!(gone.status, 204, "{gone:?}");
+}
+
+both!(
+    a_hold_that_stands_for_one_of_them_stands_for_both,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let guests = guests(&app).await;
+        let (one, other, third) = (&guests[0], &guests[1], &guests[2]);
+        let merged = [
+            merge(&app, one, other, "").await,
+            merge(&app, one, third, "").await,
+        ];
+        app.set_clock("2026-03-05T10:00:01Z");
+        let put = hold(&app, one, "C-1").await;
+        for merged in &merged {
+            assert_eq!(undo(&app, merged).await.status, 200);
+        }
+        lift(&app, one, &put).await;
+        let before = state(&app, &guests).await;
+        for (survivor, absorbed) in [(one, other), (other, one)] {
+            let merged = merge(&app, survivor, absorbed, "?force=true").await;
+            assert_eq!(held(&app, survivor).await, ["C-1"]);
+            assert_eq!(undo(&app, &merged).await.status, 200);
+            assert_eq!(state(&app, &guests).await, before);
+        }
+        // It stands through either of two, whichever is parted first.
+        for turned in [false, true] {
+            let mut merged = [
+                merge(&app, one, other, "?force=true").await,
+                merge(&app, one, third, "?force=true").await,
+            ];
+            if turned {
+                merged.reverse();
+            }
+            assert_eq!(undo(&app, &merged[0]).await.status, 200);
+            assert_eq!(held(&app, one).await, ["C-1"], "{turned}");
+            assert_eq!(undo(&app, &merged[1]).await.status, 200);
+            assert_eq!(state(&app, &guests).await, before, "{turned}");
+        }
+        // Lifted while they were one, it is lifted.
+        let merged = merge(&app, one, other, "?force=true").await;
+        lift(&app, one, &put).await;
+        assert_eq!(undo(&app, &merged).await.status, 200);
+        assert!(held(&app, one).await.is_empty() && held(&app, other).await.is_empty());
+        app.finish().await;
+    }
+);
+
+both!(
+    a_hold_put_while_two_were_one_is_for_both_whatever_came_between,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let guests = guests(&app).await;
+        let (one, other, third, fourth) = (&guests[0], &guests[1], &guests[2], &guests[3]);
+        let first = merge(&app, other, third, "").await;
+        app.set_clock("2026-03-05T10:00:01Z");
+        hold(&app, other, "B-1").await;
+        hold(&app, fourth, "D-1").await;
+        let second = merge(&app, one, other, "").await;
+        assert_eq!(undo(&app, &second).await.status, 200);
+        // What another brought, who is still there, is not of these two.
+        let brought = merge(&app, other, fourth, "").await;
+        assert_eq!(held(&app, other).await, ["B-1", "D-1"]);
+        assert_eq!(undo(&app, &first).await.status, 200);
+        assert_eq!(held(&app, third).await, ["B-1"]);
+        assert_eq!(undo(&app, &brought).await.status, 200);
+        assert_eq!(held(&app, other).await, ["B-1"]);
+        assert_eq!(held(&app, fourth).await, ["D-1"]);
+        app.finish().await;
+    }
+);
 
 both!(
     a_question_about_who_was_taken_in_is_asked_of_the_survivor,

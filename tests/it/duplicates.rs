@@ -9,7 +9,7 @@ use guest_vault::{
 };
 use serde_json::{Value, json};
 
-use super::merging::{merge, state, steward, undo};
+use super::merging::{heads, merge, state, steward, undo};
 use crate::support::{
     app::{Answer, TestApp},
     database::both,
@@ -62,6 +62,10 @@ fn errand(vault: &Vault) -> Errand {
 
 /// All pairs there are, the surest first, and what becomes of them.
 async fn dedupe(app: &TestApp, dry_run: bool) -> Vec<(Pair, Verdict)> {
+    decide(app, pairs(app).await, dry_run).await
+}
+
+async fn pairs(app: &TestApp) -> Vec<Pair> {
     let vault = &app.app.vault;
     let (mut all, mut after) = (Vec::new(), None);
     loop {
@@ -76,6 +80,11 @@ async fn dedupe(app: &TestApp, dry_run: bool) -> Vec<(Pair, Verdict)> {
             .then((a.one, a.other).cmp(&(b.one, b.other)))
     });
     all.dedup_by_key(|pair| (pair.one, pair.other));
+    all
+}
+
+async fn decide(app: &TestApp, all: Vec<Pair>, dry_run: bool) -> Vec<(Pair, Verdict)> {
+    let vault = &app.app.vault;
     let errand = errand(vault);
     let mut clusters = Clusters::new(vault, &errand, dry_run);
     let mut decided = Vec::new();
@@ -140,6 +149,80 @@ both!(
         );
         assert_eq!(state(&app, &both).await, before);
         assert_eq!(verdicts(&dedupe(&app, false).await), [Verdict::KeptApart]);
+        app.finish().await;
+    }
+);
+
+both!(
+    a_pair_is_weighed_again_at_the_moment_of_its_merge,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let passport = json!({"id_documents": [{"type": "passport", "issuing_country": "GB", "number": "508123456"}],
+                              "phones": [{"number": "+351 91 123 4567"}]});
+        let lines = [
+            line(
+                "web",
+                1,
+                &said("James", "Featherstone", passport.clone())["guest"],
+            ),
+            line("pms", 2, &said("James", "Featherstone", passport)["guest"]),
+        ];
+        let guests = taken(&app, true, &lines).await;
+        let found = pairs(&app).await;
+        assert_eq!(
+            verdicts(&decide(&app, found.clone(), true).await),
+            [Verdict::Merge]
+        );
+        let before = heads(&app, &guests).await;
+        // The records are corrected after the pair was found: less speaks for it, then nothing.
+        let corrected = async |at: &str, told: Value, verdict: Verdict| {
+            let mut told = told;
+            told["observed_at"] = json!(at);
+            app.set_clock(at);
+            assert_eq!(guest(&put(&app, "pms/2", told).await), guests[1]);
+            for dry_run in [true, false] {
+                let decided = decide(&app, found.clone(), dry_run).await;
+                assert_eq!(verdicts(&decided), [verdict], "{decided:?}");
+            }
+            assert_eq!(heads(&app, &guests).await, before);
+        };
+        let nothing = json!({"phones": null, "id_documents": null});
+        corrected(
+            "2026-03-05T11:00:00Z",
+            said("James", "Featherstone", json!({"id_documents": null})),
+            Verdict::Review,
+        )
+        .await;
+        corrected(
+            "2026-03-05T12:00:00Z",
+            said("Ilse", "Wagner", nothing),
+            Verdict::Left,
+        )
+        .await;
+        app.finish().await;
+    }
+);
+
+both!(
+    a_dry_run_joins_clusters_as_the_run_itself_does,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let document = json!([{"type": "passport", "issuing_country": "GB", "number": "508123456"}]);
+        let mail = json!([{"address": "james@featherstone.example"}]);
+        let born = "1960-03-04";
+        let lines = [
+            json!({"id_documents": document}),
+            json!({"id_documents": document, "emails": mail, "birth_date": born}),
+            json!({"emails": mail, "birth_date": born}),
+        ];
+        let lines: Vec<Value> = (1..)
+            .zip(lines)
+            .map(|(id, more)| line("web", id, &said("James", "Featherstone", more)["guest"]))
+            .collect();
+        taken(&app, true, &lines).await;
+        let told = verdicts(&dedupe(&app, true).await);
+        assert_eq!(told[..2], [Verdict::Merge, Verdict::Merge], "{told:?}");
+        assert_eq!(verdicts(&dedupe(&app, false).await), told);
         app.finish().await;
     }
 );

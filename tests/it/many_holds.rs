@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::merging::{merge, record};
 use crate::support::{
     app::{Errand, TestApp},
     database::both,
@@ -78,7 +79,12 @@ both!(
         // All or none: one that is not there keeps the others where they are.
         let mut wrong = all.clone();
         wrong["holds"][2]["hold_id"] = json!("018f0000-0000-7000-8000-000000000000");
-        assert_eq!(app.post(&two, "/v1/holds/lifting", wrong).await.status, 404);
+        let refused = app.post(&two, "/v1/holds/lifting", wrong).await;
+        assert_eq!(
+            (refused.status, &refused.body["errors"][0]["field"]),
+            (404, &json!("holds[2]")),
+            "{refused:?}"
+        );
         assert_eq!(held(&app, &there).await, 1);
         let named = json!({"hold": flood(), "guests": [before, "018f0000-0000-7000-8000-000000000000"]});
         assert_eq!(app.post(&one, "/v1/holds", named).await.status, 404);
@@ -87,6 +93,46 @@ both!(
         assert_eq!(app.post(&one, "/v1/holds/lifting", all.clone()).await.status, 409);
         assert_eq!(app.post(&two, "/v1/holds/lifting", all).await.status, 204);
         assert_eq!(held(&app, &there).await, 0);
+        app.finish().await;
+    }
+);
+
+both!(
+    of_a_guest_that_was_merged_since_the_survivor_is_meant,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let mut guests = Vec::new();
+        for (surname, given, number) in [
+            ("Silva", "Ana", 2_020_202),
+            ("Rocha", "Rui", 3_030_303),
+            ("Wagner", "Ilse", 4_040_404),
+        ] {
+            let source = format!("web/{number}");
+            guests.push(app.guest(&source, record(surname, given, number)).await);
+        }
+        let (one, two) = (person(&app, "o-1").await, person(&app, "o-2").await);
+        let body = json!({"hold": flood(), "guests": guests});
+        let put = app.post(&one, "/v1/holds", body).await;
+        assert_eq!(put.status, 201, "{put:?}");
+        let all = put.body;
+        assert_eq!(merge(&app, &guests[1], &guests[2], "").await.status, 201);
+        assert_eq!(merge(&app, &guests[0], &guests[1], "").await.status, 201);
+        assert_eq!(held(&app, &guests[0]).await, 3);
+        let own = app.post(&one, "/v1/holds/approval", all.clone()).await;
+        assert_eq!(
+            (own.status, &own.body["errors"][0]["field"]),
+            (409, &json!("holds[0]"))
+        );
+        let agreed = app.post(&two, "/v1/holds/approval", all.clone()).await;
+        assert_eq!(agreed.status, 204, "{agreed:?}");
+        let register = app.get(&two, "/v1/holds").await;
+        assert_eq!(
+            (&register.body["in_force"], &register.body["unapproved"]),
+            (&json!(3), &json!(0))
+        );
+        let lifted = app.post(&two, "/v1/holds/lifting", all).await;
+        assert_eq!(lifted.status, 204, "{lifted:?}");
+        assert_eq!(held(&app, &guests[0]).await, 0);
         app.finish().await;
     }
 );

@@ -92,7 +92,7 @@ async fn row_text(conn: &mut Conn, table: &str) -> String {
     quoted.join(" || ' ' || ")
 }
 
-async fn heads(app: &TestApp, guests: &[String]) -> Vec<(String, String, String)> {
+pub(crate) async fn heads(app: &TestApp, guests: &[String]) -> Vec<(String, String, String)> {
     let ids: Vec<GuestId> = guests.iter().map(|guest| guest.parse().unwrap()).collect();
     let mut conn = app.app.vault.store.read().await.unwrap();
     let heads = conn.guest_heads(&ids).await.unwrap();

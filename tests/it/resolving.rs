@@ -328,7 +328,9 @@ both!(what_stewards_answer_is_learnt_and_versioned, async |database| {
     let few = vault.learn(&order, 1, (true, false)).await;
     assert!(matches!(few, Err(GuestError::Blocked(_))), "{few:?}");
     // Stewards say of three pairs in four that share a phone that they are two; the table states one in sixteen.
-    answers(&app, &guest, 240).await;
+    answers(&app, &guest, 240, uuid::Uuid::now_v7()).await;
+    // What the vault merged by itself is nobody's answer.
+    answers(&app, &guest, 40, operator().unwrap().principal.0).await;
     let lesson = vault.learn(&order, 1, (false, false)).await.unwrap();
     assert_eq!((lesson.answers, lesson.applied), (240, false));
     assert!(lesson.shifts["phones.exact"] < -1.0, "{lesson:?}");
@@ -359,11 +361,25 @@ both!(what_stewards_answer_is_learnt_and_versioned, async |database| {
     assert!((sum - best["bits"].as_f64().unwrap()).abs() < 1e-6, "{told:?}");
     let back = vault.learn(&order, 1, (true, true)).await.unwrap();
     assert_eq!((back.version.as_str(), back.shifts.len()), ("learnt-2", 0));
+    // Of two at once the later is told of the other.
+    for _ in 0..4 {
+        let (one, other) = tokio::join!(
+            vault.learn(&order, 1, (true, true)),
+            vault.learn(&order, 1, (true, true))
+        );
+        assert!(one.is_ok() || other.is_ok(), "{one:?} {other:?}");
+        for outcome in [one, other] {
+            assert!(
+                matches!(outcome, Ok(_) | Err(GuestError::Blocked(_))),
+                "{outcome:?}"
+            );
+        }
+    }
     app.finish().await;
 });
 
 /// Answered questions, as stewards leave them.
-async fn answers(app: &TestApp, guest: &str, count: usize) {
+async fn answers(app: &TestApp, guest: &str, count: usize, by: uuid::Uuid) {
     use guest_vault::{
         base::{GuestId, RecordId},
         guest::sql::NewReview,
@@ -391,9 +407,7 @@ async fn answers(app: &TestApp, guest: &str, count: usize) {
         };
         tx.insert_review(&review).await.unwrap();
         let state = if n % 4 == 0 { "answered" } else { "different" };
-        tx.answer_review(review.review, state, (uuid::Uuid::nil(), 0), 0)
-            .await
-            .unwrap();
+        tx.answer_review(review.review, state, (by, 0), 0).await.unwrap();
     }
     tx.commit().await.unwrap();
 }

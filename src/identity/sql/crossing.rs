@@ -62,17 +62,22 @@ statements! {
     MOVE_QUEUED = "UPDATE observation_queue SET guest_id = $2 WHERE guest_id = $1 AND observation_id = $3";
     DELETE_OBSERVATION = "DELETE FROM observation WHERE guest_id = $1 AND observation_id = $2";
     MOVE_IMPORTED = "UPDATE import_record SET guest_id = $2 WHERE guest_id = $1 AND record_id = $3";
-    /// One that both have, because it was put while they were one, stays with each.
+    /// One that both have, because it was put while they were one, stays with each, unless it stands here and was lifted
+    /// there.
     HOLDS_OF = "SELECT hold_id FROM hold WHERE guest_id = $1
-                    AND hold_id NOT IN (SELECT o.hold_id FROM hold o WHERE o.guest_id = $2) ORDER BY hold_id";
+                    AND NOT EXISTS (SELECT 1 FROM hold o WHERE o.guest_id = $2 AND o.hold_id = hold.hold_id
+                                        AND (o.lifted_at IS NULL OR hold.lifted_at IS NOT NULL))
+                ORDER BY hold_id";
     MOVE_HOLD = "UPDATE hold SET guest_id = $2 WHERE guest_id = $1 AND hold_id = $3";
-    /// What was put while two were one was put for both.
+    /// What was put while two were one was put for both; not what another merge, that is in force, brought.
     SHARE_HOLDS = "INSERT INTO hold (guest_id, hold_id, matter, ground, categories, review_on, author, author_actor, approver,
                        approver_actor, created_at, lifted_at, lifted_by, stays_from, stays_to)
                    SELECT $2, hold_id, matter, ground, categories, review_on, author, author_actor, approver,
                        approver_actor, created_at, lifted_at, lifted_by, stays_from, stays_to
                    FROM hold WHERE guest_id = $1 AND lifted_at IS NULL AND created_at > $3
-                       AND hold_id NOT IN (SELECT p.part_id FROM merge_part p WHERE p.kind = 'hold')
+                       AND hold_id NOT IN (SELECT p.part_id FROM merge_part p
+                                           JOIN guest_merge m ON m.merge_id = p.merge_id
+                                           WHERE p.kind = 'hold' AND m.survivor = $1 AND m.state = 'done')
                        AND hold_id NOT IN (SELECT o.hold_id FROM hold o WHERE o.guest_id = $2)";
     /// Whoever of the two the order was about, both are kept.
     COPY_HOLDS = "INSERT INTO hold (guest_id, hold_id, matter, ground, categories, review_on, author, author_actor, approver,
@@ -482,7 +487,8 @@ impl Tx {
         })
     }
 
-    /// Gives one of them over.
+    /// Gives one of them over. A hold that the other has as well comes back in exchange, so that undoing gives each its
+    /// own.
     ///
     /// # Errors
     /// What the database says.
@@ -492,7 +498,14 @@ impl Tx {
         (from, to): (GuestId, GuestId),
         id: Uuid,
     ) -> Result<(), StoreError> {
+        let nobody = Uuid::nil();
+        if what == Moved::Hold {
+            run!(self, MOVE_HOLD, to.0, nobody, id);
+        }
         run!(self, what.statement(), from.0, to.0, id);
+        if what == Moved::Hold {
+            run!(self, MOVE_HOLD, nobody, from.0, id);
+        }
         Ok(())
     }
 
