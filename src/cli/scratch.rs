@@ -76,7 +76,7 @@ pub(super) fn sweep(parent: &Path) {
         let shown = folder.display();
         match fs::remove_dir_all(&folder) {
             Ok(()) => {
-                tracing::warn!(folder = %shown, "removed what a backup or restore left that was cut off")
+                tracing::warn!(folder = %shown, "removed what a backup or restore left that was cut off");
             }
             Err(error) => {
                 tracing::error!(folder = %shown, %error, "what a backup or restore left cannot be removed");
@@ -100,7 +100,7 @@ fn parent(path: &Path) -> &Path {
     parent.unwrap_or_else(|| Path::new("."))
 }
 
-/// Scratch folders, used or not: of these names, and nobody else's to write to.
+/// Scratch folders, used or not: of these names, and nobody else's to look into.
 fn folders(parent: &Path) -> impl Iterator<Item = PathBuf> {
     let named = |name: &str| {
         let mut numbers = NAMES.iter().filter_map(|begin| name.strip_prefix(begin));
@@ -113,7 +113,7 @@ fn folders(parent: &Path) -> impl Iterator<Item = PathBuf> {
         .filter(move |entry| entry.file_name().to_str().is_some_and(named))
         .filter(|entry| {
             let found = entry.metadata();
-            found.is_ok_and(|found| found.is_dir() && found.permissions().mode() & 0o077 == 0)
+            found.is_ok_and(|found| found.is_dir() && found.permissions().mode() & 0o777 == 0o700)
         })
         .map(|entry| entry.path())
 }
