@@ -1,15 +1,20 @@
 //! `guest-vault backup`: a consistent, encrypted copy of the data and, apart from it, of the key store.
 
 use std::{
+    fs,
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::json;
 
-use super::copies::{CopyError, Manifest, Scratch, sealed};
+use super::{
+    copies::{CopyError, Manifest, at, sealed},
+    scratch::Scratch,
+};
 use crate::{
     access::operator,
     app::App,
@@ -106,15 +111,41 @@ async fn take(
     let (data, keys) = (scratch.file("data.db"), scratch.file("keys.db"));
     // The data first: a guest of it then has its keys in the other; keys of nobody are swept.
     app.vault.store.copy_to(&data).await?;
+    // Before there are keys to it: nobody serves it, wherever this is cut off.
+    mark(&data, now).await?;
     app.key_store.copy_to(&keys).await?;
     let (values, log, size) = examine(app, config, &data, &keys).await?;
     let manifest = |store| Manifest::of(store, (&log, size), now, config.backup.keep_days);
-    manifest("keys").write(&keys, keys_out, recipients)?;
-    manifest("data").write(&data, data_out, recipients)?;
+    let (sealed_data, sealed_keys) = (scratch.file("data.age"), scratch.file("keys.age"));
+    manifest("keys").write(&keys, &sealed_keys, recipients)?;
+    manifest("data").write(&data, &sealed_data, recipients)?;
+    // Both are whole before either has its name.
+    fs::rename(&sealed_keys, keys_out).map_err(at(keys_out))?;
+    fs::rename(&sealed_data, data_out).map_err(at(data_out))?;
     Ok((values, size))
 }
 
-/// Opens the copies as a vault would: every value, and the log from end to end. Leaves the data in quarantine.
+/// Puts a copy into quarantine.
+async fn mark(data: &Path, now: DateTime<Utc>) -> Result<(), CopyError> {
+    let copy = Store::open(&StoreUrl::Sqlite(data.to_owned()), 1).await?;
+    let marked = async {
+        let (size, _) = Stored::new(copy.clone()).checkpoint().await?.unwrap_or_default();
+        quarantine(&copy, now, size).await
+    };
+    let marked = marked.await;
+    copy.close().await;
+    marked
+}
+
+/// Puts a database into quarantine whose log has this size.
+pub(super) async fn quarantine(store: &Store, now: DateTime<Utc>, size: u64) -> Result<(), CopyError> {
+    let mut tx = store.begin().await?;
+    tx.quarantine(micros(now), i64::try_from(size).unwrap_or(i64::MAX))
+        .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Opens the copies as a vault would: every value, and the log from end to end.
 async fn examine(
     app: &App,
     config: &Config,
@@ -129,10 +160,6 @@ async fn examine(
         let values = sound(&copy).await?;
         let log = Stored::new(copy.vault.store.clone());
         let (size, _) = log.checkpoint().await?.unwrap_or_default();
-        let mut tx = copy.vault.store.begin().await?;
-        let size_then = i64::try_from(size).unwrap_or(i64::MAX);
-        tx.quarantine(micros(copy.vault.clock.now()), size_then).await?;
-        tx.commit().await?;
         Ok((values, log.origin().await?.unwrap_or_default(), size))
     };
     let outcome = examined.await;

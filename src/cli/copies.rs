@@ -3,8 +3,8 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
 };
 
 use chrono::{DateTime, Utc};
@@ -142,35 +142,6 @@ pub(super) fn sealed(path: &Path) -> impl Fn(AgeError) -> CopyError {
     }
 }
 
-/// A folder of our own, gone when it is dropped.
-pub(super) struct Scratch(PathBuf);
-
-impl Scratch {
-    pub(super) fn beside(path: &Path, name: &str) -> Result<Self, CopyError> {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let folder = parent
-            .unwrap_or_else(|| Path::new("."))
-            .join(format!(".{name}-{}", uuid::Uuid::new_v4().simple()));
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .map_err(at(&folder))?;
-        Ok(Self(folder))
-    }
-
-    pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What is left is sealed, and its folder is ours alone.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 fn private(path: &Path) -> Result<File, CopyError> {
     let made = OpenOptions::new()
         .write(true)
@@ -198,7 +169,7 @@ impl Manifest {
         }
     }
 
-    /// Writes a database, encrypted, and reads it back.
+    /// Writes a database, encrypted, and reads it back beside, in a folder that is ours alone.
     pub(super) fn write(
         mut self,
         database: &Path,
@@ -209,31 +180,27 @@ impl Manifest {
         self.length = input.metadata().map_err(at(database))?.len();
         let mut line = serde_json::to_vec(&self).unwrap_or_default();
         line.push(b'\n');
-        let partial = out.with_extension("partial");
-        // Left by a run that was killed.
-        let _ = fs::remove_file(&partial);
         let mut whole = line.as_slice().chain(&mut input);
-        let mut sink = BufWriter::new(private(&partial)?);
+        let mut sink = BufWriter::new(private(out)?);
         // To one more key, that nobody keeps: with it the file is read back before it counts as a backup.
         let mine = age::Identity::random();
         let mut all = recipients.to_vec();
         all.push(mine.recipient());
-        age::encrypt(&all, &mut whole, &mut sink).map_err(sealed(&partial))?;
-        let file = sink
-            .into_inner()
-            .map_err(|error| at(&partial)(error.into_error()))?;
-        file.sync_all().map_err(at(&partial))?;
-        let check = partial.with_extension("check");
-        let read = Self::read(&partial, &Opener::Identities(&[mine]), &check);
+        age::encrypt(&all, &mut whole, &mut sink).map_err(sealed(out))?;
+        let file = sink.into_inner().map_err(|error| at(out)(error.into_error()))?;
+        file.sync_all().map_err(at(out))?;
+        let check = out.with_extension("check");
+        let read = Self::read(out, &Opener::Identities(&[mine]), &check);
         let same = read.and_then(|_| Ok(digest(&check)? == digest(database)?));
         let _ = fs::remove_file(&check);
-        if !same? {
-            return Err(CopyError::Kind(partial.display().to_string()));
+        if same? {
+            Ok(())
+        } else {
+            Err(CopyError::Kind(out.display().to_string()))
         }
-        fs::rename(&partial, out).map_err(at(out))
     }
 
-    /// Opens a backup into a new file.
+    /// Opens a backup into a new file, in a folder that is ours alone.
     pub(super) fn read(from: &Path, opener: &Opener<'_>, to: &Path) -> Result<Self, CopyError> {
         let mut input = BufReader::new(File::open(from).map_err(at(from))?);
         let whole = to.with_extension("whole");

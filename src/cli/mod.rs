@@ -17,6 +17,7 @@ pub mod policy;
 pub mod principal;
 pub mod restore;
 pub mod rotate;
+mod scratch;
 pub mod serve;
 pub mod server;
 

@@ -11,8 +11,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::{
-    backup::{keys_beside, sound},
-    copies::{CopyError, Manifest, Scratch, at, sealed},
+    backup::{keys_beside, quarantine, sound},
+    copies::{CopyError, Manifest, at, sealed},
+    scratch::Scratch,
 };
 use crate::{
     access::operator,
@@ -21,7 +22,7 @@ use crate::{
         Stored,
         catch_up::{catch_up, reaches},
     },
-    base::{Clock, micros},
+    base::Clock,
     config::Config,
     crypto::age::{Identity, Opener},
     erasure::Replayed,
@@ -245,13 +246,7 @@ async fn quarantined(app: &App, folder: &Path) -> Result<u64, CopyError> {
     }
     let (size, _) = Stored::new(store.clone()).checkpoint().await?.unwrap_or_default();
     reaches(app.sequencer.signer().verifier(), folder, size)?;
-    let mut tx = store.begin().await?;
-    tx.quarantine(
-        micros(app.vault.clock.now()),
-        i64::try_from(size).unwrap_or(i64::MAX),
-    )
-    .await?;
-    tx.commit().await?;
+    quarantine(store, app.vault.clock.now(), size).await?;
     Ok(size)
 }
 

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{
     log_keeper::{LogKeeper, alarmed},
+    scratch,
     server::{self, ServerError, Shared},
 };
 use crate::{
@@ -85,6 +86,9 @@ pub enum ServeError {
 pub async fn run(arguments: &Serve, config: &Config) -> Result<(), ServeError> {
     if cfg!(feature = "bench-unrecorded") {
         return Err(ServeError::Unrecorded);
+    }
+    if let Some(folder) = scratch::of_restores(config) {
+        scratch::sweep(&folder);
     }
     let app = App::open(config, Clock::system()).await?;
     let outcome = first_and_serve(arguments, config, &app).await;

@@ -2,12 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use crate::{
     base::{Category, GuestId, micros},
     crypto::{DataKey, KeyEncryptionKey},
+    store::StoreError,
 };
 
 use super::{
@@ -164,7 +165,11 @@ impl Keyring {
             return Ok(());
         }
         let mut tx = self.store.begin().await?;
-        tx.add_data_keys(&minted.rows).await?;
+        let added = tx.add_data_keys(&minted.rows).await;
+        if let Err(error) = added {
+            drop(tx);
+            return Err(self.not_added(error).await);
+        }
         tx.commit().await?;
         for (guest, entry) in &minted.found {
             self.cache.keep(*guest, entry, minted.since);
@@ -248,9 +253,12 @@ impl Keyring {
     async fn make(&self, missing: &Wanted, asked: &Wanted) -> Result<Found, KeysError> {
         let since = self.cache.now();
         let guests: Vec<GuestId> = missing.keys().copied().collect();
+        let new = self.new_rows(missing, &mut Found::new())?;
         let mut tx = self.store.begin().await?;
-        tx.add_data_keys(&self.new_rows(missing, &mut Found::new())?)
-            .await?;
+        if let Err(error) = tx.add_data_keys(&new).await {
+            drop(tx);
+            return Err(self.not_added(error).await);
+        }
         let rows = tx.data_keys(&guests).await?;
         tx.commit().await?;
         self.know_epochs(&rows).await?;
@@ -271,8 +279,24 @@ impl Keyring {
         Box::pin(self.refresh()).await
     }
 
-    /// New keys, wrapped, in the order of guest and category; and open, into `found`.
+    /// Why new keys were not added. When the key of their epoch was destroyed, a newer one has begun long ago: what can
+    /// open it learns of it here and may try again.
+    async fn not_added(&self, error: StoreError) -> KeysError {
+        if !error.lacks_value() {
+            return error.into();
+        }
+        match Box::pin(self.refresh()).await {
+            Ok(()) => StoreError::Again.into(),
+            Err(error) => error,
+        }
+    }
+
+    /// New keys, wrapped, in the order of guest and category; and open, into `found`. None by a process that cannot know
+    /// for how long they would open.
     fn new_rows(&self, missing: &Wanted, found: &mut Found) -> Result<Vec<DataKeyRow>, KeysError> {
+        if self.outdated.load(Ordering::Relaxed) {
+            return Err(KeysError::Outdated);
+        }
         let now = micros(self.clock.now());
         let mut rows = Vec::new();
         let epochs = self.epochs.load();

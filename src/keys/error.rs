@@ -109,8 +109,8 @@ pub enum KeysError {
     },
     /// A running process has a root key whose place another one took.
     #[error(
-        "another root key has taken the place of this process's, and keys were made anew since: restart it with the new \
-         root key in [keys]"
+        "another root key has taken the place of this process's, which can make no keys any more: restart it, or run the \
+         command again, with the new root key in [keys]"
     )]
     Outdated,
     /// The root key is right, but stored keys do not open.

@@ -46,7 +46,7 @@ pub struct Keyring {
     pub(super) matching: ArcSwap<Ring>,
     /// When the keys of look-alikes were last read, in microseconds.
     pub(super) matching_at: AtomicI64,
-    /// Whether an epoch was begun under another root key than ours.
+    /// Whether another root key was seen to have taken the place of ours.
     pub(super) outdated: AtomicBool,
 }
 

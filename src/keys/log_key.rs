@@ -31,7 +31,7 @@ impl Keyring {
                 micros(self.clock.now()),
             )
             .await?;
-            let mut tx = self.store.begin().await?;
+            let mut tx = self.begin_adding().await?;
             tx.add_vault_keys(&[row]).await?;
             tx.commit().await?;
         }

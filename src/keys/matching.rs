@@ -193,12 +193,12 @@ impl Keyring {
         let all = rows.iter().filter(|row| row.purpose == purpose);
         let version = all.map(|row| row.version).max().unwrap_or(FIRST);
         if version == FIRST {
-            let index = newest(&*self.provider, &rows, Purpose::Index).await?;
+            let index = self.current(newest(&*self.provider, &rows, Purpose::Index).await)?;
             let index = index.ok_or_else(|| KeysError::damaged(Purpose::Index, FIRST, "is missing"))?;
             new.push(wrap_one(&*self.provider, (Purpose::Matching, FIRST), &index, now).await?);
         }
         new.push(make_one(&*self.provider, (Purpose::Matching, version + 1), now).await?);
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.begin_adding().await?;
         // Of two at once, one's key is stored.
         tx.add_vault_keys(&new).await?;
         tx.commit().await?;

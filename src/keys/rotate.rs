@@ -13,12 +13,13 @@ use uuid::Uuid;
 use crate::{
     base::{GuestId, micros},
     crypto::KeyDerivationKey,
+    store::Tx,
 };
 
 use super::{
     Keyring, KeysError, ProviderError, Purpose, RootKeyProvider,
     data_keys::rewrapped,
-    hierarchy::{Epochs, make_one, rewrapped_by, unwrap_one},
+    hierarchy::{Epochs, make_one, newest, rewrapped_by, unwrap_one},
 };
 
 /// Data keys wrapped anew at a time.
@@ -72,6 +73,14 @@ impl Keyring {
         })
     }
 
+    /// Begins a transaction that adds vault keys: nobody moves the others to another root key meanwhile, and nobody has.
+    pub(super) async fn begin_adding(&self) -> Result<Tx, KeysError> {
+        let mut tx = self.store.begin().await?;
+        let rows = tx.vault_keys_for_us().await?;
+        self.current(newest(&*self.provider, &rows, Purpose::Epoch).await)?;
+        Ok(tx)
+    }
+
     /// Begins a new epoch: its key wraps every data key that is made from now on.
     ///
     /// # Errors
@@ -81,7 +90,7 @@ impl Keyring {
         let epoch = self.epochs.load().current().saturating_add(1);
         let now = micros(self.clock.now());
         let row = make_one(&*self.provider, (Purpose::Epoch, epoch), now).await?;
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.begin_adding().await?;
         // Of two at once, one's key is stored.
         tx.add_vault_keys(&[row]).await?;
         tx.retire_vault_keys(Purpose::Epoch.as_str(), epoch, now).await?;
@@ -149,19 +158,18 @@ impl Keyring {
     /// key store that were taken before are opened by it alone.
     ///
     /// # Errors
-    /// When one of the keys does not open; then none was changed.
+    /// When one of the keys does not open, [`KeysError::Outdated`] when another root key wraps it already; then none was
+    /// changed.
     pub async fn move_root(&self, new: &dyn RootKeyProvider) -> Result<usize, KeysError> {
-        let rows = self.store.read().await?.vault_keys().await?;
-        let mut moved = Vec::new();
-        for row in &rows {
-            moved.push(rewrapped_by(&*self.provider, new, row).await?);
-        }
         let mut tx = self.store.begin().await?;
-        for row in &moved {
-            tx.store_vault_key(row).await?;
+        // Read for us alone: a key that somebody adds meanwhile would be left behind.
+        let rows = tx.vault_keys_for_us().await?;
+        for row in &rows {
+            let moved = self.current(rewrapped_by(&*self.provider, new, row).await)?;
+            tx.store_vault_key(&moved).await?;
         }
         tx.commit().await?;
         self.store.scrub(&["vault_key"]).await?;
-        Ok(moved.len())
+        Ok(rows.len())
     }
 }

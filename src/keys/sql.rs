@@ -1,6 +1,6 @@
 //! Statements of the key store: wrapped keys and ids.
 
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Executor as _};
 use uuid::Uuid;
 
 use crate::{
@@ -83,10 +83,15 @@ fn data_keys(guests: usize) -> String {
     )
 }
 
-/// `DATA_KEY_INSERT` of so many rows; a row that is there stays as it is.
+/// `DATA_KEY_INSERT` of so many rows of one epoch; a row that is there stays as it is. Without the epoch's key the column
+/// that must not be empty would be: nothing is wrapped under a key that was destroyed.
 fn data_key_insert(rows: usize) -> String {
+    let epoch = |parameter: usize| match parameter {
+        4 => "(SELECT version FROM vault_key WHERE purpose = 'epoch' AND version = $4)".to_owned(),
+        other => format!("${other}"),
+    };
     let row = |at: usize| {
-        let columns: Vec<String> = (1..=6).map(|column| format!("${}", at * 6 + column)).collect();
+        let columns: Vec<String> = (1..=6).map(|column| epoch(at * 6 + column)).collect();
         format!("({})", columns.join(","))
     };
     let rows: Vec<String> = (0..rows).map(row).collect();
@@ -139,10 +144,14 @@ async fn data_keys_of(db: &mut impl Database, guests: &[GuestId]) -> Result<Vec<
     Ok(rows)
 }
 
+async fn vault_keys_of(db: &mut impl Database) -> Result<Vec<VaultKeyRow>, StoreError> {
+    Ok(on!(db, c => sqlx::query_as(VAULT_KEYS).fetch_all(c).await?))
+}
+
 impl Conn {
     /// All vault keys.
     pub(super) async fn vault_keys(&mut self) -> Result<Vec<VaultKeyRow>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(VAULT_KEYS).fetch_all(c).await?))
+        vault_keys_of(self).await
     }
 
     /// Whether there is any data key at all.
@@ -191,6 +200,14 @@ impl Conn {
 }
 
 impl Tx {
+    /// All vault keys, which nobody else changes until the transaction ends; SQLite has one writer anyway.
+    pub(super) async fn vault_keys_for_us(&mut self) -> Result<Vec<VaultKeyRow>, StoreError> {
+        if let Self::Postgres(tx) = self {
+            tx.execute("LOCK TABLE vault_key IN EXCLUSIVE MODE").await?;
+        }
+        vault_keys_of(self).await
+    }
+
     /// Adds vault keys that are not there yet.
     pub(super) async fn add_vault_keys(&mut self, rows: &[VaultKeyRow]) -> Result<(), StoreError> {
         for row in rows {
@@ -209,8 +226,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Adds data keys that are not there yet. Give them ordered by guest and category: then two such transactions
-    /// cannot wait for each other.
+    /// Adds data keys of one epoch that are not there yet; [`StoreError::lacks_value`] when the epoch's key is gone. Give
+    /// them ordered by guest and category: then two such transactions cannot wait for each other.
     pub(super) async fn add_data_keys(&mut self, rows: &[DataKeyRow]) -> Result<(), StoreError> {
         let mut rest = rows;
         while let Some(bits) = rest.len().checked_ilog2() {

@@ -73,6 +73,15 @@ impl StoreError {
         cause.map_or_else(|| self.to_string(), |cause| format!("{self}: {cause}"))
     }
 
+    /// Whether a column that must have a value would have had none.
+    #[must_use]
+    pub fn lacks_value(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        matches!(error.kind(), sqlx::error::ErrorKind::NotNullViolation)
+    }
+
     /// Whether the same transaction may succeed when run again.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -1,11 +1,12 @@
 //! Opening a database and bringing its tables up to date.
 
 use std::{
-    fs, io,
+    fs::{self, File, TryLockError},
+    io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     str::FromStr,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::{
@@ -35,6 +36,10 @@ const WRITERS_CACHE: &str = "-8192";
 
 /// How long a caller waits for a connection before it is told that the database cannot be reached.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long another start is waited for that makes the tables, and how often it is looked at.
+const PATIENCE: Duration = Duration::from_mins(1);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Every statement of a request goes by an index. Before a young table has statistics the planner thinks otherwise,
 /// keeps that plan for the life of the connection, and compiles what it believes to be costly.
@@ -118,6 +123,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Newer`] when a newer program made them; otherwise what the database says.
     pub async fn migrate(&self, which: Which) -> Result<(), StoreError> {
+        let _alone = match self {
+            Self::Sqlite { writer, .. } => alone(writer.connect_options().get_filename()).await?,
+            Self::Postgres(_) => None,
+        };
         let outcome = match (self, which) {
             (Self::Sqlite { writer, .. }, Which::Data) => SQLITE_DATA.run(writer).await,
             (Self::Sqlite { writer, .. }, Which::Keys) => SQLITE_KEYS.run(writer).await,
@@ -129,6 +138,24 @@ impl Store {
             MigrateError::Execute(e) => e.into(),
             e => StoreError::Migration(e),
         })
+    }
+}
+
+/// Lets one at a time of those that start at once make tables in a folder; PostgreSQL's migrator sees to it itself. `None`
+/// where the file system has no locks.
+async fn alone(database: &Path) -> Result<Option<File>, StoreError> {
+    let parent = database.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let Ok(folder) = File::open(parent.unwrap_or_else(|| Path::new("."))) else {
+        return Ok(None);
+    };
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(Some(folder)),
+            Err(TryLockError::Error(_)) => return Ok(None),
+            Err(TryLockError::WouldBlock) if Instant::now() >= end => return Err(StoreError::Again),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOOK).await,
+        }
     }
 }
 
@@ -249,10 +276,14 @@ async fn open_postgres(
         Err(cause) => return Err(refused(server(&options), reason(&options, cause).await)),
     };
     if let Some(schema) = schema {
-        let make = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
-        pool.execute(sqlx::AssertSqlSafe(make))
-            .await
-            .map_err(|cause| refused(server(&options), cause))?;
+        let make = async || {
+            let make = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
+            pool.execute(sqlx::AssertSqlSafe(make)).await
+        };
+        // Of those that make it at once, one does and the others are refused; then it is there.
+        if make().await.is_err() {
+            make().await.map_err(|cause| refused(server(&options), cause))?;
+        }
     }
     Ok(Store::Postgres(pool))
 }

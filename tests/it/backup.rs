@@ -1,6 +1,6 @@
 //! What was erased stays erased, whatever is restored (promise P8).
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use actix_web::http::Method;
 use guest_vault::{
@@ -198,6 +198,48 @@ async fn a_restored_backup_forgets_nobody_and_brings_nobody_back() {
     // The log goes on where the mirror is: nothing was rolled back.
     mirrored(&app, &folder.join("log")).await;
     app.app.close().await;
+}
+
+#[actix_web::test]
+async fn what_was_left_of_a_backup_is_removed_and_in_nobodys_way() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let config = config(folder);
+    let app = open(&config).await;
+    person(&app, 1).await;
+    let out = folder.join("backups");
+    let left = out.join(format!(".backup-{}", uuid::Uuid::new_v4().simple()));
+    fs::create_dir_all(&left).unwrap();
+    fs::set_permissions(&left, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(left.join("keys.db"), "of somebody who is erased later").unwrap();
+    let others = ["vault.2026.check", "vault.2026.partial", "vault.2026.whole"];
+    for other in others {
+        fs::write(out.join(other), "somebody's").unwrap();
+    }
+    for day in ["vault.2026.11", "vault.2026.12"] {
+        let arguments = backup::Backup {
+            out: out.join(day),
+            recipient: vec![Identity::random().recipient().to_string()],
+            json: true,
+        };
+        backup::run(&arguments, &config, &mut Vec::new()).await.unwrap();
+    }
+    let mut names: Vec<String> = fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !others.contains(&name.as_str()))
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "vault.2026.11",
+            "vault.2026.11.keys",
+            "vault.2026.12",
+            "vault.2026.12.keys"
+        ]
+    );
+    app.finish().await;
 }
 
 #[actix_web::test]

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use data_encoding::HEXLOWER;
-use guest_vault::store::Which;
+use guest_vault::store::{Store, StoreError, StoreUrl, Which};
 
-use crate::support::database::both;
+use crate::support::database::{Database, both};
 
 /// The SHA-256 of every migration that has landed, as `sha256sum` writes it.
 const LANDED: &str = include_str!("../fixtures/migrations.sha256");
@@ -175,3 +175,20 @@ both!(migrating_twice_changes_nothing, async |database| {
         store.close().await;
     }
 });
+
+both!(
+    several_first_starts_at_once_make_the_tables,
+    async |database: &Database| {
+        let data: StoreUrl = database.data_url().parse().unwrap();
+        for (url, which) in [(data.default_keys(), Which::Keys), (data, Which::Data)] {
+            let start = async || -> Result<Store, StoreError> {
+                let store = Store::open(&url, 1).await?;
+                store.migrate(which).await?;
+                Ok(store)
+            };
+            for started in futures_util::future::join_all((0..8).map(|_| start())).await {
+                started.unwrap().close().await;
+            }
+        }
+    }
+);

@@ -175,6 +175,58 @@ both!(
 );
 
 both!(
+    who_has_another_root_key_adds_no_keys,
+    async |database: &Database| {
+        let store = database.open(Which::Keys).await;
+        let clock = Clock::fixed("2026-03-05T10:00:00Z".parse().unwrap());
+        let old = RootKeySource::File(database.dir().join("old.key"));
+        let new = RootKeySource::File(database.dir().join("new.key"));
+        let third = RootKeySource::File(database.dir().join("third.key"));
+        let slow = open(&store, &old, &clock).await.unwrap();
+        let moving = open(&store, &old, &clock).await.unwrap();
+        let before = moving.move_root(&*new.open(true).unwrap()).await.unwrap();
+        let refused = [
+            slow.new_epoch().await.err(),
+            slow.begin_matching_exchange().await.err(),
+            slow.move_root(&*third.open(true).unwrap()).await.err(),
+        ];
+        for error in refused {
+            assert!(matches!(error, Some(KeysError::Outdated)), "{error:?}");
+        }
+        // What it would wrap may be lost with the next epoch.
+        let guest = GuestId::random();
+        let made = slow.ensure_guest_keys(guest, &[Category::Contact]).await;
+        assert!(matches!(made, Err(KeysError::Outdated)));
+        let minted = slow.mint(&[(guest, vec![Category::Contact])]);
+        assert!(matches!(minted, Err(KeysError::Outdated)));
+        let ring = open(&store, &new, &clock).await.unwrap();
+        assert_eq!(ring.move_root(&*third.open(true).unwrap()).await.unwrap(), before);
+        store.close().await;
+    }
+);
+
+both!(
+    keys_may_be_moved_and_added_at_once,
+    async |database: &Database| {
+        let store = database.open(Which::Keys).await;
+        let clock = Clock::fixed("2026-03-05T10:00:00Z".parse().unwrap());
+        let mut root = RootKeySource::File(database.dir().join("0.key"));
+        for number in 1..=8 {
+            let next = RootKeySource::File(database.dir().join(format!("{number}.key")));
+            let moving = open(&store, &root, &clock).await.unwrap();
+            let adding = open(&store, &root, &clock).await.unwrap();
+            let provider = next.open(true).unwrap();
+            let (moved, added) = futures_util::join!(moving.move_root(&*provider), adding.new_epoch());
+            assert!(moved.is_ok(), "{moved:?}");
+            assert!(matches!(added, Ok(_) | Err(KeysError::Outdated)), "{added:?}");
+            root = next;
+        }
+        assert!(open(&store, &root, &clock).await.is_ok());
+        store.close().await;
+    }
+);
+
+both!(
     keys_rotate_beside_a_vault_that_serves,
     async |database: &Database| {
         let served = Served::start(database, &["integration", "front_desk"]);

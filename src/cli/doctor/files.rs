@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::Findings;
 use crate::{
     base::Clock,
+    cli::scratch,
     config::{Config, ProviderKind, ServerConfig},
     web::tls,
 };
@@ -34,6 +35,20 @@ pub(super) fn examine(config: &Config, clock: &Clock, findings: &mut Findings) {
     root_key(config, findings);
     certificate(&config.server, clock.now(), findings);
     clock_of_files(&config.data_dir, clock.now(), findings);
+    left_over(config, findings);
+}
+
+/// Copies of a restore or backup that was cut off: who is erased can still be read from them.
+fn left_over(config: &Config, findings: &mut Findings) {
+    let folder = scratch::of_restores(config);
+    for left in folder.iter().flat_map(|folder| scratch::left(folder)) {
+        let told = format!(
+            "{} is left from a backup or restore that was cut off",
+            left.display()
+        );
+        let advice = "remove it, or let `guest-vault serve` do so: erased guests can be read from it";
+        findings.warn("copies", told, advice);
+    }
 }
 
 fn folder(path: &Path, findings: &mut Findings) {

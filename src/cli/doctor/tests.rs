@@ -341,3 +341,20 @@ async fn a_log_that_the_start_refuses_is_found() {
     patient.sql("vault.db", "DELETE FROM log_head").await;
     assert_eq!(state("log", &patient).await, Some(State::Fail));
 }
+
+#[tokio::test]
+async fn copies_that_a_restore_left_are_found() {
+    let patient = Patient::started().await;
+    let left = patient.path(&format!(".restore-{}", uuid::Uuid::new_v4().simple()));
+    fs::create_dir(&left).unwrap();
+    fs::set_permissions(&left, fs::Permissions::from_mode(0o700)).unwrap();
+    let findings = patient.examine().await;
+    let found = findings
+        .all()
+        .iter()
+        .find(|found| found.check == "copies")
+        .unwrap();
+    assert_eq!(found.state, State::Warn);
+    assert!(found.told.contains(left.to_str().unwrap()), "{}", found.told);
+    assert!(left.exists(), "it changes nothing");
+}

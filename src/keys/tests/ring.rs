@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use crate::crypto::Sealed;
+use crate::{crypto::Sealed, store::StoreError};
 
 use super::*;
 
@@ -550,4 +550,31 @@ const _: () = shared::<GuestKeys>();
 fn the_overhead_of_a_value_is_what_the_formats_say() {
     assert_eq!(Sealed::OVERHEAD, 33);
     assert_eq!(crate::crypto::WRAPPED_LENGTH, 62);
+}
+
+#[tokio::test]
+async fn nothing_is_wrapped_under_a_key_that_was_destroyed() {
+    let bench = Bench::new().await;
+    let slow = bench.open(true).await.unwrap();
+    bench.open(true).await.unwrap().new_epoch().await.unwrap();
+    bench
+        .run("DELETE FROM vault_key WHERE purpose = 'epoch' AND version = 1")
+        .await;
+    let guests = [GuestId::random(), GuestId::random()];
+    let wanted = guests.map(|guest| (guest, CATEGORIES.to_vec()));
+    let minted = slow.mint(&wanted).unwrap();
+    // The first try tells of the newer epoch.
+    let kept = slow.keep_minted(&minted).await.err().unwrap();
+    assert!(matches!(kept, KeysError::Store(StoreError::Again)), "{kept}");
+    assert!(!slow.has_data_keys().await.unwrap());
+    slow.keep_minted(&slow.mint(&wanted).unwrap()).await.unwrap();
+    let again = bench.open(false).await.unwrap();
+    assert!(again.damaged_keys(&guests).await.unwrap().is_empty());
+    assert!(
+        again
+            .guest_keys(guests[1], CATEGORIES)
+            .await
+            .unwrap()
+            .has(Category::Contact)
+    );
 }
