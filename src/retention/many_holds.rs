@@ -107,7 +107,7 @@ impl Holds<'_> {
         let mut named = BTreeSet::new();
         let mut settled = Vec::with_capacity(which.holds.len());
         for (at, one) in which.holds.iter().enumerate() {
-            let guest = self.survivor(one.guest_id).await?;
+            let guest = self.0.goes_on_as(one.guest_id).await?;
             // Two who had the hold both may have become one.
             if !named.insert((guest, one.hold_id)) {
                 continue;
@@ -124,14 +124,6 @@ impl Holds<'_> {
             done.map_err(|error| error.of_entry(at))?;
         }
         Ok(change.commit().await.map_err(GuestError::from)?)
-    }
-
-    /// Who goes on for a guest.
-    async fn survivor(&self, mut guest: GuestId) -> Result<GuestId, HoldError> {
-        while let Some((_, _, Some(survivor))) = self.0.store.read().await?.guest_head(guest).await? {
-            guest = GuestId(survivor);
-        }
-        Ok(guest)
     }
 
     /// The event of a call about many, refused here when the caller may not.
