@@ -92,6 +92,19 @@ fn restoring(folder: &Path, log: Option<&str>, drill: bool) -> restore::Restore 
     }
 }
 
+/// Restores over a vault that was just closed; what is reported.
+async fn restored(folder: &Path, config: &Config) -> Value {
+    let mut out = Vec::new();
+    loop {
+        match restore::run(&restoring(folder, Some("log"), false), config, &mut out).await {
+            // Its last connections end with the tasks that keep them.
+            Err(CopyError::InUse(_)) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            other => break other.unwrap(),
+        }
+    }
+    told(&out)
+}
+
 fn told(out: &[u8]) -> Value {
     serde_json::from_slice(out).unwrap()
 }
@@ -271,16 +284,7 @@ async fn who_was_erased_in_part_stays_out_of_sight_after_a_restore() {
     mirrored(&app, &folder.join("log")).await;
     app.app.close().await;
     drop(app);
-    let mut out = Vec::new();
-    let restored = loop {
-        match restore::run(&restoring(folder, Some("log"), false), &config, &mut out).await {
-            // Its last connections end with the tasks that keep them.
-            Err(CopyError::InUse(_)) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-            other => break other,
-        }
-    };
-    restored.unwrap();
-    let report = told(&out);
+    let report = restored(folder, &config).await;
     let app = open(&config).await;
     let desk = app.errand("crm", "loyalty").await;
     for guest in [&one, &other, &held] {
@@ -370,15 +374,7 @@ async fn what_protects_a_guest_holds_again_after_a_restore() {
     app.app.close().await;
     drop(app);
 
-    let mut out = Vec::new();
-    let restored = loop {
-        match restore::run(&restoring(folder, Some("log"), false), &config, &mut out).await {
-            Err(CopyError::InUse(_)) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-            other => break other,
-        }
-    };
-    restored.unwrap();
-    let report = told(&out);
+    let report = restored(folder, &config).await;
     assert_eq!(
         report["replayed"],
         json!({"erasures": 0, "guests": 0, "left": 0, "others": 6, "registers_lost": 0, "restricted": 0,
