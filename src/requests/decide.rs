@@ -243,6 +243,11 @@ impl Requests {
         row.outcome = Some(sealed.into_bytes());
         State::Waiting.as_str().clone_into(&mut row.state);
         let mut change = self.stored(errand, &row, ("approved", None), event).await?;
+        // Since then nobody is added or parted; who was while it was looked at, was not seen by whoever approves.
+        let absorbed = self.vault().store.read().await?.absorbed(guest).await?.len();
+        if u64::try_from(absorbed).ok() != Some(preview.merged) {
+            return Err(RequestError::Changed);
+        }
         if let Some(addresses) = &addresses {
             self.silence(&mut change, errand, addresses).await?;
         }

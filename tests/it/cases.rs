@@ -358,3 +358,22 @@ both!(
         app.finish().await;
     }
 );
+
+both!(whom_nobody_saw_is_not_erased, async |database| {
+    let app = TestApp::start(database).await;
+    let by = officer(&app, "o-2").await;
+    for number in (10..30).step_by(2) {
+        let (a, b) = (guest(&app, number).await, guest(&app, number + 1).await);
+        let case = verified(&app, &a, "erasure").await;
+        let seen = app.get(&by, &format!("{case}/preview")).await;
+        let decision = json!({"decision": "approve", "preview": seen.body["fingerprint"]});
+        let yes = decide(&app, &by, &case, decision);
+        let (yes, merged) = join(yes, merge(&app, &a, &b, "?force=true")).await;
+        let crm = app.errand("crm", "loyalty").await.at("GROUP");
+        let other = app.get(&crm, &format!("/v1/guests/{b}")).await;
+        assert_ne!(other.status, 410, "{yes:?} {merged:?}");
+        assert_eq!(other.status == 308, merged.status == 201, "{other:?}");
+        assert_ne!((yes.status, merged.status), (200, 201), "one of the two counts");
+    }
+    app.finish().await;
+});
