@@ -130,14 +130,8 @@ impl Eraser {
             return Ok(again);
         }
         // In the copy the guest may be taken in by another, with whom it was parted again after the backup.
-        let head = vault.store.read().await?.guest_head(guest).await?;
-        let (guest, keys) = match head.and_then(|(_, _, survivor)| survivor).map(GuestId) {
-            Some(survivor) => (
-                survivor,
-                vault.keys.fresh_guest_keys(survivor, &[Category::Audit]).await?,
-            ),
-            None => (guest, keys),
-        };
+        let guest = vault.goes_on_as(guest).await?;
+        let keys = vault.keys.fresh_guest_keys(guest, &[Category::Audit]).await?;
         for (refusal, property) in all.iter().flat_map(|since| &since.refusals) {
             let said = (refusal, property.as_ref());
             again.refusals += u64::from(self.refuse_again(caller, (guest, &keys), said).await?);

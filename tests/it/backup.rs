@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::{
     cases::{approved, restricted},
     erasure::{approve, asked},
-    merging::merge,
+    merging::{merge, undo},
     partly::{hold, rocha, surname},
     support::{
         app::{Errand, TestApp},
@@ -79,6 +79,17 @@ async fn mirrored(app: &TestApp, folder: &Path) {
         .unwrap();
 }
 
+/// To an identity of its own, which [`restoring`] opens it with.
+fn backing_up(folder: &Path) -> backup::Backup {
+    let identity = Identity::random();
+    fs::write(folder.join("identity"), identity.text().as_str()).unwrap();
+    backup::Backup {
+        out: folder.join("b1"),
+        recipient: vec![identity.recipient().to_string()],
+        json: true,
+    }
+}
+
 fn restoring(folder: &Path, log: Option<&str>, drill: bool) -> restore::Restore {
     restore::Restore {
         from: Some(folder.join("b1")),
@@ -114,19 +125,13 @@ async fn a_restored_backup_forgets_nobody_and_brings_nobody_back() {
     let folder = TempDir::new().unwrap();
     let folder = folder.path();
     let config = config(folder);
-    let identity = Identity::random();
-    fs::write(folder.join("identity"), identity.text().as_str()).unwrap();
     let app = open(&config).await;
     let mut guests = Vec::new();
     for number in 0..GUESTS {
         guests.push(person(&app, number).await);
     }
     mirrored(&app, &folder.join("old-log")).await;
-    let arguments = backup::Backup {
-        out: folder.join("b1"),
-        recipient: vec![identity.recipient().to_string()],
-        json: true,
-    };
+    let arguments = backing_up(folder);
     let mut out = Vec::new();
     backup::run(&arguments, &config, &mut out).await.unwrap();
     assert!(told(&out)["values"].as_u64().unwrap() > 0);
@@ -260,17 +265,11 @@ async fn who_was_erased_in_part_stays_out_of_sight_after_a_restore() {
     let folder = TempDir::new().unwrap();
     let folder = folder.path();
     let config = config(folder);
-    let identity = Identity::random();
-    fs::write(folder.join("identity"), identity.text().as_str()).unwrap();
     let app = open(&config).await;
     let one = app.guest("web/1", rocha(1_234_567)).await;
     let other = app.guest("web/2", rocha(7_654_321)).await;
     let held = app.guest("web/3", rocha(2_345_678)).await;
-    let arguments = backup::Backup {
-        out: folder.join("b1"),
-        recipient: vec![identity.recipient().to_string()],
-        json: true,
-    };
+    let arguments = backing_up(folder);
     backup::run(&arguments, &config, &mut Vec::new()).await.unwrap();
     let merged = merge(&app, &one, &other, "?force=true").await;
     assert_eq!(merged.status, 201, "{merged:?}");
@@ -314,16 +313,17 @@ async fn what_protects_a_guest_holds_again_after_a_restore() {
     let folder = TempDir::new().unwrap();
     let folder = folder.path();
     let config = config(folder);
-    let identity = Identity::random();
-    fs::write(folder.join("identity"), identity.text().as_str()).unwrap();
     let app = open(&config).await;
     let mut guests = Vec::new();
-    for number in 0..6 {
+    for number in 0..9 {
         guests.push(person(&app, number).await);
     }
-    let [no, limited, ended, held, let_go, other] = guests.as_slice() else {
-        panic!("six")
+    let [no, limited, ended, held, let_go, other, first, second, third] = guests.as_slice() else {
+        panic!("nine")
     };
+    // One after the other in the copy, and parted after it was made.
+    let inner = merge(&app, second, third, "?force=true").await;
+    let outer = merge(&app, first, second, "?force=true").await;
     let crm = app.errand("crm", "marketing_direct").await.at("GROUP");
     let say = async |app: &TestApp, guest: &str, state: &str| {
         let said = json!({"purpose": "survey", "state": state, "channel": "front_desk"});
@@ -342,14 +342,14 @@ async fn what_protects_a_guest_holds_again_after_a_restore() {
         let path = format!("/v1/guests/{guest}/holds");
         app.get(&officer(app, "o-9").await, &path).await.body
     };
-    let arguments = backup::Backup {
-        out: folder.join("b1"),
-        recipient: vec![identity.recipient().to_string()],
-        json: true,
-    };
+    let arguments = backing_up(folder);
     backup::run(&arguments, &config, &mut Vec::new()).await.unwrap();
     say(&app, no, "objected").await;
     say(&app, other, "objected").await;
+    for merged in [outer, inner] {
+        assert_eq!(undo(&app, &merged).await.status, 200, "{merged:?}");
+    }
+    say(&app, third, "objected").await;
     approved(&app, limited, "restriction").await;
     let case = approved(&app, ended, "restriction").await;
     let end = json!({"guest_told_on": "2026-03-01"});
@@ -377,11 +377,11 @@ async fn what_protects_a_guest_holds_again_after_a_restore() {
     let report = restored(folder, &config).await;
     assert_eq!(
         report["replayed"],
-        json!({"erasures": 0, "guests": 0, "left": 0, "others": 6, "registers_lost": 0, "restricted": 0,
-               "refusals": 2, "restrictions": 1, "holds": 1, "suppressed": 0})
+        json!({"erasures": 0, "guests": 0, "left": 0, "others": 9, "registers_lost": 0, "restricted": 0,
+               "refusals": 3, "restrictions": 1, "holds": 1, "suppressed": 0})
     );
     let app = open(&config).await;
-    for guest in [no, other] {
+    for guest in [no, other, first] {
         assert_eq!(standing(&app, guest).await, "objected");
     }
     assert!(restricted(&app, limited).await);
