@@ -59,8 +59,11 @@ pub(super) fn told<T: DeserializeOwned>(field: &'static str, text: &str) -> Resu
         return Ok(None);
     }
     let read = serde_json::from_value(serde_json::Value::String(text.to_owned()));
-    read.map(Some)
-        .map_err(|_| Problem::new(Kind::InvalidRequest).field(field, "cannot be this"))
+    read.map(Some).map_err(|_| cannot_be(field))
+}
+
+fn cannot_be(field: &'static str) -> Problem {
+    Problem::new(Kind::InvalidRequest).field(field, "cannot be this")
 }
 
 /// The beginning of a day of a form.
@@ -71,10 +74,11 @@ pub(super) fn day(field: &'static str, text: &str) -> Result<Option<DateTime<Utc
 
 /// The end of a day of a form.
 pub(super) fn end_of_day(field: &'static str, text: &str) -> Result<Option<DateTime<Utc>>, Problem> {
-    let next = |day: DateTime<Utc>| day.checked_add_signed(chrono::TimeDelta::days(1));
-    let end = day(field, text)?.map(|day| next(day).ok_or(field));
-    end.transpose()
-        .map_err(|field| Problem::new(Kind::InvalidRequest).field(field, "cannot be this"))
+    let Some(day) = day(field, text)? else {
+        return Ok(None);
+    };
+    let next = day.checked_add_signed(chrono::TimeDelta::days(1));
+    next.map(Some).ok_or_else(|| cannot_be(field))
 }
 
 impl Asked {

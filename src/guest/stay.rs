@@ -320,13 +320,13 @@ impl Stay {
     }
 }
 
-/// A stay without a property is one at the errand's.
 /// Whether a stay may begin on this day.
 fn is_near(arrival: NaiveDate, today: NaiveDate) -> bool {
     let (first, ahead) = YEARS;
     (first..=today.year() + ahead).contains(&arrival.year())
 }
 
+/// A stay without a property is one at the errand's.
 fn with_property(errand: &Errand, stay: &StayInput) -> Stay {
     let mut input = stay.clone();
     let property = input.property.take().unwrap_or_else(|| errand.property.clone());

@@ -206,11 +206,7 @@ impl<'v> Clusters<'v> {
                 at = *root;
                 continue;
             }
-            let heads = self.vault.store.read().await?.guest_heads(&[at]).await?;
-            match heads.get(&at) {
-                Some((_, status, Some(survivor))) if status == "merged" => at = GuestId(*survivor),
-                _ => break,
-            }
+            at = self.vault.goes_on_as(at).await?;
         }
         if at != guest {
             self.root.insert(guest, at);
