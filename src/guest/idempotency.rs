@@ -36,7 +36,7 @@ struct Call {
 /// caller hangs up: the same call again, by whoever did not hear the answer, must find what was done.
 ///
 /// # Errors
-/// [`Kind::IdempotencyConflict`] when the key came with another body, or for another property or purpose;
+/// [`Kind::IdempotencyConflict`] when the key came with another body, or for another property, purpose or person;
 /// [`Kind::Unavailable`] when the same call has been under way for long; what `run` fails with, which is not kept.
 pub(crate) async fn once<T, F>(
     vault: &Vault,
@@ -70,7 +70,8 @@ where
     let call = Call {
         principal: caller.principal.0,
         key: mac.mac_of(&[b"idempotency-key", given.as_bytes()]),
-        // With the errand: what was allowed for one purpose is not answered for another.
+        // With the errand and who runs it: what was allowed for one purpose, or done by one person, is not answered for
+        // another.
         body: mac.mac_of(&[
             b"idempotency-body",
             target.as_bytes(),
@@ -78,6 +79,8 @@ where
             property,
             b"\n",
             purpose,
+            b"\n",
+            caller.actor.as_deref().unwrap_or_default().as_bytes(),
             b"\n",
             body,
         ]),

@@ -1,32 +1,18 @@
-//! An import as one job: begun, counted, ended, and taken back while nothing else touched what it wrote.
-//!
-//! Taking back removes the records that the import made, and the guests that nobody else speaks of. What it changed of
-//! records that were there before stays: their earlier values are gone; so does a record that repeated another's stay.
-//! A yes goes with the record that told it, a no stays.
+//! An import as one job: begun, counted, ended.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::{
     audit::{Act, Event},
-    base::{Category, ConsentId, Errand, GuestId, ImportId, PrincipalId, PropertyCode, RecordId, micros},
-    events::Announcement,
+    base::{Errand, GuestId, ImportId, PrincipalId, PropertyCode, RecordId, micros},
     policy::Right,
 };
 
 use super::{
-    GuestError, Rejected, Vault,
-    kinds::Reason,
-    prepare::Prepared,
-    put::Place,
-    sql::{Rows, import::MadeRow},
-    writing::Writing,
+    GuestError, Rejected, Vault, kinds::Reason, prepare::Prepared, put::Place, sql::Rows, writing::Writing,
 };
-
-/// Rows read at once while an import is taken back.
-const PAGE: i64 = 200;
 
 /// What became of records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -63,17 +49,6 @@ pub struct Job {
     pub updated_at: DateTime<Utc>,
     /// What became of its records.
     pub counts: Counts,
-}
-
-/// What was taken back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct RolledBack {
-    /// Records that are gone.
-    pub removed_records: u64,
-    /// Guests that are gone with them.
-    pub removed_guests: u64,
-    /// Records that were there before the import and keep what it wrote.
-    pub kept_records: u64,
 }
 
 /// What an import wrote.
@@ -205,136 +180,6 @@ impl Vault {
         Ok(job)
     }
 
-    /// Takes an import back. It takes no more records from then on: what still sends some is told so. Stopped half-way it
-    /// can be asked for again, and goes on.
-    ///
-    /// # Errors
-    /// [`GuestError::Forbidden`], [`GuestError::NotFound`]; [`GuestError::Touched`] when something else has changed a
-    /// guest that it wrote to, or counts on it (a hold, an open request, a note, a consumer's handle): then nothing is
-    /// taken back.
-    pub async fn roll_back_import(
-        &self,
-        errand: &Errand,
-        import: ImportId,
-    ) -> Result<RolledBack, GuestError> {
-        let event = self.import_event(errand, Act::RollBackImport);
-        self.may_import(errand, &event).await?;
-        let mut conn = self.store.read().await?;
-        let job = conn.import_job(import).await?;
-        let Some(job) = job.filter(|job| self.properties.within(&job.property, &errand.property)) else {
-            drop(conn);
-            return self.refuse(event, GuestError::NotFound).await;
-        };
-        drop(conn);
-        let started_at = micros(job.started_at);
-        let touched = async || self.store.read().await?.import_touched(import, started_at).await;
-        let mut others = touched().await?;
-        if others == 0 {
-            self.set_import_state(import, "rolling_back").await?;
-            // Once more: what came until then is counted.
-            others = touched().await?;
-            if others > 0 {
-                self.set_import_state(import, &job.state).await?;
-            }
-        }
-        if others > 0 {
-            let touched = u64::try_from(others).unwrap_or(u64::MAX);
-            return self.refuse(event, GuestError::Touched(touched)).await;
-        }
-        let kept = self.store.read().await?.import_kept(import).await?;
-        let mut done = RolledBack {
-            kept_records: u64::try_from(kept).unwrap_or(0),
-            ..RolledBack::default()
-        };
-        let mut after = Uuid::nil();
-        loop {
-            let rows = self.store.read().await?.import_made(import, after, PAGE).await?;
-            let Some(last) = rows.last().map(|row| row.guest_id) else {
-                break;
-            };
-            // A page may end within a guest: that one is done with the next page, unless it fills a page alone.
-            let whole = i64::try_from(rows.len()).is_ok_and(|count| count < PAGE)
-                || rows.first().is_some_and(|row| row.guest_id == last);
-            for of_guest in rows.chunk_by(|a, b| a.guest_id == b.guest_id) {
-                let Some(guest) = of_guest.first().map(|row| row.guest_id) else {
-                    continue;
-                };
-                if guest == last && !whole {
-                    break;
-                }
-                self.take_back(errand, import, of_guest, &mut done).await?;
-                after = guest;
-            }
-        }
-        let mut event = event;
-        event.count = Some(done.removed_records);
-        let mut change = self.log.begin(&self.store).await?;
-        change
-            .tx
-            .set_import_state(import, "rolled_back", micros(event.at))
-            .await?;
-        change.tx.forget_import_progress(started_at).await?;
-        change.record(event);
-        change.commit().await?;
-        Ok(done)
-    }
-
-    async fn set_import_state(&self, import: ImportId, state: &str) -> Result<(), GuestError> {
-        let mut tx = self.store.begin().await?;
-        tx.set_import_state(import, state, micros(self.clock.now()))
-            .await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Takes back what an import made of one guest.
-    async fn take_back(
-        &self,
-        errand: &Errand,
-        import: ImportId,
-        rows: &[MadeRow],
-        done: &mut RolledBack,
-    ) -> Result<(), GuestError> {
-        let Some(first) = rows.first() else { return Ok(()) };
-        let guest = GuestId(first.guest_id);
-        let now = self.clock.now();
-        let version = self.active_version(guest).await?;
-        let keys = self.keys.guest_keys(guest, &[Category::Audit]).await?;
-        let mut event = self.import_event(errand, Act::RollBackImport);
-        event.subject = Some(self.subject(guest, Some(&keys)));
-        event.count = u64::try_from(rows.len()).ok();
-        let mut change = self.log.begin(&self.store).await?;
-        change.tx.touch_guest(guest, version, micros(now)).await?;
-        for row in rows {
-            let record = RecordId(row.record_id);
-            for (line, purpose) in change.tx.agreed_by(guest, record).await? {
-                if let Ok(purpose) = purpose.parse() {
-                    let told = Announcement::consent_changed(now, guest, &purpose, ConsentId(line));
-                    change.tx.announce(&told.at_property(&errand.property)).await?;
-                }
-            }
-            change.tx.delete_record(guest, record, &row.source_token).await?;
-        }
-        change.tx.forget_marks(import, guest).await?;
-        let gone = change.tx.delete_if_empty(guest).await?;
-        if !gone {
-            self.follow_portfolio(&mut change.tx, guest).await?;
-        }
-        let told = if gone {
-            Announcement::guest_erased(now, guest, None)
-        } else {
-            Announcement::guest_updated(now, guest, Vec::new())
-        };
-        change.tx.announce(&told).await?;
-        change.record(event);
-        change.commit().await?;
-        if gone {
-            self.keys.destroy(guest, None).await?;
-            done.removed_guests += 1;
-        }
-        done.removed_records += u64::try_from(rows.len()).unwrap_or(0);
-        Ok(())
-    }
-
     /// Inside a change: what an import wrote, and that it held a card's number.
     pub(super) fn note_import(
         &self,
@@ -376,13 +221,13 @@ impl Vault {
         event.denied("card_number")
     }
 
-    fn import_event(&self, errand: &Errand, act: Act) -> Event {
+    pub(super) fn import_event(&self, errand: &Errand, act: Act) -> Event {
         let mut event = Event::of(errand, act, self.clock.now());
         event.policy_version = Some(self.policies.current().version().to_owned());
         event
     }
 
-    async fn may_import(&self, errand: &Errand, event: &Event) -> Result<(), GuestError> {
+    pub(super) async fn may_import(&self, errand: &Errand, event: &Event) -> Result<(), GuestError> {
         if self.policies.current().allows(&errand.caller.role, Right::Import) {
             return Ok(());
         }

@@ -309,15 +309,23 @@ impl Vault {
                 Ok(())
             }
             ObservationDecision::Note => self.keep_as_note(errand, guest, &decided).await,
-            ObservationDecision::Drop => {
-                let mut change = self.log.begin(&self.store).await?;
-                if let Err(error) = decided.carry_out(&mut change).await {
-                    drop(change);
-                    return self.refuse(decided.event, error).await;
-                }
-                Ok(change.commit().await?)
-            }
+            ObservationDecision::Drop => match self.drop_note(guest, &decided).await {
+                Err(error) if !error.is_transient() => self.refuse(decided.event, error).await,
+                outcome => outcome,
+            },
         }
+    }
+
+    /// Forgets a note, unless what is stored of the guest has to stay as it is.
+    async fn drop_note(&self, guest: GuestId, decided: &Decision) -> Result<(), GuestError> {
+        let mut change = self.change_of(guest).await?;
+        self.active_version(guest).await?;
+        if change.tx.is_held(guest, &decided.row.drawer).await? {
+            let why = "A hold keeps what is stored of this guest: the note can be dropped once it is lifted.";
+            return Err(GuestError::Blocked(why.to_owned()));
+        }
+        decided.carry_out(&mut change).await?;
+        Ok(change.commit().await?)
     }
 
     /// Writes the note as one of the guest's, under a source of its own, so that a decision that is repeated after a

@@ -219,6 +219,11 @@ impl Vault {
             }
         });
         let known = future::try_join_all(said_before).await?;
+        let heard = batch.iter().zip(&known);
+        let heard: Vec<_> = heard
+            .filter_map(|(waiting, known)| Some((*waiting, known.as_ref()?)))
+            .collect();
+        self.note_heard(&heard).await?;
         for (at, ((waiting, place), known)) in batch.iter().zip(places).zip(known).enumerate() {
             match known {
                 Some(answer) => drop(answers.insert(at, answer)),

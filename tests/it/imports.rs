@@ -15,20 +15,20 @@ use crate::support::{
     served::Served,
 };
 
-fn record(id: u32) -> Value {
+pub(crate) fn record(id: u32) -> Value {
     json!({"source_system": "old", "source_id": id.to_string(),
            "guest": {"name": {"surname": format!("Guest{id}"), "given": "Ana"}, "birth_date": format!("198{id}-02-1{id}"), "emails": [{"address": format!("g{id}@guests.example")}]},
            "stays": [{"reservation": format!("R{id}"), "arrival": "2026-03-04", "departure": "2026-03-07", "status": "confirmed"}]})
 }
 
-async fn send(app: &TestApp, errand: &Errand, query: &str, body: String) -> Answer {
+pub(crate) async fn send(app: &TestApp, errand: &Errand, query: &str, body: String) -> Answer {
     let request = TestApp::request(errand, Method::POST, &format!("/v1/imports{query}"))
         .insert_header(("content-type", "application/x-ndjson"))
         .set_payload(body);
     app.send(request).await
 }
 
-fn lines(answer: &Answer) -> Vec<Value> {
+pub(crate) fn lines(answer: &Answer) -> Vec<Value> {
     assert_eq!(answer.status, 200, "{answer:?}");
     let text = std::str::from_utf8(&answer.bytes).unwrap();
     text.lines()

@@ -73,6 +73,7 @@ mod shared_contacts;
 mod siem;
 mod statements;
 mod stolen;
+mod taken_back;
 mod tamper;
 mod tlog;
 mod tools;

@@ -217,7 +217,10 @@ both!(a_key_runs_once_also_at_the_same_moment, async |database| {
     assert_eq!((done, refused), (2, 2), "{answers:?}");
     let ledger = app.get(&desk, &format!("/v1/guests/{guest}/consents")).await;
     assert_eq!(ledger.body["history"].as_array().unwrap().len(), 2, "{ledger:?}");
-    // What was allowed for one purpose is not answered for another; what failed can be tried again.
+    // What one person did is not answered to another, nor what was allowed for one purpose for another; what failed can be
+    // tried again.
+    let another = keyed.clone().with("vault-actor", "somebody-else");
+    assert_eq!(consent(&app, &another, &guest, "given").await.status, 422);
     let elsewhere = keyed.about("stay_service");
     assert_eq!(consent(&app, &elsewhere, &guest, "given").await.status, 422);
     let failing = desk.with("idempotency-key", "three");

@@ -6,7 +6,7 @@ use crate::{
     base::{GuestId, ImportId, RecordId},
     guest::import_job::{Counts, Job},
     on, statements,
-    store::{Conn, StoreError, Tx},
+    store::{Conn, Database, StoreError, Tx},
 };
 
 statements! {
@@ -23,26 +23,47 @@ statements! {
     JOB_STILL = "UPDATE import_job SET updated_at = updated_at WHERE import_id = $1 AND state = 'open'";
     PROGRESS_FORGET = "DELETE FROM import_progress WHERE updated_at >= $1";
     TOUCHED = "SELECT count(*) FROM (
-                   SELECT guest_id, max(version) AS version FROM import_record WHERE import_id = $1 GROUP BY guest_id
+                   SELECT guest_id, max(version) AS version FROM import_record
+                   WHERE import_id = $1 AND version > 0 AND guest_id >= $2 AND guest_id <= $3 GROUP BY guest_id
                ) AS r LEFT JOIN guest g ON g.guest_id = r.guest_id
                WHERE g.guest_id IS NULL OR g.version <> r.version OR g.status <> 'active'
                    OR EXISTS (SELECT 1 FROM hold h WHERE h.guest_id = r.guest_id AND h.lifted_at IS NULL)
                    OR EXISTS (SELECT 1 FROM request q WHERE q.guest_id = r.guest_id
                                   AND q.state NOT IN ('done', 'denied', 'duplicate', 'revoked'))
                    OR EXISTS (SELECT 1 FROM observation o WHERE o.guest_id = r.guest_id)
-                   OR EXISTS (SELECT 1 FROM pseudonym p WHERE p.guest_id = r.guest_id)";
+                   OR EXISTS (SELECT 1 FROM pseudonym p WHERE p.guest_id = r.guest_id)
+                   OR EXISTS (SELECT 1 FROM import_record made
+                              JOIN import_record heard ON heard.guest_id = made.guest_id
+                                  AND heard.record_id = made.record_id AND heard.version = 0
+                              LEFT JOIN import_job j ON j.import_id = heard.import_id
+                              WHERE made.import_id = $1 AND made.made AND made.guest_id = r.guest_id
+                                  AND coalesce(j.state, 'open') <> 'rolled_back')";
+    /// What is said of a guest whom the import made was said after it, whatever day it is dated.
     SPOKEN = "SELECT count(*) FROM consent c
-              WHERE c.record_id IS NULL AND c.at >= $2 AND c.guest_id IN (
-                  SELECT guest_id FROM import_record WHERE import_id = $1)";
+              WHERE c.record_id IS NULL AND c.guest_id IN (
+                      SELECT guest_id FROM import_record
+                      WHERE import_id = $1 AND version > 0 AND guest_id >= $3 AND guest_id <= $4)
+                  AND (c.at >= $2 OR NOT EXISTS (
+                      SELECT 1 FROM record r WHERE r.guest_id = c.guest_id AND NOT EXISTS (
+                          SELECT 1 FROM import_record i WHERE i.guest_id = r.guest_id AND i.record_id = r.record_id
+                              AND i.import_id = $1 AND i.made)))";
+    KEPT = "SELECT count(*) FROM import_record WHERE import_id = $1 AND version > 0";
+    GUESTS_MADE = "SELECT DISTINCT guest_id FROM import_record
+                   WHERE import_id = $1 AND made AND guest_id > $2 ORDER BY guest_id LIMIT $3";
     /// Of a stay that another record told first nothing else is left than what the import's record repeats.
-    KEPT = "SELECT count(*) FROM import_record i
-            WHERE i.import_id = $1 AND (NOT i.made OR EXISTS (
-                SELECT 1 FROM stay s WHERE s.guest_id = i.guest_id AND s.record_id = i.record_id AND s.version > 1))";
-    MADE = "SELECT i.guest_id, i.record_id, i.source_token, i.version FROM import_record i
-            WHERE i.import_id = $1 AND i.made AND i.guest_id > $2 AND NOT EXISTS (
+    MADE = "SELECT i.record_id, i.source_token FROM import_record i
+            WHERE i.import_id = $1 AND i.made AND i.guest_id = $2 AND NOT EXISTS (
                 SELECT 1 FROM stay s WHERE s.guest_id = i.guest_id AND s.record_id = i.record_id AND s.version > 1)
-            ORDER BY i.guest_id, i.record_id LIMIT $3";
-    MARKS_DELETE = "DELETE FROM import_record WHERE import_id = $1 AND guest_id = $2 AND made";
+            ORDER BY i.record_id";
+    MARK_DELETE = "DELETE FROM import_record WHERE import_id = $1 AND guest_id = $2 AND record_id = $3";
+    UNHEARD = "SELECT count(*) FROM import_record made
+               WHERE made.guest_id = $1 AND made.record_id = $2 AND made.made AND made.import_id <> $3 AND NOT EXISTS (
+                   SELECT 1 FROM import_record heard LEFT JOIN import_job j ON j.import_id = heard.import_id
+                   WHERE heard.guest_id = $1 AND heard.record_id = $2
+                       AND (heard.import_id = $3 OR heard.version = 0 AND coalesce(j.state, 'open') <> 'rolled_back'))";
+    HEARD = "INSERT INTO import_record (import_id, guest_id, record_id, source_token, version, made)
+             VALUES ($1, $2, $3, $4, 0, false)
+             ON CONFLICT (guest_id, record_id, import_id) DO NOTHING";
     SOURCE_DELETE = "DELETE FROM source_record WHERE token = $1 AND guest_id = $2";
     SOURCE_FREE = "DELETE FROM source_record WHERE token = $1";
     VALUES_DELETE = "DELETE FROM field_value WHERE guest_id = $1 AND record_id = $2";
@@ -83,14 +104,28 @@ struct JobRow {
 /// A record that an import made.
 #[derive(Clone, sqlx::FromRow)]
 pub struct MadeRow {
-    /// Whose.
-    pub guest_id: Uuid,
     /// Which.
     pub record_id: Uuid,
     /// The token of its source.
     pub source_token: Vec<u8>,
-    /// The guest's version after it.
-    pub version: i64,
+}
+
+/// How many guests of an import something else has touched since `started_at`: those from one id to another.
+///
+/// # Errors
+/// What the database says.
+pub async fn touched(
+    db: &mut impl Database,
+    (import, started_at): (ImportId, i64),
+    (from, to): (Uuid, Uuid),
+) -> Result<i64, StoreError> {
+    let touched: i64 =
+        on!(db, c => sqlx::query_scalar(TOUCHED).bind(import.0).bind(from).bind(to).fetch_one(c).await?);
+    let spoken: i64 = on!(db, c => {
+        let query = sqlx::query_scalar(SPOKEN).bind(import.0).bind(started_at);
+        query.bind(from).bind(to).fetch_one(c).await?
+    });
+    Ok(touched.saturating_add(spoken))
 }
 
 impl Tx {
@@ -243,12 +278,47 @@ impl Tx {
         Ok(true)
     }
 
-    /// Forgets what an import made of a guest.
+    /// Records that an import made of a guest, and that can be taken back.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn forget_marks(&mut self, import: ImportId, guest: GuestId) -> Result<(), StoreError> {
-        on!(self, c => { sqlx::query(MARKS_DELETE).bind(import.0).bind(guest.0).execute(c).await?; });
+    pub async fn import_made(
+        &mut self,
+        import: ImportId,
+        guest: GuestId,
+    ) -> Result<Vec<MadeRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(MADE).bind(import.0).bind(guest.0).fetch_all(c).await?))
+    }
+
+    /// Forgets that an import made a record.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn forget_mark(
+        &mut self,
+        import: ImportId,
+        (guest, record): (GuestId, RecordId),
+    ) -> Result<(), StoreError> {
+        on!(self, c => {
+            sqlx::query(MARK_DELETE).bind(import.0).bind(guest.0).bind(record.0).execute(c).await?;
+        });
+        Ok(())
+    }
+
+    /// Notes that a record that an import made was said again, by another import or (nil) by its source itself.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn note_heard(
+        &mut self,
+        import: Uuid,
+        (guest, record): (GuestId, RecordId),
+        source_token: &[u8],
+    ) -> Result<(), StoreError> {
+        on!(self, c => {
+            let query = sqlx::query(HEARD).bind(import).bind(guest.0).bind(record.0);
+            query.bind(source_token).execute(c).await?;
+        });
         Ok(())
     }
 }
@@ -263,19 +333,22 @@ impl Conn {
         row.map(Job::try_from).transpose()
     }
 
-    /// How many guests of an import something else has touched since `started_at`.
+    /// Whether an import made a record, another than the one that says it now, and nobody else has said it since.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn import_touched(&mut self, import: ImportId, started_at: i64) -> Result<i64, StoreError> {
-        let touched: i64 = on!(self, c => sqlx::query_scalar(TOUCHED).bind(import.0).fetch_one(c).await?);
-        let spoken: i64 = on!(self, c => {
-            sqlx::query_scalar(SPOKEN).bind(import.0).bind(started_at).fetch_one(c).await?
+    pub async fn is_unheard(
+        &mut self,
+        import: Uuid,
+        (guest, record): (GuestId, RecordId),
+    ) -> Result<bool, StoreError> {
+        let made: i64 = on!(self, c => {
+            sqlx::query_scalar(UNHEARD).bind(guest.0).bind(record.0).bind(import).fetch_one(c).await?
         });
-        Ok(touched.saturating_add(spoken))
+        Ok(made > 0)
     }
 
-    /// How many records an import changed that were there before.
+    /// How many records of an import are there: after it was taken back, those that stay.
     ///
     /// # Errors
     /// What the database says.
@@ -283,17 +356,19 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_scalar(KEPT).bind(import.0).fetch_one(c).await?))
     }
 
-    /// Records that an import made, by guest, after a guest.
+    /// Guests of whom an import made records, after a guest.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn import_made(
+    pub async fn guests_made(
         &mut self,
         import: ImportId,
         after: Uuid,
         most: i64,
-    ) -> Result<Vec<MadeRow>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(MADE).bind(import.0).bind(after).bind(most).fetch_all(c).await?))
+    ) -> Result<Vec<Uuid>, StoreError> {
+        Ok(
+            on!(self, c => sqlx::query_scalar(GUESTS_MADE).bind(import.0).bind(after).bind(most).fetch_all(c).await?),
+        )
     }
 }
 

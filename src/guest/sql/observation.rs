@@ -20,6 +20,9 @@ statements! {
            WHERE guest_id = $1 AND observation_id = $2";
     DELETE = "DELETE FROM observation WHERE guest_id = $1 AND observation_id = $2";
     QUEUE_DELETE = "DELETE FROM observation_queue WHERE property = $1 AND observation_id = $2";
+    /// Without a list a hold is on everything.
+    HELD = "SELECT count(*) FROM hold WHERE guest_id = $1 AND lifted_at IS NULL
+                AND (categories = '' OR ',' || categories || ',' LIKE $2)";
     GUESTS_QUEUE_DELETE = "DELETE FROM observation_queue WHERE guest_id = $1 AND observation_id IN (
                                SELECT observation_id FROM observation WHERE guest_id = $1 AND drawer = $2)";
     GUESTS_DELETE = "DELETE FROM observation WHERE guest_id = $1 AND drawer = $2";
@@ -47,6 +50,18 @@ pub struct ObservationRow {
 }
 
 impl Tx {
+    /// Whether a hold keeps what is stored of a guest in this drawer.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn is_held(&mut self, guest: GuestId, drawer: &str) -> Result<bool, StoreError> {
+        let listed = format!("%,{drawer},%");
+        let holds: i64 = on!(self, c => {
+            sqlx::query_scalar(HELD).bind(guest.0).bind(listed).fetch_one(c).await?
+        });
+        Ok(holds > 0)
+    }
+
     /// Keeps an observation, and puts it in the queue of its property.
     ///
     /// # Errors
