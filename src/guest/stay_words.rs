@@ -81,9 +81,10 @@ pub(crate) struct Word<'k> {
 impl<'k> Word<'k> {
     /// The word that a stay of one voice is.
     pub(crate) fn of_stay(keys: &'k GuestKeys, stay: &SealedStay) -> Self {
-        let (voice, way) = match stay.record_id.is_nil() {
-            true => (keys.guest().0, Way::Staff),
-            false => (stay.record_id, Way::Timed),
+        let (voice, way) = if stay.record_id.is_nil() {
+            (keys.guest().0, Way::Staff)
+        } else {
+            (stay.record_id, Way::Timed)
         };
         Self {
             voice,

@@ -70,7 +70,7 @@ impl Vault {
             let hidden = find(asleep, token);
             let mut words = Word::all(from, shown, &awake.words)?;
             if let Some(stay) = hidden
-                && awake.words.iter().all(|row| row.stay_token != token)
+                && asleep.words.iter().all(|row| row.stay_token != token)
             {
                 let hidden = Word::of_stay(to, stay);
                 words = told_before(words, hidden, (theirs, &own, token), crossing.ends());
@@ -131,9 +131,12 @@ fn told_before<'k>(
         hidden = hidden.by(survivor.0);
     }
     let goes = alone || exchanged && !theirs.records.contains(&hidden.voice);
-    let whose = |word: Word<'k>| match goes && word.is_staffs() {
-        true => word.by(restored.0),
-        false => word,
+    let whose = |word: Word<'k>| {
+        if goes && word.voice == survivor.0 {
+            word.by(restored.0)
+        } else {
+            word
+        }
     };
     let mut words: Vec<Word<'k>> = words.into_iter().map(whose).collect();
     let is_own = hidden.voice == survivor.0 || own.contains(&hidden.voice);

@@ -1,8 +1,13 @@
 //! Stays of which several told: whoever is one with another for a while keeps the words of its own sources, and of staff
 //! about them, and gets no other's.
 
-use guest_vault::on;
+use guest_vault::{
+    base::{Category, GuestId},
+    crypto::Aad,
+    on,
+};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     constraining::{records, say},
@@ -275,32 +280,137 @@ both!(a_part_that_was_lent_goes_to_nobody, async |database| {
     app.finish().await;
 });
 
-both!(a_merge_from_before_words_were_kept_is_undone, async |database| {
+/// Makes of a merge what one of a version without words left: none, a part that names the stay, and what was hidden asleep
+/// with the absorbed guest instead of its own.
+async fn as_before(app: &TestApp, merged: &Answer, (kind, absorbed): (&str, &str), hidden: Option<Held>) {
+    let id: Uuid = merged.body["merge_id"].as_str().unwrap().parse().unwrap();
+    let absorbed: GuestId = absorbed.parse().unwrap();
+    let mut tx = app.app.vault.store.begin().await.unwrap();
+    on!(&mut tx, c => {
+        sqlx::query("DELETE FROM stay_word").execute(c).await.unwrap();
+    });
+    on!(&mut tx, c => {
+        sqlx::query("INSERT INTO merge_part (merge_id, kind, part_id) SELECT $1, $2, stay_token FROM stay WHERE guest_id = $3")
+            .bind(id)
+            .bind(kind)
+            .bind(absorbed.0)
+            .execute(c)
+            .await
+            .unwrap();
+    });
+    if let Some(Held {
+        record, at, sealed, ..
+    }) = hidden
+    {
+        on!(&mut tx, c => {
+            sqlx::query("UPDATE stay SET record_id = $2, version = 1, updated_at = $3, sealed = $4 WHERE guest_id = $1")
+                .bind(absorbed.0)
+                .bind(record)
+                .bind(at)
+                .bind(sealed)
+                .execute(c)
+                .await
+                .unwrap();
+        });
+    }
+    tx.commit().await.unwrap();
+}
+
+/// The first word of a guest's only stay.
+struct Held {
+    token: Uuid,
+    record: Uuid,
+    at: i64,
+    sealed: Vec<u8>,
+}
+
+async fn held(app: &TestApp, guest: &str) -> Held {
+    let guest: GuestId = guest.parse().unwrap();
+    let mut conn = app.app.vault.store.read().await.unwrap();
+    let (token, record, at, sealed) = on!(&mut conn, c => {
+        sqlx::query_as("SELECT stay_token, record_id, updated_at, sealed FROM stay WHERE guest_id = $1 AND version = 1")
+            .bind(guest.0)
+            .fetch_one(c)
+            .await
+            .unwrap()
+    });
+    Held {
+        token,
+        record,
+        at,
+        sealed,
+    }
+}
+
+/// The same word, sealed for another guest.
+async fn sealed_for(app: &TestApp, held: Held, (from, to): (&str, &str)) -> Held {
+    let place = |guest| Aad {
+        guest,
+        record: held.token,
+        path: "stay.LIS01",
+        version: 1,
+    };
+    let keys = async |guest: GuestId| {
+        let keys = app.app.vault.keys.guest_keys(guest, &[Category::Stay]).await;
+        keys.unwrap()
+    };
+    let (from, to): (GuestId, GuestId) = (from.parse().unwrap(), to.parse().unwrap());
+    let (from_keys, to_keys) = (keys(from).await, keys(to).await);
+    let plain = from_keys
+        .open_internal(Category::Stay, &held.sealed, &place(from))
+        .unwrap();
+    let sealed = to_keys
+        .seal(Category::Stay, &place(to), &plain)
+        .unwrap()
+        .into_bytes();
+    Held { sealed, ..held }
+}
+
+both!(merges_from_before_words_were_kept_are_undone, async |database| {
     let app = TestApp::start(database).await;
     app.set_clock(&at(20));
     let one = silent(&app, 1_000_001).await;
     let other = put(&app, 2_000_002, &at(1), D7).await;
     let merged = joined(&app, &one, &other).await;
     staff(&app, &one, D8).await;
-    // As it lay there: no words, and the merge names the stay that it brought.
-    let id: uuid::Uuid = merged.body["merge_id"].as_str().unwrap().parse().unwrap();
-    let mut tx = app.app.vault.store.begin().await.unwrap();
-    on!(&mut tx, c => {
-        sqlx::query("DELETE FROM stay_word").execute(c).await.unwrap();
-    });
-    on!(&mut tx, c => {
-        sqlx::query("INSERT INTO merge_part (merge_id, kind, part_id) SELECT $1, 'stay', stay_token FROM stay LIMIT 1")
-            .bind(id)
-            .execute(c)
-            .await
-            .unwrap();
-    });
-    tx.commit().await.unwrap();
+    as_before(&app, &merged, ("stay", &other), None).await;
     parted(&app, &merged).await;
     assert_eq!(until(&app, &one).await, Vec::<String>::new());
     assert_eq!(until(&app, &other).await, [D8]);
     app.finish().await;
 });
+
+both!(
+    what_a_merge_from_before_hid_is_its_guests_own_again,
+    async |database| {
+        let app = TestApp::start(database).await;
+        for number in 0..3 {
+            let (low, high) = (1_000_001 + number, 2_000_002 + number);
+            app.set_clock(&at(20 * number + 20));
+            let one = put(&app, low, &at(1), D6).await;
+            let other = put(&app, high, &at(2), D7).await;
+            let hidden = sealed_for(&app, held(&app, &one).await, (&one, &other)).await;
+            let merged = joined(&app, &one, &other).await;
+            as_before(&app, &merged, ("newer_stay", &other), Some(hidden)).await;
+            let last = match number {
+                1 => {
+                    staff(&app, &one, D8).await;
+                    D8
+                }
+                2 => {
+                    assert_eq!(put(&app, high, &at(3), D9).await, one);
+                    D9
+                }
+                _ => D7,
+            };
+            assert_eq!(until(&app, &one).await, [last]);
+            parted(&app, &merged).await;
+            assert_eq!(until(&app, &one).await, [D6], "{number}");
+            assert_eq!(until(&app, &other).await, [last], "{number}");
+        }
+        app.finish().await;
+    }
+);
 
 /// What is shown of the guests, against a list of who said what last.
 struct Model {
