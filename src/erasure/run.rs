@@ -505,6 +505,7 @@ pub(super) async fn remove_drawers(
             Category::Stay => {
                 tx.remove_rows(guest, "stay_index").await?;
                 tx.remove_rows(guest, "stay").await?;
+                tx.remove_rows(guest, "stay_word").await?;
             }
             Category::Consent => tx.remove_rows(guest, "consent").await?,
             _ => {}

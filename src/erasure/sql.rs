@@ -77,6 +77,7 @@ pub const WITH_THE_GUEST: &[&str] = &[
     "source_record",
     "stay",
     "stay_index",
+    "stay_word",
 ];
 
 /// The tables that name a guest by its id and stay: fates, orders and the log's index, without a value in them.

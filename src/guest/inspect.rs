@@ -17,7 +17,7 @@ use super::{
     prepare::seal_version,
     put::source_id_place,
     sql::{Table, ValueRow},
-    stay,
+    stay, stay_words,
 };
 
 /// Rows opened at a time.
@@ -46,6 +46,7 @@ impl Vault {
         for table in [
             Table::Values,
             Table::Stays,
+            Table::Words,
             Table::Sources,
             Table::Evidence,
             Table::Details,
@@ -101,6 +102,7 @@ fn place(table: Table, row: &ValueRow) -> String {
     let (table, record, field) = match table {
         Table::Values => ("field_value", "record_id", "field"),
         Table::Stays => ("stay", "stay_token", "property"),
+        Table::Words => ("stay_word", "stay_token", "voice"),
         Table::Sources => ("record", "record_id", "source_system"),
         Table::Evidence | Table::Details => ("consent", "consent_id", "purpose"),
     };
@@ -123,10 +125,11 @@ fn opens(table: Table, keys: &GuestKeys, row: &ValueRow) -> bool {
     let guest = GuestId(row.guest_id);
     let path = match table {
         Table::Stays => stay::path(&row.field),
+        Table::Words => stay_words::path(&row.field),
         _ => row.field.clone(),
     };
     let aad = match table {
-        Table::Values | Table::Stays => Aad {
+        Table::Values | Table::Stays | Table::Words => Aad {
             guest,
             record: row.record_id,
             path: &path,

@@ -60,6 +60,7 @@ pub mod sql;
 mod stay;
 mod stay_index;
 mod stay_list;
+pub(crate) mod stay_words;
 mod survivor;
 mod take_back;
 mod together;

@@ -21,7 +21,8 @@ use super::{
     prepare::{Prepared, Ready, check_source, is_older, seal_version},
     resembling::Resembling,
     sql::{NewValue, Rows},
-    stay::Said,
+    stay::with_property,
+    stay_words::Said,
     together::Waiting,
     words::RecordHead,
     writing::Writing,
@@ -309,7 +310,7 @@ impl Vault {
         };
         for stay in &prepared.stays {
             if matches!(place, Place::New(_)) {
-                rows.stay(self.sealed_stay(errand, (guest, said), stay, 1, keys)?);
+                rows.stay(self.sealed_stay(said, &with_property(errand, stay), 1, keys)?);
                 continue;
             }
             let change = writing.change().await?;

@@ -17,6 +17,7 @@ pub mod observation;
 pub mod occasion;
 mod of_many;
 mod rows;
+pub mod stay_word;
 mod write;
 
 use crate::{
@@ -57,7 +58,10 @@ statements! {
                    ON CONFLICT (guest_id, stay_token) DO UPDATE
                    SET record_id = excluded.record_id, version = excluded.version, sealed = excluded.sealed,
                        updated_at = excluded.updated_at";
-    STAY_HELD = "SELECT record_id, version, sealed, updated_at FROM stay WHERE guest_id = $1 AND stay_token = $2";
+    STAY_HELD = "SELECT stay_token, property, record_id, version, sealed, updated_at,
+                     (SELECT max(w.version) FROM stay_word w
+                      WHERE w.guest_id = stay.guest_id AND w.stay_token = stay.stay_token) AS spoken
+                 FROM stay WHERE guest_id = $1 AND stay_token = $2";
     STAYS = "SELECT guest_id, stay_token, property, version, sealed FROM stay WHERE guest_id = $1 ORDER BY stay_token";
     GUESTS_PAGE = "SELECT guest_id FROM guest WHERE guest_id > $1 AND status <> 'merged' ORDER BY guest_id LIMIT $2";
     GUESTS_COUNT = "SELECT count(*) FROM guest";
@@ -80,6 +84,9 @@ statements! {
     STAYS_PAGE = "SELECT guest_id, stay_token AS record_id, property AS field, version, sealed FROM stay
                   WHERE (guest_id, stay_token, property) > ($1, $2, $3)
                   ORDER BY guest_id, stay_token, property LIMIT $4";
+    WORDS_PAGE = "SELECT guest_id, stay_token AS record_id, voice AS field, version, sealed FROM stay_word
+                  WHERE (guest_id, stay_token, voice) > ($1, $2, $3)
+                  ORDER BY guest_id, stay_token, voice LIMIT $4";
     SOURCES_PAGE = "SELECT guest_id, record_id, source_system AS field, CAST(1 AS BIGINT) AS version, source_id AS sealed
                     FROM record WHERE length(source_id) > 0 AND (guest_id, record_id, source_system) > ($1, $2, $3)
                     ORDER BY guest_id, record_id, source_system LIMIT $4";
@@ -367,6 +374,7 @@ impl Conn {
         let page = match table {
             Table::Values => FIELDS_PAGE,
             Table::Stays => STAYS_PAGE,
+            Table::Words => WORDS_PAGE,
             Table::Sources => SOURCES_PAGE,
             Table::Evidence => EVIDENCE_PAGE,
             Table::Details => DETAILS_PAGE,
@@ -451,6 +459,8 @@ pub enum Table {
     Values,
     /// Stays.
     Stays,
+    /// What each voice said of a stay.
+    Words,
     /// The sources' own ids.
     Sources,
     /// The evidence of consents.
@@ -466,7 +476,7 @@ pub struct ValueRow {
     pub guest_id: Uuid,
     /// Of which record; the token of a stay, the id of a consent.
     pub record_id: Uuid,
-    /// Which field; the property of a stay, the system of a source, the purpose of a consent.
+    /// Which field; the property of a stay, the voice of a word about one, the system of a source, the purpose of a consent.
     pub field: String,
     /// Its version, bound into the seal.
     pub version: i64,

@@ -1,6 +1,6 @@
 //! Stays: sealed whole, because where somebody was and when is as telling as a name.
 
-use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
+use chrono::{Datelike as _, NaiveDate};
 use uuid::Uuid;
 
 use crate::{
@@ -18,6 +18,7 @@ use super::{
     prepare::seal_version,
     put,
     sql::{HeldStay, Line, NewStay, Part, StayRow},
+    stay_words::{Said, keep_word, strongest},
     window::{self, Window},
 };
 
@@ -26,17 +27,6 @@ const LONGEST: i64 = 5 * 366;
 /// The first year in which a stay may have begun, and the years that one is booked ahead: a stay keeps its guest's data
 /// from being erased until it is over.
 const YEARS: (i32, i32) = (1900, 10);
-
-/// Who said something of a stay, and when.
-#[derive(Clone, Copy)]
-pub(super) struct Said {
-    /// The record; none when a caller says it of the guest.
-    pub(super) record: RecordId,
-    /// When the source saw it so.
-    pub(super) at: DateTime<Utc>,
-    /// Whether the source says when.
-    pub(super) timed: bool,
-}
 
 impl Vault {
     /// Links a stay to a guest, or changes it.
@@ -159,32 +149,26 @@ impl Vault {
         let mut stay = with_property(errand, stay);
         let token = self.stay_token(&stay.property, &stay.input.reservation);
         let held = change.tx.stay_held(guest, token).await?;
-        let version = held.as_ref().map_or(0, |held| held.version) + 1;
+        let newest = |held: &HeldStay| held.spoken.unwrap_or_default().max(held.shown.version);
+        let version = held.as_ref().map_or(0, newest) + 1;
         if let Some(held) = &held {
-            if micros(said.at) < held.updated_at {
+            let shown = &held.shown;
+            if micros(said.at) < shown.updated_at {
                 return Ok(false);
             }
-            // One person may be told in several parts by several records of one message: the strongest holds.
-            let together = micros(said.at) == held.updated_at || !said.timed;
-            if together && held.record_id != said.record.0 && !said.record.0.is_nil() {
+            keep_word(&mut change.tx, keys, held, said, (&stay.input, version)).await?;
+            let together = micros(said.at) == shown.updated_at || !said.timed;
+            if together && shown.record_id != said.record.0 && !said.record.0.is_nil() {
                 let path = path(stay.property.as_str());
-                let plain = keys.open_internal(
-                    Category::Stay,
-                    &held.sealed,
-                    &place(guest, token, &path, held.version),
-                )?;
+                let place = place(guest, token, &path, shown.version);
+                let plain = keys.open_internal(Category::Stay, &shown.sealed, &place)?;
                 let other: StayInput = serde_json::from_slice(&plain).map_err(|_| GuestError::Damaged)?;
-                if other.role < stay.input.role {
-                    stay.input.role = other.role;
-                    said.record = RecordId(held.record_id);
-                }
-            }
-            if held.record_id != said.record.0 {
-                self.keep_asleep(change, (guest, said.record), (&stay.property, token, held), keys)
-                    .await?;
+                let own = (said.record.0, stay.input.role);
+                let (record, role) = strongest((shown.record_id, other.role), own);
+                (said.record, stay.input.role) = (RecordId(record), role);
             }
         }
-        let stay = self.sealed_stay(errand, (guest, said), &stay.restored(), version, keys)?;
+        let stay = self.sealed_stay(said, &stay, version, keys)?;
         change.tx.upsert_stay(&stay).await?;
         change
             .tx
@@ -193,56 +177,15 @@ impl Vault {
         Ok(true)
     }
 
-    /// Of a stay that two guests had who are one, the word that is overruled lies asleep with the guest that was taken in:
-    /// parted, each has its own again.
-    async fn keep_asleep(
-        &self,
-        change: &mut Change,
-        (guest, record): (GuestId, RecordId),
-        (property, token, held): (&PropertyCode, Uuid, &HeldStay),
-        keys: &GuestKeys,
-    ) -> Result<(), GuestError> {
-        let mut with = None;
-        for merge in self.store.read().await?.merges_into(guest).await? {
-            let absorbed = GuestId(merge.absorbed);
-            if change.tx.stay_held(absorbed, token).await?.is_none() {
-                continue;
-            }
-            let records = change.tx.record_ids(absorbed).await?;
-            let speaks = records.contains(&record.0);
-            if speaks == records.contains(&held.record_id) {
-                continue;
-            }
-            // What the one who speaks had said before is what nobody needs any more.
-            with = with.filter(|_| !speaks).or(Some(absorbed));
-        }
-        let Some(absorbed) = with else { return Ok(()) };
-        let path = path(property.as_str());
-        let from = place(guest, token, &path, held.version);
-        let plain = keys.open_internal(Category::Stay, &held.sealed, &from)?;
-        let theirs = self.keys.guest_keys(absorbed, &[Category::Stay]).await?;
-        let sealed = theirs.seal(
-            Category::Stay,
-            &place(absorbed, token, &path, held.version),
-            &plain,
-        )?;
-        change
-            .tx
-            .copy_stay((guest, absorbed), token, &sealed.into_bytes())
-            .await?;
-        Ok(())
-    }
-
     /// A stay as it is stored.
     pub(super) fn sealed_stay(
         &self,
-        errand: &Errand,
-        (guest, said): (GuestId, Said),
-        stay: &StayInput,
+        said: Said,
+        stay: &Stay,
         version: i64,
         keys: &GuestKeys,
     ) -> Result<NewStay, GuestError> {
-        let stay = with_property(errand, stay);
+        let guest = keys.guest();
         let token = self.stay_token(&stay.property, &stay.input.reservation);
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&stay.input).unwrap_or_default());
         let path = path(stay.property.as_str());
@@ -258,7 +201,7 @@ impl Vault {
             row,
             record: said.record,
             observed_at: micros(said.at),
-            tokens: self.stay_tokens(&stay),
+            tokens: self.stay_tokens(stay),
         })
     }
 
@@ -310,16 +253,6 @@ impl Vault {
     }
 }
 
-impl Stay {
-    /// As it was said, with its property.
-    fn restored(self) -> StayInput {
-        StayInput {
-            property: Some(self.property),
-            ..self.input
-        }
-    }
-}
-
 /// Whether a stay may begin on this day.
 fn is_near(arrival: NaiveDate, today: NaiveDate) -> bool {
     let (first, ahead) = YEARS;
@@ -327,7 +260,7 @@ fn is_near(arrival: NaiveDate, today: NaiveDate) -> bool {
 }
 
 /// A stay without a property is one at the errand's.
-fn with_property(errand: &Errand, stay: &StayInput) -> Stay {
+pub(super) fn with_property(errand: &Errand, stay: &StayInput) -> Stay {
     let mut input = stay.clone();
     let property = input.property.take().unwrap_or_else(|| errand.property.clone());
     Stay {

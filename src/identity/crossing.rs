@@ -6,12 +6,12 @@ use zeroize::Zeroizing;
 use crate::{
     base::{Category, GuestId},
     crypto::Aad,
-    guest::{GuestError, Vault, places},
+    guest::{GuestError, Vault, places, sql::stay_word::SealedStay},
     keys::GuestKeys,
     store::{StoreError, Tx},
 };
 
-use super::sql::crossing::{Sealed, SealedConsent, SealedStay};
+use super::sql::crossing::{Sealed, SealedConsent};
 
 /// From whom to whom, with the keys of both.
 pub(super) struct Crossing {
@@ -48,18 +48,6 @@ impl Crossing {
     /// Whether the two have a stay in the same words.
     pub(super) fn says_the_same(&self, (froms, tos): (&SealedStay, &SealedStay)) -> Result<bool, GuestError> {
         Ok(*opened_stay(&self.from, froms)? == *opened_stay(&self.to, tos)?)
-    }
-
-    /// Gives each of the two what the other has of a stay.
-    pub(super) async fn exchange(
-        &self,
-        tx: &mut Tx,
-        (froms, tos): (&SealedStay, &SealedStay),
-    ) -> Result<(), GuestError> {
-        let for_from = stay_again((&self.to, &self.from), tos)?;
-        let for_to = self.stay(froms)?;
-        let sealed = (for_from.as_slice(), for_to.as_slice());
-        Ok(tx.exchange_stay(self.ends(), froms.stay_token, sealed).await?)
     }
 
     /// A copy of a consent's line.
@@ -114,7 +102,7 @@ impl Vault {
         Ok(Crossing { from, to })
     }
 
-    /// Writes copies of these for the other guest.
+    /// Writes copies of these for the other guest; of stays see [`Vault::take_in_stays`] and [`Vault::part_stays`].
     pub(super) async fn carry(
         &self,
         tx: &mut Tx,
@@ -132,10 +120,6 @@ impl Vault {
             let sealed = crossing.again(self.category_of(&value.field)?, place, &value.sealed)?;
             tx.copy_value(ends, (value.record_id, &value.field), &sealed)
                 .await?;
-        }
-        for stay in &what.stays {
-            let sealed = crossing.stay(stay)?;
-            tx.copy_stay(ends, stay.stay_token, &sealed).await?;
         }
         for consent in &what.consents {
             crossing.consent(tx, consent).await?;

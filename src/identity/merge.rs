@@ -22,9 +22,6 @@ use super::{
     sql::{MergeRow, crossing::Moved},
 };
 
-/// A stay of both of which the absorbed guest had the newer word, as the parts of a merge name it.
-pub(super) const NEWER_STAY: &str = "newer_stay";
-
 /// What a merge does, or would do.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MergeAnswer {
@@ -326,32 +323,18 @@ impl Vault {
     /// Seals all of the absorbed guest for the survivor, and gives over what it is found by and what concerns it.
     async fn take_in(&self, tx: &mut Tx, merge: Uuid, crossing: &Crossing) -> Result<(), GuestError> {
         let ends = crossing.ends();
-        let own = tx.sealed_of(ends.1).await?.stays;
-        let mut all = tx.sealed_of(ends.0).await?;
-        // Of a stay that both have the newer word is shown; the other is asleep.
-        for stay in &all.stays {
-            let held = own.iter().find(|held| held.stay_token == stay.stay_token);
-            let Some(held) = held.filter(|held| held.updated_at < stay.updated_at) else {
-                continue;
-            };
-            if !crossing.says_the_same((stay, held))? {
-                crossing.exchange(tx, (stay, held)).await?;
-                tx.insert_part(merge, NEWER_STAY, stay.stay_token).await?;
-            }
-        }
-        all.stays
-            .retain(|stay| own.iter().all(|held| held.stay_token != stay.stay_token));
+        let (all, own) = (tx.sealed_of(ends.0).await?, tx.sealed_of(ends.1).await?);
+        self.take_in_stays(tx, crossing, (&all, &own)).await?;
         self.carry(tx, crossing, &all).await?;
         for head in &all.records {
             tx.move_tokens(ends, head.record_id).await?;
         }
-        let stays = all.stays.iter().map(|stay| ("stay", stay.stay_token));
         let consents = all.consents.iter().map(|line| ("consent", line.consent_id));
         let noticed = all
             .observations
             .iter()
             .map(|one| ("observation", one.observation_id));
-        for (kind, part) in stays.chain(consents).chain(noticed) {
+        for (kind, part) in consents.chain(noticed) {
             tx.insert_part(merge, kind, part).await?;
         }
         tx.copy_findings(ends).await?;

@@ -1,94 +1,151 @@
-//! Stays that two guests have who were one: each gets back its own word of them, with what its source has said since.
-//!
-//! While they are one, the newest word lies with the survivor and is shown; what the other one of the two had said last
-//! lies asleep with the absorbed guest, wherever it came from.
+//! Stays of two guests who are one, or were: the survivor has what every voice of the two said of them, the newest word is
+//! shown, and whoever is parted goes with the words of its own voices.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
 
 use crate::{
     base::GuestId,
-    guest::{GuestError, Vault},
+    guest::{
+        GuestError, Vault,
+        sql::stay_word::SealedStay,
+        stay_words::{Word, keep_words},
+    },
+    keys::GuestKeys,
     store::Tx,
 };
 
-use super::{
-    crossing::Crossing,
-    merge::NEWER_STAY,
-    sql::{
-        MergeRow,
-        crossing::{Sealed, SealedStay},
-    },
-    undo::Theirs,
-};
+use super::{crossing::Crossing, sql::crossing::Sealed, undo::Theirs};
+
+fn find(stays: &Sealed, token: Uuid) -> Option<&SealedStay> {
+    stays.stays.iter().find(|stay| stay.stay_token == token)
+}
 
 impl Vault {
-    /// Parts the words of the stays that the absorbed guest had, `awake` with the survivor and `asleep` with itself.
-    pub(super) async fn give_back_stays(
+    /// Gives the survivor the stays of the absorbed guest. Of a stay that both have the newer word is shown.
+    pub(super) async fn take_in_stays(
         &self,
         tx: &mut Tx,
-        others: &[MergeRow],
-        (theirs, crossing): (&Theirs, &Crossing),
-        (awake, asleep): (&[SealedStay], &[SealedStay]),
-    ) -> Result<(), GuestError> {
-        let (brought, newer) = (theirs.parts("stay"), theirs.parts(NEWER_STAY));
-        let is_their = |stay: &SealedStay| theirs.records.contains(&stay.record_id);
-        for hidden in asleep {
-            let token = hidden.stay_token;
-            let Some(shown) = awake.iter().find(|stay| stay.stay_token == token) else {
-                continue;
-            };
-            let alone = brought.contains(&token);
-            // Staff's word has no record: it is of whom the stay was.
-            let of_nobody =
-                shown.record_id.is_nil() && (alone || newer.contains(&token) && !is_their(hidden));
-            let goes = is_their(shown) || of_nobody;
-            match (alone, goes) {
-                (true, true) => self.give_alone(tx, others, crossing, (shown, hidden)).await?,
-                // Another guest that was taken in has told of it since: it is that one's from now on.
-                (true, false) => self.bring(tx, others, shown).await?,
-                (false, true) if is_their(hidden) => {
-                    let sealed = crossing.stay(shown)?;
-                    tx.copy_stay(crossing.ends(), token, &sealed).await?;
-                }
-                (false, true) => crossing.exchange(tx, (shown, hidden)).await?,
-                (false, false) => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives a stay back that the survivor has by this merge; it stays with what another merge in force brought of it.
-    async fn give_alone(
-        &self,
-        tx: &mut Tx,
-        others: &[MergeRow],
         crossing: &Crossing,
-        (shown, hidden): (&SealedStay, &SealedStay),
+        (theirs, own): (&Sealed, &Sealed),
     ) -> Result<(), GuestError> {
-        let ends = crossing.ends();
-        let token = shown.stay_token;
-        if (shown.record_id, shown.version) != (hidden.record_id, hidden.version) {
-            tx.copy_stay(ends, token, &crossing.stay(shown)?).await?;
-        }
-        for other in others {
-            let absorbed = GuestId(other.absorbed);
-            let Sealed { stays, .. } = tx.sealed_of(absorbed).await?;
-            if let Some(own) = stays.iter().find(|stay| stay.stay_token == token) {
-                let brought = self.crossing(absorbed, ends.0).await?;
-                tx.copy_stay(brought.ends(), token, &brought.stay(own)?).await?;
-                tx.insert_part(other.merge_id, "stay", token).await?;
-                return Ok(());
+        let (from, to) = crossing.keys();
+        for stay in &theirs.stays {
+            let token = stay.stay_token;
+            let mut words = Word::all(from, stay, &theirs.words)?;
+            let mut is_shown = true;
+            if let Some(held) = find(own, token) {
+                words.extend(Word::all(to, held, &own.words)?);
+                is_shown = held.updated_at < stay.updated_at && !crossing.says_the_same((stay, held))?;
             }
-        }
-        Ok(tx.delete_stay(ends.0, token).await?)
-    }
-
-    /// Notes with the merge in force whose guest told of it that the survivor has a stay by it.
-    async fn bring(&self, tx: &mut Tx, others: &[MergeRow], shown: &SealedStay) -> Result<(), GuestError> {
-        for other in others {
-            let records = tx.record_ids(GuestId(other.absorbed)).await?;
-            if records.contains(&shown.record_id) {
-                tx.insert_part(other.merge_id, "stay", shown.stay_token).await?;
+            keep_words(tx, to, token, &words).await?;
+            if is_shown {
+                tx.copy_stay(crossing.ends(), token, &crossing.stay(stay)?)
+                    .await?;
             }
         }
         Ok(())
     }
+
+    /// Parts the words of stays: those of the voices that go, and those that are left.
+    pub(super) async fn part_stays(
+        &self,
+        tx: &mut Tx,
+        crossing: &Crossing,
+        theirs: &Theirs,
+        (awake, asleep): (&Sealed, &Sealed),
+    ) -> Result<(), GuestError> {
+        let (from, to) = crossing.keys();
+        let own = awake.records.iter().map(|head| head.record_id);
+        let own: BTreeSet<Uuid> = own.filter(|record| !theirs.records.contains(record)).collect();
+        let mut voices = theirs.records.clone();
+        voices.insert(to.guest().0);
+        for stay in &asleep.stays {
+            let words = Word::all(to, stay, &asleep.words)?.into_iter();
+            voices.extend(words.map(|word| word.voice).filter(|voice| !own.contains(voice)));
+        }
+        for shown in &awake.stays {
+            let token = shown.stay_token;
+            let hidden = find(asleep, token);
+            let mut words = Word::all(from, shown, &awake.words)?;
+            if let Some(stay) = hidden
+                && asleep.words.iter().all(|row| row.stay_token != token)
+            {
+                let hidden = Word::of_stay(to, stay);
+                words = told_before(words, hidden, (theirs, &own, token), crossing.ends());
+            }
+            let (mut going, mut left): (Vec<_>, Vec<_>) =
+                words.into_iter().partition(|word| voices.contains(&word.voice));
+            if going.is_empty() {
+                continue;
+            }
+            let had = hidden
+                .map(|stay| Word::all(to, stay, &asleep.words))
+                .transpose()?;
+            // What nobody touched lies there as it was.
+            if had.as_deref().map(marks) != Some(marks(&going)) {
+                self.settle(tx, to, (hidden, shown), &mut going).await?;
+            }
+            if left.is_empty() {
+                tx.delete_words(from.guest(), token).await?;
+                tx.delete_stay(from.guest(), token).await?;
+            } else {
+                self.settle(tx, from, (Some(shown), shown), &mut left).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves a guest with these words of a stay, of which it has shown this one so far.
+    async fn settle(
+        &self,
+        tx: &mut Tx,
+        keys: &GuestKeys,
+        (now, stay): (Option<&SealedStay>, &SealedStay),
+        words: &mut [Word<'_>],
+    ) -> Result<(), GuestError> {
+        tx.delete_words(keys.guest(), stay.stay_token).await?;
+        keep_words(tx, keys, stay.stay_token, words).await?;
+        if let ([word], Some(now)) = (&*words, now)
+            && word.is_shown_by(now)
+        {
+            return Ok(());
+        }
+        self.show_words(tx, keys, stay, words).await
+    }
+}
+
+/// The words of a stay that two guests had, or one of them, when a merge from before voices had words of their own made
+/// them one: what was overruled lies asleep with the absorbed guest, whosever it is, and staff's word is of whom the stay
+/// was. No other merge has such parts.
+fn told_before<'k>(
+    words: Vec<Word<'k>>,
+    mut hidden: Word<'k>,
+    (theirs, own, token): (&Theirs, &BTreeSet<Uuid>, Uuid),
+    (survivor, restored): (GuestId, GuestId),
+) -> Vec<Word<'k>> {
+    let alone = theirs.parts("stay").contains(&token);
+    let exchanged = theirs.parts("newer_stay").contains(&token);
+    if exchanged && hidden.is_staffs() {
+        hidden = hidden.by(survivor.0);
+    }
+    let goes = alone || exchanged && !theirs.records.contains(&hidden.voice);
+    let whose = |word: Word<'k>| {
+        if goes && word.voice == survivor.0 {
+            word.by(restored.0)
+        } else {
+            word
+        }
+    };
+    let mut words: Vec<Word<'k>> = words.into_iter().map(whose).collect();
+    let is_own = hidden.voice == survivor.0 || own.contains(&hidden.voice);
+    if is_own && words.iter().all(|word| word.voice != hidden.voice) {
+        words.push(hidden);
+    }
+    words
+}
+
+fn marks(words: &[Word<'_>]) -> BTreeSet<(Uuid, i64, i64)> {
+    words.iter().map(Word::mark).collect()
 }

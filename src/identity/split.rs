@@ -13,7 +13,7 @@ use crate::{
     guest::{Beside, GuestError, Vault, sql::Rows},
 };
 
-use super::{MOST_PAIRS, sql::crossing::Sealed};
+use super::{MOST_PAIRS, sql::crossing::Sealed, undo::Theirs};
 
 impl Sealed {
     /// What came with one record.
@@ -29,17 +29,12 @@ impl Sealed {
                 .into_iter()
                 .filter(|value| value.record_id == record)
                 .collect(),
-            stays: self
-                .stays
-                .into_iter()
-                .filter(|stay| stay.record_id == record)
-                .collect(),
             consents: self
                 .consents
                 .into_iter()
                 .filter(|line| line.record_id == Some(record))
                 .collect(),
-            observations: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -95,13 +90,16 @@ impl Vault {
             .map(|head| head.record_id)
             .filter(|id| *id != record)
             .collect();
+        let theirs = Theirs {
+            records: BTreeSet::from([record]),
+            parts: Vec::new(),
+        };
+        self.part_stays(&mut change.tx, &crossing, &theirs, (&all, &Sealed::default()))
+            .await?;
         let going = all.of_record(record);
         self.carry(&mut change.tx, &crossing, &going).await?;
         change.tx.take_record_away(guest, record).await?;
         change.tx.move_tokens((guest, new), record).await?;
-        for stay in &going.stays {
-            change.tx.delete_stay(guest, stay.stay_token).await?;
-        }
         for line in &going.consents {
             change.tx.delete_merged_consent(guest, line.consent_id).await?;
         }

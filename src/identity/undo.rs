@@ -22,7 +22,7 @@ use super::{
     crossing::Crossing,
     sql::{
         MergeRow,
-        crossing::{Head, Moved, Sealed, SealedConsent, SealedStay, SealedValue},
+        crossing::{Head, Moved, Sealed, SealedConsent, SealedValue},
     },
 };
 
@@ -41,7 +41,7 @@ pub struct UndoAnswer {
 /// What goes back: the records of the absorbed guest, and what the merge put beside the survivor's own.
 pub(super) struct Theirs {
     pub(super) records: BTreeSet<Uuid>,
-    parts: Vec<(String, Uuid)>,
+    pub(super) parts: Vec<(String, Uuid)>,
 }
 
 impl Theirs {
@@ -51,20 +51,16 @@ impl Theirs {
     }
 
     /// Of what lies with the survivor that which goes back.
-    fn among(&self, asleep: &Sealed, awake: Sealed) -> Sealed {
+    fn among(&self, awake: Sealed) -> Sealed {
         let consents = self.parts("consent");
-        // A stay that the absorbed guest had is there still; which word of it is whose is looked at by itself.
-        let had: BTreeSet<Uuid> = asleep.stays.iter().map(|stay| stay.stay_token).collect();
         let of = |record: Uuid| self.records.contains(&record);
-        let is_new = |stay: &SealedStay| of(stay.record_id) && !had.contains(&stay.stay_token);
         let is_their =
             |line: &SealedConsent| consents.contains(&line.consent_id) || line.record_id.is_some_and(of);
         Sealed {
             records: kept(awake.records, |head| of(head.record_id)),
             values: kept(awake.values, |value| of(value.record_id)),
-            stays: kept(awake.stays, is_new),
             consents: kept(awake.consents, is_their),
-            observations: Vec::new(),
+            ..Sealed::default()
         }
     }
 }
@@ -84,11 +80,10 @@ fn changed(asleep: &Sealed, theirs: &Sealed) -> Sealed {
         values: kept(theirs.values.clone(), |value| {
             !values.contains(&value_mark(value))
         }),
-        stays: theirs.stays.clone(),
         consents: kept(theirs.consents.clone(), |line| {
             !consents.contains(&line.consent_id)
         }),
-        observations: Vec::new(),
+        ..Sealed::default()
     }
 }
 
@@ -244,10 +239,8 @@ impl Vault {
         let of_both = self
             .noes_of_both(tx, (row, others), &theirs, &awake.consents)
             .await?;
-        let stays = (awake.stays.as_slice(), asleep.stays.as_slice());
-        self.give_back_stays(tx, others, (&theirs, crossing), stays)
-            .await?;
-        let going = theirs.among(&asleep, awake);
+        self.part_stays(tx, crossing, &theirs, (&awake, &asleep)).await?;
+        let going = theirs.among(awake);
         self.carry(tx, crossing, &changed(&asleep, &going)).await?;
         let still: BTreeSet<(Uuid, &str)> = going
             .values
@@ -263,9 +256,6 @@ impl Vault {
         for record in &theirs.records {
             tx.take_record_away(survivor, *record).await?;
             tx.move_tokens(ends, *record).await?;
-        }
-        for stay in &going.stays {
-            tx.delete_stay(survivor, stay.stay_token).await?;
         }
         let lines = going.consents.iter().map(|line| line.consent_id);
         for line in lines.chain(theirs.parts("said_again")) {

@@ -43,6 +43,7 @@ async fn sealed(store: &Store, guests: &[Uuid]) -> BTreeSet<Vec<u8>> {
     for sql in [
         "SELECT sealed FROM field_value WHERE guest_id = $1",
         "SELECT sealed FROM stay WHERE guest_id = $1",
+        "SELECT sealed FROM stay_word WHERE guest_id = $1",
         "SELECT token FROM blind_index WHERE guest_id = $1",
         "SELECT source_id FROM record WHERE guest_id = $1",
         "SELECT evidence FROM consent WHERE guest_id = $1 AND evidence IS NOT NULL",

@@ -291,12 +291,18 @@ both!(
     async |database| {
         let app = TestApp::start(database).await;
         let mut canaries = Canaries::default();
-        let record = json!({"guest": guests::filled(&mut canaries), "stays": [json!({
-        "reservation": canaries.marked("reservation"), "property": "LIS01", "arrival": "2026-01-01",
-        "departure": "2026-01-03", "status": "checked_out"})],
-        "consents": [guests::consent(&mut canaries, "loyalty")]});
+        let reservation = canaries.marked("reservation");
+        let mut stay = json!({"property": "LIS01", "arrival": "2026-01-01", "departure": "2026-01-03",
+                              "status": "checked_out"});
+        let mut record = json!({"guest": guests::filled(&mut canaries), "stays": [stay],
+                                "consents": [guests::consent(&mut canaries, "loyalty")]});
+        record["stays"][0]["reservation"] = json!(reservation);
         let source = format!("pms/{}", canaries.marked("source_id"));
         let guest = app.guest(&source, record).await;
+        stay.as_object_mut().unwrap().remove("property");
+        let desk = app.errand("front_desk", "check_in").await;
+        let path = format!("/v1/guests/{guest}/stays/{reservation}");
+        assert_eq!(app.put(&desk, &path, stay).await.status, 200);
         let other = app
             .guest("pms/other", lin("R-1", "2026-01-10", "2026-01-12", "checked_out"))
             .await;

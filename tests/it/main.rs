@@ -72,6 +72,7 @@ mod serve;
 mod shared_contacts;
 mod siem;
 mod statements;
+mod stays;
 mod stolen;
 mod taken_back;
 mod tamper;

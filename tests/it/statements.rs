@@ -31,6 +31,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("guest", Which::Data, guest::sql::import::STATEMENTS),
     ("guest", Which::Data, guest::sql::observation::STATEMENTS),
     ("guest", Which::Data, guest::sql::occasion::STATEMENTS),
+    ("guest", Which::Data, guest::sql::stay_word::STATEMENTS),
     ("identity", Which::Data, identity::sql::STATEMENTS),
     ("identity", Which::Data, identity::sql::crossing::STATEMENTS),
     ("identity", Which::Data, identity::sql::rekey::STATEMENTS),

@@ -35,8 +35,10 @@ QUERIES = {
              "SELECT replace(guest_id::text, '-', ''), category, encode(wrapped, 'hex') FROM data_key"),
     "values": ("data", "SELECT lower(hex(guest_id)), field, lower(hex(sealed)) FROM field_value",
                "SELECT replace(guest_id::text, '-', ''), field, encode(sealed, 'hex') FROM field_value"),
-    "stays": ("data", "SELECT lower(hex(guest_id)), 'stay', lower(hex(sealed)) FROM stay",
-              "SELECT replace(guest_id::text, '-', ''), 'stay', encode(sealed, 'hex') FROM stay"),
+    "stays": ("data", "SELECT lower(hex(guest_id)), 'stay', lower(hex(sealed)) FROM stay "
+              "UNION ALL SELECT lower(hex(guest_id)), 'stay', lower(hex(sealed)) FROM stay_word",
+              "SELECT replace(guest_id::text, '-', ''), 'stay', encode(sealed, 'hex') FROM stay "
+              "UNION ALL SELECT replace(guest_id::text, '-', ''), 'stay', encode(sealed, 'hex') FROM stay_word"),
     "tokens": ("data", "SELECT lower(hex(guest_id)), field, lower(hex(token)) FROM blind_index",
                "SELECT replace(guest_id::text, '-', ''), field, encode(token, 'hex') FROM blind_index"),
 }

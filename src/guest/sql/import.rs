@@ -260,7 +260,7 @@ impl Tx {
         ] {
             on!(self, c => { sqlx::query(statement).bind(guest.0).bind(record.0).execute(c).await?; });
         }
-        Ok(())
+        self.delete_words_of(guest, record).await
     }
 
     /// Removes a guest that no record speaks of any more; `false` when one does.

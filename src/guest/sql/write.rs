@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     COMPOUND_PARTS, FIELD_DELETE, FIELD_HEADS, FIELD_OF_ALL, GUEST_MANAGER, GUEST_STILL, GUEST_TOUCH,
     IDEMPOTENT_DROP, IDEMPOTENT_INSERT, IDEMPOTENT_SET, IDEMPOTENT_SWEEP, IMPORT_SET, Line, STAY_HELD,
-    STAY_INDEX_DELETE, STAY_UPSERT, StayRow, TOKENS_DELETE, ValueRow, rows::numbered,
+    STAY_INDEX_DELETE, STAY_UPSERT, StayRow, TOKENS_DELETE, ValueRow, rows::numbered, stay_word::SealedStay,
 };
 use crate::{
     base::{GuestId, RecordId},
@@ -31,14 +31,11 @@ pub struct NewValue {
 /// A stay that is there.
 #[derive(sqlx::FromRow)]
 pub struct HeldStay {
-    /// Which record says so.
-    pub record_id: Uuid,
-    /// Its version.
-    pub version: i64,
-    /// Sealed.
-    pub sealed: Vec<u8>,
-    /// When that record saw it so, in microseconds.
-    pub updated_at: i64,
+    /// It, as it is shown.
+    #[sqlx(flatten)]
+    pub shown: SealedStay,
+    /// The highest version of what its voices said, where each voice's word is kept.
+    pub spoken: Option<i64>,
 }
 
 /// A stay to be stored.

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     base::GuestId,
+    guest::sql::stay_word::{SealedStay, WordRow},
     on, statements,
     store::{Conn, Database, StoreError, Tx},
 };
@@ -37,8 +38,6 @@ statements! {
     COPY_STAY_INDEX = "INSERT INTO stay_index (token, guest_id, stay_token)
                        SELECT token, $2, stay_token FROM stay_index WHERE guest_id = $1 AND stay_token = $3
                        ON CONFLICT (token, guest_id, stay_token) DO NOTHING";
-    HAND_STAY = "UPDATE stay SET guest_id = $2, sealed = $4 WHERE guest_id = $1 AND stay_token = $3";
-    HAND_STAY_INDEX = "UPDATE stay_index SET guest_id = $2 WHERE guest_id = $1 AND stay_token = $3";
     DELETE_STAY_INDEX = "DELETE FROM stay_index WHERE guest_id = $1 AND stay_token = $2";
     DELETE_STAY = "DELETE FROM stay WHERE guest_id = $1 AND stay_token = $2";
     COPY_CONSENT = "INSERT INTO consent (guest_id, consent_id, purpose, recipient, state, channel, indication, notice_id,
@@ -140,23 +139,6 @@ pub struct SealedValue {
     pub sealed: Vec<u8>,
 }
 
-/// A sealed stay.
-#[derive(sqlx::FromRow, Clone)]
-pub struct SealedStay {
-    /// Its token.
-    pub stay_token: Uuid,
-    /// Where.
-    pub property: String,
-    /// From which record; nil when staff linked it.
-    pub record_id: Uuid,
-    /// Its version, bound into the seal.
-    pub version: i64,
-    /// Sealed.
-    pub sealed: Vec<u8>,
-    /// When its record saw it so, in microseconds.
-    pub updated_at: i64,
-}
-
 /// What of a consent is sealed.
 #[derive(sqlx::FromRow, Clone)]
 pub struct SealedConsent {
@@ -190,6 +172,8 @@ pub struct Sealed {
     pub values: Vec<SealedValue>,
     /// Stays.
     pub stays: Vec<SealedStay>,
+    /// What each voice said of stays of which several told.
+    pub words: Vec<WordRow>,
     /// Consents.
     pub consents: Vec<SealedConsent>,
     /// Observations that wait.
@@ -277,6 +261,7 @@ impl Tx {
             records: on!(self, c => sqlx::query_as(RECORDS_OF).bind(guest.0).fetch_all(c).await?),
             values: on!(self, c => sqlx::query_as(VALUES_OF).bind(guest.0).fetch_all(c).await?),
             stays: on!(self, c => sqlx::query_as(STAYS_OF).bind(guest.0).fetch_all(c).await?),
+            words: self.stay_words(guest).await?,
             consents: on!(self, c => sqlx::query_as(CONSENTS_OF).bind(guest.0).fetch_all(c).await?),
             observations: on!(self, c => sqlx::query_as(OBSERVATIONS_OF).bind(guest.0).fetch_all(c).await?),
         })
@@ -323,29 +308,6 @@ impl Tx {
         run!(self, COPY_STAY, from.0, to.0, stay, sealed);
         run!(self, DELETE_STAY_INDEX, to.0, stay);
         run!(self, COPY_STAY_INDEX, from.0, to.0, stay);
-        Ok(())
-    }
-
-    /// Gives each of two guests what the other has of a stay, with what it is found by: sealed for the one, and for the
-    /// other.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn exchange_stay(
-        &mut self,
-        (one, other): (GuestId, GuestId),
-        stay: Uuid,
-        (for_one, for_other): (&[u8], &[u8]),
-    ) -> Result<(), StoreError> {
-        let nobody = Uuid::nil();
-        for (from, to, sealed) in [
-            (one.0, nobody, for_other),
-            (other.0, one.0, for_one),
-            (nobody, other.0, for_other),
-        ] {
-            run!(self, HAND_STAY, from, to, stay, sealed);
-            run!(self, HAND_STAY_INDEX, from, to, stay);
-        }
         Ok(())
     }
 
