@@ -234,14 +234,14 @@ both!(
             assert_eq!(answer.status, 204, "{answer:?}");
         };
         for categories in [json!([]), json!(["finance", "free_text"])] {
-            let held = hold(categories).await;
+            let one = hold(categories).await;
             let refused = decide().await;
             assert_eq!(
                 (refused.status, refused.problem()),
                 (409, "conflict"),
                 "{refused:?}"
             );
-            lift(held).await;
+            lift(one).await;
         }
         let set = async |status: &str| {
             let mut tx = app.app.vault.store.begin().await.unwrap();
