@@ -19,7 +19,7 @@ use crate::{
 };
 
 use super::{
-    GuestError, RecordAnswer, Vault,
+    GuestError, Job, RecordAnswer, Vault,
     put::{TRIES, pause},
     sql::import::{MadeRow, touched},
     together::Waiting,
@@ -38,6 +38,11 @@ pub struct RolledBack {
     /// Records that stay with what the import wrote: they were there before it, or something else has touched their
     /// guest since.
     pub kept_records: u64,
+}
+
+/// Whether an import is being taken back, or has been.
+fn is_begun(job: &Job) -> bool {
+    ["rolling_back", "rolled_back"].contains(&job.state.as_str())
 }
 
 impl Vault {
@@ -60,33 +65,24 @@ impl Vault {
             return self.refuse(event, GuestError::NotFound).await;
         };
         let started_at = micros(job.started_at);
-        if !["rolling_back", "rolled_back"].contains(&job.state.as_str()) {
-            let whole = (Uuid::nil(), Uuid::max());
-            let others = async || touched(&mut self.store.read().await?, (import, started_at), whole).await;
-            let mut found = others().await?;
-            if found == 0 {
-                self.set_import_state(import, "rolling_back").await?;
-                // Once more: what came until then is counted.
-                found = others().await?;
-                if found > 0 {
-                    self.set_import_state(import, &job.state).await?;
-                }
-            }
-            if found > 0 {
-                let guests = u64::try_from(found).unwrap_or(u64::MAX);
+        if !is_begun(&job) {
+            let mut conn = self.store.read().await?;
+            let others = touched(&mut conn, (import, started_at), (Uuid::nil(), Uuid::max())).await?;
+            // By another call, which this one then helps.
+            let begun = others > 0 && conn.import_job(import).await?.is_some_and(|job| is_begun(&job));
+            drop(conn);
+            if others > 0 && !begun {
+                let guests = u64::try_from(others).unwrap_or(u64::MAX);
                 return self.refuse(event, GuestError::Touched(guests)).await;
             }
+            let mut tx = self.store.begin().await?;
+            tx.set_import_state(import, "rolling_back", micros(event.at))
+                .await?;
+            tx.commit().await?;
         }
         let (vault, errand) = (self.clone(), errand.clone());
         let work = async move { vault.take_all_back(&errand, import, started_at).await };
         tokio::spawn(work).await.map_err(|_| GuestError::Unanswered)?
-    }
-
-    async fn set_import_state(&self, import: ImportId, state: &str) -> Result<(), GuestError> {
-        let mut tx = self.store.begin().await?;
-        tx.set_import_state(import, state, micros(self.clock.now()))
-            .await?;
-        Ok(tx.commit().await?)
     }
 
     async fn take_all_back(

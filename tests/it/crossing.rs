@@ -126,13 +126,13 @@ both!(what_is_decided_meanwhile_stays_decided, async |database| {
     let kept = note(&app, other, "asks for a quiet room").await;
     let lifted = hold(&app, other, "B-1").await;
     let merged = merge(&app, one, other, "").await;
+    lift(&app, one, &lifted).await;
     let manager = app.role("duty_manager").await;
     for (id, decision) in [(&dropped, "drop"), (&kept, "note")] {
         let path = format!("/v1/guests/{one}/observations/{id}");
         let decided = app.post(&manager, &path, json!({ "decision": decision })).await;
         assert!(decided.status < 300, "{decided:?}");
     }
-    lift(&app, one, &lifted).await;
     app.set_clock("2026-03-05T10:00:01Z");
     // A hold put while they were one is for both.
     hold(&app, one, "C-1").await;
