@@ -21,7 +21,7 @@ use crate::{
 use super::{
     GuestError, Job, RecordAnswer, Vault,
     put::{TRIES, pause},
-    sql::import::{MadeRow, touched},
+    sql::import::{MadeRow, is_there, touched},
     together::Waiting,
 };
 
@@ -43,6 +43,11 @@ pub struct RolledBack {
 /// Whether an import is being taken back, or has been.
 fn is_begun(job: &Job) -> bool {
     ["rolling_back", "rolled_back"].contains(&job.state.as_str())
+}
+
+/// What was found a moment ago is there no longer: tried again, it is new.
+fn taken_back() -> GuestError {
+    StoreError::Stale.into()
 }
 
 impl Vault {
@@ -81,7 +86,13 @@ impl Vault {
             tx.commit().await?;
         }
         let (vault, errand) = (self.clone(), errand.clone());
-        let work = async move { vault.take_all_back(&errand, import, started_at).await };
+        let work = async move {
+            let outcome = vault.take_all_back(&errand, import, started_at).await;
+            if let Err(error) = &outcome {
+                tracing::error!(%error, "an import is taken back in part; it goes on when it is asked for again");
+            }
+            outcome
+        };
         tokio::spawn(work).await.map_err(|_| GuestError::Unanswered)?
     }
 
@@ -220,6 +231,9 @@ impl Vault {
         for (waiting, answer) in heard {
             let import = waiting.prepared.import.map_or(Uuid::nil(), |import| import.0);
             let place = (answer.guest_id, answer.record_id);
+            if !is_there(&mut conn, place).await? {
+                return Err(taken_back());
+            }
             if conn.is_unheard(import, place).await? {
                 due.push((import, place, &waiting.prepared.source_token));
             }
@@ -232,11 +246,9 @@ impl Vault {
         due.sort_unstable_by_key(|(_, place, _)| *place);
         let mut tx = self.store.begin().await?;
         for (import, place, token) in due {
-            if !tx.keep_still(place.0).await? {
-                // Taken back a moment ago: it is new again.
-                return Err(StoreError::Stale.into());
+            if !tx.keep_still(place.0).await? || !tx.note_heard(import, place, token).await? {
+                return Err(taken_back());
             }
-            tx.note_heard(import, place, token).await?;
         }
         Ok(tx.commit().await?)
     }

@@ -66,7 +66,7 @@ impl Vault {
         };
         event.subject = Some(self.subject(guest, Some(&keys)));
         event.outcome = Some("pseudonym_issued");
-        let mut change = self.log.begin(&self.store).await?;
+        let mut change = self.change_of(guest).await?;
         let now = micros(self.clock.now());
         change.tx.insert_pseudonym(token, guest, consumer.0, now).await?;
         let entry = change.record(Self::with_reason(event, errand, Some(&keys)));

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     imports::{lines, record, send},
+    merging::{merge, undo},
     support::{
         app::{Answer, Errand, TestApp},
         database::both,
@@ -146,6 +147,17 @@ both!(
         assert_eq!(roll_back(&app, &pms, &second).await.body, nothing);
         let undone = roll_back(&app, &pms, &first).await;
         assert_eq!(undone.body["removed_guests"], 2, "{undone:?}");
+        // The first and the last of many are remembered.
+        let (first, _) = imported(&app, &pms, &[record(2)]).await;
+        let (second, _) = imported(&app, &pms, &[record(2)]).await;
+        let (third, _) = imported(&app, &pms, &[record(2)]).await;
+        let (last, _) = imported(&app, &pms, &[record(2)]).await;
+        for import in [&second, &third] {
+            assert_eq!(roll_back(&app, &pms, import).await.status, 200);
+            assert_eq!(roll_back(&app, &pms, &first).await.status, 409);
+        }
+        assert_eq!(roll_back(&app, &pms, &last).await.status, 200);
+        assert_eq!(roll_back(&app, &pms, &first).await.body["removed_guests"], 1);
         // Its source itself, too.
         let (third, guests) = imported(&app, &pms, &[record(3)]).await;
         let mut same = record(3);
@@ -259,6 +271,25 @@ both!(
         // A hold on something else does not keep it.
         hold(json!(["stay"])).await;
         assert_eq!(decide().await.status, 204);
+        app.finish().await;
+    }
+);
+
+both!(
+    what_an_import_brought_and_a_steward_gave_to_another_stays,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let pms = app.errand("integration", "loyalty").await;
+        let mut again = stranger(2);
+        again["source_id"] = json!("2b");
+        let (import, guests) = imported(&app, &pms, &[stranger(1), stranger(2), again]).await;
+        assert_eq!(guests[1], guests[2]);
+        // The survivor is then of the version that the marks of both together have.
+        let merged = merge(&app, &guests[0], &guests[1], "?force=true").await;
+        assert_eq!(merged.status, 201, "{merged:?}");
+        assert_eq!(roll_back(&app, &pms, &import).await.status, 409);
+        assert_eq!(undo(&app, &merged).await.status, 200);
+        assert_eq!(there(&app).await.len(), 2);
         app.finish().await;
     }
 );

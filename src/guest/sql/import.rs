@@ -32,6 +32,7 @@ statements! {
                                   AND q.state NOT IN ('done', 'denied', 'duplicate', 'revoked'))
                    OR EXISTS (SELECT 1 FROM observation o WHERE o.guest_id = r.guest_id)
                    OR EXISTS (SELECT 1 FROM pseudonym p WHERE p.guest_id = r.guest_id)
+                   OR EXISTS (SELECT 1 FROM guest_merge m WHERE m.survivor = r.guest_id AND m.state = 'done')
                    OR EXISTS (SELECT 1 FROM import_record made
                               JOIN import_record heard ON heard.guest_id = made.guest_id
                                   AND heard.record_id = made.record_id AND heard.version = 0
@@ -56,11 +57,19 @@ statements! {
                 SELECT 1 FROM stay s WHERE s.guest_id = i.guest_id AND s.record_id = i.record_id AND s.version > 1)
             ORDER BY i.record_id";
     MARK_DELETE = "DELETE FROM import_record WHERE import_id = $1 AND guest_id = $2 AND record_id = $3";
+    THERE = "SELECT count(*) FROM record WHERE guest_id = $1 AND record_id = $2";
+    /// Once its source itself has said it again, nothing more is to be noted.
     UNHEARD = "SELECT count(*) FROM import_record made
                WHERE made.guest_id = $1 AND made.record_id = $2 AND made.made AND made.import_id <> $3 AND NOT EXISTS (
-                   SELECT 1 FROM import_record heard LEFT JOIN import_job j ON j.import_id = heard.import_id
+                   SELECT 1 FROM import_record heard
                    WHERE heard.guest_id = $1 AND heard.record_id = $2
-                       AND (heard.import_id = $3 OR heard.version = 0 AND coalesce(j.state, 'open') <> 'rolled_back'))";
+                       AND (heard.import_id = $3 OR heard.import_id = $4))";
+    /// Of those who said it again the first and the last are enough to know: a house may send all its guests each night.
+    HEARD_BETWEEN = "DELETE FROM import_record
+                     WHERE guest_id = $1 AND record_id = $2 AND version = 0 AND EXISTS (
+                         SELECT 1 FROM import_record f LEFT JOIN import_job j ON j.import_id = f.import_id
+                         WHERE f.guest_id = $1 AND f.record_id = $2 AND f.version = 0
+                             AND f.import_id < import_record.import_id AND coalesce(j.state, 'open') <> 'rolled_back')";
     HEARD = "INSERT INTO import_record (import_id, guest_id, record_id, source_token, version, made)
              VALUES ($1, $2, $3, $4, 0, false)
              ON CONFLICT (guest_id, record_id, import_id) DO NOTHING";
@@ -305,7 +314,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Notes that a record that an import made was said again, by another import or (nil) by its source itself.
+    /// Notes that a record that an import made was said again, by another import or (nil) by its source itself; false when
+    /// it is no longer there.
     ///
     /// # Errors
     /// What the database says.
@@ -314,13 +324,30 @@ impl Tx {
         import: Uuid,
         (guest, record): (GuestId, RecordId),
         source_token: &[u8],
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
+        if !is_there(self, (guest, record)).await? {
+            return Ok(false);
+        }
+        on!(self, c => { sqlx::query(HEARD_BETWEEN).bind(guest.0).bind(record.0).execute(c).await?; });
         on!(self, c => {
             let query = sqlx::query(HEARD).bind(import).bind(guest.0).bind(record.0);
             query.bind(source_token).execute(c).await?;
         });
-        Ok(())
+        Ok(true)
     }
+}
+
+/// Whether a guest has a record.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_there(
+    db: &mut impl Database,
+    (guest, record): (GuestId, RecordId),
+) -> Result<bool, StoreError> {
+    let records: i64 =
+        on!(db, c => sqlx::query_scalar(THERE).bind(guest.0).bind(record.0).fetch_one(c).await?);
+    Ok(records > 0)
 }
 
 impl Conn {
@@ -333,7 +360,7 @@ impl Conn {
         row.map(Job::try_from).transpose()
     }
 
-    /// Whether an import made a record, another than the one that says it now, and nobody else has said it since.
+    /// Whether an import made a record, another than the one that says it now, and it is to be noted that this one does.
     ///
     /// # Errors
     /// What the database says.
@@ -343,7 +370,8 @@ impl Conn {
         (guest, record): (GuestId, RecordId),
     ) -> Result<bool, StoreError> {
         let made: i64 = on!(self, c => {
-            sqlx::query_scalar(UNHEARD).bind(guest.0).bind(record.0).bind(import).fetch_one(c).await?
+            let query = sqlx::query_scalar(UNHEARD).bind(guest.0).bind(record.0).bind(import);
+            query.bind(Uuid::nil()).fetch_one(c).await?
         });
         Ok(made > 0)
     }

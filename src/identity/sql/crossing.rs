@@ -60,7 +60,8 @@ statements! {
                         FROM observation WHERE guest_id = $1 AND observation_id = $3";
     MOVE_QUEUED = "UPDATE observation_queue SET guest_id = $2 WHERE guest_id = $1 AND observation_id = $3";
     DELETE_OBSERVATION = "DELETE FROM observation WHERE guest_id = $1 AND observation_id = $2";
-    MOVE_IMPORTED = "UPDATE import_record SET guest_id = $2 WHERE guest_id = $1 AND record_id = $3";
+    /// What a steward gave to another guest no import removes.
+    MOVE_IMPORTED = "UPDATE import_record SET guest_id = $2, made = false WHERE guest_id = $1 AND record_id = $3";
     /// One that both have, because it was put while they were one, stays with each, unless it stands here and was lifted
     /// there.
     HOLDS_OF = "SELECT hold_id FROM hold WHERE guest_id = $1
