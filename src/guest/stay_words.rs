@@ -152,11 +152,6 @@ impl<'k> Word<'k> {
         (self.voice, self.version, self.at)
     }
 
-    /// Whether the stay is this word and nothing else.
-    pub(crate) fn is_shown_by(&self, stay: &SealedStay) -> bool {
-        (self.record(), self.version, self.at) == (stay.record_id, stay.version, stay.updated_at)
-    }
-
     fn plain(&self, stay: Uuid) -> Result<Zeroizing<Vec<u8>>, GuestError> {
         if !self.keys.has(Category::Stay) {
             // Said since the keys were fetched: the next try has them.
@@ -291,16 +286,53 @@ fn spoke_last(shown: &SealedStay, words: &[Word<'_>]) -> Option<Uuid> {
 }
 
 impl Vault {
-    /// Shows what these words of a stay come to: what is said last, in the strongest part of those told together.
-    pub(crate) async fn show_words(
+    /// Leaves a guest with these words of a stay, of which it has shown this one so far.
+    pub(crate) async fn settle_words(
         &self,
         tx: &mut Tx,
         keys: &GuestKeys,
-        shown: &SealedStay,
+        (now, stay): (Option<&SealedStay>, &SealedStay),
+        words: &mut [Word<'_>],
+    ) -> Result<(), GuestError> {
+        tx.delete_words(keys.guest(), stay.stay_token).await?;
+        keep_words(tx, keys, stay.stay_token, words).await?;
+        self.show_words(tx, keys, (now, stay), words).await
+    }
+
+    /// Leaves the stays of which a record told without its word, as far as others told of them, too.
+    pub(super) async fn forget_words_of(
+        &self,
+        tx: &mut Tx,
+        keys: &GuestKeys,
+        record: RecordId,
+    ) -> Result<(), GuestError> {
+        let guest = keys.guest();
+        let rows = tx.stay_words(guest).await?;
+        let voice = record.0.to_string();
+        for row in rows.iter().filter(|row| row.voice == voice) {
+            let Some(held) = tx.stay_held(guest, row.stay_token).await? else {
+                continue;
+            };
+            let mut words = Word::all(keys, &held.shown, &rows)?;
+            words.retain(|word| word.voice != record.0);
+            if !words.is_empty() {
+                self.settle_words(tx, keys, (None, &held.shown), &mut words)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows what these words of a stay come to: what is said last, in the strongest part of those told together.
+    async fn show_words(
+        &self,
+        tx: &mut Tx,
+        keys: &GuestKeys,
+        (now, shown): (Option<&SealedStay>, &SealedStay),
         words: &mut [Word<'_>],
     ) -> Result<(), GuestError> {
         let token = shown.stay_token;
-        words.sort_unstable_by_key(|word| (word.at, word.version));
+        words.sort_unstable_by_key(|word| (word.at, word.version, word.voice));
         let mut all: Option<(Uuid, StayInput, i64)> = None;
         for word in &*words {
             let mut input = word.opened(token)?;
@@ -315,6 +347,15 @@ impl Vault {
         let (Some((record, input, at)), Some(last)) = (all, words.last()) else {
             return Ok(());
         };
+        // What is shown already lies there to the byte.
+        if let Some(now) = now
+            && (now.record_id, now.version, now.updated_at) == (record, last.version, at)
+            && Word::of_stay(keys, now)
+                .opened(token)
+                .is_ok_and(|held| held == input)
+        {
+            return Ok(());
+        }
         let property: PropertyCode = shown.property.parse().map_err(|_| GuestError::Damaged)?;
         let said = Said {
             record: RecordId(record),

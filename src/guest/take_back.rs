@@ -1,8 +1,8 @@
 //! An import is taken back, while nothing else has touched what it wrote.
 //!
 //! The records that it made are removed, and the guests that nobody else speaks of. What it changed of records that were
-//! there before stays: their earlier values are gone; so does a record that repeated another's stay. A yes goes with the
-//! record that told it, a no stays.
+//! there before stays: their earlier values are gone. Of a stay that others told, too, their words are left. A yes goes with
+//! the record that told it, a no stays.
 //!
 //! Each guest is asked about again under the lock under which its records go: what was acknowledged meanwhile (a hold, a
 //! request, a refusal, a note) keeps the guest.
@@ -157,7 +157,10 @@ impl Vault {
         (import, started_at): (ImportId, i64),
         guest: GuestId,
     ) -> Result<(u64, bool), GuestError> {
-        let keys = self.keys.guest_keys(guest, &[Category::Audit]).await?;
+        let keys = self
+            .keys
+            .guest_keys(guest, &[Category::Stay, Category::Audit])
+            .await?;
         let mut event = self.import_event(errand, Act::RollBackImport);
         event.subject = Some(self.subject(guest, Some(&keys)));
         let mut change = self.log.begin(&self.store).await?;
@@ -183,6 +186,7 @@ impl Vault {
         {
             let record = RecordId(record_id);
             self.say_what_goes(&mut change, errand, (guest, record)).await?;
+            self.forget_words_of(&mut change.tx, &keys, record).await?;
             change.tx.delete_record(guest, record, &source_token).await?;
             change.tx.forget_mark(import, (guest, record)).await?;
         }

@@ -12,7 +12,6 @@ use crate::{
         sql::stay_word::SealedStay,
         stay_words::{Word, keep_words},
     },
-    keys::GuestKeys,
     store::Tx,
 };
 
@@ -85,34 +84,17 @@ impl Vault {
                 .transpose()?;
             // What nobody touched lies there as it was.
             if had.as_deref().map(marks) != Some(marks(&going)) {
-                self.settle(tx, to, (hidden, shown), &mut going).await?;
+                self.settle_words(tx, to, (hidden, shown), &mut going).await?;
             }
             if left.is_empty() {
                 tx.delete_words(from.guest(), token).await?;
                 tx.delete_stay(from.guest(), token).await?;
             } else {
-                self.settle(tx, from, (Some(shown), shown), &mut left).await?;
+                self.settle_words(tx, from, (Some(shown), shown), &mut left)
+                    .await?;
             }
         }
         Ok(())
-    }
-
-    /// Leaves a guest with these words of a stay, of which it has shown this one so far.
-    async fn settle(
-        &self,
-        tx: &mut Tx,
-        keys: &GuestKeys,
-        (now, stay): (Option<&SealedStay>, &SealedStay),
-        words: &mut [Word<'_>],
-    ) -> Result<(), GuestError> {
-        tx.delete_words(keys.guest(), stay.stay_token).await?;
-        keep_words(tx, keys, stay.stay_token, words).await?;
-        if let ([word], Some(now)) = (&*words, now)
-            && word.is_shown_by(now)
-        {
-            return Ok(());
-        }
-        self.show_words(tx, keys, stay, words).await
     }
 }
 

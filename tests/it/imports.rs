@@ -351,8 +351,15 @@ both!(
         let stays = async || {
             let path = format!("/v1/guests/{guest}?fields=stay_links");
             let shown = app.get(&agent, &path).await;
-            shown.value("stay_links").as_array().map_or(0, Vec::len)
+            let stays = shown.value("stay_links").as_array().cloned().unwrap_or_default();
+            let mut days: Vec<String> = stays
+                .iter()
+                .map(|stay| stay["departure"].as_str().unwrap().to_owned())
+                .collect();
+            days.sort();
+            days
         };
+        let days = |days: &[&str]| -> Vec<String> { days.iter().map(|&day| day.to_owned()).collect() };
         let crm = app.errand("crm", "marketing_direct").await;
         let stands = async || {
             let path = format!("/v1/guests/{guest}/consents");
@@ -371,13 +378,13 @@ both!(
             format!("/v1/imports/{import}/rollback")
         };
         // It said of the guest what nobody else did: that goes with it.
-        own["stays"] = json!([{"reservation": "R-other", "arrival": "2026-03-04", "departure": "2026-03-07", "status": "confirmed"}]);
+        own["stays"] = json!([{"reservation": "R-other", "arrival": "2026-03-04", "departure": "2026-03-08", "status": "confirmed"}]);
         own["guest"]["account_manager_id"] = json!("am-7");
         own["consents"] = json!([{"purpose": "marketing_direct", "state": "given", "channel": "web", "indication": "checkbox"}]);
         let rollback = imported(&own).await;
         assert_eq!(
             (stays().await, stands().await, managed().await),
-            (2, json!("given"), true)
+            (days(&["2026-03-07", "2026-03-08"]), json!("given"), true)
         );
         let done = app.post(&pms, &rollback, Value::Null).await;
         assert_eq!(
@@ -387,20 +394,22 @@ both!(
         );
         assert_eq!(
             (stays().await, stands().await, managed().await),
-            (1, Value::Null, false)
+            (days(&["2026-03-07"]), Value::Null, false)
         );
-        // It repeated a stay that another record had told: what that one said is gone, so the record stays.
+        // It spoke of a stay that another record had told: what that one said is shown again.
         own["stays"] = stay;
+        own["stays"][0]["departure"] = json!("2026-03-09");
         own["guest"].as_object_mut().unwrap().remove("account_manager_id");
         own["consents"] = json!([]);
         let rollback = imported(&own).await;
+        assert_eq!(stays().await, days(&["2026-03-09"]));
         let done = app.post(&pms, &rollback, Value::Null).await;
         assert_eq!(
             done.body,
-            json!({"removed_records": 0, "removed_guests": 0, "kept_records": 1}),
+            json!({"removed_records": 1, "removed_guests": 0, "kept_records": 0}),
             "{done:?}"
         );
-        assert_eq!(stays().await, 1);
+        assert_eq!(stays().await, days(&["2026-03-07"]));
         app.finish().await;
     }
 );

@@ -51,10 +51,13 @@ statements! {
     KEPT = "SELECT count(*) FROM import_record WHERE import_id = $1 AND version > 0";
     GUESTS_MADE = "SELECT DISTINCT guest_id FROM import_record
                    WHERE import_id = $1 AND made AND guest_id > $2 ORDER BY guest_id LIMIT $3";
-    /// Of a stay that another record told first nothing else is left than what the import's record repeats.
+    /// Of a stay that another record told first, before each one's word was kept, nothing else is left than what the
+    /// import's record repeats.
     MADE = "SELECT i.record_id, i.source_token FROM import_record i
             WHERE i.import_id = $1 AND i.made AND i.guest_id = $2 AND NOT EXISTS (
-                SELECT 1 FROM stay s WHERE s.guest_id = i.guest_id AND s.record_id = i.record_id AND s.version > 1)
+                SELECT 1 FROM stay s WHERE s.guest_id = i.guest_id AND s.record_id = i.record_id AND s.version > 1
+                    AND NOT EXISTS (SELECT 1 FROM stay_word w
+                                    WHERE w.guest_id = s.guest_id AND w.stay_token = s.stay_token))
             ORDER BY i.record_id";
     MARK_DELETE = "DELETE FROM import_record WHERE import_id = $1 AND guest_id = $2 AND record_id = $3";
     THERE = "SELECT count(*) FROM record WHERE guest_id = $1 AND record_id = $2";
