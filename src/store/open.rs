@@ -141,7 +141,7 @@ impl Store {
     }
 }
 
-/// Lets one at a time of those that start at once make tables in a folder; PostgreSQL's migrator sees to it itself. `None`
+/// Lets one at a time of those that start at once make files and tables in a folder; PostgreSQL's migrator sees to it itself. `None`
 /// where the file system has no locks.
 async fn alone(database: &Path) -> Result<Option<File>, StoreError> {
     let parent = database.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -193,7 +193,10 @@ async fn open_sqlite(path: &Path, connections: u32) -> Result<Store, StoreError>
             .idle_timeout(None)
             .max_lifetime(None)
     };
+    // The first connection makes the file one with a log beside it, which a second at that moment is refused.
+    let alone = alone(path).await?;
     let writer = pool(1).connect_with(sqlite_options(path)).await;
+    drop(alone);
     let writer: SqlitePool = writer.map_err(|cause| refused(path.display().to_string(), cause))?;
     let reading = sqlite_options(path)
         .pragma("query_only", "ON")
