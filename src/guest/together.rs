@@ -359,16 +359,17 @@ impl Vault {
             answers.push((*at, put::answer(place, done)));
         }
         let mut change = later.begun().await?;
+        change.tx.write(rows).await?;
         let imports: BTreeSet<_> = changes
             .iter()
             .filter_map(|(_, waiting, _)| waiting.prepared.import)
             .collect();
+        // Last: it holds the import's one row until the commit, and batches that go at once would wait for each other.
         for import in imports {
             if !change.tx.keep_import_open(import).await? {
                 return Err(no_longer_open());
             }
         }
-        change.tx.write(rows).await?;
         Ok((change, answers))
     }
 }

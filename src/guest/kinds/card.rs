@@ -110,7 +110,10 @@ const NEARBY: usize = 40;
 /// Whether a text holds a card number or a card's security code: such a text is stored nowhere.
 #[must_use]
 pub fn is_in(text: &str) -> bool {
-    runs(text).iter().any(Run::holds_card) || holds_code(text)
+    // Most texts are names and words: without three digits there is neither a number nor a code. ASCII only, where what
+    // is a digit is plain.
+    let few = text.is_ascii() && text.bytes().filter(u8::is_ascii_digit).count() < 3;
+    !few && (runs(text).iter().any(Run::holds_card) || holds_code(text))
 }
 
 /// Whether these digits alone are a card number.
