@@ -21,7 +21,7 @@ pub use catalogue::{
 pub use clock::{Clock, from_micros, micros};
 pub use ids::{ConsentId, EntryId, GuestId, ImportId, NoticeId, PrincipalId, RecordId, RequestId, WriterId};
 pub use names::{FieldPath, InvalidName, PropertyCode, Purpose, Role, SourceSystem};
-pub use property::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError};
+pub use property::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError, Reach};
 pub use stay::{StayState, StayStatus};
 pub use table::table;
 pub use term::{Anchors, Begin, Length, Term};

@@ -64,6 +64,37 @@ pub struct PropertyTree {
     order: Vec<PropertyCode>,
 }
 
+/// The properties that a scope covers, as statements ask for them: `,LIS01,SHA01,`, so that a row is of one of them when
+/// `replace($1, ',' || property || ',', '') <> $1`. Empty when it is the whole house, also what is configured no longer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach(String);
+
+impl Reach {
+    /// No house at all.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self(",".to_owned())
+    }
+
+    /// Whether it is the whole house.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a property lies within it.
+    #[must_use]
+    pub fn holds(&self, property: &str) -> bool {
+        self.is_whole() || self.0.contains(&format!(",{property},"))
+    }
+
+    /// For a statement.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl PropertyTree {
     /// A tree of these nodes.
     ///
@@ -115,6 +146,17 @@ impl PropertyTree {
     #[must_use]
     pub fn is_whole(&self, scope: &[PropertyCode]) -> bool {
         self.top().is_some_and(|top| scope.contains(&top.code))
+    }
+
+    /// What a scope covers.
+    #[must_use]
+    pub fn reach(&self, scope: &[PropertyCode]) -> Reach {
+        if self.is_whole(scope) {
+            return Reach::default();
+        }
+        let codes = self.iter().map(|node| &node.code);
+        let covered = codes.filter(|code| self.covers(scope, code));
+        Reach(covered.fold(Reach::nowhere().0, |all, code| format!("{all}{code},")))
     }
 
     /// The code itself, its parent, and so on up; longer than the tree only when parents run in a circle.

@@ -1,7 +1,7 @@
 //! `guest-vault backup`: a consistent, encrypted copy of the data and, apart from it, of the key store.
 
 use std::{
-    fs,
+    fs, io,
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
@@ -120,9 +120,21 @@ async fn take(
     manifest("keys").write(&keys, &sealed_keys, recipients)?;
     manifest("data").write(&data, &sealed_data, recipients)?;
     // Both are whole before either has its name.
-    fs::rename(&sealed_keys, keys_out).map_err(at(keys_out))?;
-    fs::rename(&sealed_data, data_out).map_err(at(data_out))?;
+    name(&sealed_keys, keys_out)?;
+    name(&sealed_data, data_out).inspect_err(|_| drop(fs::remove_file(keys_out)))?;
     Ok((values, size))
+}
+
+/// Gives a file its name, unless another backup was faster with it.
+fn name(file: &Path, out: &Path) -> Result<(), CopyError> {
+    match fs::hard_link(file, out) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(CopyError::Taken(out.display().to_string()))
+        }
+        // Not every file system has links.
+        Err(_) => fs::rename(file, out).map_err(at(out)),
+        Ok(()) => fs::remove_file(file).map_err(at(file)),
+    }
 }
 
 /// Puts a copy into quarantine.

@@ -68,12 +68,9 @@ impl Command {
             Self::Principal(command) => command.needs_vault(),
             Self::Audit(command) => command.needs_vault(),
             Self::Keys(_) | Self::Identity(_) | Self::Backup(_) => true,
-            Self::Serve(_)
-            | Self::Demo(_)
-            | Self::Import(_)
-            | Self::Policy(_)
-            | Self::Restore(_)
-            | Self::Doctor(_) => false,
+            // In place it works on what other tools have put back already.
+            Self::Restore(command) => command.from.is_none(),
+            Self::Serve(_) | Self::Demo(_) | Self::Import(_) | Self::Policy(_) | Self::Doctor(_) => false,
         }
     }
 }

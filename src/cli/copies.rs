@@ -66,6 +66,9 @@ pub enum CopyError {
     /// It is a backup of something else.
     #[error("{0} is no backup of this kind")]
     Kind(String),
+    /// Neither the backup's key store nor a present one.
+    #[error("there is no key store to open the data with: name the backup's by --keys (it was made as {0})")]
+    NoKeys(String),
     /// A backup is there already.
     #[error("{0} is there already: give another name, or move it away")]
     Taken(String),

@@ -139,7 +139,7 @@ pub enum PrincipalError {
     #[error("a name is 1 to {LONGEST_NAME} characters without control characters")]
     Name,
     /// The key would never open anything.
-    #[error("the key would end before it begins; give a later moment")]
+    #[error("what is to end at that moment would be over already; give a later one")]
     Past,
     /// A kind of attestation that cannot be one.
     #[error("a kind is 1 to 60 characters of a-z, 0-9, _ and :, such as training or recipient:spa_partner")]
@@ -153,6 +153,9 @@ pub enum PrincipalError {
     /// A word of this program is not one of its own alphabet.
     #[error(transparent)]
     Word(#[from] InvalidName),
+    /// The new key cannot be shown.
+    #[error("the key could not be written out, and was revoked; make another")]
+    Unseen(#[source] std::io::Error),
     /// The answer cannot be printed.
     #[error("the answer cannot be written")]
     Output(#[from] std::io::Error),
@@ -191,7 +194,14 @@ pub async fn run(command: &Command, vault: &Vault<'_>, out: &mut dyn Write) -> R
     match command {
         Command::Create(arguments) => create(arguments, vault, out).await,
         Command::List(arguments) => list(arguments, vault, out).await,
-        Command::Attest(arguments) => attest::attest(arguments, (vault.attestations, vault.clock), out).await,
+        Command::Attest(arguments) => {
+            if let Some(id) = arguments.id
+                && !vault.principals.list().await?.iter().any(|one| one.id == id)
+            {
+                return Err(PrincipalError::Unknown(id));
+            }
+            attest::attest(arguments, (vault.attestations, vault.clock), out).await
+        }
         Command::Attestations(arguments) => attest::list(arguments, vault.attestations, out).await,
         Command::Revoke(arguments) => revoke(arguments, vault, out).await,
     }
@@ -209,13 +219,21 @@ async fn create(arguments: &Create, vault: &Vault<'_>, out: &mut dyn Write) -> R
         reason = "the one time that a key is shown to who asked for it"
     )]
     let text = text.expose_secret();
-    if arguments.json {
-        writeln!(out, "{}", json!({"id": id, "key": text}))?;
+    let shown = if arguments.json {
+        writeln!(out, "{}", json!({"id": id, "key": text}))
     } else {
         writeln!(
             out,
             "id   {id}\nkey  {text}\n\nThe key is shown this once; the vault keeps only its hash."
-        )?;
+        )
+    };
+    if let Err(error) = shown.and_then(|()| out.flush()) {
+        // Nobody has it, or who knows who.
+        vault
+            .principals
+            .revoke(id, &operator()?, RequestId::random())
+            .await?;
+        return Err(PrincipalError::Unseen(error));
     }
     Ok(())
 }

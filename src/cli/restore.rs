@@ -121,7 +121,7 @@ async fn restore(
             present.close().await;
             copied?;
         }
-        None => return Err(CopyError::Kind(keys_beside(from).display().to_string())),
+        None => return Err(CopyError::NoKeys(keys_beside(from).display().to_string())),
     }
     let open = async |path: &Path| Store::open(&StoreUrl::Sqlite(path.to_owned()), 1).await;
     let stores = (open(&new_data).await?, open(&new_keys).await?);

@@ -68,7 +68,7 @@ fn told(error: &figment::Error) -> String {
             format!("{from}{key} must be {}", expected.replace('`', ""))
         }
         Kind::DuplicateField(name) => format!("{from}{} is given twice", dotted(&key, name)),
-        Kind::Message(message) if key.is_empty() => format!("{from}{}", message.trim_end()),
+        Kind::Message(message) if key.is_empty() => format!("{from}{}", without_excerpt(message)),
         // An untagged value that is neither: the decoder's words would not help.
         Kind::Message(message) if message.starts_with("data did not match") => {
             format!("{from}{key} is not of the right type")
@@ -76,6 +76,16 @@ fn told(error: &figment::Error) -> String {
         Kind::Message(message) => format!("{from}{key}: {message}"),
         _ => format!("{from}{key} is not valid"),
     }
+}
+
+/// What the parser of TOML says, without the line that it shows: a password may stand there.
+fn without_excerpt(message: &str) -> String {
+    let shown = |line: &&str| {
+        let rest = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+        !rest.starts_with('|') && !rest.is_empty()
+    };
+    let kept: Vec<&str> = message.lines().filter(shown).collect();
+    kept.join(": ")
 }
 
 fn source(metadata: &figment::Metadata) -> String {
@@ -131,6 +141,15 @@ mod tests {
         ] {
             assert_eq!(edits(a, b), distance, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_not_shown() {
+        let text = "[database]\nurl = \"postgres://vault:S3CRET@127.0.0.1/x\n";
+        let error = toml::from_str::<toml::Table>(text).unwrap_err().to_string();
+        assert!(error.contains("S3CRET"), "{error}");
+        let told = without_excerpt(&error);
+        assert!(!told.contains("S3CRET") && told.contains("line 2"), "{told}");
     }
 
     #[test]

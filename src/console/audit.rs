@@ -462,9 +462,11 @@ impl Console {
         let leaf = found
             .as_ref()
             .and_then(|row| crate::audit::leaf::Leaf::read(&row.leaf));
-        let Some((row, leaf)) = found
-            .zip(leaf.filter(|leaf| JUDGED.contains(&leaf.act.as_str()) && leaf.decision == "permitted"))
-        else {
+        let Some((row, leaf)) = found.zip(leaf.filter(|leaf| {
+            let here = self.vault.reach(errand);
+            let property = leaf.property.as_deref().unwrap_or_default();
+            JUDGED.contains(&leaf.act.as_str()) && leaf.decision == "permitted" && here.holds(property)
+        })) else {
             return self.vault.refuse(event, GuestError::NotFound).await;
         };
         let done_by = (leaf.principal, leaf.actor.as_deref());
@@ -477,11 +479,13 @@ impl Console {
             basis: Some(format!("entry:{entry}")),
             ..event
         };
-        let now = micros(self.vault.clock.now());
+        let (now, refused) = (micros(self.vault.clock.now()), event.clone());
         let mut change = self.vault.log.begin(&self.vault.store).await?;
         let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
         if !change.tx.judge(entry.0, word, by, now).await? {
-            return Err(GuestError::Blocked("it was judged already".to_owned()));
+            drop(change);
+            let judged = GuestError::Blocked("it was judged already".to_owned());
+            return self.vault.refuse(refused, judged).await;
         }
         change.record(event);
         change.commit().await?;

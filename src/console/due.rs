@@ -100,9 +100,10 @@ impl Console {
         let mut event = self.look(errand, (Act::ReadRequests, "listed"), &rights).await?;
         let today = self.today();
         let soon = (today + SOON).to_string();
+        let reach = self.vault.reach(errand);
         let mut conn = self.vault.store.read().await?;
-        let (open, overdue, soon) = conn.requests_count(&today.to_string(), &soon).await?;
-        let first = conn.open_requests(MOST).await?;
+        let (open, overdue, soon) = conn.requests_count(&today.to_string(), &soon, &reach).await?;
+        let first = conn.open_requests(MOST, &reach).await?;
         drop(conn);
         event.count = u64::try_from(open).ok();
         self.vault.log.record(event, ()).await?;
@@ -121,7 +122,14 @@ impl Console {
             .look(errand, (Act::ReadRequests, "late_erasures"), &rights)
             .await?;
         let before = micros(self.vault.clock.now() - LATE_AFTER);
-        let rows = self.vault.store.read().await?.erasures_late(before, MOST).await?;
+        let reach = self.vault.reach(errand);
+        let rows = self
+            .vault
+            .store
+            .read()
+            .await?
+            .erasures_late(before, MOST, &reach)
+            .await?;
         event.count = u64::try_from(rows.len()).ok();
         self.vault.log.record(event, ()).await?;
         let late = rows.into_iter().map(|(case, _, stage, since)| LateErasure {
@@ -159,7 +167,9 @@ impl Console {
             .await?;
         let since = micros(self.vault.clock.now() - ASKED_ABOUT);
         let mut conn = self.vault.store.read().await?;
-        let (first, all) = conn.reveals_to_judge(since, 20).await?;
+        let (first, all) = conn
+            .reveals_to_judge(since, 20, &self.vault.reach(errand))
+            .await?;
         drop(conn);
         event.count = u64::try_from(all).ok();
         self.vault.log.record(event, ()).await?;

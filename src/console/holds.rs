@@ -98,9 +98,10 @@ impl Console {
             .look(errand, (Act::Hold, "listed"), &[Right::ManageHolds])
             .await?;
         let after = after.map(|day| day.to_string()).unwrap_or_default();
+        let reach = self.vault.reach(errand);
         let mut conn = self.vault.store.read().await?;
-        let (in_force, due, unapproved) = conn.holds_count(&self.today().to_string()).await?;
-        let rows = conn.holds_in_force(&after, MOST).await?;
+        let (in_force, due, unapproved) = conn.holds_count(&self.today().to_string(), &reach).await?;
+        let rows = conn.holds_in_force(&after, MOST, &reach).await?;
         drop(conn);
         event.count = u64::try_from(in_force).ok();
         self.vault.log.record(event, ()).await?;

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
+    base::Reach,
     on, statements,
     store::{Conn, StoreError, Tx},
 };
@@ -11,27 +12,42 @@ statements! {
     /// Cases that are open, the first due first; those without a day come last.
     OPEN_REQUESTS = "SELECT request_id, kind, regime, state, due_on, received_at, property FROM request
                      WHERE state NOT IN ('done', 'denied', 'duplicate', 'revoked')
+                         AND (($2 = '' OR replace($2, ',' || property || ',', '') <> $2)
+                          OR ($2 = '' OR EXISTS (SELECT 1 FROM stay x WHERE x.guest_id = request.guest_id AND replace($2, ',' || x.property || ',', '') <> $2)
+                          OR EXISTS (SELECT 1 FROM record x WHERE x.guest_id = request.guest_id AND replace($2, ',' || x.property || ',', '') <> $2)))
                      ORDER BY coalesce(due_on, '9999-12-31'), request_id LIMIT $1";
     REQUESTS_COUNT = "SELECT count(*), count(CASE WHEN due_on < $1 THEN 1 END),
                           count(CASE WHEN due_on >= $1 AND due_on <= $2 THEN 1 END)
-                      FROM request WHERE state NOT IN ('done', 'denied', 'duplicate', 'revoked')";
+                      FROM request WHERE state NOT IN ('done', 'denied', 'duplicate', 'revoked')
+                         AND (($3 = '' OR replace($3, ',' || property || ',', '') <> $3)
+                          OR ($3 = '' OR EXISTS (SELECT 1 FROM stay x WHERE x.guest_id = request.guest_id AND replace($3, ',' || x.property || ',', '') <> $3)
+                          OR EXISTS (SELECT 1 FROM record x WHERE x.guest_id = request.guest_id AND replace($3, ',' || x.property || ',', '') <> $3)))";
     HOLDS_IN_FORCE = "SELECT guest_id, hold_id, ground, categories, review_on, author, author_actor, approver,
                           approver_actor, created_at
                       FROM hold WHERE lifted_at IS NULL AND review_on > $1
+                          AND ($3 = '' OR EXISTS (SELECT 1 FROM stay x WHERE x.guest_id = hold.guest_id AND replace($3, ',' || x.property || ',', '') <> $3)
+                          OR EXISTS (SELECT 1 FROM record x WHERE x.guest_id = hold.guest_id AND replace($3, ',' || x.property || ',', '') <> $3))
                       ORDER BY review_on, guest_id, hold_id LIMIT $2";
     HOLDS_COUNT = "SELECT count(*), count(CASE WHEN review_on <= $1 THEN 1 END),
                        count(CASE WHEN approver IS NULL THEN 1 END)
-                   FROM hold WHERE lifted_at IS NULL";
+                   FROM hold WHERE lifted_at IS NULL
+                          AND ($2 = '' OR EXISTS (SELECT 1 FROM stay x WHERE x.guest_id = hold.guest_id AND replace($2, ',' || x.property || ',', '') <> $2)
+                          OR EXISTS (SELECT 1 FROM record x WHERE x.guest_id = hold.guest_id AND replace($2, ',' || x.property || ',', '') <> $2))";
     ERASURES_LATE = "SELECT case_id, erasure_id, stage, started_at FROM erasure
-                     WHERE stage IN ('intended', 'shredded') AND started_at < $1 ORDER BY started_at LIMIT $2";
+                     WHERE stage IN ('intended', 'shredded') AND started_at < $1
+                         AND ($3 = '' OR EXISTS (SELECT 1 FROM request r WHERE r.request_id = erasure.case_id
+                                                     AND replace($3, ',' || r.property || ',', '') <> $3))
+                     ORDER BY started_at LIMIT $2";
     ATTESTATIONS_UNTIL = "SELECT holder, kind, valid_until FROM attestation WHERE valid_until < $1
                           ORDER BY valid_until, holder, kind LIMIT $2";
     REVEALS_TO_JUDGE = "SELECT e.entry_id FROM audit_event e
                         WHERE e.action IN ('reveal', 'break_glass') AND e.decision = 'permitted' AND e.at >= $1
+                            AND ($3 = '' OR replace($3, ',' || e.property || ',', '') <> $3)
                             AND NOT EXISTS (SELECT 1 FROM judgement j WHERE j.entry_id = e.entry_id)
                         ORDER BY e.at, e.entry_id LIMIT $2";
     REVEALS_COUNT = "SELECT count(*) FROM audit_event e
                      WHERE e.action IN ('reveal', 'break_glass') AND e.decision = 'permitted' AND e.at >= $1
+                         AND ($2 = '' OR replace($2, ',' || e.property || ',', '') <> $2)
                          AND NOT EXISTS (SELECT 1 FROM judgement j WHERE j.entry_id = e.entry_id)";
     JUDGEMENT = "SELECT verdict, principal, actor, at FROM judgement WHERE entry_id = $1";
     JUDGEMENT_PUT = "INSERT INTO judgement (entry_id, verdict, principal, actor, at) VALUES ($1, $2, $3, $4, $5)
@@ -96,7 +112,10 @@ statements! {
                          GROUP BY purpose, recipient, state ORDER BY purpose, recipient, state";
     /// The newest refusals of what was allowed before.
     WITHDRAWN = "SELECT guest_id, consent_id, purpose, recipient, state, channel, at FROM consent
-                 WHERE state IN ('withdrawn', 'objected') ORDER BY at DESC, consent_id DESC LIMIT $1";
+                 WHERE state IN ('withdrawn', 'objected')
+                     AND ($2 = '' OR EXISTS (SELECT 1 FROM stay x WHERE x.guest_id = consent.guest_id AND replace($2, ',' || x.property || ',', '') <> $2)
+                          OR EXISTS (SELECT 1 FROM record x WHERE x.guest_id = consent.guest_id AND replace($2, ',' || x.property || ',', '') <> $2))
+                 ORDER BY at DESC, consent_id DESC LIMIT $1";
     NOTICES_NAMED = "SELECT notice_id, language, version FROM notice WHERE purpose = $1 ORDER BY sequence DESC LIMIT 200";
     PURPOSE_LAST_USED = "SELECT max(at) FROM audit_event WHERE purpose = $1";
     VOLUME_REVEALS = "SELECT (at - $1) / $2 AS slot, count(*) FROM audit_event
@@ -157,8 +176,12 @@ pub(super) enum Counted {
 }
 
 impl Conn {
-    pub(super) async fn open_requests(&mut self, most: i64) -> Result<Vec<OpenRow>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(OPEN_REQUESTS).bind(most).fetch_all(c).await?))
+    pub(super) async fn open_requests(
+        &mut self,
+        most: i64,
+        reach: &Reach,
+    ) -> Result<Vec<OpenRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(OPEN_REQUESTS).bind(most).bind(reach.as_str()).fetch_all(c).await?))
     }
 
     /// All that are open, those overdue today, and those due until a day.
@@ -166,8 +189,11 @@ impl Conn {
         &mut self,
         today: &str,
         soon: &str,
+        reach: &Reach,
     ) -> Result<(i64, i64, i64), StoreError> {
-        Ok(on!(self, c => sqlx::query_as(REQUESTS_COUNT).bind(today).bind(soon).fetch_one(c).await?))
+        Ok(on!(self, c => {
+            sqlx::query_as(REQUESTS_COUNT).bind(today).bind(soon).bind(reach.as_str()).fetch_one(c).await?
+        }))
     }
 
     /// Holds in force that are looked at again after a day, the first first.
@@ -175,13 +201,20 @@ impl Conn {
         &mut self,
         after: &str,
         most: i64,
+        reach: &Reach,
     ) -> Result<Vec<HoldRow>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(HOLDS_IN_FORCE).bind(after).bind(most).fetch_all(c).await?))
+        Ok(on!(self, c => {
+            sqlx::query_as(HOLDS_IN_FORCE).bind(after).bind(most).bind(reach.as_str()).fetch_all(c).await?
+        }))
     }
 
     /// All in force, those to be looked at by a day, and those nobody has agreed to yet.
-    pub(super) async fn holds_count(&mut self, today: &str) -> Result<(i64, i64, i64), StoreError> {
-        Ok(on!(self, c => sqlx::query_as(HOLDS_COUNT).bind(today).fetch_one(c).await?))
+    pub(super) async fn holds_count(
+        &mut self,
+        today: &str,
+        reach: &Reach,
+    ) -> Result<(i64, i64, i64), StoreError> {
+        Ok(on!(self, c => sqlx::query_as(HOLDS_COUNT).bind(today).bind(reach.as_str()).fetch_one(c).await?))
     }
 
     /// Erasures that were begun before a time and are not finished: case, erasure, stage, since when.
@@ -189,8 +222,11 @@ impl Conn {
         &mut self,
         before: i64,
         most: i64,
+        reach: &Reach,
     ) -> Result<Vec<(Uuid, Uuid, String, i64)>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(ERASURES_LATE).bind(before).bind(most).fetch_all(c).await?))
+        Ok(on!(self, c => {
+            sqlx::query_as(ERASURES_LATE).bind(before).bind(most).bind(reach.as_str()).fetch_all(c).await?
+        }))
     }
 
     pub(super) async fn attestations_until(
@@ -206,10 +242,17 @@ impl Conn {
         &mut self,
         since: i64,
         most: i64,
+        reach: &Reach,
     ) -> Result<(Vec<Uuid>, i64), StoreError> {
+        let reach = reach.as_str();
         Ok(on!(self, c => {
-            let first = sqlx::query_scalar(REVEALS_TO_JUDGE).bind(since).bind(most).fetch_all(&mut *c).await?;
-            let all = sqlx::query_scalar(REVEALS_COUNT).bind(since).fetch_one(c).await?;
+            let first = sqlx::query_scalar(REVEALS_TO_JUDGE)
+                .bind(since)
+                .bind(most)
+                .bind(reach)
+                .fetch_all(&mut *c)
+                .await?;
+            let all = sqlx::query_scalar(REVEALS_COUNT).bind(since).bind(reach).fetch_one(c).await?;
             (first, all)
         }))
     }
@@ -233,8 +276,12 @@ impl Conn {
     }
 
     /// The newest lines that take something back, the newest first.
-    pub(super) async fn withdrawn(&mut self, most: i64) -> Result<Vec<WithdrawnRow>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(WITHDRAWN).bind(most).fetch_all(c).await?))
+    pub(super) async fn withdrawn(
+        &mut self,
+        most: i64,
+        reach: &Reach,
+    ) -> Result<Vec<WithdrawnRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(WITHDRAWN).bind(most).bind(reach.as_str()).fetch_all(c).await?))
     }
 
     /// The newest notices of a purpose: id, language, version.

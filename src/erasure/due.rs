@@ -128,6 +128,7 @@ mod tests {
         };
         Facts {
             stays: vec![StayFact {
+                property: "LIS01".to_owned(),
                 country: "PT".to_owned(),
                 province: None,
                 arrival: day("2026-01-10"),

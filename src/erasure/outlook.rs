@@ -204,6 +204,7 @@ mod tests {
             house: Some(day(house)),
         };
         let stay = StayFact {
+            property: "LIS01".to_owned(),
             country: "PT".to_owned(),
             province: None,
             acknowledged: None,

@@ -103,6 +103,7 @@ mod tests {
         };
         Facts {
             stays: vec![StayFact {
+                property: "LIS01".to_owned(),
                 country: "DE".to_owned(),
                 province: None,
                 acknowledged: None,

@@ -67,6 +67,7 @@ pub(super) fn entries(
             };
             let gone = rule.max.and_then(|span| span.after(begin));
             let entry = entry.get_or_insert_with(|| RegisterEntry {
+                property: Some(stay.property.clone()),
                 country: stay.country.clone(),
                 arrival: stay.arrival,
                 departure: stay.departure,
@@ -139,29 +140,37 @@ pub async fn read_register(
     if rows.is_empty() {
         return vault.refuse(event, GuestError::NotFound).await;
     }
-    let today = vault.clock.now().date_naive();
+    let (today, reach) = (vault.clock.now().date_naive(), vault.reach(errand));
+    // Each house has a register of its own. What the next sweep removes is not shown any more.
+    let is_seen = |entry: &RegisterEntry| {
+        let house = entry.property.as_deref().unwrap_or_default();
+        reach.holds(house) && !entry.is_over(today)
+    };
     let keys = vault.keys.guest_keys(guest, &[Category::Statutory]).await?;
-    event.count = u64::try_from(rows.len()).ok();
-    for (id, sealed) in &rows {
-        let entry = RegisterEntry::open(&keys, guest, *id, sealed)?;
-        if !entry.is_over(today) {
+    let mut seen = Vec::with_capacity(rows.len());
+    for (id, sealed) in rows {
+        let entry = RegisterEntry::open(&keys, guest, id, &sealed)?;
+        if is_seen(&entry) {
+            seen.push((id, sealed));
             let paths = entry.guest.keys().map(String::as_str).chain([STAY_LINKS]);
             let paths = paths.filter_map(|path| path.parse().ok());
             event.fields.extend(paths.map(|path| (path, View::Plain)));
         }
     }
+    if seen.is_empty() && !reach.is_whole() {
+        return vault.refuse(event, GuestError::NotFound).await;
+    }
+    event.count = u64::try_from(seen.len()).ok();
     let receipt: Receipt<Handover> = vault.log.record(event, Handover::of(guest)).await?;
-    let mut entries = Vec::new();
-    for (id, sealed) in rows {
+    let mut entries = Vec::with_capacity(seen.len());
+    for (id, sealed) in seen {
         let plain = keys.open_handed(
             &receipt,
             Category::Statutory,
             &sealed,
             &RegisterEntry::place(guest, id),
         )?;
-        let entry: RegisterEntry = serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?;
-        // What the next sweep removes is not shown any more.
-        entries.extend((!entry.is_over(today)).then_some(entry));
+        entries.push(serde_json::from_slice(plain.bytes()).map_err(|_| GuestError::Damaged)?);
     }
     Ok(RegisterAnswer {
         guest_id: guest,

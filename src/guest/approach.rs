@@ -170,10 +170,13 @@ impl Vault {
             now,
         };
         let allowed = self.approachable(&sheet, asked).await?;
+        // A guest asks about itself: of others it is not even told that they are on file.
+        let (own, actor) = (may(Right::OwnRequests), errand.caller.actor.as_deref());
+        let is_told = |id: &GuestId| !own || actor == Some(id.to_string().as_str());
         let mut seen = BTreeSet::new();
         let guest_ids = asked.guest_ids.iter().copied();
         let guest_ids: Vec<GuestId> = guest_ids
-            .filter(|id| allowed.contains(&id.0) && seen.insert(id.0))
+            .filter(|id| is_told(id) && allowed.contains(&id.0) && seen.insert(id.0))
             .collect();
         event.outcome = Some(match asked.approach {
             Approach::Use => "use",

@@ -8,9 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Event},
-    base::{
-        Action, Errand, FieldPath, FieldSet, PrincipalId, PropertyCode, from_micros, micros, same_person,
-    },
+    base::{Action, Errand, FieldPath, FieldSet, PrincipalId, Reach, from_micros, micros, same_person},
     events::Announcement,
     policy::{Grant, Right, Snapshot},
 };
@@ -186,8 +184,12 @@ impl Vault {
         if !decides && exportable(errand, &policy).is_none() {
             return self.refuse(event, GuestError::Forbidden).await;
         }
-        let reach = if decides { self.reach(errand) } else { Vec::new() };
-        let of = (errand.caller.principal.0, reach.as_slice());
+        let reach = if decides {
+            self.reach(errand)
+        } else {
+            Reach::nowhere()
+        };
+        let of = (errand.caller.principal.0, &reach);
         let rows = self.store.read().await?.guest_exports(of, before, most).await?;
         self.log.record(event, ()).await?;
         rows.iter().map(|row| self.answer_of(row)).collect()
@@ -219,20 +221,6 @@ impl Vault {
         Ok(count.min(enough))
     }
 
-    /// The properties that the caller's scope covers.
-    fn reach(&self, errand: &Errand) -> Vec<PropertyCode> {
-        let all = self.properties.iter().map(|node| &node.code);
-        let covered = all.filter(|code| self.properties.covers(&errand.caller.scope, code));
-        covered.cloned().collect()
-    }
-
-    /// Whether an export is of a property that the caller's scope covers: who is responsible for one hotel does not agree
-    /// for the whole group.
-    fn reaches(&self, errand: &Errand, row: &ExportRow) -> bool {
-        let property: Option<PropertyCode> = row.property.parse().ok();
-        property.is_some_and(|property| self.properties.covers(&errand.caller.scope, &property))
-    }
-
     /// One export, for who ordered it, and for who decides within the caller's scope; recorded.
     ///
     /// # Errors
@@ -243,7 +231,7 @@ impl Vault {
         let row = self.store.read().await?.guest_export(id).await?;
         let decides = policy.allows(&errand.caller.role, Right::ApproveRequests);
         let seen = |row: &ExportRow| {
-            row.author == errand.caller.principal.0 || (decides && self.reaches(errand, row))
+            row.author == errand.caller.principal.0 || (decides && self.reach(errand).holds(&row.property))
         };
         let Some(row) = row.filter(seen) else {
             return self.refuse(event, GuestError::NotFound).await;
@@ -274,7 +262,7 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         let row = self.store.read().await?.guest_export(id).await?;
-        let Some(mut row) = row.filter(|row| self.reaches(errand, row)) else {
+        let Some(mut row) = row.filter(|row| self.reach(errand).holds(&row.property)) else {
             return self.refuse(event, GuestError::NotFound).await;
         };
         if is_own(errand, &row) {

@@ -145,7 +145,13 @@ impl Vault {
         event.count = Some(1);
         self.log.record(event, ()).await?;
         let altered = self.altered(std::slice::from_ref(&row)).await?;
-        Ok(entry(&row, altered.into_iter().flatten().next(), keys.as_ref()))
+        let mut told = entry(&row, altered.into_iter().flatten().next(), keys.as_ref());
+        // The log is one for all houses. What staff of another wrote about why is not.
+        let reach = self.properties.reach(&caller.scope);
+        told.reason = told
+            .reason
+            .filter(|_| reach.holds(told.property.as_deref().unwrap_or_default()));
+        Ok(told)
     }
 
     async fn altered(&self, rows: &[Row]) -> Result<Vec<Option<&'static str>>, GuestError> {

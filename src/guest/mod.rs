@@ -25,6 +25,7 @@ mod gone;
 mod handles;
 mod heard;
 mod holders;
+mod houses;
 mod idempotency;
 mod import;
 pub(crate) mod import_job;

@@ -108,7 +108,8 @@ impl Vault {
         prepared.expected = expected;
         match self.put_in_company(errand, prepared).await {
             Err(GuestError::Stale) => {
-                let event = Event::of(errand, Act::PutRecord, self.clock.now());
+                let mut event = Event::of(errand, Act::PutRecord, self.clock.now());
+                event.policy_version = Some(self.policies.current().version().to_owned());
                 self.refuse(event, GuestError::Stale).await
             }
             outcome => outcome,
@@ -178,6 +179,9 @@ impl Vault {
     }
 
     /// The answer to a record that says what it said before; recorded, nothing stored.
+    ///
+    /// # Errors
+    /// [`GuestError::Rejected`] for a record of a house beyond the caller's.
     pub(super) async fn unchanged(
         &self,
         errand: &Errand,
@@ -186,9 +190,16 @@ impl Vault {
         record: RecordId,
     ) -> Result<Option<RecordAnswer>, GuestError> {
         let mut conn = self.store.read().await?;
-        let Some((_, content)) = conn.record_head(guest, record).await? else {
+        let Some((content, house)) = conn.record_head(guest, record).await? else {
             return Ok(None);
         };
+        // A source's ids are of the whole group: a key of one house that knows them must not rewrite another's guests.
+        if !prepared.pinned && !self.reach(errand).holds(&house) {
+            return Err(GuestError::Rejected(vec![Rejected {
+                field: "source_id".to_owned(),
+                reason: "property_out_of_scope".to_owned(),
+            }]));
+        }
         if !crate::crypto::same(&content, &prepared.content_mac) {
             return Ok(None);
         }

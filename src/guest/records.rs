@@ -134,9 +134,15 @@ impl Vault {
         };
         record.property = record
             .property
-            .filter(|place| sees(catalogue, fetched, STAY_LINKS) || here(place));
+            .filter(|place| reads(catalogue, fetched, STAY_LINKS) || here(place));
         record
     }
+}
+
+/// Whether the caller is shown what a field says, not only a handle of it.
+fn reads(catalogue: &Catalogue, fetched: &Fetched, path: &str) -> bool {
+    let field = catalogue.find(path);
+    field.is_some_and(|(at, _)| !matches!(fetched.grant.view(at), View::None | View::Token))
 }
 
 /// Whether the caller may see anything of this field.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 mod disclosure;
 pub mod export;
 pub mod glass;
+pub mod houses;
 pub mod import;
 mod likeness;
 pub mod observation;
@@ -42,7 +43,7 @@ statements! {
                    WHERE guest_id = $1 AND version = $2 AND status = 'active'";
     GUEST_MANAGER = "UPDATE guest SET manager_token = $2 WHERE guest_id = $1";
     GUEST_HEAD = "SELECT version, status, survivor FROM guest WHERE guest_id = $1";
-    RECORD_HEAD = "SELECT observed_at, content_mac FROM record WHERE guest_id = $1 AND record_id = $2";
+    RECORD_HEAD = "SELECT content_mac, property FROM record WHERE guest_id = $1 AND record_id = $2";
     RECORDS = "SELECT record_id, source_system, source_id, provenance, property, observed_at, received_at
                FROM record WHERE guest_id = $1 ORDER BY record_id";
     FIELD_HEADS = "SELECT field, version, observed_at FROM field_value WHERE guest_id = $1 AND record_id = $2";
@@ -325,7 +326,7 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(GUEST_HEAD).bind(guest.0).fetch_optional(c).await?))
     }
 
-    /// Content code and time of a stored record.
+    /// Content code and house of a stored record.
     ///
     /// # Errors
     /// What the database says.
@@ -333,7 +334,7 @@ impl Conn {
         &mut self,
         guest: GuestId,
         record: RecordId,
-    ) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
+    ) -> Result<Option<(Vec<u8>, String)>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(RECORD_HEAD).bind(guest.0).bind(record.0).fetch_optional(c).await?))
     }
 

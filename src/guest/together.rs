@@ -187,6 +187,7 @@ impl Vault {
                 | GuestError::Moved(_)
                 | GuestError::NotFound
                 | GuestError::Stale
+                | GuestError::Rejected(_)
         );
         if !one_of_them && !error.is_transient() {
             // What fails one, fails all.

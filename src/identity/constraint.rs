@@ -130,6 +130,9 @@ impl Vault {
                 return self.refuse(event, GuestError::NotFound).await;
             }
         }
+        if !self.is_of(errand, one.guest_id).await? {
+            self.must_be_of(errand, other.guest_id, &event).await?;
+        }
         let (mut answer, together) = (None, one.guest_id == other.guest_id);
         let (mut first, mut second) = (one, other);
         match word {
@@ -184,6 +187,7 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         self.must_know(errand, guest, Act::ReviewIdentity).await?;
+        self.must_be_of(errand, guest, &event).await?;
         let rows = self.store.read().await?.words_of(guest, after, most).await?;
         let keys = self.keys.guest_keys(guest, &[Category::Audit]).await?;
         event.subject = Some(self.subject(guest, Some(&keys)));

@@ -123,6 +123,10 @@ impl Vault {
         }
         self.must_know(errand, survivor, Act::Merge).await?;
         self.must_know(errand, absorbed, Act::Merge).await?;
+        // Who works for one house has no say in two guests of others.
+        if !self.is_of(errand, survivor).await? {
+            self.must_be_of(errand, absorbed, &event).await?;
+        }
         if self
             .active_version(survivor)
             .await

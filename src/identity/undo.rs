@@ -154,6 +154,7 @@ impl Vault {
             return self.refuse(event, GuestError::Blocked(reason)).await;
         }
         self.must_know(errand, survivor, Act::Unmerge).await?;
+        self.must_be_of(errand, survivor, &event).await?;
         match self.try_undo(errand, &row, word).await {
             Err(error @ GuestError::Blocked(_)) => self.refuse(event, error).await,
             Err(error) => Err(error),

@@ -51,6 +51,8 @@ impl Portal {
             return self.vault.refuse(event, GuestError::Forbidden).await;
         }
         self.vault.must_know(errand, guest, Act::SignIn).await?;
+        // Behind the link lies all that there is about the guest.
+        self.vault.must_be_of(errand, guest, &event).await?;
         let keys = self.vault.keys.guest_keys(guest, &[Category::Audit]).await?;
         event.subject = Some(self.vault.subject(guest, Some(&keys)));
         event.outcome = Some("link_given");

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
-    base::{Errand, GuestId},
+    base::{Errand, GuestId, Reach},
     erasure::{Preview, RegisterAnswer, certificate::Certified, read_register},
     guest::{
         Vault,
@@ -112,7 +112,7 @@ pub(crate) async fn get_requests(
         state: options.state.map(State::as_str),
         due_before: options.due_before.map(|day| day.to_string()),
         guest: None,
-        within: None,
+        within: Reach::default(),
     };
     let cases = desk.list(&errand, &filter, before, page.rows()).await?;
     Ok(web::Json(Listing::page(&page, cases, |case| case.request_id)))

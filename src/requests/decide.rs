@@ -14,7 +14,9 @@ use crate::{
 };
 
 use super::{
-    Case, Deadlines, Ground, Kind, RequestError, Requests, State, desk::fingerprint, sql::RequestRow,
+    Case, Deadlines, Ground, Kind, RequestError, Requests, State,
+    desk::{at_house, fingerprint},
+    sql::RequestRow,
 };
 
 /// Cases that are looked at at once.
@@ -82,7 +84,10 @@ impl Requests {
             (_, None) => return Err(self.refused(event, no_ground()).await),
             (_, ground) => ground,
         };
-        let mut row = self.case_for(errand, id).await?;
+        let mut row = match input.decision {
+            Decision::Approve => self.case_to_serve(errand, id).await?,
+            Decision::Deny | Decision::Extend => self.case_for(errand, id).await?,
+        };
         if let Some(guest) = row.guest_id.map(GuestId) {
             row.guest_id = Some(self.vault().goes_on_as(guest).await?.0);
         }
@@ -318,7 +323,7 @@ impl Requests {
         let by = (order.caller.principal.0, order.caller.actor.as_deref());
         change.tx.add_step(case, micros(now), ("done", None), by).await?;
         let closed = crate::events::Announcement::request_closed(now, case, row.guest_id.map(GuestId));
-        change.tx.announce(&closed).await?;
+        change.tx.announce(&at_house(closed, &row)).await?;
         change.record(event);
         Ok(change.commit().await?)
     }

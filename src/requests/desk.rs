@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Change, Event},
-    base::{Category, Errand, GuestId, PrincipalId, from_micros, micros},
+    base::{Category, Errand, GuestId, PrincipalId, Reach, from_micros, micros},
     erasure::{Eraser, Preview},
     events::Announcement,
     guest::{GuestError, Vault},
@@ -93,31 +93,51 @@ impl Requests {
         found.ok_or(RequestError::Absent)
     }
 
-    /// A case, for who may work on it.
+    /// A case, for who may know of it: at the houses where it was taken in, and at those of its guest.
     ///
     /// # Errors
     /// [`RequestError::Absent`], also when it is beyond the caller's scope.
     pub(super) async fn case_for(&self, errand: &Errand, id: Uuid) -> Result<RequestRow, RequestError> {
         let row = self.row(id).await?;
-        let reached = self
-            .reach(errand)
-            .is_none_or(|within| within.contains(&row.property));
-        reached.then_some(row).ok_or(RequestError::Absent)
+        let known = self.took_it_in(errand, &row) || self.is_theirs(errand, &row).await?;
+        known.then_some(row).ok_or(RequestError::Absent)
     }
 
-    /// The properties whose cases this caller works on: who works for one hotel has nothing to do with what guests ask
-    /// of another. `None` is all of them, also such as are configured no longer.
-    fn reach(&self, errand: &Errand) -> Option<Vec<String>> {
-        let (tree, scope) = (&self.vault().properties, &errand.caller.scope);
-        // A guest's own pages name whose cases they want.
-        if tree.is_whole(scope) || self.is_guest(errand) {
-            return None;
+    /// A case, for who may do what it asks for. Where it was taken in does not matter for that: whoever opens a case about
+    /// a guest of another house must not get the guest's data with it, nor destroy them.
+    ///
+    /// # Errors
+    /// As [`Requests::case_for`].
+    pub(super) async fn case_to_serve(&self, errand: &Errand, id: Uuid) -> Result<RequestRow, RequestError> {
+        let row = self.row(id).await?;
+        let theirs = match row.guest_id {
+            Some(_) => self.is_theirs(errand, &row).await?,
+            None => self.took_it_in(errand, &row),
+        };
+        theirs.then_some(row).ok_or(RequestError::Absent)
+    }
+
+    /// Whether a case was taken in at this caller's houses. A guest's own pages name whose cases they want.
+    fn took_it_in(&self, errand: &Errand, row: &RequestRow) -> bool {
+        self.is_guest(errand) || self.vault().reach(errand).holds(&row.property)
+    }
+
+    /// Whether a case is about a guest of this caller's houses; one that is erased is nobody's, and its cases are of the
+    /// house where they were taken in.
+    pub(super) async fn is_theirs(&self, errand: &Errand, row: &RequestRow) -> Result<bool, RequestError> {
+        let Some(guest) = row.guest_id.map(GuestId) else {
+            return Ok(false);
+        };
+        let vault = self.vault();
+        if self.is_guest(errand) || vault.reach(errand).is_whole() {
+            return Ok(true);
         }
-        let covered = tree
-            .iter()
-            .map(|node| &node.code)
-            .filter(|code| tree.covers(scope, code));
-        Some(covered.map(ToString::to_string).collect())
+        let guest = vault.goes_on_as(guest).await?;
+        let head = vault.store.read().await?.guest_head(guest).await?;
+        if head.is_some_and(|(_, status, _)| status == "erased") {
+            return Ok(self.took_it_in(errand, row));
+        }
+        Ok(vault.is_of(errand, guest).await?)
     }
 
     /// The queue, newest first; recorded.
@@ -136,7 +156,12 @@ impl Requests {
             .allowed(errand, (Act::ReadRequests, "listed"), &rights)
             .await?;
         let filter = Filter {
-            within: self.reach(errand),
+            // A guest's own pages name whose cases they want.
+            within: if self.is_guest(errand) {
+                Reach::default()
+            } else {
+                self.vault().reach(errand)
+            },
             ..filter.clone()
         };
         let mut conn = self.vault().store.read().await?;
@@ -204,6 +229,9 @@ impl Requests {
             let Some((_, status, _)) = head else {
                 return Err(self.refused(event, GuestError::NotFound).await);
             };
+            if !self.vault().is_of(errand, guest).await? {
+                return Err(self.refused(event, GuestError::NotFound).await);
+            }
             if status == "erased" {
                 return Err(self.refused(event, GuestError::Gone).await);
             }
@@ -212,9 +240,10 @@ impl Requests {
         let now = self.vault().clock.now();
         match check {
             Check::Passed => {
-                if row.guest_id.is_none() {
+                // Of another house is as good as nobody: its officers verify it, or the group's.
+                if !self.is_theirs(errand, &row).await? {
                     return Err(RequestError::State(
-                        "Name the guest, or deny the request as no_match.",
+                        "Name a guest of your houses, or deny the request as no_match.",
                     ));
                 }
                 self.start_clock(&mut row, now);
@@ -251,7 +280,7 @@ impl Requests {
         let event = self
             .allowed(errand, (Act::HandleRequest, "previewed"), &rights)
             .await?;
-        let row = self.case_for(errand, id).await?;
+        let row = self.case_to_serve(errand, id).await?;
         let guest = row
             .guest_id
             .map(GuestId)
@@ -304,7 +333,7 @@ impl Requests {
             let whose = row.guest_id.filter(|_| state == Some(State::Done));
             let closed =
                 Announcement::request_closed(self.vault().clock.now(), row.request_id, whose.map(GuestId));
-            change.tx.announce(&closed).await?;
+            change.tx.announce(&at_house(closed, row)).await?;
         }
         change.record(event);
         Ok(change)
@@ -393,4 +422,12 @@ pub(super) fn fingerprint(preview: &Preview) -> String {
     let bytes = serde_json::to_vec(preview).unwrap_or_default();
     let hash = crate::crypto::sha256(&bytes);
     data_encoding::HEXLOWER.encode(hash.first_chunk::<16>().map_or(&hash[..], |half| &half[..]))
+}
+
+/// Told to listeners at the house where the case was taken in.
+pub(super) fn at_house(told: Announcement, row: &RequestRow) -> Announcement {
+    match row.property.parse() {
+        Ok(property) => told.at_property(&property),
+        Err(_) => told,
+    }
 }

@@ -140,7 +140,7 @@ impl Requests {
         let event = self
             .allowed(errand, (Act::HandOver, "package"), &[Right::ManageRequests])
             .await?;
-        let mut row = self.case_for(errand, id).await?;
+        let mut row = self.case_to_serve(errand, id).await?;
         let kinds = [Kind::Access.as_str(), Kind::Portability.as_str()];
         let states = [State::Ready.as_str(), State::Done.as_str()];
         if !kinds.contains(&row.kind.as_str()) || !states.contains(&row.state.as_str()) {

@@ -94,7 +94,7 @@ impl Requests {
         let event = self
             .allowed(errand, (Act::Restrict, "lifted"), &[Right::ApproveRequests])
             .await?;
-        let row = self.case_for(errand, id).await?;
+        let row = self.case_to_serve(errand, id).await?;
         let done = row.kind == Kind::Restriction.as_str() && row.state == State::Done.as_str();
         let Some(guest) = row.guest_id.map(GuestId).filter(|_| done) else {
             return Err(RequestError::State("This request restricts nothing."));

@@ -6,7 +6,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use crate::{
-    base::GuestId,
+    base::{GuestId, Reach},
     on, statements,
     store::{Conn, Database, StoreError, Tx},
 };
@@ -154,8 +154,8 @@ pub struct Filter {
     pub due_before: Option<String>,
     /// Of this guest.
     pub guest: Option<Uuid>,
-    /// Of these properties; of all, when `None`.
-    pub within: Option<Vec<String>>,
+    /// Taken in at these houses, or about a guest of theirs.
+    pub within: Reach,
 }
 
 /// One case.
@@ -264,12 +264,14 @@ impl Conn {
             if let Some(state) = filter.state { q.push(" AND state = ").push_bind(state); }
             if let Some(day) = &filter.due_before { q.push(" AND due_on < ").push_bind(day.clone()); }
             if let Some(guest) = filter.guest { q.push(" AND guest_id = ").push_bind(guest); }
-            if let Some(within) = &filter.within {
-                q.push(" AND property IN (");
-                let mut some = q.separated(", ");
-                // Of no property is of none.
-                some.push("''");
-                for property in within { some.push_bind(property.clone()); }
+            if !filter.within.is_whole() {
+                let within = || filter.within.as_str().to_owned();
+                q.push(" AND (replace(").push_bind(within()).push(", ',' || property || ',', '') <> ").push_bind(within());
+                for table in ["stay", "record"] {
+                    q.push(" OR EXISTS (SELECT 1 FROM ").push(table);
+                    q.push(" x WHERE x.guest_id = request.guest_id AND replace(").push_bind(within());
+                    q.push(", ',' || x.property || ',', '') <> ").push_bind(within()).push(")");
+                }
                 q.push(")");
             }
             if let Some(before) = before { q.push(" AND request_id < ").push_bind(before); }

@@ -33,6 +33,7 @@ pub async fn how_long(
     if let Some(survivor) = house.survivor {
         return vault.refuse(event, GuestError::Moved(survivor)).await;
     }
+    vault.must_be_of(errand, guest, &event).await?;
     event.subject = Some(vault.subject(guest, Some(&house.keys)));
     event.outcome = Some("planned");
     let holds = sql::holds(&mut vault.store.read().await?, guest).await?;

@@ -177,6 +177,7 @@ mod tests {
 
     fn stay(country: &str, arrival: &str, departure: &str) -> StayFact {
         StayFact {
+            property: "LIS01".to_owned(),
             country: country.to_owned(),
             province: None,
             acknowledged: None,

@@ -122,6 +122,7 @@ pub(super) fn stay(
         _ => false,
     };
     StayFact {
+        property: code.to_string(),
         country: region,
         province,
         acknowledged: input.acknowledged_on,

@@ -306,7 +306,7 @@ impl Holds<'_> {
             None => GuestError::NotFound,
             Some((_, _, Some(survivor))) => GuestError::Moved(GuestId(survivor)),
             Some((_, status, _)) if status == "erased" => GuestError::Gone,
-            Some(_) if !self.is_of(errand, guest).await? => GuestError::NotFound,
+            Some(_) if !self.0.is_of(errand, guest).await? => GuestError::NotFound,
             Some(_) => {
                 let keys = self
                     .0
@@ -320,17 +320,6 @@ impl Holds<'_> {
             }
         };
         Err(refused(self.0, event, error).await)
-    }
-
-    /// Whether a guest is of this caller's houses: who works for one hotel has nothing to do with the guests of another.
-    async fn is_of(&self, errand: &Errand, guest: GuestId) -> Result<bool, HoldError> {
-        let (tree, scope) = (&self.0.properties, &errand.caller.scope);
-        if tree.is_whole(scope) {
-            return Ok(true);
-        }
-        let stays = self.0.store.read().await?.stays(guest).await?;
-        let codes = stays.iter().filter_map(|stay| stay.property.parse().ok());
-        Ok(codes.into_iter().any(|code| tree.covers(scope, &code)))
     }
 
     fn shown(&self, row: &HoldRow) -> Result<HoldAnswer, HoldError> {

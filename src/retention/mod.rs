@@ -32,6 +32,8 @@ pub use rules::{Rule, Rules, RulesError, Span};
 /// A stay, as far as duties to keep are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StayFact {
+    /// Which house.
+    pub property: String,
     /// ISO 3166-1 code of where the house stands.
     pub country: String,
     /// ISO 3166-2 code, where the rules need it.

@@ -83,6 +83,7 @@ mod tests {
         };
         let facts = Facts {
             stays: vec![StayFact {
+                property: "LIS01".to_owned(),
                 country: "PT".to_owned(),
                 province: None,
                 arrival: "2026-03-01".parse().unwrap(),

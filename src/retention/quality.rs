@@ -170,7 +170,7 @@ impl Quality<'_> {
             .store
             .read()
             .await?
-            .findings(after.unwrap_or(Uuid::nil()), most)
+            .findings(after.unwrap_or(Uuid::nil()), most, &self.0.reach(errand))
             .await?;
         event.count = u64::try_from(rows.len()).ok();
         self.0.log.record(event, ()).await?;
@@ -195,6 +195,7 @@ impl Quality<'_> {
         how: Settled,
     ) -> Result<(), GuestError> {
         let mut event = self.allowed(errand, "quality_settled").await?;
+        self.0.must_be_of(errand, guest, &event).await?;
         let keys = self.0.keys.guest_keys(guest, &[Category::Audit]).await?;
         event.subject = Some(self.0.subject(guest, Some(&keys)));
         let mut change = self.0.log.begin(&self.0.store).await?;

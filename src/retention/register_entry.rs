@@ -19,6 +19,10 @@ use super::{Limit, RegisterFact};
 /// A stay as the register keeps it.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct RegisterEntry {
+    /// Which house; older entries do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 20)]
+    pub property: Option<String>,
     /// ISO 3166-1 code of the house.
     #[schema(max_length = 2)]
     pub country: String,

@@ -34,6 +34,7 @@ mod exports;
 mod guests;
 mod hostile;
 mod house;
+mod houses;
 mod imports;
 mod keys;
 mod kill;

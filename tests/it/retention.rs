@@ -69,6 +69,7 @@ impl From<Said> for Facts {
             drawers.push(drawer(Category::Statutory, said.copies, None));
         }
         let stay = |stay: SaidStay| StayFact {
+            property: "LIS01".to_owned(),
             country: stay.country,
             province: stay.province,
             arrival: stay.arrival,

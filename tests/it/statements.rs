@@ -28,6 +28,7 @@ const ALL: &[(&str, Which, Statements)] = &[
     ("events", Which::Data, events::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::STATEMENTS),
     ("guest", Which::Data, guest::sql::export::STATEMENTS),
+    ("guest", Which::Data, guest::sql::houses::STATEMENTS),
     ("guest", Which::Data, guest::sql::import::STATEMENTS),
     ("guest", Which::Data, guest::sql::observation::STATEMENTS),
     ("guest", Which::Data, guest::sql::occasion::STATEMENTS),
@@ -52,8 +53,6 @@ both!(statements_for_many_guests_are_prepared, async |database| {
             consent::sql::guests_text(count),
             consent::sql::ledgers_text(count),
             consent::sql::suppressed_text(count),
-            guest::sql::export::exports_text(count),
-            guest::sql::export::waiting_text(count),
         ] {
             let sql = AssertSqlSafe(sql).into_sql_str();
             on!(&mut conn, c => c.prepare(sql).await.map(drop)).unwrap();

@@ -1,10 +1,9 @@
 //! The statements of exports of many guests.
 
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::{
-    base::PropertyCode,
+    base::Reach,
     on, statements,
     store::{Conn, StoreError, Tx},
 };
@@ -18,7 +17,16 @@ statements! {
               FROM guest_export WHERE export_id = $1";
     EXPORTS_OF = "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at,
                       open_until
-                  FROM guest_export WHERE author = $1 AND export_id < $2 ORDER BY export_id DESC LIMIT $3";
+                  FROM guest_export
+                  WHERE export_id < $2
+                      AND (author = $1 OR $4 = '' OR replace($4, ',' || property || ',', '') <> $4)
+                  ORDER BY export_id DESC LIMIT $3";
+    EXPORTS_WAITING = "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at,
+                           open_until
+                       FROM guest_export
+                       WHERE state = 'waiting' AND open_until > $1 AND export_id > $2
+                           AND ($4 = '' OR replace($4, ',' || property || ',', '') <> $4)
+                       ORDER BY export_id LIMIT $3";
     EXPORT_DECIDE = "UPDATE guest_export SET state = $2, approver = $3, approver_actor = $4, open_until = $5
                      WHERE export_id = $1 AND state = 'waiting'";
     EXPORT_BEGIN = "UPDATE guest_export SET answer = $2, place = $3
@@ -59,34 +67,6 @@ pub struct ExportRow {
     pub open_until: i64,
 }
 
-/// The exports of one principal and of this many properties.
-#[must_use]
-pub fn exports_text(properties: usize) -> String {
-    format!(
-        "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at, open_until
-         FROM guest_export WHERE export_id < $2 AND (author = $1 OR property IN ({}))
-         ORDER BY export_id DESC LIMIT $3",
-        places(properties)
-    )
-}
-
-/// The exports of this many properties that wait.
-#[must_use]
-pub fn waiting_text(properties: usize) -> String {
-    format!(
-        "SELECT export_id, property, purpose, fields, state, guests, author, author_actor, approver, created_at, open_until
-         FROM guest_export WHERE state = 'waiting' AND open_until > $1 AND export_id > $2 AND property IN ({})
-         ORDER BY export_id LIMIT $3",
-        places(properties)
-    )
-}
-
-/// This many places after the third.
-fn places(count: usize) -> String {
-    let places: Vec<String> = (4..4 + count).map(|n| format!("${n}")).collect();
-    places.join(",")
-}
-
 impl Conn {
     /// An export.
     ///
@@ -96,52 +76,46 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(EXPORT).bind(id).fetch_optional(c).await?))
     }
 
-    /// Exports, newest first, before one of them: those of this principal, and those of these properties.
+    /// Exports, newest first, before one of them: those of this principal, and those of these houses.
     ///
     /// # Errors
     /// What the database says.
     pub async fn guest_exports(
         &mut self,
-        (author, properties): (Uuid, &[PropertyCode]),
+        (author, reach): (Uuid, &Reach),
         before: Option<Uuid>,
         most: i64,
     ) -> Result<Vec<ExportRow>, StoreError> {
         let before = before.unwrap_or(Uuid::max());
-        if properties.is_empty() {
-            return Ok(
-                on!(self, c => sqlx::query_as(EXPORTS_OF).bind(author).bind(before).bind(most).fetch_all(c).await?),
-            );
-        }
         Ok(on!(self, c => {
-            let text = AssertSqlSafe(exports_text(properties.len()));
-            let mut query = sqlx::query_as(text).bind(author).bind(before).bind(most);
-            for property in properties {
-                query = query.bind(property.as_str());
-            }
-            query.fetch_all(c).await?
+            sqlx::query_as(EXPORTS_OF)
+                .bind(author)
+                .bind(before)
+                .bind(most)
+                .bind(reach.as_str())
+                .fetch_all(c)
+                .await?
         }))
     }
 
-    /// Exports of these properties that wait for a decision now, after one of them, oldest first.
+    /// Exports of these houses that wait for a decision now, after one of them, oldest first.
     ///
     /// # Errors
     /// What the database says.
     pub async fn guest_exports_waiting(
         &mut self,
-        properties: &[PropertyCode],
+        reach: &Reach,
         (now, after): (i64, Uuid),
         most: i64,
     ) -> Result<Vec<ExportRow>, StoreError> {
-        if properties.is_empty() {
-            return Ok(Vec::new());
-        }
         Ok(on!(self, c => {
-            let text = AssertSqlSafe(waiting_text(properties.len()));
-            let mut query = sqlx::query_as(text).bind(now).bind(after).bind(most);
-            for property in properties {
-                query = query.bind(property.as_str());
-            }
-            query.fetch_all(c).await?
+            sqlx::query_as(EXPORTS_WAITING)
+                .bind(now)
+                .bind(after)
+                .bind(most)
+                .bind(reach.as_str())
+                .fetch_all(c)
+                .await?
         }))
     }
 }

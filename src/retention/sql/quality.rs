@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
-    base::GuestId,
+    base::{GuestId, Reach},
     on, statements,
     store::{Conn, StoreError, Tx},
 };
@@ -32,6 +32,11 @@ statements! {
     FINDINGS = "SELECT guest_id, field, fault, found_at FROM quality_finding
                 WHERE settled_at IS NULL AND guest_id > $1
                     AND NOT EXISTS (SELECT 1 FROM guest g WHERE g.guest_id = quality_finding.guest_id AND g.status = 'merged')
+                    AND ($3 = ''
+                        OR EXISTS (SELECT 1 FROM stay x WHERE x.guest_id = quality_finding.guest_id
+                                       AND replace($3, ',' || x.property || ',', '') <> $3)
+                        OR EXISTS (SELECT 1 FROM record x WHERE x.guest_id = quality_finding.guest_id
+                                       AND replace($3, ',' || x.property || ',', '') <> $3))
                 ORDER BY guest_id, field, fault LIMIT $2";
     FINDINGS_OF = "SELECT guest_id, field, fault, found_at FROM quality_finding
                    WHERE settled_at IS NULL AND guest_id = $1 ORDER BY field, fault";
@@ -83,12 +88,19 @@ impl Conn {
         })
     }
 
-    /// What waits to be made sure of, guest by guest, after one of them.
+    /// What waits to be made sure of among the guests of these houses, guest by guest, after one of them.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn findings(&mut self, after: Uuid, most: i64) -> Result<Vec<FindingRow>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(FINDINGS).bind(after).bind(most).fetch_all(c).await?))
+    pub async fn findings(
+        &mut self,
+        after: Uuid,
+        most: i64,
+        reach: &Reach,
+    ) -> Result<Vec<FindingRow>, StoreError> {
+        Ok(on!(self, c => {
+            sqlx::query_as(FINDINGS).bind(after).bind(most).bind(reach.as_str()).fetch_all(c).await?
+        }))
     }
 
     /// What of a guest waits to be made sure of.
