@@ -463,7 +463,7 @@ impl Console {
             .as_ref()
             .and_then(|row| crate::audit::leaf::Leaf::read(&row.leaf));
         let Some((row, leaf)) = found.zip(leaf.filter(|leaf| {
-            let here = self.vault.reach(errand);
+            let here = self.vault.reach(&errand.caller);
             let property = leaf.property.as_deref().unwrap_or_default();
             JUDGED.contains(&leaf.act.as_str()) && leaf.decision == "permitted" && here.holds(property)
         })) else {

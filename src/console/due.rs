@@ -100,7 +100,7 @@ impl Console {
         let mut event = self.look(errand, (Act::ReadRequests, "listed"), &rights).await?;
         let today = self.today();
         let soon = (today + SOON).to_string();
-        let reach = self.vault.reach(errand);
+        let reach = self.vault.reach(&errand.caller);
         let mut conn = self.vault.store.read().await?;
         let (open, overdue, soon) = conn.requests_count(&today.to_string(), &soon, &reach).await?;
         let first = conn.open_requests(MOST, &reach).await?;
@@ -122,7 +122,7 @@ impl Console {
             .look(errand, (Act::ReadRequests, "late_erasures"), &rights)
             .await?;
         let before = micros(self.vault.clock.now() - LATE_AFTER);
-        let reach = self.vault.reach(errand);
+        let reach = self.vault.reach(&errand.caller);
         let rows = self
             .vault
             .store
@@ -168,7 +168,7 @@ impl Console {
         let since = micros(self.vault.clock.now() - ASKED_ABOUT);
         let mut conn = self.vault.store.read().await?;
         let (first, all) = conn
-            .reveals_to_judge(since, 20, &self.vault.reach(errand))
+            .reveals_to_judge(since, 20, &self.vault.reach(&errand.caller))
             .await?;
         drop(conn);
         event.count = u64::try_from(all).ok();

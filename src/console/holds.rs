@@ -98,7 +98,7 @@ impl Console {
             .look(errand, (Act::Hold, "listed"), &[Right::ManageHolds])
             .await?;
         let after = after.map(|day| day.to_string()).unwrap_or_default();
-        let reach = self.vault.reach(errand);
+        let reach = self.vault.reach(&errand.caller);
         let mut conn = self.vault.store.read().await?;
         let (in_force, due, unapproved) = conn.holds_count(&self.today().to_string(), &reach).await?;
         let rows = conn.holds_in_force(&after, MOST, &reach).await?;

@@ -105,7 +105,7 @@ impl Console {
             .look(errand, (Act::ReadConsents, "withdrawals"), &[Right::ReadAudit])
             .await?;
         let mut conn = self.vault.store.read().await?;
-        let rows = conn.withdrawn(MOST, &self.vault.reach(errand)).await?;
+        let rows = conn.withdrawn(MOST, &self.vault.reach(&errand.caller)).await?;
         let mut items = Vec::new();
         for row in rows {
             items.push(self.withdrawal(&mut conn, row).await?);

@@ -140,7 +140,7 @@ pub async fn read_register(
     if rows.is_empty() {
         return vault.refuse(event, GuestError::NotFound).await;
     }
-    let (today, reach) = (vault.clock.now().date_naive(), vault.reach(errand));
+    let (today, reach) = (vault.clock.now().date_naive(), vault.reach(&errand.caller));
     // Each house has a register of its own. What the next sweep removes is not shown any more.
     let is_seen = |entry: &RegisterEntry| {
         let house = entry.property.as_deref().unwrap_or_default();

@@ -185,7 +185,7 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         let reach = if decides {
-            self.reach(errand)
+            self.reach(&errand.caller)
         } else {
             Reach::nowhere()
         };
@@ -208,7 +208,7 @@ impl Vault {
             return Ok(0);
         }
         let now = micros(self.clock.now());
-        let (enough, reach) = (usize::try_from(most).unwrap_or(0), self.reach(errand));
+        let (enough, reach) = (usize::try_from(most).unwrap_or(0), self.reach(&errand.caller));
         let (mut count, mut after) = (0, Uuid::nil());
         let mut conn = self.store.read().await?;
         // Counted page by page: the caller's own are not to be decided, and must not hide those that are.
@@ -231,7 +231,8 @@ impl Vault {
         let row = self.store.read().await?.guest_export(id).await?;
         let decides = policy.allows(&errand.caller.role, Right::ApproveRequests);
         let seen = |row: &ExportRow| {
-            row.author == errand.caller.principal.0 || (decides && self.reach(errand).holds(&row.property))
+            row.author == errand.caller.principal.0
+                || (decides && self.reach(&errand.caller).holds(&row.property))
         };
         let Some(row) = row.filter(seen) else {
             return self.refuse(event, GuestError::NotFound).await;
@@ -262,7 +263,7 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         }
         let row = self.store.read().await?.guest_export(id).await?;
-        let Some(mut row) = row.filter(|row| self.reach(errand).holds(&row.property)) else {
+        let Some(mut row) = row.filter(|row| self.reach(&errand.caller).holds(&row.property)) else {
             return self.refuse(event, GuestError::NotFound).await;
         };
         if is_own(errand, &row) {

@@ -147,7 +147,7 @@ impl Vault {
         let altered = self.altered(std::slice::from_ref(&row)).await?;
         let mut told = entry(&row, altered.into_iter().flatten().next(), keys.as_ref());
         // The log is one for all houses. What staff of another wrote about why is not.
-        let reach = self.properties.reach(&caller.scope);
+        let reach = self.reach(caller);
         told.reason = told
             .reason
             .filter(|_| reach.holds(told.property.as_deref().unwrap_or_default()));

@@ -194,7 +194,7 @@ impl Vault {
             return Ok(None);
         };
         // A source's ids are of the whole group: a key of one house that knows them must not rewrite another's guests.
-        if !prepared.pinned && !self.reach(errand).holds(&house) {
+        if !prepared.pinned && !self.reach(&errand.caller).holds(&house) {
             return Err(GuestError::Rejected(vec![Rejected {
                 field: "source_id".to_owned(),
                 reason: "property_out_of_scope".to_owned(),

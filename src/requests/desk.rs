@@ -119,7 +119,7 @@ impl Requests {
 
     /// Whether a case was taken in at this caller's houses. A guest's own pages name whose cases they want.
     fn took_it_in(&self, errand: &Errand, row: &RequestRow) -> bool {
-        self.is_guest(errand) || self.vault().reach(errand).holds(&row.property)
+        self.is_guest(errand) || self.vault().reach(&errand.caller).holds(&row.property)
     }
 
     /// Whether a case is about a guest of this caller's houses; one that is erased is nobody's, and its cases are of the
@@ -129,7 +129,7 @@ impl Requests {
             return Ok(false);
         };
         let vault = self.vault();
-        if self.is_guest(errand) || vault.reach(errand).is_whole() {
+        if self.is_guest(errand) || vault.reach(&errand.caller).is_whole() {
             return Ok(true);
         }
         let guest = vault.goes_on_as(guest).await?;
@@ -160,7 +160,7 @@ impl Requests {
             within: if self.is_guest(errand) {
                 Reach::default()
             } else {
-                self.vault().reach(errand)
+                self.vault().reach(&errand.caller)
             },
             ..filter.clone()
         };

@@ -170,7 +170,7 @@ impl Quality<'_> {
             .store
             .read()
             .await?
-            .findings(after.unwrap_or(Uuid::nil()), most, &self.0.reach(errand))
+            .findings(after.unwrap_or(Uuid::nil()), most, &self.0.reach(&errand.caller))
             .await?;
         event.count = u64::try_from(rows.len()).ok();
         self.0.log.record(event, ()).await?;
