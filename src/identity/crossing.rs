@@ -17,6 +17,8 @@ use super::sql::crossing::{Sealed, SealedConsent};
 pub(super) struct Crossing {
     from: GuestKeys,
     to: GuestKeys,
+    /// In a restored copy the keys that the other had before: those of whom was erased since may be gone already.
+    had: Option<GuestKeys>,
 }
 
 impl Crossing {
@@ -28,6 +30,17 @@ impl Crossing {
     /// The keys of both.
     pub(super) const fn keys(&self) -> (&GuestKeys, &GuestKeys) {
         (&self.from, &self.to)
+    }
+
+    /// Whether it is in a restored copy.
+    pub(super) const fn is_in_copy(&self) -> bool {
+        self.had.is_some()
+    }
+
+    /// Whether the one's values of a drawer are for the other to have: in a restored copy not those that nobody opens any
+    /// more.
+    fn carries(&self, category: Category) -> bool {
+        !self.is_in_copy() || self.from.has(category)
     }
 
     /// Opens at one guest's place and seals at the other's.
@@ -53,6 +66,10 @@ impl Crossing {
     /// A copy of a consent's line.
     async fn consent(&self, tx: &mut Tx, consent: &SealedConsent) -> Result<(), GuestError> {
         let id = consent.consent_id;
+        let is_sealed = consent.evidence.is_some() || consent.details.is_some();
+        if is_sealed && !self.carries(Category::Consent) {
+            return Ok(());
+        }
         let again = |sealed: &Option<Vec<u8>>, place: fn(GuestId, Uuid) -> Aad<'static>| {
             let again = |sealed: &Vec<u8>| self.again(Category::Consent, |guest| place(guest, id), sealed);
             sealed.as_ref().map(again).transpose()
@@ -99,7 +116,39 @@ impl Vault {
             .filter(|category| from.has(*category))
             .collect();
         let to = self.keys.ensure_guest_keys(to, &present).await?;
-        Ok(Crossing { from, to })
+        Ok(Crossing { from, to, had: None })
+    }
+
+    /// The same in a restored copy.
+    pub(super) async fn crossing_in_copy(&self, from: GuestId, to: GuestId) -> Result<Crossing, GuestError> {
+        let from = self.keys.fresh_guest_keys(from, &Category::ALL).await?;
+        let had = self.keys.fresh_guest_keys(to, &Category::ALL).await?;
+        let present: Vec<Category> = Category::ALL
+            .into_iter()
+            .filter(|category| from.has(*category) || had.has(*category))
+            .collect();
+        let to = self.keys.ensure_guest_keys(to, &present).await?;
+        Ok(Crossing {
+            from,
+            to,
+            had: Some(had),
+        })
+    }
+
+    /// Of what lies with the two that which opens: all of it, but in a restored copy.
+    pub(super) fn opening(&self, crossing: &Crossing, (awake, asleep): (&mut Sealed, &mut Sealed)) {
+        let Some(had) = &crossing.had else { return };
+        for (keys, sealed) in [(&crossing.from, awake), (had, &mut *asleep)] {
+            if !keys.has(Category::Stay) {
+                sealed.stays.clear();
+                sealed.words.clear();
+            }
+        }
+        let opens = |field: &str| self.category_of(field).is_ok_and(|category| had.has(category));
+        asleep.values.retain(|value| opens(&value.field));
+        if !had.has(Category::Identity) {
+            asleep.records.clear();
+        }
     }
 
     /// Writes copies of these for the other guest; of stays see [`Vault::take_in_stays`] and [`Vault::part_stays`].
@@ -110,14 +159,22 @@ impl Vault {
         what: &Sealed,
     ) -> Result<(), GuestError> {
         let ends = crossing.ends();
-        for head in &what.records {
+        for head in what
+            .records
+            .iter()
+            .filter(|_| crossing.carries(Category::Identity))
+        {
             let place = |guest| places::source_id(guest, head.record_id);
             let sealed = crossing.again(Category::Identity, place, &head.source_id)?;
             tx.copy_record(ends, head.record_id, &sealed).await?;
         }
         for value in &what.values {
             let place = |guest| places::value(guest, value.record_id, &value.field, value.version);
-            let sealed = crossing.again(self.category_of(&value.field)?, place, &value.sealed)?;
+            let drawer = self.category_of(&value.field)?;
+            if !crossing.carries(drawer) {
+                continue;
+            }
+            let sealed = crossing.again(drawer, place, &value.sealed)?;
             tx.copy_value(ends, (value.record_id, &value.field), &sealed)
                 .await?;
         }
