@@ -169,6 +169,16 @@ impl Protections {
         !self.split.is_empty()
     }
 
+    /// Such as tell of one.
+    #[cfg(test)]
+    pub(super) fn of_a_split() -> Self {
+        let whom = |name: &str| Whom::Unknown(name.to_owned());
+        Self {
+            split: BTreeMap::from([(whom("new"), whom("old"))]),
+            ..Self::default()
+        }
+    }
+
     /// Who has to be protected in the copy: what was said of one guest is said of all whom it had taken in by then.
     fn settle(&mut self, names: &BTreeMap<String, GuestId>, mut taken: BTreeMap<Whom, BTreeSet<Whom>>) {
         let whom = |name: String| match names.get(&name) {
@@ -391,5 +401,69 @@ impl Eraser {
         event.subject = Some(self.vault.subject(guest, Some(keys)));
         event.outcome = Some("restored");
         event
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry(act: &str, outcome: Option<&str>, subject: &str, seq: i64) -> Told {
+        serde_json::from_value(json!({
+            "act": act, "at": 1_700_000_000_000_000_i64, "decision": "permitted", "outcome": outcome, "subject": subject,
+            "seq": seq, "writer": Uuid::nil(),
+        }))
+        .unwrap()
+    }
+
+    /// The holds of each guest, after entries about the first three guests, of which the log knows the names.
+    fn holds(entries: &[(&str, &str)], taken: &[(usize, usize)]) -> ([i64; 3], bool) {
+        let guests = [1, 2, 3].map(|id| GuestId(Uuid::from_u128(id)));
+        let mut protections = Protections::default();
+        for ((act, subject), seq) in entries.iter().zip(1..) {
+            let outcome = (*act == "hold").then_some("put");
+            protections.note(entry(act, outcome, subject, seq));
+        }
+        let names = ["one", "two", "three"].map(str::to_owned);
+        let mut before: BTreeMap<Whom, BTreeSet<Whom>> = BTreeMap::new();
+        for (survivor, absorbed) in taken {
+            let whom = |at: &usize| Whom::Known(guests[*at]);
+            before.entry(whom(survivor)).or_default().insert(whom(absorbed));
+        }
+        protections.settle(&names.into_iter().zip(guests).collect(), before);
+        let of = |guest| protections.of.get(&guest).map_or(0, |said| said.holds);
+        (guests.map(of), protections.tells_of_a_split())
+    }
+
+    #[test]
+    fn what_is_said_of_a_guest_is_said_of_all_it_has_taken_in_by_then() {
+        let merged = [("merge", "one"), ("merge", "two")];
+        let said = [("hold", "one")];
+        let parted = [("unmerge", "two"), ("unmerge", "one")];
+        assert_eq!(holds(&said, &[]), ([1, 0, 0], false));
+        assert_eq!(holds(&[&merged[..], &said].concat(), &[]), ([1, 1, 0], false));
+        assert_eq!(holds(&[&said[..], &merged].concat(), &[]), ([1, 0, 0], false));
+        let all = [&merged[..], &said, &parted, &said].concat();
+        assert_eq!(holds(&all, &[]), ([2, 1, 0], false));
+        // Also by one that was taken in itself, and by one that the copy does not have.
+        assert_eq!(holds(&said, &[(0, 1), (1, 2)]), ([1, 1, 1], false));
+        let by_new = [("merge", "new"), ("merge", "one"), ("hold", "new")];
+        assert_eq!(holds(&by_new, &[(0, 2)]), ([1, 0, 1], false));
+    }
+
+    #[test]
+    fn what_is_said_of_a_record_with_a_guest_of_its_own_is_said_of_whom_it_lies_with() {
+        let split = [("unmerge", "new"), ("unmerge", "two"), ("hold", "new")];
+        assert_eq!(holds(&split, &[]), ([0, 1, 0], true));
+        // Half of a pair that the backup cut in two tells nothing.
+        let half = [
+            ("unmerge", "two"),
+            ("hold", "one"),
+            ("merge", "two"),
+            ("merge", "three"),
+        ];
+        assert_eq!(holds(&half, &[]), ([1, 0, 0], false));
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     store::{StoreError, Tx},
 };
 
-use super::sql::crossing::{Sealed, SealedConsent};
+use super::sql::crossing::{Sealed, SealedConsent, SealedValue};
 
 /// From whom to whom, with the keys of both.
 pub(super) struct Crossing {
@@ -135,20 +135,43 @@ impl Vault {
         })
     }
 
-    /// Of what lies with the two that which opens: all of it, but in a restored copy.
-    pub(super) fn opening(&self, crossing: &Crossing, (awake, asleep): (&mut Sealed, &mut Sealed)) {
-        let Some(had) = &crossing.had else { return };
-        for (keys, sealed) in [(&crossing.from, awake), (had, &mut *asleep)] {
-            if !keys.has(Category::Stay) {
-                sealed.stays.clear();
-                sealed.words.clear();
+    /// In a restored copy: leaves out what nobody opens any more of what lies with the two, and removes it where it is to
+    /// be written anew.
+    pub(super) async fn opening(
+        &self,
+        tx: &mut Tx,
+        crossing: &Crossing,
+        (awake, asleep): (&mut Sealed, &mut Sealed),
+    ) -> Result<(), GuestError> {
+        let Some(had) = &crossing.had else {
+            return Ok(());
+        };
+        let to = crossing.to.guest();
+        if !crossing.from.has(Category::Stay) {
+            awake.stays.clear();
+            awake.words.clear();
+        }
+        if !had.has(Category::Stay) {
+            asleep.words.clear();
+            for stay in asleep.stays.drain(..) {
+                tx.delete_words(to, stay.stay_token).await?;
+                tx.delete_stay(to, stay.stay_token).await?;
             }
         }
-        let opens = |field: &str| self.category_of(field).is_ok_and(|category| had.has(category));
-        asleep.values.retain(|value| opens(&value.field));
+        let opens = |value: &SealedValue| Ok::<_, GuestError>(had.has(self.category_of(&value.field)?));
+        let mut kept = Vec::with_capacity(asleep.values.len());
+        for value in asleep.values.drain(..) {
+            if opens(&value)? {
+                kept.push(value);
+            } else {
+                tx.delete_one_value(to, value.record_id, &value.field).await?;
+            }
+        }
+        asleep.values = kept;
         if !had.has(Category::Identity) {
             asleep.records.clear();
         }
+        Ok(())
     }
 
     /// Writes copies of these for the other guest; of stays see [`Vault::take_in_stays`] and [`Vault::part_stays`].

@@ -113,7 +113,8 @@ impl Vault {
             records,
             parts: Vec::new(),
         };
-        self.opening(crossing, (&mut all, &mut Sealed::default()));
+        self.opening(&mut change.tx, crossing, (&mut all, &mut Sealed::default()))
+            .await?;
         self.part_stays(&mut change.tx, crossing, &theirs, (&all, &Sealed::default()))
             .await?;
         let going = all.of_records(&theirs.records);

@@ -251,7 +251,7 @@ impl Vault {
                 "a steward said of records of the two that they are of one person; take that back first";
             return Err(GuestError::Blocked(reason.to_owned()));
         }
-        self.opening(crossing, (&mut awake, &mut asleep));
+        self.opening(tx, crossing, (&mut awake, &mut asleep)).await?;
         let of_both = self
             .noes_of_both(tx, (row, others), &theirs, &awake.consents)
             .await?;
