@@ -272,15 +272,15 @@ impl Eraser {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
-    fn erased(case: u128, records: Option<Value>, categories: Value, whole: bool) -> Erased {
-        let mut told = json!({"case": Uuid::from_u128(case), "categories": categories, "tombstone": format!("t{case}"),
+    fn erased(case: u128, records: Option<&str>, category: &str, whole: bool) -> Erased {
+        let mut told = json!({"case": Uuid::from_u128(case), "categories": [category], "tombstone": format!("t{case}"),
                               "whole": whole});
         if let Some(records) = records {
-            told["records"] = records;
+            told["records"] = records.split(' ').collect();
         }
         serde_json::from_value(told).unwrap()
     }
@@ -289,10 +289,10 @@ mod tests {
     fn entries_that_name_no_records_leave_open_whose_they_were_after_a_split() {
         let mut since = Since::default();
         for case in [1, 2] {
-            since.note(erased(case, None, json!(["contact"]), false));
+            since.note(erased(case, None, "contact", false));
         }
-        since.note(erased(3, Some(json!(["r1"])), json!(["contact"]), true));
-        since.note(erased(4, None, json!(["statutory"]), false));
+        since.note(erased(3, Some("r1"), "contact", true));
+        since.note(erased(4, None, "statutory", false));
         let met = BTreeSet::from(["t1".to_owned()]);
         assert_eq!(since.undecided(&met), 0);
         since.protections = Protections::of_a_split();
@@ -302,8 +302,8 @@ mod tests {
     #[test]
     fn a_record_is_stray_where_an_erasure_names_it_that_was_not_of_its_guest() {
         let mut since = Since::default();
-        since.note(erased(1, Some(json!(["r1", "r2"])), json!(["stay"]), false));
-        since.note(erased(2, Some(json!(["r2"])), json!(["contact"]), true));
+        since.note(erased(1, Some("r1 r2"), "stay", false));
+        since.note(erased(2, Some("r2"), "contact", true));
         let own = [&since.erasures[0]];
         assert_eq!(since.stray(&own, "r1"), None);
         assert_eq!(since.stray(&own, "r2"), Some(&vec![0, 1]));
