@@ -276,6 +276,10 @@ pub struct Erasure {
     pub case: uuid::Uuid,
     /// The drawers whose keys are destroyed, in alphabetical order.
     pub categories: Vec<Category>,
+    /// Keyed hashes of the ids of the guest's records, 16 hex digits each, in order: in a restored copy they may lie with
+    /// another guest, whom they were parted from later. Absent in a confirmation, and from before records were named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<Vec<String>>,
     /// Keyed hash of the guest's id, 32 hex digits.
     pub tombstone: String,
     /// Whether the guest is gone with them.

@@ -216,7 +216,17 @@ async fn prove(app: &App, folder: &Path) -> Result<Outcome, CopyError> {
     let (_, now) = catch_up(store, verifier, folder, from).await?;
     let log = (from, now);
     let eraser = app.requests().eraser;
-    let replayed = eraser.replay(&operator()?, from).await?;
+    let caller = operator()?;
+    let mut since = eraser.since(from).await?;
+    for guest in eraser.parted(&since).await? {
+        since.undone(app.vault.part_again(&caller, guest).await?);
+    }
+    for stray in eraser.strays(&since).await? {
+        let records = stray.records.clone();
+        let guest = app.vault.split_again(&caller, stray.guest, records).await?;
+        since.given(stray, guest);
+    }
+    let replayed = eraser.replay(&caller, &since).await?;
     if replayed.left > 0 {
         return Err(CopyError::Left(replayed.left));
     }
@@ -290,6 +300,21 @@ fn tell(arguments: &Restore, outcome: &Outcome, out: &mut dyn Write) -> Result<(
         "readable    {} other guests, {values} values open",
         replayed.others
     )?;
+    if replayed.parted > 0 {
+        writeln!(
+            out,
+            "parted      {} guests from others, as they were when one of the two was erased",
+            replayed.parted
+        )?;
+    }
+    if replayed.undecided > 0 {
+        writeln!(
+            out,
+            "undecided   {} erasures name nobody of the copy, and the log tells of records that got a guest of their own: \
+             look whether one of those was erased",
+            replayed.undecided
+        )?;
+    }
     if replayed.registers_lost > 0 {
         writeln!(
             out,

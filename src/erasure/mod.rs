@@ -28,6 +28,7 @@ mod replay;
 mod run;
 pub mod runs;
 mod sight;
+mod since;
 pub mod sql;
 
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub use register::{RegisterAnswer, read_register};
 pub use replay::Replayed;
 pub use run::Order;
 pub use runs::Pace;
+pub use since::{Since, Stray};
 
 /// Erases guests.
 #[derive(Clone)]

@@ -1,13 +1,13 @@
 //! After a restore: every erasure that the log knows and the restored data does not is done again, and proven; what
 //! protects the others holds again.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    audit::{Act, Event, tlog::Stored},
+    audit::{Act, Event},
     base::{Caller, Category, GuestId, RequestId, micros},
     guest::GuestError,
 };
@@ -15,12 +15,9 @@ use crate::{
 use super::{
     Eraser, ErasureError,
     due::FOR_THE_REGISTER,
-    protections::{Protections, Told},
     run::remove_drawers,
+    since::{Erased, Since},
 };
-
-/// Guests looked at at a time.
-const PAGE: i64 = 500;
 
 /// What a replay did, and what was left afterwards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -33,6 +30,11 @@ pub struct Replayed {
     pub left: u64,
     /// Guests that are there.
     pub others: u64,
+    /// Guests who were one with another in the copy and are two with it again, because one of the two was erased alone.
+    pub parted: u64,
+    /// Erasures of guests who are not in the copy, while the log tells of records that got a guest of their own. Entries of
+    /// older programs do not tell whether it was one of these, whose values are then with the guest that it was parted from.
+    pub undecided: u64,
     /// Guests whose copies for the guest register were made after the backup and cannot be made again: the keys of what
     /// they were made from are destroyed already in the key store that came with it.
     pub registers_lost: u64,
@@ -50,79 +52,51 @@ pub struct Replayed {
     pub suppressed: u64,
 }
 
-#[derive(Deserialize)]
-struct Entry<T> {
-    leaf: T,
-}
-
-#[derive(Deserialize)]
-struct Leaf {
-    act: String,
-    #[serde(default)]
-    erasure: Option<Erased>,
-}
-
-#[derive(Deserialize)]
-struct Erased {
-    case: Uuid,
-    categories: Vec<Category>,
-    tombstone: String,
-    whole: bool,
-    /// Not an erasure: what one left was put out of sight.
-    #[serde(skip)]
-    hidden: bool,
-}
-
 impl Eraser {
-    /// Does again what the log says was erased from entry `from` to its end, and proves that nothing of it is left.
+    /// Does again what the log says was erased since, and proves that nothing of it is left. Who was parted since is to be
+    /// parted before: see [`Eraser::parted`] and [`Eraser::strays`].
     ///
     /// # Errors
     /// What database, key store and log say; then nothing may be served.
-    pub async fn replay(&self, caller: &Caller, from: u64) -> Result<Replayed, ErasureError> {
-        let (known, protections) = self.since(from).await?;
+    pub async fn replay(&self, caller: &Caller, since: &Since) -> Result<Replayed, ErasureError> {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let mut report = Replayed {
-            erasures: known
-                .values()
-                .flatten()
-                .map(|erased| u64::from(!erased.hidden))
-                .sum(),
-            suppressed: protections.suppressed,
+            erasures: count(since.erasures()),
+            parted: since.parted,
+            suppressed: since.protections.suppressed,
             ..Replayed::default()
         };
+        let mut met = BTreeSet::new();
         let mut after = Uuid::nil();
         loop {
-            let guests = self
-                .vault
-                .store
-                .read()
-                .await?
-                .guests_with_status(after, PAGE)
-                .await?;
-            let Some((last, _)) = guests.last() else { break };
-            after = *last;
-            for (guest, _) in guests {
-                let guest = GuestId(guest);
-                match known.get(&self.tombstone(guest)) {
-                    None => report.others += 1,
-                    Some(erasures) => {
-                        let mut unregistered = false;
-                        for erased in erasures {
-                            unregistered |= !self.again(guest, erased).await?;
-                        }
-                        report.registers_lost += u64::from(unregistered);
-                        let again = erasures.iter().any(|erased| !erased.hidden);
-                        report.guests += u64::from(again);
-                        report.others += u64::from(!again);
-                        report.restricted += u64::from(waits(erasures));
-                        report.left += u64::from(self.is_left(guest, erasures).await?);
+            let guests = self.copied(&mut after).await?;
+            if guests.is_empty() {
+                break;
+            }
+            for guest in guests.into_iter().map(|held| held.guest) {
+                let erasures = since.of(self, guest);
+                if erasures.is_empty() {
+                    report.others += 1;
+                } else {
+                    met.insert(self.tombstone(guest));
+                    let mut unregistered = false;
+                    for erased in &erasures {
+                        unregistered |= !self.again(guest, erased).await?;
                     }
+                    report.registers_lost += u64::from(unregistered);
+                    let again = erasures.iter().any(|erased| !erased.hidden);
+                    report.guests += u64::from(again);
+                    report.others += u64::from(!again);
+                    report.restricted += u64::from(waits(&erasures));
+                    report.left += u64::from(self.is_left(guest, &erasures).await?);
                 }
-                let again = self.protect(caller, &protections, guest).await?;
+                let again = self.protect(caller, &since.protections, guest).await?;
                 report.refusals += again.refusals;
                 report.restrictions += u64::from(again.restricted);
                 report.holds += u64::from(again.held);
             }
         }
+        report.undecided = count(since.undecided(&met));
         self.vault.keys.scrub().await?;
         self.vault.store.scrub(&[]).await?;
         let mut event = Event::by(caller, Act::Restore, RequestId::random(), self.vault.clock.now());
@@ -134,31 +108,6 @@ impl Eraser {
         });
         self.vault.log.record(event, ()).await.map_err(GuestError::from)?;
         Ok(report)
-    }
-
-    /// What the log tells from an entry on: the erasures, by tombstone, in order, and what protects guests.
-    async fn since(&self, from: u64) -> Result<(BTreeMap<String, Vec<Erased>>, Protections), ErasureError> {
-        let log = Stored::new(self.vault.store.clone());
-        let size = log.checkpoint().await?.map_or(0, |(size, _)| size);
-        let mut known: BTreeMap<String, Vec<Erased>> = BTreeMap::new();
-        let mut protections = Protections::default();
-        for at in from..size {
-            let bytes = log.entry(at).await?;
-            if let Ok(Entry { leaf }) = serde_json::from_slice::<Entry<Told>>(&bytes) {
-                protections.note(leaf);
-            }
-            let Ok(Entry { leaf }) = serde_json::from_slice::<Entry<Leaf>>(&bytes) else {
-                continue;
-            };
-            let hidden = leaf.act == Act::Restrict.as_str();
-            if (hidden || leaf.act == Act::Erase.as_str())
-                && let Some(mut erased) = leaf.erasure
-            {
-                erased.hidden = hidden;
-                known.entry(erased.tombstone.clone()).or_default().push(erased);
-            }
-        }
-        Ok((known, protections))
     }
 
     /// One erasure again, on data that does not know of it; `false` when the register's copies are lost.
@@ -245,7 +194,7 @@ impl Eraser {
     }
 
     /// Whether a key or a value of what was erased is there.
-    async fn is_left(&self, guest: GuestId, erasures: &[Erased]) -> Result<bool, ErasureError> {
+    async fn is_left(&self, guest: GuestId, erasures: &[&Erased]) -> Result<bool, ErasureError> {
         let keys = self.vault.keys.fresh_guest_keys(guest, &Category::ALL).await?;
         let mut doomed = erasures.iter().flat_map(|erased| &erased.categories);
         if doomed.any(|category| keys.has(*category)) {
@@ -264,7 +213,7 @@ impl Eraser {
 }
 
 /// Whether a guest was put out of sight and not erased as a whole since.
-fn waits(erasures: &[Erased]) -> bool {
+fn waits(erasures: &[&Erased]) -> bool {
     let last = erasures.iter().rfind(|erased| erased.hidden || erased.whole);
     last.is_some_and(|erased| erased.hidden)
 }

@@ -30,6 +30,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const PAIRS: &str = "compound";
 /// Erasures taken up at once after a crash.
 const SOME: i64 = 100;
+/// Records of a guest that an entry names; it has to fit into the log.
+const MOST_RECORDS: usize = 3_000;
 /// How often an erasure looks anew when something came in between.
 const TRIES: u32 = 6;
 /// Erasures whose traces in the files are swept at once.
@@ -234,7 +236,8 @@ impl Eraser {
         (whole, doomed): (bool, &[Category]),
     ) -> Result<ErasureRow, ErasureError> {
         let now = micros(self.vault.clock.now());
-        let intent = change.record(self.event(order, Act::Erase, guest, (whole, doomed)));
+        let event = self.event(order, Act::Erase, guest, (whole, doomed));
+        let intent = change.record(self.with_records(event, guest).await?);
         let row = ErasureRow {
             guest_id: guest.0,
             erasure_id: Uuid::now_v7(),
@@ -467,18 +470,46 @@ impl Eraser {
         event.erasure = Some(Erasure {
             case: order.case,
             categories,
+            records: None,
             tombstone: self.tombstone(guest),
             whole,
         });
         event
     }
 
+    /// Names the records of whom an erasure is of.
+    pub(super) async fn with_records(&self, mut event: Event, guest: GuestId) -> Result<Event, ErasureError> {
+        let records = self.vault.store.read().await?.records(guest).await?;
+        let names = records
+            .iter()
+            .take(MOST_RECORDS)
+            .map(|row| self.record_name(row.record_id));
+        if let Some(erasure) = &mut event.erasure {
+            let mut names: Vec<String> = names.collect();
+            names.sort();
+            erasure.records = Some(names);
+        }
+        Ok(event)
+    }
+
     /// The guest's name in the log of erasures: a keyed hash of its id.
     #[must_use]
     pub fn tombstone(&self, guest: GuestId) -> String {
-        let mac = self.vault.keys.mac(MacPurpose::Token);
-        let hash = mac.mac_of(&[b"tombstone", guest.0.as_bytes()]);
-        HEXLOWER.encode(hash.first_chunk::<16>().map_or(&hash[..], |half| &half[..]))
+        self.hashed::<16>(b"tombstone", guest.0)
+    }
+
+    /// A record's name in the log of erasures.
+    pub(super) fn record_name(&self, record: Uuid) -> String {
+        self.hashed::<8>(b"tombstone record", record)
+    }
+
+    fn hashed<const N: usize>(&self, of: &[u8], id: Uuid) -> String {
+        let hash = self
+            .vault
+            .keys
+            .mac(MacPurpose::Token)
+            .mac_of(&[of, id.as_bytes()]);
+        HEXLOWER.encode(hash.first_chunk::<N>().map_or(&hash[..], |part| &part[..]))
     }
 }
 

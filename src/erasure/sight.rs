@@ -32,11 +32,13 @@ impl Eraser {
         if !change.tx.set_fate(guest, "restricted", now).await? {
             return Ok(());
         }
-        let mut own = self.event(order, Act::Restrict, guest, (false, &[]));
+        let own = self.event(order, Act::Restrict, guest, (false, &[]));
+        let mut own = self.with_records(own, guest).await?;
         own.subject = Some(vault.subject(guest, None));
         change.record(own);
         for one in absorbed.into_iter().map(GuestId) {
-            change.record(self.event(order, Act::Restrict, one, (false, &[])));
+            let event = self.event(order, Act::Restrict, one, (false, &[]));
+            change.record(self.with_records(event, one).await?);
         }
         Ok(change.commit().await?)
     }

@@ -57,7 +57,9 @@ statements! {
     QUARANTINE_END = "DELETE FROM quarantine";
     REGISTERED = "SELECT DISTINCT guest_id FROM register_entry WHERE guest_id > $1 ORDER BY guest_id LIMIT $2";
     GUEST_KNOWN = "SELECT guest_id FROM guest WHERE guest_id = $1";
-    GUESTS_ALL = "SELECT guest_id, status FROM guest WHERE guest_id > $1 ORDER BY guest_id LIMIT $2";
+    GUESTS_ALL = "SELECT guest_id, survivor FROM guest WHERE guest_id > $1 ORDER BY guest_id LIMIT $2";
+    RECORDS_BETWEEN = "SELECT guest_id, record_id FROM record WHERE guest_id > $1 AND guest_id <= $2
+                       ORDER BY guest_id, record_id";
 }
 
 /// The tables whose rows go with the guest. A test holds this list against the schema.
@@ -190,16 +192,28 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_scalar(REGISTERED).bind(after).bind(most).fetch_all(c).await?))
     }
 
-    /// Guests with their status, in the order of their ids, after one of them.
+    /// Guests, and whom they were merged into, in the order of their ids, after one of them.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn guests_with_status(
+    pub async fn guests_of_copy(
         &mut self,
         after: Uuid,
         most: i64,
-    ) -> Result<Vec<(Uuid, String)>, StoreError> {
+    ) -> Result<Vec<(Uuid, Option<Uuid>)>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(GUESTS_ALL).bind(after).bind(most).fetch_all(c).await?))
+    }
+
+    /// The records of the guests after one of them and up to another, each with its guest.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn records_between(
+        &mut self,
+        after: Uuid,
+        last: Uuid,
+    ) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(RECORDS_BETWEEN).bind(after).bind(last).fetch_all(c).await?))
     }
 }
 

@@ -11,12 +11,14 @@ use crate::{
     store::{StoreError, Tx},
 };
 
-use super::sql::crossing::{Sealed, SealedConsent};
+use super::sql::crossing::{Sealed, SealedConsent, SealedValue};
 
 /// From whom to whom, with the keys of both.
 pub(super) struct Crossing {
     from: GuestKeys,
     to: GuestKeys,
+    /// In a restored copy the keys that the other had before: those of whom was erased since may be gone already.
+    had: Option<GuestKeys>,
 }
 
 impl Crossing {
@@ -28,6 +30,17 @@ impl Crossing {
     /// The keys of both.
     pub(super) const fn keys(&self) -> (&GuestKeys, &GuestKeys) {
         (&self.from, &self.to)
+    }
+
+    /// Whether it is in a restored copy.
+    pub(super) const fn is_in_copy(&self) -> bool {
+        self.had.is_some()
+    }
+
+    /// Whether the one's values of a drawer are for the other to have: in a restored copy not those that nobody opens any
+    /// more.
+    fn carries(&self, category: Category) -> bool {
+        !self.is_in_copy() || self.from.has(category)
     }
 
     /// Opens at one guest's place and seals at the other's.
@@ -53,6 +66,10 @@ impl Crossing {
     /// A copy of a consent's line.
     async fn consent(&self, tx: &mut Tx, consent: &SealedConsent) -> Result<(), GuestError> {
         let id = consent.consent_id;
+        let is_sealed = consent.evidence.is_some() || consent.details.is_some();
+        if is_sealed && !self.carries(Category::Consent) {
+            return Ok(());
+        }
         let again = |sealed: &Option<Vec<u8>>, place: fn(GuestId, Uuid) -> Aad<'static>| {
             let again = |sealed: &Vec<u8>| self.again(Category::Consent, |guest| place(guest, id), sealed);
             sealed.as_ref().map(again).transpose()
@@ -99,7 +116,62 @@ impl Vault {
             .filter(|category| from.has(*category))
             .collect();
         let to = self.keys.ensure_guest_keys(to, &present).await?;
-        Ok(Crossing { from, to })
+        Ok(Crossing { from, to, had: None })
+    }
+
+    /// The same in a restored copy.
+    pub(super) async fn crossing_in_copy(&self, from: GuestId, to: GuestId) -> Result<Crossing, GuestError> {
+        let from = self.keys.fresh_guest_keys(from, &Category::ALL).await?;
+        let had = self.keys.fresh_guest_keys(to, &Category::ALL).await?;
+        let present: Vec<Category> = Category::ALL
+            .into_iter()
+            .filter(|category| from.has(*category) || had.has(*category))
+            .collect();
+        let to = self.keys.ensure_guest_keys(to, &present).await?;
+        Ok(Crossing {
+            from,
+            to,
+            had: Some(had),
+        })
+    }
+
+    /// In a restored copy: leaves out what nobody opens any more of what lies with the two, and removes it where it is to
+    /// be written anew.
+    pub(super) async fn opening(
+        &self,
+        tx: &mut Tx,
+        crossing: &Crossing,
+        (awake, asleep): (&mut Sealed, &mut Sealed),
+    ) -> Result<(), GuestError> {
+        let Some(had) = &crossing.had else {
+            return Ok(());
+        };
+        let to = crossing.to.guest();
+        if !crossing.from.has(Category::Stay) {
+            awake.stays.clear();
+            awake.words.clear();
+        }
+        if !had.has(Category::Stay) {
+            asleep.words.clear();
+            for stay in asleep.stays.drain(..) {
+                tx.delete_words(to, stay.stay_token).await?;
+                tx.delete_stay(to, stay.stay_token).await?;
+            }
+        }
+        let opens = |value: &SealedValue| Ok::<_, GuestError>(had.has(self.category_of(&value.field)?));
+        let mut kept = Vec::with_capacity(asleep.values.len());
+        for value in asleep.values.drain(..) {
+            if opens(&value)? {
+                kept.push(value);
+            } else {
+                tx.delete_one_value(to, value.record_id, &value.field).await?;
+            }
+        }
+        asleep.values = kept;
+        if !had.has(Category::Identity) {
+            asleep.records.clear();
+        }
+        Ok(())
     }
 
     /// Writes copies of these for the other guest; of stays see [`Vault::take_in_stays`] and [`Vault::part_stays`].
@@ -110,14 +182,22 @@ impl Vault {
         what: &Sealed,
     ) -> Result<(), GuestError> {
         let ends = crossing.ends();
-        for head in &what.records {
+        for head in what
+            .records
+            .iter()
+            .filter(|_| crossing.carries(Category::Identity))
+        {
             let place = |guest| places::source_id(guest, head.record_id);
             let sealed = crossing.again(Category::Identity, place, &head.source_id)?;
             tx.copy_record(ends, head.record_id, &sealed).await?;
         }
         for value in &what.values {
             let place = |guest| places::value(guest, value.record_id, &value.field, value.version);
-            let sealed = crossing.again(self.category_of(&value.field)?, place, &value.sealed)?;
+            let drawer = self.category_of(&value.field)?;
+            if !crossing.carries(drawer) {
+                continue;
+            }
+            let sealed = crossing.again(drawer, place, &value.sealed)?;
             tx.copy_value(ends, (value.record_id, &value.field), &sealed)
                 .await?;
         }

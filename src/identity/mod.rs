@@ -4,6 +4,7 @@
 //! Comparing and deciding about a record that comes in lie in `guest` (`resembling`), because they are part of storing
 //! it; the pure rules lie in `matching`.
 
+mod again;
 mod apart;
 pub mod api;
 pub mod bridges;

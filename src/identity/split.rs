@@ -6,33 +6,33 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use crate::{
-    audit::Act,
+    audit::{Act, Change},
     base::{Errand, GuestId, micros},
     consent::{Line, strictest},
     events::Announcement,
     guest::{Beside, GuestError, Vault, sql::Rows},
 };
 
-use super::{MOST_PAIRS, sql::crossing::Sealed, undo::Theirs};
+use super::{MOST_PAIRS, crossing::Crossing, sql::crossing::Sealed, undo::Theirs};
 
 impl Sealed {
-    /// What came with one record.
-    fn of_record(self, record: Uuid) -> Self {
+    /// What came with these records.
+    fn of_records(self, wanted: &BTreeSet<Uuid>) -> Self {
         Self {
             records: self
                 .records
                 .into_iter()
-                .filter(|head| head.record_id == record)
+                .filter(|head| wanted.contains(&head.record_id))
                 .collect(),
             values: self
                 .values
                 .into_iter()
-                .filter(|value| value.record_id == record)
+                .filter(|value| wanted.contains(&value.record_id))
                 .collect(),
             consents: self
                 .consents
                 .into_iter()
-                .filter(|line| line.record_id == Some(record))
+                .filter(|line| line.record_id.is_some_and(|record| wanted.contains(&record)))
                 .collect(),
             ..Self::default()
         }
@@ -76,30 +76,53 @@ impl Vault {
     ) -> Result<(), GuestError> {
         let version = self.active_version(guest).await?;
         let crossing = self.crossing(guest, new).await?;
-        let (by, now) = (errand.caller.principal.0, micros(self.clock.now()));
+        let now = micros(self.clock.now());
         let mut change = self.log.begin(&self.store).await?;
         change.tx.touch_guest(guest, version, now).await?;
         Self::must_not_await_erasure(&mut change.tx, (guest, new)).await?;
+        self.take_out(&mut change, errand, &crossing, BTreeSet::from([record]))
+            .await?;
+        let told = Announcement::guest_unmerged(self.clock.now(), guest, new);
+        change.tx.announce(&told.at_property(&errand.property)).await?;
+        self.record_both(&mut change, errand, Act::Unmerge, &crossing);
+        change.commit().await?;
+        Ok(())
+    }
+
+    /// Gives records, with all that came with them, to a guest that is made for them.
+    pub(super) async fn take_out(
+        &self,
+        change: &mut Change,
+        errand: &Errand,
+        crossing: &Crossing,
+        records: BTreeSet<Uuid>,
+    ) -> Result<(), GuestError> {
+        let (guest, new) = crossing.ends();
+        let (by, now) = (errand.caller.principal.0, micros(self.clock.now()));
         let mut rows = Rows::default();
         rows.guest(new, now);
         change.tx.write(rows).await?;
-        let all = change.tx.sealed_of(guest).await?;
+        let mut all = change.tx.sealed_of(guest).await?;
         let stayed: Vec<Uuid> = all
             .records
             .iter()
             .map(|head| head.record_id)
-            .filter(|id| *id != record)
+            .filter(|id| !records.contains(id))
             .collect();
         let theirs = Theirs {
-            records: BTreeSet::from([record]),
+            records,
             parts: Vec::new(),
         };
-        self.part_stays(&mut change.tx, &crossing, &theirs, (&all, &Sealed::default()))
+        self.opening(&mut change.tx, crossing, (&mut all, &mut Sealed::default()))
             .await?;
-        let going = all.of_record(record);
-        self.carry(&mut change.tx, &crossing, &going).await?;
-        change.tx.take_record_away(guest, record).await?;
-        change.tx.move_tokens((guest, new), record).await?;
+        self.part_stays(&mut change.tx, crossing, &theirs, (&all, &Sealed::default()))
+            .await?;
+        let going = all.of_records(&theirs.records);
+        self.carry(&mut change.tx, crossing, &going).await?;
+        for record in &theirs.records {
+            change.tx.take_record_away(guest, *record).await?;
+            change.tx.move_tokens((guest, new), *record).await?;
+        }
         for line in &going.consents {
             change.tx.delete_merged_consent(guest, line.consent_id).await?;
         }
@@ -110,16 +133,14 @@ impl Vault {
         }
         for line in self.noes(guest, &going).await? {
             let said = (line, Beside::default());
-            self.append_line(&mut change, errand, (new, None), said, crossing.keys().1)
+            self.append_line(change, errand, (new, None), said, crossing.keys().1)
                 .await?;
         }
-        for other in stayed.into_iter().take(MOST_PAIRS) {
+        let pairs = stayed.iter();
+        let pairs = pairs.flat_map(|other| theirs.records.iter().map(move |record| (*record, *other)));
+        for (record, other) in pairs.take(MOST_PAIRS) {
             change.tx.keep_apart(record, other, by, now).await?;
         }
-        let told = Announcement::guest_unmerged(self.clock.now(), guest, new);
-        change.tx.announce(&told.at_property(&errand.property)).await?;
-        self.record_both(&mut change, errand, Act::Unmerge, &crossing);
-        change.commit().await?;
         Ok(())
     }
 

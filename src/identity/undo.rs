@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    audit::Act,
+    audit::{Act, Change},
     base::{ConsentId, Errand, GuestId, RecordId, micros},
     consent::Line,
     events::Announcement,
@@ -187,19 +187,34 @@ impl Vault {
         if let Some((one, other)) = word {
             change.tx.take_words_back(one.0, other.0).await?;
         }
-        let (stayed, of_both) = self.give_back(&mut change.tx, (row, &others), &crossing).await?;
+        self.part_rows(&mut change, errand, (row, &others), &crossing)
+            .await?;
+        let told = Announcement::guest_unmerged(self.clock.now(), survivor, restored);
+        change.tx.announce(&told.at_property(&errand.property)).await?;
+        self.record_both(&mut change, errand, Act::Unmerge, &crossing);
+        change.commit().await?;
+        Ok(())
+    }
+
+    /// Gives everything back, says for the restored guest what is to be said, and remembers that they are two.
+    pub(super) async fn part_rows(
+        &self,
+        change: &mut Change,
+        errand: &Errand,
+        merges: (&MergeRow, &[MergeRow]),
+        crossing: &Crossing,
+    ) -> Result<(), GuestError> {
+        let (_, restored) = crossing.ends();
+        let (by, now) = (errand.caller.principal.0, micros(self.clock.now()));
+        let (stayed, of_both) = self.give_back(&mut change.tx, merges, crossing).await?;
         for line in of_both {
             let said = (line, Beside::default());
-            self.append_line(&mut change, errand, (restored, None), said, crossing.keys().1)
+            self.append_line(change, errand, (restored, None), said, crossing.keys().1)
                 .await?;
         }
         for (one, other) in stayed.into_iter().take(MOST_PAIRS) {
             change.tx.keep_apart(one, other, by, now).await?;
         }
-        let told = Announcement::guest_unmerged(self.clock.now(), survivor, restored);
-        change.tx.announce(&told.at_property(&errand.property)).await?;
-        self.record_both(&mut change, errand, Act::Unmerge, &crossing);
-        change.commit().await?;
         Ok(())
     }
 
@@ -213,7 +228,7 @@ impl Vault {
     ) -> Result<(Vec<(Uuid, Uuid)>, Vec<Line>), GuestError> {
         let ends = crossing.ends();
         let (survivor, restored) = ends;
-        let (awake, asleep) = (tx.sealed_of(survivor).await?, tx.sealed_of(restored).await?);
+        let (mut awake, mut asleep) = (tx.sealed_of(survivor).await?, tx.sealed_of(restored).await?);
         let parts = tx.merge_parts(row.merge_id).await?;
         let mut theirs = Theirs {
             records: asleep.records.iter().map(|head| head.record_id).collect(),
@@ -232,11 +247,12 @@ impl Vault {
         let stayed: Vec<Uuid> = awake.records.iter().map(|head| head.record_id).collect();
         let stayed = kept(stayed, |record| !theirs.records.contains(record));
         let going_records: Vec<Uuid> = theirs.records.iter().copied().collect();
-        if tx.are_together(&going_records, &stayed).await? {
+        if !crossing.is_in_copy() && tx.are_together(&going_records, &stayed).await? {
             let reason =
                 "a steward said of records of the two that they are of one person; take that back first";
             return Err(GuestError::Blocked(reason.to_owned()));
         }
+        self.opening(tx, crossing, (&mut awake, &mut asleep)).await?;
         let of_both = self
             .noes_of_both(tx, (row, others), &theirs, &awake.consents)
             .await?;

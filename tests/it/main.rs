@@ -53,6 +53,7 @@ mod noticing;
 mod opening;
 mod order;
 mod overwriting;
+mod parted;
 mod partly;
 mod pooler;
 mod portal;
