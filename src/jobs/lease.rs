@@ -38,7 +38,10 @@ impl Lease {
     /// What the database says.
     pub async fn take(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let times = (micros(now), micros(now + self.lasts));
+        let until = now + self.lasts;
+        // One that ends even later than another's clock may be ahead was taken by a clock that was wrong: it would keep
+        // everybody from the job until then.
+        let times = (micros(now), micros(until), micros(until + self.lasts));
         let mut tx = self.store.begin().await?;
         let taken = tx.take_lease(self.job, self.holder, times).await?;
         tx.commit().await?;
