@@ -64,7 +64,8 @@ impl Used {
     }
 
     fn is_over(&self, now: DateTime<Utc>) -> bool {
-        now - self.since >= Duration::hours(1)
+        // One that begins later than now was begun by a clock that was set back since.
+        self.since > now || now - self.since >= Duration::hours(1)
     }
 }
 
@@ -120,11 +121,12 @@ impl Budgets {
         most: u32,
         fits: impl Fn(&mut Used, u32) -> bool,
     ) -> Result<(), Exceeded> {
-        let now = self.clock.now();
         let actor = Holder::Actor(caller.principal, caller.actor.clone());
         let credential = Holder::Credential(caller.principal);
         let together = most.saturating_mul(self.config.credential_factor);
         let mut all = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        // Asked once it is this one's turn, so that no other has begun an hour later than now.
+        let now = self.clock.now();
         if all.len() >= SWEEP_AT {
             all.retain(|_, used| !used.is_over(now));
         }
