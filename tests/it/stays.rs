@@ -124,7 +124,11 @@ both!(
         assert_eq!(leaves(&app, D8).await, [guest.as_str()]);
         assert!(leaves(&app, D7).await.is_empty());
         // A source that says when it saw it so is held against that, as ever.
-        put(&app, 3_000_003, &at(21), D9).await;
+        let pms = app.errand("integration", "booking").await;
+        let late = told(3_000_003, &at(21), Some(D9));
+        let late = app.put(&pms, "/v1/records/web/3000003", late).await;
+        let stale = json!([{"field": "stays", "reason": "stale"}]);
+        assert_eq!(late.body["rejected"], stale, "{late:?}");
         assert_eq!(until(&app, &guest).await, [D8]);
         app.finish().await;
     }
