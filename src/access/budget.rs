@@ -64,7 +64,8 @@ impl Used {
     }
 
     fn is_over(&self, now: DateTime<Utc>) -> bool {
-        now - self.since >= Duration::hours(1)
+        // One that begins later than now was begun by a clock that was set back since.
+        self.since > now || now - self.since >= Duration::hours(1)
     }
 }
 
@@ -120,11 +121,12 @@ impl Budgets {
         most: u32,
         fits: impl Fn(&mut Used, u32) -> bool,
     ) -> Result<(), Exceeded> {
-        let now = self.clock.now();
         let actor = Holder::Actor(caller.principal, caller.actor.clone());
         let credential = Holder::Credential(caller.principal);
         let together = most.saturating_mul(self.config.credential_factor);
         let mut all = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        // Asked once it is this one's turn, so that no other has begun an hour later than now.
+        let now = self.clock.now();
         if all.len() >= SWEEP_AT {
             all.retain(|_, used| !used.is_over(now));
         }
@@ -210,6 +212,30 @@ mod tests {
         clock.set("2026-03-05T11:00:00Z".parse().unwrap());
         assert!(budgets.reveal(&one).is_ok());
     }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_no_budget_used_up() {
+        let clock = Clock::fixed("2026-04-14T10:00:00Z".parse().unwrap());
+        let default = Budget {
+            guests_per_hour: 0,
+            reveals_per_hour: 1,
+            searches_per_hour: 0,
+        };
+        let config = BudgetsConfig {
+            default,
+            ..BudgetsConfig::default()
+        };
+        let (budgets, one) = (Budgets::new(config, clock.clone()), caller("s-1"));
+        assert!(budgets.reveal(&one).is_ok());
+        clock.set("2026-03-05T10:00:00Z".parse().unwrap());
+        assert!(budgets.reveal(&one).is_ok());
+        let used_up = Exceeded {
+            seconds: 3600,
+            first: true,
+        };
+        assert_eq!(budgets.reveal(&one), Err(used_up));
+    }
+
     #[test]
     fn who_invents_actors_comes_to_the_end_of_the_credential() {
         let clock = Clock::fixed("2026-03-05T10:00:00Z".parse().unwrap());

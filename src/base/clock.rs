@@ -52,3 +52,11 @@ pub fn micros(at: DateTime<Utc>) -> i64 {
 pub fn from_micros(at: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(at).unwrap_or_default()
 }
+
+/// When what is said now is said: now, or just after the `last` that was said before where a clock that was ahead dated
+/// that later. The order in which it was heard counts.
+#[must_use]
+pub fn said_now(now: DateTime<Utc>, last: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    last.filter(|last| *last > now)
+        .map_or(now, |last| from_micros(micros(last).saturating_add(1)))
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    base::{ConsentId, PropertyCode, PropertyTree, Purpose, micros},
+    base::{ConsentId, PropertyCode, PropertyTree, Purpose, micros, said_now},
     policy::Separate,
 };
 
@@ -29,13 +29,19 @@ pub fn strictest(histories: &[&[Line]], tree: &PropertyTree, now: DateTime<Utc>)
     let mut again: BTreeMap<(ConsentId, Matter, String), Line> = BTreeMap::new();
     for matter in &matters {
         let table = Table::new(histories, matter, (&places, tree), now);
+        let about = histories.iter().flat_map(|lines| lines.iter());
+        let last = about
+            .filter(|line| line.purpose == matter.0)
+            .map(|line| line.at)
+            .max();
+        let at = said_now(now, last);
         for overruled in table.overruled() {
             for (place, no) in overruled
                 .iter()
                 .filter(|(place, _)| stands_for(place, &overruled, tree))
             {
                 let scope = place.to_string();
-                let line = said_again(no, matter, scope.clone(), now);
+                let line = said_again(no, matter, scope.clone(), at);
                 again.entry((no.id, matter.clone(), scope)).or_insert(line);
             }
         }
@@ -130,7 +136,7 @@ fn said_no(standing: Standing) -> Option<ConsentId> {
 }
 
 /// The same no, said at the merge.
-fn said_again(no: &Line, (_, recipient, separate): &Matter, scope: String, now: DateTime<Utc>) -> Line {
+fn said_again(no: &Line, (_, recipient, separate): &Matter, scope: String, at: DateTime<Utc>) -> Line {
     Line {
         id: ConsentId::random(),
         recipient: recipient.clone(),
@@ -140,7 +146,7 @@ fn said_again(no: &Line, (_, recipient, separate): &Matter, scope: String, now: 
         indication: "strictest".to_owned(),
         valid_until: None,
         superseded: None,
-        at: now,
+        at,
         entry: None,
         ..no.clone()
     }

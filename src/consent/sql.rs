@@ -1,5 +1,6 @@
 //! Statements of the consent ledger.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
@@ -61,6 +62,7 @@ statements! {
                           FROM consent
                           WHERE guest_id = $1 AND record_id = $2 AND purpose = $3 AND recipient = $4 AND separate = $5
                           ORDER BY at DESC, consent_id DESC";
+    CONSENT_LAST = "SELECT max(at) FROM consent WHERE guest_id = $1 AND purpose = $2";
     CONSENT_SAME = "SELECT count(*) FROM consent
                     WHERE guest_id = $1 AND purpose = $2 AND recipient = $3 AND state = $4 AND at = $5
                         AND scope = $6 AND separate = $7";
@@ -198,6 +200,21 @@ impl Tx {
                 .await?
         });
         Ok(count > 0)
+    }
+
+    /// When the last was said that a guest's ledger holds of a purpose.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn last_said(
+        &mut self,
+        guest: GuestId,
+        purpose: &Purpose,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let at: Option<i64> = on!(self, c => {
+            sqlx::query_scalar(CONSENT_LAST).bind(guest.0).bind(purpose.as_str()).fetch_one(c).await?
+        });
+        Ok(at.map(from_micros))
     }
 }
 

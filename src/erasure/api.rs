@@ -53,6 +53,10 @@ impl From<RunError> for Problem {
             }
             RunError::Absent => Self::new(Kind::NotFound),
             RunError::NotWaiting => Self::new(Kind::Conflict).detail("The run does not wait for a decision."),
+            RunError::Ahead => Self::new(Kind::Conflict).detail(
+                "The run was begun by a clock that was ahead: it judges by a day that is still to come. Reject it; another \
+                 begins by itself.",
+            ),
             RunError::Another => Self::new(Kind::Conflict).detail("Another run goes on; see it end first."),
         }
     }

@@ -151,6 +151,9 @@ pub enum RunError {
     /// It does not wait for anybody.
     #[error("the run does not wait for a decision")]
     NotWaiting,
+    /// It judges by a day that is still to come.
+    #[error("the run was begun by a clock that was ahead")]
+    Ahead,
     /// One goes on already.
     #[error("another run goes on")]
     Another,
@@ -285,7 +288,7 @@ impl Eraser {
     /// Lets a run go on that waits, or ends it.
     ///
     /// # Errors
-    /// [`RunError::SamePerson`], [`RunError::NotWaiting`], [`RunError::Absent`].
+    /// [`RunError::SamePerson`], [`RunError::NotWaiting`], [`RunError::Ahead`], [`RunError::Absent`].
     pub async fn decide_run(&self, errand: &Errand, id: Uuid, agreed: bool) -> Result<RunAnswer, RunError> {
         let outcome = if agreed { "approved" } else { "rejected" };
         let event = self.run_event(errand, outcome).await?;
@@ -293,6 +296,9 @@ impl Eraser {
         let row = self.run_row(id).await?;
         if row.state != RunState::Waiting.as_str() {
             return Err(RunError::NotWaiting);
+        }
+        if agreed && as_of(&row)? > self.today() {
+            return Err(RunError::Ahead);
         }
         let author = (PrincipalId(row.author), row.author_actor.as_deref());
         if same_person(author, errand.caller.person()) {
@@ -321,11 +327,12 @@ impl Eraser {
     /// What database, key store and log say; the rest waits for the next time.
     pub async fn work(&self, most: u32) -> Result<(), RunError> {
         if self.pace.every > TimeDelta::zero() {
+            let now = self.vault.clock.now();
             let mut conn = self.vault.store.read().await?;
-            let (last, counted) = (conn.last_run(false).await?, conn.last_run(true).await?);
+            let last = conn.last_run(false, micros(now)).await?;
+            let counted = conn.last_run(true, micros(now)).await?;
             let open = conn.open_run().await?.is_some();
             drop(conn);
-            let now = self.vault.clock.now();
             // Dates are days: what is over is over when the day begins.
             let due = |last: Option<i64>| {
                 let last = last.map(from_micros);
@@ -393,10 +400,11 @@ impl Eraser {
             None => None,
         };
         let mut counted: Counted = serde_json::from_str(&row.counts).map_err(|_| GuestError::Damaged)?;
-        let as_of: NaiveDate = row.as_of.parse().map_err(|_| GuestError::Damaged)?;
+        // Nothing goes before its time because a clock was ahead.
+        let day = as_of(&row)?.min(self.today());
         for guest in guests.iter().copied().map(GuestId) {
             let looked = if running {
-                self.let_go(id, guest, as_of)
+                self.let_go(id, guest, day)
                     .await
                     .map(|gone| row.gone = row.gone.saturating_add(gone.into()))
             } else {
@@ -427,7 +435,7 @@ impl Eraser {
         tried: Option<&Rules>,
         (row, counted): (&mut RunRow, &mut Counted),
     ) -> Result<(), RunError> {
-        let as_of: NaiveDate = row.as_of.parse().map_err(|_| GuestError::Damaged)?;
+        let as_of = as_of(row)?;
         let Some((whose, looked)) = self.outlook(guest).await? else {
             return Ok(());
         };
@@ -560,13 +568,18 @@ impl Eraser {
     }
 }
 
+/// The day by which a run judges.
+fn as_of(row: &RunRow) -> Result<NaiveDate, GuestError> {
+    row.as_of.parse().map_err(|_| GuestError::Damaged)
+}
+
 fn shown(row: &RunRow) -> Result<RunAnswer, RunError> {
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
     let counted: Counted = serde_json::from_str(&row.counts).map_err(|_| GuestError::Damaged)?;
     Ok(RunAnswer {
         run_id: row.run_id,
         dry_run: row.dry_run,
-        as_of: row.as_of.parse().map_err(|_| GuestError::Damaged)?,
+        as_of: as_of(row)?,
         state: RunState::from_word(&row.state).ok_or(GuestError::Damaged)?,
         looked_at: count(row.looked_at),
         due: count(row.due),

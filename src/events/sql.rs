@@ -34,7 +34,8 @@ statements! {
     WEBHOOK_SET = "UPDATE webhook SET position = $3 WHERE name = $1 AND position = $2";
     DUE = "SELECT d.position, d.attempts, f.event_id, f.at, f.kind, f.guest_id, f.property, f.data
            FROM webhook_delivery d JOIN event_feed f ON f.position = d.position
-           WHERE d.webhook = $1 AND NOT d.dead AND d.due_at <= $2 ORDER BY d.position LIMIT $3";
+           WHERE d.webhook = $1 AND NOT d.dead AND (d.due_at <= $2 OR d.due_at > $3)
+           ORDER BY d.position LIMIT $4";
     DELIVERED = "DELETE FROM webhook_delivery WHERE webhook = $1 AND position = $2";
     FAILED = "UPDATE webhook_delivery SET attempts = $3, due_at = $4, dead = $5, answer = $6
               WHERE webhook = $1 AND position = $2";
@@ -394,11 +395,16 @@ impl Conn {
         rows.into_iter().map(Numbered::try_from).collect()
     }
 
-    /// What is to be sent to a receiver now.
+    /// What is to be sent to a receiver now; also what is put off until after `furthest`.
     ///
     /// # Errors
     /// What the database says; a damaged row.
-    pub async fn due(&mut self, receiver: &str, now: i64, most: i64) -> Result<Vec<Due>, StoreError> {
+    pub async fn due(
+        &mut self,
+        receiver: &str,
+        (now, furthest): (i64, i64),
+        most: i64,
+    ) -> Result<Vec<Due>, StoreError> {
         #[derive(sqlx::FromRow)]
         struct DueRow {
             attempts: i64,
@@ -406,7 +412,7 @@ impl Conn {
             row: Row,
         }
         let rows: Vec<DueRow> = on!(self, c => {
-            sqlx::query_as(DUE).bind(receiver).bind(now).bind(most).fetch_all(c).await?
+            sqlx::query_as(DUE).bind(receiver).bind(now).bind(furthest).bind(most).fetch_all(c).await?
         });
         let due = |DueRow { attempts, row }| {
             Ok(Due {

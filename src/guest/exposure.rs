@@ -115,6 +115,15 @@ pub struct LeafRange {
     pub receipts: Vec<String>,
 }
 
+/// Where a log begins whose older entries were removed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LogBegins {
+    /// The index of the first entry that is there.
+    pub index: u64,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+}
+
 /// Who was exposed, to what.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Exposure {
@@ -139,6 +148,10 @@ pub struct Exposure {
     pub altered: Vec<EntryId>,
     /// Where it can be recounted.
     pub log: LeafRange,
+    /// Where the log begins, when its retention (`[audit] retention_days`) has removed entries of the time asked about:
+    /// what they told is not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_begins_at: Option<LogBegins>,
 }
 
 /// Guests are told apart by their id; erased ones by their name in the log.
@@ -244,6 +257,8 @@ impl Vault {
         self.check_claims(&mut count).await?;
         event.count = u64::try_from(count.exposed.len()).ok();
         let log = self.leaf_range(&asked.window()).await?;
+        // Asked last: what was removed meanwhile was perhaps not counted.
+        let log_begins_at = self.log_begins().await?.filter(|begins| begins.at > asked.from);
         self.log.record(event, ()).await?;
         let mut exposed: Vec<Exposed> = count.exposed.into_values().collect();
         exposed.sort_by_key(|one| (one.first_at, one.guest_id));
@@ -257,7 +272,22 @@ impl Vault {
             exposed,
             altered: count.altered.into_iter().collect(),
             log,
+            log_begins_at,
         })
+    }
+
+    async fn log_begins(&self) -> Result<Option<LogBegins>, GuestError> {
+        let index = Stored::new(self.store.clone()).minimum().await?;
+        if index == 0 {
+            return Ok(None);
+        }
+        let first =
+            search::indexed(&self.store, &Filter::default(), (index, index.saturating_add(1))).await?;
+        // Without an entry of that index nothing tells how much is left.
+        let at = first
+            .first()
+            .map_or(self.clock.now(), |(_, row)| from_micros(row.columns.at));
+        Ok(Some(LogBegins { index, at }))
     }
 
     async fn counted(&self, filter: &Filter) -> Result<Count, GuestError> {

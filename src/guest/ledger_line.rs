@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     audit::{Act, Change, GuestRefusal},
-    base::{Category, ConsentId, Errand, GuestId, RecordId, micros},
+    base::{Category, ConsentId, Errand, GuestId, RecordId, micros, said_now},
     consent::{Line, State, Statement, says_again},
     crypto::{Aad, same},
     events::Announcement,
@@ -108,12 +108,18 @@ impl Vault {
         (statement, terms): (&Statement, i64),
         keys: &GuestKeys,
     ) -> Result<Line, GuestError> {
-        let line = Line {
+        let mut line = Line {
             terms,
             ..self.line_of(errand, statement)
         };
         if record.is_some() && change.tx.has_consent(guest, &line).await? {
             return Ok(line);
+        }
+        // Without a time, or a no of a clock that is ahead: it is said now.
+        let is_now = |at| statement.state.is_no() && at > line.at;
+        if statement.at.is_none_or(is_now) {
+            let last = change.tx.last_said(guest, &line.purpose).await?;
+            line.at = said_now(line.at, last);
         }
         let id = line.id.0;
         let evidence = statement.evidence_ref.as_deref().map(str::as_bytes);

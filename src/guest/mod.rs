@@ -85,7 +85,7 @@ pub use error::GuestError;
 pub use evidence::RecordFormat;
 pub use export::{ExportAnswer, ExportInput, ExportState};
 pub use export_fetch::{Export, ExportEnd, ExportLine};
-pub use exposure::{Exposed, Exposure, ExposureQuestion, LeafRange};
+pub use exposure::{Exposed, Exposure, ExposureQuestion, LeafRange, LogBegins};
 pub use glass::BreakGlassAnswer;
 pub use heard::Heard;
 pub use import::{Checked, Incoming, Manner, Preview};

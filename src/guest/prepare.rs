@@ -158,16 +158,12 @@ impl Vault {
         errand: &Errand,
         policy: &Snapshot,
         (source, source_id): (&SourceSystem, &str),
-        mut input: RecordInput,
+        input: RecordInput,
         writable: FieldSet,
     ) -> Prepared {
         let catalogue = policy.catalogue();
         let now = self.clock.now();
-        // Of what was said, before any of it is put right.
         let content_mac = self.content_mac(errand, &input);
-        for statement in input.consents.iter_mut() {
-            heard_by(now, statement);
-        }
         let node = self.properties.get(&errand.property);
         let context = kinds::Context {
             region: node.and_then(|n| n.region.as_deref()),
@@ -355,7 +351,7 @@ impl Vault {
                 });
             };
             let birth = input.guest.get(BIRTH_DATE);
-            let said = self.check_said(policy, errand, statement);
+            let said = self.check_said(policy, errand, &heard_by(self.clock.now(), statement));
             match said.and_then(|()| self.check_birth(errand, statement, birth)) {
                 _ if !allowed => reject("not_permitted"),
                 Err(reason) => reject(reason.as_str()),
@@ -435,11 +431,13 @@ fn is_bundled(all: &[consent::Statement], one: &consent::Statement) -> bool {
     one.state.is_yes() && one.evidence_ref.is_some() && all.iter().any(|other| shared(&other))
 }
 
-/// A no is never lost to a clock that runs ahead, such as a hotel's own time that names no zone: it was said by now.
-fn heard_by(now: DateTime<Utc>, statement: &mut consent::Statement) {
-    let ahead = |at: &DateTime<Utc>| *at > now && *at - now < chrono::Duration::days(1);
-    if statement.state.is_no() && statement.at.as_ref().is_some_and(ahead) {
-        statement.at = Some(now);
+/// A no is never lost to a clock that runs ahead, such as a hotel's own time that names no zone: it is said by now.
+fn heard_by(now: DateTime<Utc>, statement: &consent::Statement) -> consent::Statement {
+    let ahead =
+        |at: &DateTime<Utc>| statement.state.is_no() && *at > now && *at - now < chrono::Duration::days(1);
+    consent::Statement {
+        at: statement.at.map(|at| if ahead(&at) { now } else { at }),
+        ..statement.clone()
     }
 }
 
@@ -453,7 +451,7 @@ pub(crate) fn seal_version(version: i64) -> u64 {
     version.unsigned_abs()
 }
 
-/// Whether the input is older than what is there.
+/// Whether the input is older than what is there. What staff say now is not, whatever a clock that was ahead dated before.
 pub(super) fn is_older(prepared: &Prepared, stored_at: i64) -> bool {
-    micros(prepared.observed_at) < stored_at
+    !prepared.pinned && micros(prepared.observed_at) < stored_at
 }

@@ -32,6 +32,9 @@ const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// that Standard Webhooks recommends.
 const PAUSES: [i64; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
+/// What is put off further than any pause was put off by a clock that was ahead: it is due.
+const FURTHEST: TimeDelta = TimeDelta::days(2);
+
 /// Could not begin, because …
 #[derive(Debug, thiserror::Error)]
 pub enum CourierError {
@@ -171,7 +174,7 @@ impl Courier {
             .store
             .read()
             .await?
-            .due(receiver.name(), micros(now), AT_ONCE)
+            .due(receiver.name(), (micros(now), micros(now + FURTHEST)), AT_ONCE)
             .await?;
         let full = |count: usize, most: i64| i64::try_from(count).is_ok_and(|count| count >= most);
         let mut done = Done {

@@ -8,6 +8,9 @@ use crate::{
     store::{Store, StoreError},
 };
 
+/// How far clocks of instances may be from each other before `doctor` says so.
+const ASTRAY: TimeDelta = TimeDelta::minutes(5);
+
 /// The right to do a job, asked for again and again; it ends by itself when its holder is gone.
 ///
 /// Instances may disagree about the time by a good part of the lease: a job done twice must do no harm.
@@ -38,7 +41,9 @@ impl Lease {
     /// What the database says.
     pub async fn take(&self) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let times = (micros(now), micros(now + self.lasts));
+        let until = now + self.lasts;
+        // One that ends later than that was taken by a clock that was wrong: it would keep everybody from the job until then.
+        let times = (micros(now), micros(until), micros(until + ASTRAY));
         let mut tx = self.store.begin().await?;
         let taken = tx.take_lease(self.job, self.holder, times).await?;
         tx.commit().await?;

@@ -9,20 +9,30 @@ use crate::{
 
 statements! {
     MAKE = "INSERT INTO lease (job, holder, held_until) VALUES ($1, $2, $3) ON CONFLICT (job) DO NOTHING";
-    TAKE = "UPDATE lease SET holder = $2, held_until = $3 WHERE job = $1 AND (holder = $2 OR held_until < $4)";
+    TAKE = "UPDATE lease SET holder = $2, held_until = $3
+            WHERE job = $1 AND (holder = $2 OR held_until < $4
+                 OR held_until > $5)";
     LEAVE = "UPDATE lease SET held_until = $3 WHERE job = $1 AND holder = $2";
 }
 
 impl Tx {
-    /// Takes a job, or keeps it, until a time; `false` when another has it.
+    /// Takes a job, or keeps it, until a time; `false` when another has it. A lease that ends after `furthest` is nobody's.
     pub(super) async fn take_lease(
         &mut self,
         job: &str,
         holder: Uuid,
-        (now, until): (i64, i64),
+        (now, until, furthest): (i64, i64, i64),
     ) -> Result<bool, StoreError> {
         let taken = on!(self, c => {
-            sqlx::query(TAKE).bind(job).bind(holder).bind(until).bind(now).execute(c).await?.rows_affected()
+            sqlx::query(TAKE)
+                .bind(job)
+                .bind(holder)
+                .bind(until)
+                .bind(now)
+                .bind(furthest)
+                .execute(c)
+                .await?
+                .rows_affected()
         });
         if taken == 1 {
             return Ok(true);

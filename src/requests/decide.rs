@@ -134,7 +134,7 @@ impl Requests {
                 "The law lets this answer not be put off, or not again.",
             ));
         }
-        let today = self.vault().clock.now().date_naive().to_string();
+        let today = self.day_there(&row, self.vault().clock.now()).to_string();
         if row.due_on.as_ref().is_some_and(|due| *due < today) {
             return Err(RequestError::State(
                 "The answer was due already; the guest had to be told before.",

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Change, Event},
-    base::{Category, Errand, GuestId, PrincipalId, Reach, from_micros, micros},
+    base::{Category, Errand, GuestId, PrincipalId, PropertyNode, Reach, from_micros, micros},
     erasure::{Eraser, Preview},
     events::Announcement,
     guest::{GuestError, Vault},
@@ -356,24 +356,28 @@ impl Requests {
 
     /// The day on which the answer is due.
     pub(super) fn due_on(&self, row: &RequestRow) -> Option<String> {
-        let node = row
-            .property
-            .parse()
-            .ok()
-            .and_then(|code| self.vault().properties.get(&code).cloned());
-        let timezone = node.as_ref().map(|node| node.timezone).unwrap_or_default();
-        let region = node.and_then(|node| node.region);
+        let region = self.place_of(row).and_then(|node| node.region.as_deref());
         let deadlines = Deadlines::shipped();
         let course = Course {
-            received: from_micros(row.received_at).with_timezone(&timezone).date_naive(),
+            received: self.day_there(row, from_micros(row.received_at)),
             extended: row.extended,
             stopped: row.stopped_days,
         };
         let kind = Kind::from_word(&row.kind)?;
         let due = deadlines
             .regime(&row.regime)?
-            .due(kind, course, deadlines.calendar(region.as_deref()))?;
+            .due(kind, course, deadlines.calendar(region))?;
         Some(due.to_string())
+    }
+
+    /// The day that this moment is on where a case is.
+    pub(super) fn day_there(&self, row: &RequestRow, at: DateTime<Utc>) -> NaiveDate {
+        let timezone = self.place_of(row).map(|node| node.timezone);
+        at.with_timezone(&timezone.unwrap_or_default()).date_naive()
+    }
+
+    fn place_of(&self, row: &RequestRow) -> Option<&PropertyNode> {
+        self.vault().properties.get(&row.property.parse().ok()?)
     }
 
     /// A case as it is shown.

@@ -139,7 +139,7 @@ impl Quality<'_> {
                 break;
             }
         }
-        let row = self.0.store.read().await?.quality_review(Some(id)).await?;
+        let row = self.0.store.read().await?.quality_review(id).await?;
         row.map(|row| shown(&row)).ok_or(GuestError::NotFound)
     }
 
@@ -245,12 +245,13 @@ impl Quality<'_> {
     }
 
     async fn last(&self) -> Result<Option<ReviewRow>, GuestError> {
-        Ok(self.0.store.read().await?.quality_review(None).await?)
+        let now = micros(self.0.clock.now());
+        Ok(self.0.store.read().await?.last_review(now).await?)
     }
 
     /// One page of a review; `false` at its end.
     async fn page(&self, id: Uuid) -> Result<bool, GuestError> {
-        let Some(mut row) = self.0.store.read().await?.quality_review(Some(id)).await? else {
+        let Some(mut row) = self.0.store.read().await?.quality_review(id).await? else {
             return Ok(false);
         };
         if row.ended_at.is_some() {

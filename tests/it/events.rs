@@ -367,6 +367,26 @@ both!(a_webhook_is_signed_and_sent_once, async |database| {
     app.finish().await;
 });
 
+both!(nothing_waits_for_a_clock_that_was_ahead, async |database| {
+    let listener = Listener::start();
+    let app = telling(database, &[hook(database, &listener.url)]).await;
+    let other = courier(&app, &[hook(database, &listener.url)]);
+    app.app.courier.step().await.unwrap();
+    app.guest("pms/1", json!({"guest": {"name": {"surname": "Silva"}}}))
+        .await;
+    app.set_clock("2026-04-14T10:00:00Z");
+    listener.answer(&[500]);
+    assert_eq!(app.app.courier.step().await.unwrap().failed, 1);
+    // Two clocks may differ by a good part of the lease …
+    app.set_clock("2026-04-14T09:59:20Z");
+    assert!(other.step().await.unwrap().held);
+    // … but nobody waits forty days for a lease, or with what was put off until then.
+    app.set_clock("2026-03-05T10:00:00Z");
+    let done = other.step().await.unwrap();
+    assert_eq!((done.held, done.taken), (false, 1), "{done:?}");
+    app.finish().await;
+});
+
 both!(
     what_is_not_taken_is_sent_again_and_given_up_at_last,
     async |database| {
@@ -474,7 +494,11 @@ both!(an_address_inside_is_refused, async |database| {
     assert_eq!(listener.taken().len(), 0, "nobody was called");
     let due = i64::MAX;
     let mut conn = app.app.vault.store.read().await.unwrap();
-    assert_eq!(conn.due("crm", due, 10).await.unwrap().len(), 1, "it waits");
+    assert_eq!(
+        conn.due("crm", (due, due), 10).await.unwrap().len(),
+        1,
+        "it waits"
+    );
     drop(conn);
     app.finish().await;
 });

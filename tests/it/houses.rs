@@ -136,7 +136,7 @@ both!(
         let officer = at(&app, "compliance_officer", there, "o-1").await;
         let put = app.post(&officer, &format!("/v1/guests/{one}/holds"), hold).await;
         assert_eq!(put.status, 201, "{put:?}");
-        let held = async |house| {
+        let in_force = async |house| {
             let officer = at(&app, "compliance_officer", house, "o-1")
                 .await
                 .about("legal_retention");
@@ -144,7 +144,7 @@ both!(
             assert_eq!(listed.status, 200, "{listed:?}");
             listed.body["in_force"].as_i64().unwrap()
         };
-        assert_eq!((held(here).await, held(there).await), (0, 1));
+        assert_eq!((in_force(here).await, in_force(there).await), (0, 1));
         // Who is whom.
         let merged = async |house| {
             let manager = at(&app, "duty_manager", house, "m-1").await.about("stay_service");

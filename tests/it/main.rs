@@ -7,6 +7,7 @@ mod support;
 
 mod access;
 mod agents;
+mod ahead;
 mod attestations;
 mod backup;
 mod bases;

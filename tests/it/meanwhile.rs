@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 12] = [
     "Abrantes",
     "Bulhosa",
     "Coutinho",
@@ -46,13 +46,13 @@ async fn two(app: &TestApp, number: usize, agreed: usize) -> [String; 2] {
     both
 }
 
-async fn say(app: &TestApp, by: &Errand, guest: &str, state: &str) -> Answer {
+pub(crate) async fn say(app: &TestApp, by: &Errand, guest: &str, state: &str) -> Answer {
     let said = json!({"purpose": "marketing_direct", "state": state, "channel": "phone"});
     app.post(by, &format!("/v1/guests/{guest}/consents"), said).await
 }
 
 /// Where a guest stands on marketing.
-async fn stands(app: &TestApp, guest: &str) -> Value {
+pub(crate) async fn stands(app: &TestApp, guest: &str) -> Value {
     let crm = app.errand("crm", "loyalty").await;
     let told = app.get(&crm, &format!("/v1/guests/{guest}/consents")).await;
     assert_eq!(told.status, 200, "{told:?}");
@@ -62,7 +62,7 @@ async fn stands(app: &TestApp, guest: &str) -> Value {
         .unwrap_or_default()
 }
 
-fn click(link: &str) -> actix_web::test::TestRequest {
+pub(crate) fn click(link: &str) -> actix_web::test::TestRequest {
     actix_web::test::TestRequest::default()
         .method(Method::POST)
         .uri(link)

@@ -226,7 +226,7 @@ both!(
     }
 );
 both!(the_same_with_the_keys_there_are, async |database| {
-    one_of_two_is_erased(database, false).await
+    one_of_two_is_erased(database, false).await;
 });
 
 both!(

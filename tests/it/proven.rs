@@ -18,6 +18,7 @@ use crate::{
     rights::{lin, officer},
     support::{
         app::TestApp,
+        browser::Browser,
         database::{Database, both},
         process::Process,
     },
@@ -308,12 +309,29 @@ async fn what_was_pruned_is_not_missing(database: &Database) {
     }
     grow(&app).await;
     app.set_clock("2026-04-05T10:00:00Z");
+    let auditor = app.errand("auditor", "internal_audit").await;
+    let exposed = async |from: &str| {
+        let question = json!({"actor": "u17", "from": from, "to": "2026-04-05T00:00:00Z"});
+        let told = app.post(&auditor, "/v1/audit/exposure", question).await.body;
+        (told["disclosures"].clone(), told.get("log_begins_at").cloned())
+    };
+    assert_eq!(exposed("2026-03-01T00:00:00Z").await, (json!(2), None));
     let log = Stored::new(app.app.vault.store.clone());
     let day = |day: &str| format!("{day}T00:00:00Z").parse().unwrap();
     assert_eq!(
         log.prune(day("2026-03-10"), day("2026-01-01")).await.unwrap(),
         256
     );
+    // What was removed is not counted, and the answer says so.
+    let begins = json!({"index": 256, "at": "2026-03-05T10:00:00Z"});
+    assert_eq!(exposed("2026-03-01T00:00:00Z").await, (json!(0), Some(begins)));
+    assert_eq!(exposed("2026-03-06T00:00:00Z").await, (json!(0), None));
+    let mut browser = Browser::signed_in(&app, "auditor").await;
+    for (from, warned) in [("2026-03-01", true), ("2026-03-06", false)] {
+        let path = format!("/console/exposure?from={from}&to=2026-04-04");
+        let page = browser.look(&path).await.text();
+        assert_eq!(page.contains("the log begins at index 256"), warned, "{page}");
+    }
     let vkey = app.app.sequencer.signer().verifier().vkey();
     // Nothing about the guest is left; then its chain goes on.
     let mut pruned = 0;

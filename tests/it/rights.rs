@@ -138,6 +138,37 @@ both!(a_shorter_clock_is_not_lost_in_a_longer_one, async |database| {
     app.finish().await;
 });
 
+both!(
+    an_answer_is_put_off_until_its_day_is_over_there,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let desk = app
+            .errand("front_desk", "subject_request")
+            .await
+            .at("SHA01")
+            .with("vault-actor", "s-1");
+        let mut cases = Vec::new();
+        for number in 0..2 {
+            let guest = format!("018f0000-0000-7000-8000-{number:012}");
+            let wanted =
+                json!({"guest_id": guest, "type": "access", "regime": "gdpr", "received_via": "email"});
+            let opened = app.post(&desk, "/v1/requests", wanted).await;
+            assert_eq!(opened.status, 201, "{opened:?}");
+            cases.push(opened.body);
+        }
+        let due = cases[0]["due_on"].as_str().unwrap();
+        // Eight hours before, the day begins and ends in Shanghai.
+        for (case, (hour, status)) in cases.iter().zip([("15", 200), ("16", 409)]) {
+            app.set_clock(&format!("{due}T{hour}:30:00Z"));
+            let path = format!("/v1/requests/{}/decision", case["request_id"].as_str().unwrap());
+            let put_off = json!({"decision": "extend", "ground": "complexity"});
+            let told = app.post(&officer(&app, "o-2").await, &path, put_off).await;
+            assert_eq!(told.status, status, "{told:?}");
+        }
+        app.finish().await;
+    }
+);
+
 both!(a_decision_has_a_ground_and_keeps_its_reason, async |database| {
     let app = TestApp::start(database).await;
     let guest = app

@@ -110,6 +110,30 @@ const D7: &str = "2026-03-07";
 const D8: &str = "2026-03-08";
 const D9: &str = "2026-03-09";
 
+both!(
+    what_staff_say_is_the_newest_whatever_the_clock,
+    async |database| {
+        let app = TestApp::start(database).await;
+        // Told by an instance that is two minutes ahead, then by one that is not.
+        app.set_clock(&at(22));
+        let guest = put(&app, 3_000_003, &at(1), D6).await;
+        staff(&app, &guest, D7).await;
+        app.set_clock(&at(20));
+        staff(&app, &guest, D8).await;
+        assert_eq!(until(&app, &guest).await, [D8]);
+        assert_eq!(leaves(&app, D8).await, [guest.as_str()]);
+        assert!(leaves(&app, D7).await.is_empty());
+        // A source that says when it saw it so is held against that, as ever.
+        let pms = app.errand("integration", "booking").await;
+        let late = told(3_000_003, &at(21), Some(D9));
+        let late = app.put(&pms, "/v1/records/web/3000003", late).await;
+        let stale = json!([{"field": "stays", "reason": "stale"}]);
+        assert_eq!(late.body["rejected"], stale, "{late:?}");
+        assert_eq!(until(&app, &guest).await, [D8]);
+        app.finish().await;
+    }
+);
+
 both!(a_companions_source_takes_nobodys_stay_away, async |database| {
     let app = TestApp::start(database).await;
     app.set_clock(&at(20));

@@ -24,7 +24,7 @@ statements! {
                   WHERE run_id = $1 AND state = 'waiting'";
     RUN_OPEN = "SELECT due, gone FROM retention_run
                 WHERE dry_run = $1 AND state IN ('counting', 'waiting', 'running') ORDER BY run_id LIMIT 1";
-    RUN_LAST = "SELECT max(created_at) FROM retention_run WHERE dry_run = $1";
+    RUN_LAST = "SELECT max(created_at) FROM retention_run WHERE dry_run = $1 AND created_at <= $2";
     RUNS_TO_DO = "SELECT run_id FROM retention_run WHERE state IN ('counting', 'running') ORDER BY run_id LIMIT 10";
 }
 
@@ -91,12 +91,13 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(RUN_OPEN).bind(false).fetch_optional(c).await?))
     }
 
-    /// When the last run began that only counts, or the last that does more, in microseconds.
+    /// When the last run began that only counts, or the last that does more, in microseconds. One that was begun later
+    /// than now, by a clock that was ahead, counts for nothing.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn last_run(&mut self, dry_run: bool) -> Result<Option<i64>, StoreError> {
-        Ok(on!(self, c => sqlx::query_scalar(RUN_LAST).bind(dry_run).fetch_one(c).await?))
+    pub async fn last_run(&mut self, dry_run: bool, now: i64) -> Result<Option<i64>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(RUN_LAST).bind(dry_run).bind(now).fetch_one(c).await?))
     }
 
     /// The runs that have something to do.

@@ -15,7 +15,7 @@ statements! {
     REVIEW = "SELECT review_id, reached, looked_at, bounced, invalid, stale, created_at, ended_at
               FROM quality_review WHERE review_id = $1";
     REVIEW_LAST = "SELECT review_id, reached, looked_at, bounced, invalid, stale, created_at, ended_at
-                   FROM quality_review ORDER BY review_id DESC LIMIT 1";
+                   FROM quality_review WHERE created_at <= $1 ORDER BY review_id DESC LIMIT 1";
     REVIEW_STORE = "UPDATE quality_review SET reached = $3, looked_at = $4, bounced = $5, invalid = $6, stale = $7,
                         ended_at = $8
                     WHERE review_id = $1 AND reached = $2 AND ended_at IS NULL";
@@ -77,15 +77,20 @@ pub struct FindingRow {
 }
 
 impl Conn {
-    /// A review; the last, when none is named.
+    /// A review.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn quality_review(&mut self, id: Option<Uuid>) -> Result<Option<ReviewRow>, StoreError> {
-        Ok(match id {
-            Some(id) => on!(self, c => sqlx::query_as(REVIEW).bind(id).fetch_optional(c).await?),
-            None => on!(self, c => sqlx::query_as(REVIEW_LAST).fetch_optional(c).await?),
-        })
+    pub async fn quality_review(&mut self, id: Uuid) -> Result<Option<ReviewRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(REVIEW).bind(id).fetch_optional(c).await?))
+    }
+
+    /// The last review. One that was begun later than now, by a clock that was ahead, counts for nothing.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn last_review(&mut self, now: i64) -> Result<Option<ReviewRow>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(REVIEW_LAST).bind(now).fetch_optional(c).await?))
     }
 
     /// What waits to be made sure of among the guests of these houses, guest by guest, after one of them.
