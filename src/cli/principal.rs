@@ -139,7 +139,7 @@ pub enum PrincipalError {
     #[error("a name is 1 to {LONGEST_NAME} characters without control characters")]
     Name,
     /// The key would never open anything.
-    #[error("what is to end at that moment would be over already; give a later one")]
+    #[error("it would be over before it begins; give a later moment")]
     Past,
     /// A kind of attestation that cannot be one.
     #[error("a kind is 1 to 60 characters of a-z, 0-9, _ and :, such as training or recipient:spa_partner")]
@@ -515,6 +515,9 @@ mod tests {
             .await
             .unwrap_err();
         assert!(!error.is_usage(), "{error}");
+        let nobody = format!("attest {} --kind training --until 30d", PrincipalId::random());
+        let error = house.run(&nobody).await.unwrap_err();
+        assert!(error.to_string().contains("no principal"), "{error}");
         assert_eq!(house.run("list --json").await.unwrap(), "{\"items\":[]}\n");
     }
 
