@@ -1,6 +1,7 @@
 //! Floor 8: all that a request needs, built once from the configuration.
 
 mod checks;
+mod error;
 mod pages;
 
 use std::{sync::Arc, time::Duration};
@@ -9,8 +10,8 @@ use chrono::{Months, TimeDelta};
 
 use crate::{
     access::{
-        Access, Attestations, Budgets, Issuers, IssuersError, Known, Lifetime, OpenId, OpenIdError,
-        Principals, SecretHashKey, Sessions, operator,
+        Access, Attestations, Budgets, Issuers, Known, Lifetime, OpenId, Principals, SecretHashKey, Sessions,
+        operator,
     },
     audit::{
         Act, AuditError, Event, Log,
@@ -23,17 +24,17 @@ use crate::{
             witness::Witness,
         },
     },
-    base::{Clock, PropertyTreeError, RequestId},
+    base::{Clock, RequestId},
     config::{AgentConfig, Config, ProviderKind, WebhookConfig, WitnessConfig},
-    consent::{Rules, RulesError},
+    consent::Rules,
     console::{Console, Keepers, Standings, area},
     crypto::MacKey,
     erasure::{Eraser, Pace, Processor},
-    guest::{GuestError, KEPT_YEARS, Matcher, Parts, Thresholds, Vault, kinds},
-    jobs::{Courier, CourierError, EventDesk},
-    keys::{Keyring, KeysError, MacPurpose, RootKeySource},
-    policy::{Desk, Policies, PolicyError, PolicySource},
-    portal::{DeliveryError, Portal},
+    guest::{KEPT_YEARS, Matcher, Parts, Thresholds, Vault, kinds},
+    jobs::{Courier, EventDesk},
+    keys::{Keyring, MacPurpose, RootKeySource},
+    policy::{Desk, Policies, PolicySource},
+    portal::Portal,
     requests::{
         Requests,
         agents::{Agent, AgentDesk, House},
@@ -43,7 +44,8 @@ use crate::{
     web::{RateLimits, pages::Area},
 };
 
-pub use checks::{examine_log, strange_words};
+pub use checks::{examine_guests, examine_log, strange_words};
+pub use error::AppError;
 pub use pages::Pages;
 
 /// How long what stops waits for the log: whoever keeps the process running kills it soon after.
@@ -113,75 +115,6 @@ fn door(config: &Config, clock: &Clock, witnesses: &[Witness], pages: &Pages) ->
         }),
         area: area(Arc::clone(&pages.brand), pages.secure, origin),
     })
-}
-
-/// Could not start, because …
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// The tree of properties.
-    #[error(transparent)]
-    Properties(#[from] PropertyTreeError),
-    /// The data.
-    #[error("the database: {}", .0.told())]
-    Data(#[source] StoreError),
-    /// The key store.
-    #[error("the key store: {}", .0.told())]
-    KeyStore(#[source] StoreError),
-    /// There are keys of guests, and no guests.
-    #[error(
-        "the database is empty, but the key store holds keys of guests: point to the right database, or restore it from \
-         its backup with `guest-vault restore --replace`; a new vault needs a key store of its own, and none is begun \
-         over another's keys"
-    )]
-    NoData,
-    /// The two databases are not of one vault.
-    #[error(
-        "the log in the database is not signed by the key of this key store, so the two are of different vaults: point \
-         database.url and keys.url to the two that belong together, or restore them; nothing was changed"
-    )]
-    OtherVault,
-    /// The configuration names what there is not.
-    #[error("the configuration is not valid:\n  {}", .0.join("\n  "))]
-    Words(Vec<String>),
-    /// The keys.
-    #[error(transparent)]
-    Keys(#[from] KeysError),
-    /// The policy.
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
-    /// What differs from country to country when guests are asked.
-    #[error(transparent)]
-    Rules(#[from] RulesError),
-    /// How long what is kept.
-    #[error(transparent)]
-    Retention(#[from] retention::RulesError),
-    /// The issuers of tokens.
-    #[error(transparent)]
-    Issuers(#[from] IssuersError),
-    /// The provable log.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// A witness of the log.
-    #[error("audit.witness {0}: {1}")]
-    Witness(String, String),
-    /// The `OpenID` provider of the console.
-    #[error("[console.sign_in]: {0}")]
-    SignIn(#[from] OpenIdError),
-    /// The receivers of events.
-    #[error(transparent)]
-    Courier(#[from] CourierError),
-    /// The database was restored and does not know what was erased since.
-    #[error(
-        "the database was restored and has not been held against the log yet, so erased guests may be in it: run \
-         `guest-vault restore --in-place --log DIR` with the mirror of the log"
-    )]
-    Quarantine,
-    /// The guests' pages.
-    #[error(transparent)]
-    Portal(#[from] DeliveryError),
-    /// What an open vault answers.
-    #[error(transparent)]
-    Guest(#[from] GuestError),
 }
 
 /// The configured root key.
@@ -345,9 +278,16 @@ impl App {
         let mut conn = app.vault.store.read().await.map_err(AppError::Data)?;
         let quarantined = conn.quarantined_at().await.map_err(AppError::Data)?;
         drop(conn);
-        if quarantined.is_some() {
+        let refused = if quarantined.is_some() {
+            Err(AppError::Quarantine)
+        } else if config.keys.accept_loss {
+            Ok(())
+        } else {
+            examine_guests(&app.vault.store, &app.vault.keys).await
+        };
+        if let Err(error) = refused {
             app.close().await;
-            return Err(AppError::Quarantine);
+            return Err(error);
         }
         Ok(app)
     }

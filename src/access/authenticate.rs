@@ -72,7 +72,7 @@ impl From<AccessError> for Problem {
 }
 
 /// The bearer credential (RFC 6750 §2.1): only this header, once. Cookies and parameters are never looked at.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION);
     let text = values.next()?.to_str().ok()?;
     if values.next().is_some() {

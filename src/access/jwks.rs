@@ -92,11 +92,12 @@ impl KeySet {
         }
         let set: JwkSet = serde_json::from_value(json).map_err(|_| JwksError::Malformed)?;
         let usable: Vec<_> = set.keys.into_iter().filter_map(usable).collect();
-        if usable.is_empty() {
-            Err(JwksError::Empty)
-        } else {
-            Ok(Self(usable))
-        }
+        Ok(Self(usable))
+    }
+
+    /// Whether there is no key to check a signature with.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The key with this id, if it may be used with this algorithm.
@@ -214,12 +215,14 @@ impl Keys {
         attempts.last = Some(self.clock.now());
         let text = self.place.read().await?;
         let set = KeySet::parse(&text)?;
+        let is_empty = set.is_empty();
         if text != attempts.text {
             attempts.text = text;
+            // Also by an empty one: whose last key is taken away is cut off.
             self.current.store(Some(Arc::new(set)));
             self.generation.fetch_add(1, Ordering::Release);
         }
-        Ok(())
+        if is_empty { Err(JwksError::Empty) } else { Ok(()) }
     }
 }
 

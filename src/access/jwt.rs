@@ -221,6 +221,9 @@ impl Issuer {
 }
 
 fn complain(issuer: &str, cause: &JwksError) {
+    if matches!(cause, JwksError::Empty) {
+        return tracing::warn!(issuer, error = %cause, "no key of an issuer is left; its tokens are refused");
+    }
     tracing::warn!(issuer, error = %cause, "the keys of an issuer could not be read; the last good ones stay in use");
 }
 

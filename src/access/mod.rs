@@ -7,6 +7,7 @@
 mod api_key;
 mod attestation;
 mod authenticate;
+mod bearer;
 mod budget;
 mod errand;
 mod jwks;
@@ -27,6 +28,7 @@ use chrono::{DateTime, Utc};
 pub use api_key::{ApiKey, SecretHash, SecretHashKey};
 pub use attestation::{Attestations, Attested, Holder};
 pub use authenticate::authenticate;
+pub use bearer::Bearer;
 pub use budget::{Budgets, Exceeded};
 pub use errand::{ErrandError, Known, errand, reason_in};
 pub use jwks::JwksError;

@@ -6,7 +6,6 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::{
-    base::PrincipalId,
     on, statements,
     store::{Conn, StoreError, Tx},
 };
@@ -18,8 +17,6 @@ statements! {
     INSERT = "INSERT INTO principal (principal_id, name, role, scope, secret_hash, created_at, created_by, expires_at)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     REVOKE = "UPDATE principal SET revoked_at = $2 WHERE principal_id = $1 AND revoked_at IS NULL";
-    ENDED = "SELECT count(*) FROM principal
-             WHERE principal_id = $1 AND (revoked_at IS NOT NULL OR expires_at <= $2)";
     EXISTS = "SELECT count(*) FROM principal WHERE principal_id = $1";
     COUNT = "SELECT count(*) FROM principal";
     ATTESTATION_PUT = "INSERT INTO attestation (holder, kind, valid_until, at) VALUES ($1, $2, $3, $4)
@@ -97,16 +94,6 @@ impl Conn {
 }
 
 impl Tx {
-    /// Whether a principal was revoked or has expired; not of those that come with a token.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn has_ended(&mut self, principal: PrincipalId, now: i64) -> Result<bool, StoreError> {
-        let count: i64 =
-            on!(self, c => sqlx::query_scalar(ENDED).bind(principal.0).bind(now).fetch_one(c).await?);
-        Ok(count > 0)
-    }
-
     /// Writes until when a holder has something.
     pub(super) async fn put_attestation(
         &mut self,

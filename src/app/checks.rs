@@ -1,5 +1,5 @@
 //! What the configuration says in words that only the policy, the deadlines and the tree know; and whether the two
-//! databases are of one vault. The start and the doctor look alike.
+//! databases are of one vault, and of one time. The start and the doctor look alike.
 
 use std::fmt::Display;
 
@@ -9,13 +9,16 @@ use crate::{
         LogError, Stored,
         note::{NoteError, Signer, Verifier},
     },
-    base::{PropertyCode, PropertyTree, Role},
+    base::{Category, PropertyCode, PropertyTree, Role},
     config::Config,
     keys::Keyring,
     policy::Snapshot,
     requests::Deadlines,
     store::Store,
 };
+
+/// Guests of whom the start asks whether they have keys.
+const NEWEST: i64 = 64;
 
 /// Roles, properties and laws that the configuration names and that there are none of, each with those that there are.
 #[must_use]
@@ -109,4 +112,21 @@ pub async fn examine_log(
         Ok(checkpoint) if checkpoint.size != size => Err(LogError::Head(NoteError::Checkpoint).into()),
         Ok(_) => Ok(Some(signer.verifier().clone())),
     }
+}
+
+/// Whether the newest guests have keys: a key store that is older than the data lacks theirs, and would be given new ones
+/// over what the right one opens. Changes nothing.
+///
+/// # Errors
+/// [`AppError::OlderKeys`] when one of them has none; what database and key store say.
+pub async fn examine_guests(store: &Store, keys: &Keyring) -> Result<(), AppError> {
+    let newest = async { store.read().await?.newest_guests(NEWEST).await };
+    let newest = newest.await.map_err(AppError::Data)?;
+    // Each guest has this key from its first record on.
+    let found = keys.many_guest_keys(&newest, &[Category::Audit]).await?;
+    let lost = found.values().filter(|keys| !keys.has(Category::Audit)).count();
+    if lost > 0 {
+        return Err(AppError::OlderKeys(lost, newest.len()));
+    }
+    Ok(())
 }

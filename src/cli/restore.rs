@@ -232,6 +232,7 @@ async fn prove(app: &App, folder: &Path) -> Result<Outcome, CopyError> {
     }
     eraser.sweep_orphans().await?;
     app.settle_log().await;
+    eraser.move_mark().await?;
     let values = sound(app).await?;
     let mut tx = store.begin().await?;
     tx.end_quarantine().await?;

@@ -106,8 +106,9 @@ async fn new_root(
     out: &mut dyn Write,
 ) -> Result<(), RotateError> {
     let provider = source.open(true)?;
-    record(app, "root_rotated", None).await?;
+    record(app, "root_rotation_begun", None).await?;
     let keys = app.vault.keys.move_root(&*provider).await?;
+    record(app, "root_rotated", u64::try_from(keys).ok()).await?;
     let path = source.path().display();
     if json {
         writeln!(

@@ -31,6 +31,8 @@ pub struct KeysConfig {
     pub key_file: Option<PathBuf>,
     /// The file that holds the passphrase.
     pub passphrase_file: Option<PathBuf>,
+    /// Whether to start although guests' keys are not in the key store; what they sealed stays unreadable.
+    pub accept_loss: bool,
 }
 
 impl KeysConfig {

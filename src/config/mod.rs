@@ -171,6 +171,12 @@ impl Config {
         self.server.check(&mut wrong);
         self.database.check(&mut wrong);
         self.keys.check(&mut wrong);
+        if self.keys_url().is_some_and(|url| url == self.database_url()) {
+            wrong.push(
+                "keys.url is database.url: give the key store a database of its own, or leave keys.url out"
+                    .into(),
+            );
+        }
         self.audit.check(&mut wrong);
         self.backup.check(&mut wrong);
         self.attestations.check(&mut wrong);

@@ -16,6 +16,7 @@ use super::{
     stream::{self, LastLine, LineAnswer},
 };
 use crate::{
+    access::Bearer,
     base::{Errand, ImportId},
     guest::{Job, RolledBack, Vault},
     web::{Kind, PathId, Problem, ProblemDocument, StrictJson, StrictQuery},
@@ -113,6 +114,7 @@ pub(crate) struct ImportOptions {
 pub(crate) async fn post_import(
     vault: Data<Vault>,
     errand: Errand,
+    bearer: Bearer,
     options: StrictQuery<ImportOptions>,
     body: web::Payload,
     request: HttpRequest,
@@ -139,7 +141,7 @@ pub(crate) async fn post_import(
     let intake = Intake::new(vault, errand.caller, errand.purpose, import).within(property.clone());
     Ok(HttpResponse::Ok()
         .content_type(NDJSON)
-        .streaming(stream::answers(intake, property, mode, body)))
+        .streaming(stream::answers(bearer, intake, property, mode, body)))
 }
 
 /// An import and its numbers.

@@ -7,8 +7,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    access::Bearer,
     base::{GuestId, ImportId, PropertyCode},
-    guest::{Counts, GuestError, Rejected},
+    guest::{Counts, Rejected},
     web::Problem,
 };
 
@@ -53,6 +54,7 @@ pub(super) struct LastLine {
 
 /// A body being taken.
 struct Taking {
+    bearer: Bearer,
     intake: Intake,
     property: PropertyCode,
     mode: Mode,
@@ -74,12 +76,14 @@ enum State {
 
 /// The answers, one line each. Never fails: what goes wrong half-way is the last line.
 pub(super) fn answers(
+    bearer: Bearer,
     intake: Intake,
     property: PropertyCode,
     mode: Mode,
     from: Payload,
 ) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
     let taking = Taking {
+        bearer,
         intake,
         property,
         mode,
@@ -160,6 +164,9 @@ impl Taking {
     }
 
     async fn take(&mut self, lines: Vec<(u64, Result<Vec<u8>, LineError>)>) -> Vec<u8> {
+        if let Err(problem) = self.bearer.still_good().await {
+            return self.stop(&problem);
+        }
         let mut puts: Vec<(u64, Option<Put>)> = Vec::with_capacity(lines.len());
         let mut records = Vec::with_capacity(lines.len());
         for (number, text) in lines {
@@ -174,7 +181,7 @@ impl Taking {
         }
         let mut taken = match self.intake.take(records, self.mode).await {
             Ok(taken) => taken.into_iter(),
-            Err(error) => return self.stop(error),
+            Err(error) => return self.stop(&error.into()),
         };
         let mut out = Vec::new();
         for (number, put) in puts {
@@ -188,9 +195,9 @@ impl Taking {
     }
 
     /// The status is sent long since: the last line says why it stopped.
-    fn stop(&mut self, error: GuestError) -> Vec<u8> {
+    fn stop(&mut self, problem: &Problem) -> Vec<u8> {
         self.state = State::Finished;
-        line(&Problem::from(error).document())
+        line(&problem.document())
     }
 }
 

@@ -16,6 +16,7 @@ pub mod certificate;
 pub mod counts;
 mod due;
 pub(crate) mod fault;
+mod mark;
 mod orphans;
 mod outcome;
 mod outlook;
@@ -44,6 +45,7 @@ use crate::{
     retention::Rules,
 };
 
+pub use mark::{OLDER_DATA, holds_mark};
 pub use outlook::ComingDay;
 pub use processors::Processor;
 pub use register::{RegisterAnswer, read_register};

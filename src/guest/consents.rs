@@ -148,10 +148,7 @@ impl Vault {
             let rejected = vec![rejected("consent", reason)];
             return self.refuse(event, GuestError::Rejected(rejected)).await;
         }
-        let keys = self
-            .keys
-            .ensure_guest_keys(guest, &[Category::Audit, Category::Consent])
-            .await?;
+        let keys = self.keys_of(guest, &[Category::Audit, Category::Consent]).await?;
         if self.is_bundled(guest, statement, &keys).await? {
             let rejected = vec![rejected("consent", Refusal::Bundled)];
             return self.refuse(event, GuestError::Rejected(rejected)).await;

@@ -147,7 +147,7 @@ impl Vault {
                 .source_record(&prepared.source_token)
                 .await?;
             let place = correction_place(guest, known);
-            let keys = self.keys.ensure_guest_keys(guest, &prepared.categories()).await?;
+            let keys = self.keys_of(guest, &prepared.categories()).await?;
             let mut change = self.log.begin(&self.store).await?;
             if known.is_some_and(|(of, _)| of != guest) {
                 change.tx.free_source(&prepared.source_token).await?;

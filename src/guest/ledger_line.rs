@@ -72,10 +72,7 @@ impl Vault {
     /// [`GuestError::NotFound`] and the like, when the guest is not there to object.
     pub(crate) async fn keys_to_object(&self, guest: GuestId) -> Result<GuestKeys, GuestError> {
         self.active_version(guest).await?;
-        let keys = self
-            .keys
-            .ensure_guest_keys(guest, &[Category::Audit, Category::Consent]);
-        Ok(keys.await?)
+        self.keys_of(guest, &[Category::Audit, Category::Consent]).await
     }
 
     /// Appends what a record says to the ledger, unless the same record has said it already.

@@ -160,10 +160,7 @@ impl Vault {
             return self.refuse(event, error).await;
         }
         let drawer = drawer(found);
-        let keys = self
-            .keys
-            .ensure_guest_keys(guest, &[drawer, Category::Audit])
-            .await?;
+        let keys = self.keys_of(guest, &[drawer, Category::Audit]).await?;
         event.subject = Some(self.subject(guest, Some(&keys)));
         let id = Uuid::now_v7();
         let sealed = keys.seal(drawer, &place(guest, id), text.as_bytes())?;
@@ -378,7 +375,7 @@ impl Vault {
             None => Place::Linked(guest, Decided::default()),
         };
         let version = self.active_version(guest).await?;
-        let keys = self.keys.ensure_guest_keys(guest, &prepared.categories()).await?;
+        let keys = self.keys_of(guest, &prepared.categories()).await?;
         let mut change = self.log.begin(&self.store).await?;
         self.apply(&mut change, errand, &prepared, &place, (guest, version), &keys)
             .await?;

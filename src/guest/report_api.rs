@@ -11,13 +11,14 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    access::Bearer,
     audit::{search::Filter, siem::Format},
     base::{Caller, Errand, GuestId},
     web::{PathId, Problem, StrictJson, StrictQuery, request_id},
 };
 
 use super::{
-    Vault,
+    GuestError, Vault,
     access_report::AccessReport,
     api::{ErrandHeaders, Refusals},
     exposure::{Exposure, ExposureQuestion},
@@ -118,6 +119,7 @@ pub(crate) struct ExportOptions {
 pub(crate) async fn get_export(
     vault: Data<Vault>,
     caller: Caller,
+    bearer: Bearer,
     options: StrictQuery<ExportOptions>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -130,12 +132,13 @@ pub(crate) async fn get_export(
     let export = vault
         .export_log(&caller, request_id(&request), format, window)
         .await?;
-    let lines = stream::try_unfold(export, async |mut export| {
+    let lines = stream::try_unfold((export, bearer), async |(mut export, bearer)| {
+        bearer.still_good().await.map_err(|_| GuestError::Forbidden)?;
         let Some(lines) = export.page().await? else {
-            return Ok::<_, crate::guest::GuestError>(None);
+            return Ok::<_, GuestError>(None);
         };
         let text: String = lines.into_iter().map(|line| line + "\n").collect();
-        Ok(Some((web::Bytes::from(text), export)))
+        Ok(Some((web::Bytes::from(text), (export, bearer))))
     });
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, format.media_type()))

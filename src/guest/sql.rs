@@ -41,6 +41,7 @@ statements! {
     GUEST_TOUCH = "UPDATE guest SET version = version + 1, updated_at = $3,
                        lapsing_state = CASE WHEN lapsing_state = 0 THEN 0 ELSE 2 END
                    WHERE guest_id = $1 AND version = $2 AND status = 'active'";
+    GUESTS_NEWEST = "SELECT guest_id FROM guest WHERE status = 'active' ORDER BY guest_id DESC LIMIT $1";
     GUEST_MANAGER = "UPDATE guest SET manager_token = $2 WHERE guest_id = $1";
     GUEST_HEAD = "SELECT version, status, survivor FROM guest WHERE guest_id = $1";
     RECORD_HEAD = "SELECT content_mac, property FROM record WHERE guest_id = $1 AND record_id = $2";
@@ -360,6 +361,15 @@ impl Conn {
     /// What the database says.
     pub async fn guests_count(&mut self) -> Result<i64, StoreError> {
         Ok(on!(self, c => sqlx::query_scalar(GUESTS_COUNT).fetch_one(c).await?))
+    }
+
+    /// The newest guests that are there.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn newest_guests(&mut self, most: i64) -> Result<Vec<GuestId>, StoreError> {
+        let ids: Vec<Uuid> = on!(self, c => sqlx::query_scalar(GUESTS_NEWEST).bind(most).fetch_all(c).await?);
+        Ok(ids.into_iter().map(GuestId).collect())
     }
 
     /// Sealed things of one table in the order of their places, after the given one.

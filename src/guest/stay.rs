@@ -95,10 +95,7 @@ impl Vault {
         if !expected(version) {
             return self.refuse(event, GuestError::Stale).await;
         }
-        let keys = self
-            .keys
-            .ensure_guest_keys(guest, &[Category::Stay, Category::Audit])
-            .await?;
+        let keys = self.keys_of(guest, &[Category::Stay, Category::Audit]).await?;
         event.subject = Some(self.subject(guest, Some(&keys)));
         let event = Self::with_reason(event, errand, Some(&keys));
         let mut change = self.log.begin(&self.store).await?;

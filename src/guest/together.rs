@@ -188,6 +188,7 @@ impl Vault {
                 | GuestError::NotFound
                 | GuestError::Stale
                 | GuestError::Rejected(_)
+                | GuestError::Damaged
         );
         if !one_of_them && !error.is_transient() {
             // What fails one, fails all.
@@ -294,7 +295,7 @@ impl Vault {
                 .map(|(guest, all)| (guest, all.into_iter().collect()))
                 .collect::<Vec<(GuestId, Vec<Category>)>>()
         });
-        let mut keys = self.keys.ensure_many(&known).await?;
+        let mut keys = self.keys_of_each(&known).await?;
         let minted = self.keys.mint(&new)?;
         keys.extend(minted.keys());
         Ok((keys, minted))

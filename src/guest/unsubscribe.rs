@@ -109,10 +109,7 @@ impl Vault {
             valid_until: None,
             evidence_ref: None,
         };
-        let keys = self
-            .keys
-            .ensure_guest_keys(guest, &[Category::Audit, Category::Consent])
-            .await?;
+        let keys = self.keys_of(guest, &[Category::Audit, Category::Consent]).await?;
         let mut change = match self.change_of(guest).await {
             Err(GuestError::Gone) => return Ok(()),
             change => change?,

@@ -1,6 +1,6 @@
 //! What reading and writing guests needs, in one place.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Datelike, Utc};
 use tokio::sync::OnceCell;
@@ -12,7 +12,7 @@ use crate::{
     consent::Rules,
     crypto::SigningKey,
     events::Announcement,
-    keys::{GuestKeys, Keyring},
+    keys::{GuestKeys, Keyring, KeysError},
     policy::Policies,
     store::Store,
 };
@@ -144,6 +144,39 @@ impl Vault {
             }
         }
         Ok(guest)
+    }
+
+    /// The keys of a guest that is there, made as far as they are missing.
+    ///
+    /// # Errors
+    /// As [`Vault::keys_of_each`].
+    pub(crate) async fn keys_of(
+        &self,
+        guest: GuestId,
+        categories: &[Category],
+    ) -> Result<GuestKeys, GuestError> {
+        let mut found = self.keys_of_each(&[(guest, categories.to_vec())]).await?;
+        found.remove(&guest).ok_or(GuestError::NotFound)
+    }
+
+    /// The same of many guests.
+    ///
+    /// # Errors
+    /// [`GuestError::Damaged`] when one of them has lost its keys, as with a key store that is older than the data: new
+    /// ones would be made over what the right key store opens. What the key store says; then no key was made.
+    pub(super) async fn keys_of_each(
+        &self,
+        wanted: &[(GuestId, Vec<Category>)],
+    ) -> Result<HashMap<GuestId, GuestKeys>, GuestError> {
+        match self.keys.ensure_many(wanted).await {
+            Err(KeysError::NoDataKey { guest, .. }) => {
+                // Unless it was erased meanwhile.
+                self.active_version(guest).await?;
+                tracing::error!(%guest, "a guest's keys are not in the key store; see `guest-vault doctor`");
+                Err(GuestError::Damaged)
+            }
+            found => Ok(found?),
+        }
     }
 
     /// The subject of an event about this guest; the pseudonym needs the guest's keys.

@@ -1,5 +1,7 @@
 //! The calls about who is whom: parse, call, map.
 
+use std::rc::Rc;
+
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
     web::{self, Bytes, Data},
@@ -11,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
+    access::Bearer,
     base::{Errand, GuestId, PrincipalId},
     guest::{
         GuestError, Vault,
@@ -111,6 +114,7 @@ struct BatchAnswer {
 pub(crate) async fn post_resolve_batch(
     vault: Data<Vault>,
     errand: Errand,
+    bearer: Bearer,
     body: Bytes,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -128,9 +132,11 @@ pub(crate) async fn post_resolve_batch(
     if lines.is_empty() || lines.len() > MOST_LINES {
         return Err(Problem::new(Kind::InvalidRequest).field("body", "must have 1 to 10000 lines"));
     }
+    let bearer = Rc::new(bearer);
     let answers = stream::iter(lines).then(move |(at, line)| {
-        let (vault, errand) = (vault.clone(), errand.clone());
+        let (vault, errand, bearer) = (vault.clone(), errand.clone(), Rc::clone(&bearer));
         async move {
+            bearer.still_good().await?;
             let answer = answer_line(&vault, &errand, at, &line).await;
             let mut text = serde_json::to_vec(&answer).unwrap_or_default();
             text.push(b'\n');

@@ -8,7 +8,7 @@ use std::{
 
 use chrono::TimeDelta;
 
-use crate::{base::micros, requests::Requests, retention::quality::Quality};
+use crate::{base::micros, erasure::OLDER_DATA, requests::Requests, retention::quality::Quality};
 
 use super::Lease;
 
@@ -101,11 +101,21 @@ impl Keeper {
                 Err(error) => tracing::error!(%error, "guests that are one wait to be merged"),
             }
         }
+        let is_newest = self.requests.eraser.keep_mark().await;
         if !slow {
             return;
         }
-        if let Err(error) = self.requests.eraser.sweep_orphans().await {
-            tracing::error!(%error, "keys that belong to nobody wait to be destroyed");
+        match is_newest {
+            Ok(true) => {
+                if let Err(error) = self.requests.eraser.sweep_orphans().await {
+                    tracing::error!(%error, "keys that belong to nobody wait to be destroyed");
+                }
+            }
+            // Keys that seem nobody's may be those of guests whom only the newer data knows.
+            Ok(false) => tracing::error!("{OLDER_DATA}; keys that seem to belong to nobody are kept"),
+            Err(error) => {
+                tracing::error!(%error, "whether the data is as new as its keys could not be looked at");
+            }
         }
         if let Err(error) = self.requests.eraser.sweep_registers().await {
             tracing::error!(%error, "register entries whose time is over wait to be erased");

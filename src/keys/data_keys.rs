@@ -115,10 +115,12 @@ impl Keyring {
         Ok(pick(&found, guest, asked))
     }
 
-    /// [`Keyring::ensure_guest_keys`] of many guests, in one transaction.
+    /// [`Keyring::ensure_guest_keys`] of many guests that are there, in one transaction.
     ///
     /// # Errors
-    /// When the key store cannot be reached or written; then no key was made.
+    /// When the key store cannot be reached or written; [`KeysError::NoDataKey`] for a guest that has lost the key that
+    /// each has from its first record on: its other keys are made by nobody, or what they sealed could never be opened
+    /// again. Then no key was made.
     pub async fn ensure_many(
         &self,
         wanted: &[(GuestId, Vec<Category>)],
@@ -128,7 +130,15 @@ impl Keyring {
             let asked = all.entry(*guest).or_insert(Categories::NONE);
             *asked = asked.union(Categories::of(categories));
         }
-        let found = self.ensure(&all).await?;
+        let found = self.load(&with_audit(&all)).await?;
+        for guest in all.keys() {
+            let audit = |entry: &Arc<Entry>| entry.categories().has(Category::Audit);
+            if !found.get(guest).is_some_and(audit) {
+                let (guest, category) = (*guest, Category::Audit);
+                return Err(KeysError::NoDataKey { guest, category });
+            }
+        }
+        let found = self.make_missing(found, &all).await?;
         let each = all
             .iter()
             .map(|(guest, asked)| (*guest, pick(&found, *guest, *asked)));
@@ -230,7 +240,11 @@ impl Keyring {
 
     /// Past the cache: a value sealed under a key that another process has destroyed would be lost.
     async fn ensure(&self, wanted: &Wanted) -> Result<Found, KeysError> {
-        let mut found = self.load(wanted).await?;
+        let found = self.load(wanted).await?;
+        self.make_missing(found, wanted).await
+    }
+
+    async fn make_missing(&self, mut found: Found, wanted: &Wanted) -> Result<Found, KeysError> {
         let missing: Wanted = wanted
             .iter()
             .map(|(guest, asked)| {
@@ -356,6 +370,13 @@ impl Keyring {
             .map(|(guest, entry)| (guest, Arc::new(entry)))
             .collect()
     }
+}
+
+/// The same, and of each guest the category that it has from its first record on.
+fn with_audit(wanted: &Wanted) -> Wanted {
+    let audit = Categories::of(&[Category::Audit]);
+    let each = wanted.iter();
+    each.map(|(guest, asked)| (*guest, asked.union(audit))).collect()
 }
 
 fn pick(found: &Found, guest: GuestId, asked: Categories) -> GuestKeys {

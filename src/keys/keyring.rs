@@ -200,6 +200,24 @@ impl Keyring {
             .await?)
     }
 
+    /// The signed checkpoint of the data's log that was last told here.
+    ///
+    /// # Errors
+    /// When the key store cannot be reached.
+    pub async fn data_mark(&self) -> Result<Option<String>, KeysError> {
+        Ok(self.store.read().await?.data_mark().await?)
+    }
+
+    /// Tells how far the data's log has grown.
+    ///
+    /// # Errors
+    /// When the key store cannot be written.
+    pub async fn move_data_mark(&self, checkpoint: &str) -> Result<(), KeysError> {
+        let mut tx = self.store.begin().await?;
+        tx.move_data_mark(checkpoint).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// The guest's handle in the audit log for a calendar year: not linkable to the guest, or to another year, once
     /// the key of [`Category::Audit`] is destroyed. `None` without that key.
     #[must_use]

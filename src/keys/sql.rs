@@ -35,7 +35,10 @@ statements! {
                            WHERE epoch <> $1 AND (guest_id > $2 OR (guest_id = $2 AND category > $3))
                            ORDER BY guest_id, category LIMIT $4";
     DATA_KEY_REWRAP = "UPDATE data_key SET epoch = $3, wrapped = $4
-                       WHERE guest_id = $1 AND category = $2 AND epoch = $5";
+                       WHERE guest_id = $1 AND category = $2 AND epoch = $5 AND wrapped = $6";
+    DATA_MARK = "SELECT checkpoint FROM data_mark WHERE mark = 'log'";
+    DATA_MARK_MOVE = "INSERT INTO data_mark (mark, checkpoint) VALUES ('log', $1)
+                      ON CONFLICT (mark) DO UPDATE SET checkpoint = excluded.checkpoint";
     DESTROY_GUEST = "DELETE FROM data_key WHERE guest_id = $1";
     DESTROY_CATEGORY = "DELETE FROM data_key WHERE guest_id = $1 AND category = $2";
 }
@@ -187,6 +190,11 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_scalar(GUEST_COUNT).fetch_one(c).await?))
     }
 
+    /// How far the data's log had grown when this was last told.
+    pub(super) async fn data_mark(&mut self) -> Result<Option<String>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(DATA_MARK).fetch_optional(c).await?))
+    }
+
     /// Guests with data keys, in the order of their ids, after one of them.
     pub(super) async fn guests_with_keys_after(
         &mut self,
@@ -301,7 +309,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Wraps a data key in another epoch; `false` when it is gone, or was already.
+    /// Wraps a data key in another epoch; `false` when it is gone or another one, or was wrapped already.
     pub(super) async fn rewrap_data_key(
         &mut self,
         row: &DataKeyRow,
@@ -315,11 +323,18 @@ impl Tx {
                 .bind(epoch)
                 .bind(wrapped)
                 .bind(row.epoch)
+                .bind(&row.wrapped)
                 .execute(c)
                 .await?
                 .rows_affected()
         });
         Ok(rows == 1)
+    }
+
+    /// Tells how far the data's log has grown.
+    pub(super) async fn move_data_mark(&mut self, checkpoint: &str) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(DATA_MARK_MOVE).bind(checkpoint).execute(c).await?; });
+        Ok(())
     }
 
     /// Removes all data keys of a guest.

@@ -1,9 +1,11 @@
 //! The key store on both databases.
 
+use std::collections::HashMap;
+
 use guest_vault::{
     base::{Category, Clock, GuestId},
     crypto::Aad,
-    keys::{KeyStatus, Keyring, KeysError, RootKeySource, sql},
+    keys::{GuestKeys, KeyStatus, Keyring, KeysError, RootKeySource, sql},
     on,
     store::{Store, Which},
 };
@@ -49,9 +51,18 @@ async fn first_starts_and_new_keys_race(database: &Database) {
     let rings = futures_util::future::join_all((0..8).map(|_| open(database, &store))).await;
     let rings: Vec<Keyring> = rings.into_iter().map(Result::unwrap).collect();
     let guests: Vec<GuestId> = (0..20).map(|_| GuestId::random()).collect();
-    let wanted: Vec<_> = guests.iter().map(|guest| (*guest, CATEGORIES.to_vec())).collect();
-    let made = futures_util::future::join_all(rings.iter().map(|ring| ring.ensure_many(&wanted))).await;
-    let made: Vec<_> = made.into_iter().map(Result::unwrap).collect();
+    let made = rings.iter().map(|ring| {
+        let each = guests.iter().map(async |guest| {
+            let keys = ring.ensure_guest_keys(*guest, CATEGORIES).await.unwrap();
+            (*guest, keys)
+        });
+        futures_util::future::join_all(each)
+    });
+    let made: Vec<HashMap<GuestId, GuestKeys>> = futures_util::future::join_all(made)
+        .await
+        .into_iter()
+        .map(|all| all.into_iter().collect())
+        .collect();
     for guest in &guests {
         let sealed = made[0][guest]
             .seal(Category::Contact, &place(*guest), b"1")
@@ -73,7 +84,9 @@ async fn keys_are_found_listed_counted_and_destroyed(database: &Database) {
     let ring = open(database, &store).await.unwrap();
     let mut guests: Vec<GuestId> = (0..700).map(|_| GuestId(Uuid::new_v4())).collect();
     let wanted: Vec<_> = guests.iter().map(|guest| (*guest, CATEGORIES.to_vec())).collect();
-    let made = ring.ensure_many(&wanted).await.unwrap();
+    let minted = ring.mint(&wanted).unwrap();
+    ring.keep_minted(&minted).await.unwrap();
+    let made: HashMap<GuestId, GuestKeys> = minted.keys().collect();
     let cold = open(database, &store).await.unwrap();
     let found = cold.many_guest_keys(&guests, CATEGORIES).await.unwrap();
     for guest in &guests {

@@ -51,6 +51,7 @@ mod mirror;
 mod mirror_hard;
 mod newest;
 mod noticing;
+mod older_copies;
 mod opening;
 mod order;
 mod overwriting;

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::{Findings, files::CLOCK_TOLERANCE};
 use crate::{
     access::Budgets,
-    app::{AppError, examine_log, is_fresh, root_key, thresholds},
+    app::{AppError, examine_guests, examine_log, is_fresh, root_key, thresholds},
     audit::{
         Log,
         tlog::{Stored, mirror::Mirror, note::Verifier},
@@ -16,6 +16,7 @@ use crate::{
     config::BudgetsConfig,
     config::Config,
     consent::Rules,
+    erasure::{OLDER_DATA, holds_mark},
     guest::{Matcher, Parts, Vault},
     keys::{Keyring, KeysError},
     policy::Policies,
@@ -250,7 +251,10 @@ async fn hold(
         Err(error) => {
             return findings.fail("keys", error, "nothing is served until they belong together");
         }
-        Ok(Some(verifier)) => mirror(config, data, verifier, findings).await,
+        Ok(Some(verifier)) => {
+            one_time(data, &keyring, &verifier, findings).await;
+            mirror(config, data, verifier, findings).await;
+        }
         Ok(None) => {}
     }
     quarantine(data, findings).await;
@@ -261,7 +265,17 @@ async fn hold(
             "a vault is never begun over another's keys",
         );
     }
-    findings.ok("keys", "the root key opens every vault key");
+    match examine_guests(data, &keyring).await {
+        Err(error) if config.keys.accept_loss => {
+            findings.warn(
+                "keys",
+                error,
+                "keys.accept_loss is set: the start does not refuse",
+            );
+        }
+        Err(error) => findings.fail("keys", error, "the start refuses until that is done"),
+        Ok(()) => findings.ok("keys", "the root key opens every vault key"),
+    }
     let rules = Rules::load(config.policies.dir.as_deref());
     if let (Some(policies), Ok(properties), Ok(rules)) = (policies, config.properties(), rules) {
         let vault = Vault::new(Parts {
@@ -310,6 +324,20 @@ async fn quarantine(data: &Store, findings: &mut Findings) {
             AppError::Quarantine,
             "nothing is served until that is done",
         );
+    }
+}
+
+/// Whether the data is as new as its keys.
+async fn one_time(data: &Store, keys: &Keyring, verifier: &Verifier, findings: &mut Findings) {
+    match holds_mark(keys, &Stored::new(data.clone()), verifier).await {
+        Ok(true) => {}
+        Ok(false) => findings.fail(
+            "restore",
+            OLDER_DATA,
+            "stop, and put the newest database back, or run `guest-vault restore --in-place --log DIR` with the mirror of the \
+             log; until then keys that seem to belong to nobody are kept",
+        ),
+        Err(error) => findings.fail("restore", error, "see the databases"),
     }
 }
 

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
+    access::Bearer,
     base::{Errand, GuestId},
     guest::{ExportAnswer, ExportInput, ExportLine, GuestError, Vault, once},
     web::{JsonBytes, Listing, Page, PageParameters, PathId, Problem, StrictJson, StrictQuery},
@@ -115,11 +116,13 @@ pub(crate) struct ExportOptions {
 pub(crate) async fn get_export_guests(
     vault: Data<Vault>,
     errand: Errand,
+    bearer: Bearer,
     id: PathId<Uuid>,
     options: StrictQuery<ExportOptions>,
 ) -> Result<HttpResponse, Problem> {
     let export = vault.fetch_export(&errand, id.0, options.0.after).await?;
-    let lines = stream::try_unfold(export, async |mut export| {
+    let lines = stream::try_unfold((export, bearer), async |(mut export, bearer)| {
+        bearer.still_good().await.map_err(|_| GuestError::Forbidden)?;
         let Some(lines) = export.page().await? else {
             return Ok::<_, GuestError>(None);
         };
@@ -128,7 +131,7 @@ pub(crate) async fn get_export_guests(
             text.extend(serde_json::to_vec(&line).unwrap_or_default());
             text.push(b'\n');
         }
-        Ok(Some((Bytes::from(text), export)))
+        Ok(Some((Bytes::from(text), (export, bearer))))
     });
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/x-ndjson"))

@@ -316,6 +316,8 @@ async fn many_guests_are_made_and_found_in_batches() {
     // More than two full batches of rows, and not a power of two.
     let guests: Vec<GuestId> = (0..700).map(|_| GuestId::random()).collect();
     let mut wanted: Vec<_> = guests.iter().map(|guest| (*guest, CATEGORIES.to_vec())).collect();
+    let minted = ring.mint(&wanted).unwrap();
+    ring.keep_minted(&minted).await.unwrap();
     wanted.push((guests[0], vec![Category::Finance]));
     let made = ring.ensure_many(&wanted).await.unwrap();
     assert_eq!(made.len(), guests.len());
@@ -340,6 +342,19 @@ async fn many_guests_are_made_and_found_in_batches() {
     assert!(mixed[&guests[0]].has(Category::Contact) && !mixed[&stranger].has(Category::Contact));
     assert!(cold.many_guest_keys(&[], CATEGORIES).await.unwrap().is_empty());
     assert!(cold.ensure_many(&[]).await.unwrap().is_empty());
+
+    // Nothing is made over what the keys of another key store opens.
+    let lost = vec![
+        (guests[1], CATEGORIES.to_vec()),
+        (stranger, vec![Category::Contact]),
+    ];
+    let error = cold.ensure_many(&lost).await.map(drop).unwrap_err();
+    assert!(
+        matches!(error, KeysError::NoDataKey { guest, .. } if guest == stranger),
+        "{error}"
+    );
+    let none = cold.fresh_guest_keys(stranger, &Category::ALL).await.unwrap();
+    assert!(!none.has(Category::Contact) && !none.has(Category::Audit));
 }
 
 #[tokio::test]
