@@ -1,5 +1,11 @@
 //! Many guests at once: one person orders, another agrees, and each guest is decided on and recorded as ever.
 
+use std::pin::Pin;
+
+use actix_web::{
+    body::{BoxBody, MessageBody as _},
+    http::Method,
+};
 use guest_vault::{access::ApiKey, base::RequestId};
 use serde_json::{Value, json};
 
@@ -314,19 +320,77 @@ both!(of_parallel_fetches_one_gets_the_guests, async |database| {
     app.finish().await;
 });
 
-both!(who_is_revoked_gets_no_further_page, async |database| {
-    let app = TestApp::start(database).await;
-    let (_, id, _) = approved(&app).await;
-    let errand = inner_errand(&app, "crm", "survey").await;
-    let export = id.parse().unwrap();
-    let mut going = app.app.vault.fetch_export(&errand, export, None).await.unwrap();
-    let by = guest_vault::access::operator().unwrap();
-    let principals = &app.app.access.principals;
-    let revoked = principals.revoke(errand.caller.principal, &by, RequestId::random());
-    revoked.await.unwrap();
-    assert!(going.page().await.is_err());
-    app.finish().await;
-});
+/// The next part of a body; an error where it breaks off.
+async fn part(body: &mut Pin<Box<BoxBody>>) -> Option<Result<String, ()>> {
+    let part = std::future::poll_fn(|context| body.as_mut().poll_next(context)).await?;
+    Some(
+        part.map_err(drop)
+            .map(|bytes| String::from_utf8(bytes.to_vec()).unwrap()),
+    )
+}
+
+both!(
+    who_is_revoked_gets_nothing_more_of_an_answer_that_goes_on,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let (crm, id, _) = approved(&app).await;
+        let auditor = app.errand("auditor", "internal_audit").await;
+        let integration = app.errand("integration", "booking").await;
+        let question =
+            r#"{"guest":{"name":{"surname":"Exportada1","given":"Rita"},"birth_date":"1961-05-11"}}"#;
+        let record = r#"{"source_system":"pms","source_id":"late","guest":{"name":{"surname":"Late"}}}"#;
+        let ndjson = |errand: &Errand, path: &str, body: &'static str| {
+            let request = TestApp::request(errand, Method::POST, path);
+            request
+                .insert_header(("content-type", "application/x-ndjson"))
+                .set_payload(body)
+        };
+        let get = |errand: &Errand, path: &str| TestApp::request(errand, Method::GET, path);
+        let mut going = Vec::new();
+        for request in [
+            get(&crm, &format!("/v1/exports/{id}/guests")),
+            get(&auditor, "/v1/audit/export?format=ocsf"),
+            ndjson(&integration, "/v1/resolve/batch", question),
+            ndjson(&integration, "/v1/imports", record),
+        ] {
+            let (status, body) = app.begin(request).await;
+            assert_eq!(status, 200);
+            going.push(body);
+        }
+        let by = guest_vault::access::operator().unwrap();
+        for errand in [&crm, &auditor, &integration] {
+            let principal = ApiKey::parse(&errand.key).unwrap().principal();
+            let revoked = app
+                .app
+                .access
+                .principals
+                .revoke(principal, &by, RequestId::random());
+            revoked.await.unwrap();
+        }
+        let [export, log, batch, import] = going.try_into().ok().unwrap();
+        for mut body in [export, log, batch] {
+            assert_eq!(part(&mut body).await, Some(Err(())));
+        }
+        // What was taken has its answer, so the last line says why there is no more.
+        let mut import = import;
+        let last = part(&mut import).await.unwrap().unwrap();
+        assert!(last.contains("/problems/unauthenticated"), "{last}");
+        assert_eq!(part(&mut import).await, None);
+        assert_eq!(
+            app.app
+                .vault
+                .store
+                .read()
+                .await
+                .unwrap()
+                .guests_count()
+                .await
+                .unwrap(),
+            4
+        );
+        app.finish().await;
+    }
+);
 
 both!(what_broke_off_goes_on_and_is_not_begun_again, async |database| {
     let app = TestApp::start(database).await;

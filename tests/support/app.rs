@@ -1,11 +1,11 @@
 //! The real routes over a real database, in this process.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, pin::Pin, sync::Arc};
 
 use actix_http::Request;
 use actix_web::{
     App as Actix, Error,
-    body::to_bytes,
+    body::{BoxBody, MessageBody, to_bytes},
     dev::{Service, ServiceResponse},
     http::Method,
     middleware::from_fn,
@@ -262,6 +262,19 @@ impl TestApp {
     }
 
     pub(crate) async fn send(&self, request: TestRequest) -> Answer {
+        answer(&self.service().await, request.to_request()).await
+    }
+
+    /// The status of an answer, and its body, of which nothing was asked for yet.
+    pub(crate) async fn begin(&self, request: TestRequest) -> (u16, Pin<Box<BoxBody>>) {
+        let answer = actix_web::test::call_service(&self.service().await, request.to_request()).await;
+        (answer.status().as_u16(), Box::pin(answer.into_body().boxed()))
+    }
+
+    async fn service(
+        &self,
+    ) -> impl Service<Request, Response = ServiceResponse<impl MessageBody + use<>>, Error = Error> + use<>
+    {
         let door = Door {
             timeout: std::time::Duration::from_secs(30),
             tls: false,
@@ -272,7 +285,7 @@ impl TestApp {
             .configure(refusals)
             .configure(routes::configure(&self.app))
             .wrap(from_fn(move |r, next| request::through(door.clone(), r, next)));
-        answer(&init_service(actix).await, request.to_request()).await
+        init_service(actix).await
     }
 
     pub(crate) async fn get(&self, errand: &Errand, path: &str) -> Answer {
