@@ -456,7 +456,9 @@ pub(crate) fn seal_version(version: i64) -> u64 {
     version.unsigned_abs()
 }
 
-/// Whether the input is older than what is there. What staff say now is not, whatever a clock that was ahead dated before.
+/// Whether the input is older than what is there. What is said now, by staff or by a source that does not say when it saw it
+/// so, is not, whatever a clock that was ahead dated before.
 pub(super) fn is_older(prepared: &Prepared, stored_at: i64) -> bool {
-    !prepared.pinned && micros(prepared.observed_at) < stored_at
+    let now = prepared.pinned || prepared.input.observed_at.is_none();
+    !now && micros(prepared.observed_at) < stored_at
 }
