@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::sql::session::SessionRow;
 use crate::{
-    base::{Caller, Clock, Credential, GuestId, PrincipalId, from_micros, micros},
+    base::{Caller, Clock, Credential, GuestId, PrincipalId, from_micros, latest_end, micros},
     store::{Store, StoreError, Tx},
     web::pages::SessionKey,
 };
@@ -119,7 +119,9 @@ impl Sessions {
             return Ok(None);
         };
         let (now, seen) = (self.clock.now(), from_micros(row.seen_at));
-        if from_micros(row.ends_at) <= now || seen + self.lifetime.idle <= now {
+        let Lifetime { idle, whole } = self.lifetime;
+        let is_on = |end: DateTime<Utc>, longest| end > now && end <= latest_end(now, longest);
+        if !is_on(from_micros(row.ends_at), whole) || !is_on(seen + idle, idle) {
             return Ok(None);
         }
         if now - seen >= NOTED_EVERY {

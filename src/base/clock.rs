@@ -5,7 +5,11 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// How far the clocks of instances, and of those who call, may be from each other before `doctor` says so. What is dated
+/// further ahead was dated by a clock that was wrong.
+pub const ASTRAY: TimeDelta = TimeDelta::minutes(5);
 
 /// Where "now" comes from. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -59,4 +63,11 @@ pub fn from_micros(at: i64) -> DateTime<Utc> {
 pub fn said_now(now: DateTime<Utc>, last: Option<DateTime<Utc>>) -> DateTime<Utc> {
     last.filter(|last| *last > now)
         .map_or(now, |last| from_micros(micros(last).saturating_add(1)))
+}
+
+/// The latest end that something can have now which lasts `longest`: what ends later was begun by a clock that was ahead,
+/// and would outlast its time.
+#[must_use]
+pub fn latest_end(now: DateTime<Utc>, longest: TimeDelta) -> DateTime<Utc> {
+    now + longest + ASTRAY
 }

@@ -18,7 +18,7 @@ pub use caller::{Caller, Credential, Errand, same_person};
 pub use catalogue::{
     Catalogue, CatalogueError, Category, Class, Field, FieldIndex, FieldSet, IndexKind, Kind,
 };
-pub use clock::{Clock, from_micros, micros, said_now};
+pub use clock::{ASTRAY, Clock, from_micros, latest_end, micros, said_now};
 pub use ids::{ConsentId, EntryId, GuestId, ImportId, NoticeId, PrincipalId, RecordId, RequestId, WriterId};
 pub use names::{FieldPath, InvalidName, PropertyCode, Purpose, Role, SourceSystem};
 pub use property::{PropertyKind, PropertyNode, PropertyTree, PropertyTreeError, Reach};

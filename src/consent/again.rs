@@ -10,14 +10,15 @@ use crate::base::micros;
 const FLAG: &str = "imported_flag";
 
 /// Whether a statement is what the record said last; `said` are its own lines on the matter, newest first. With a time of
-/// its own (`told_at`) that is later than the line's, it is another.
+/// its own that is later than the one that the line was told with, it is another: from when on the line counts says
+/// nothing, as no clock of a source moves that.
 #[must_use]
-pub fn says_again(said: &[Line], new: &Line, told_at: Option<DateTime<Utc>>) -> bool {
+pub fn says_again(said: &[Line], new: &Line, own_time: Option<DateTime<Utc>>) -> bool {
     let apart = |old: &Line| old.scope != new.scope && !old.scope.is_empty() && !new.scope.is_empty();
     let same = |old: &Line| {
+        let told = micros(old.told_at.unwrap_or(old.at));
         old.state == new.state
-            && (new.indication == FLAG
-                || repeats(old, new) && told_at.is_none_or(|at| micros(at) <= micros(old.at)))
+            && (new.indication == FLAG || repeats(old, new) && own_time.is_none_or(|at| micros(at) <= told))
     };
     // Beyond an answer of the other kind the record has changed its mind, and changed it back.
     said.iter()
@@ -68,6 +69,7 @@ mod tests {
             captured_actor: None,
             valid_until: None,
             at: at(day),
+            told_at: None,
             entry: None,
         }
     }
@@ -84,6 +86,14 @@ mod tests {
             "its own time is the old one"
         );
         assert!(!says_again(&said, &again, Some(at(5))));
+        let ahead = Line {
+            told_at: Some(at(5)),
+            ..line(2, Given, "LIS01")
+        };
+        assert!(
+            says_again(&[ahead], &again, Some(at(5))),
+            "of a clock that was ahead"
+        );
         assert!(!says_again(&said, &line(5, Refused, ""), None));
         assert!(
             !says_again(&said, &line(5, Given, "SHA01"), None),

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::base::ASTRAY;
+
 use super::{Guardian, Refusal, Speaker, Statement};
 
 /// The most digits of a code: a phone, a document and a card have more.
@@ -39,7 +41,7 @@ pub fn check(statement: &Statement, now: DateTime<Utc>) -> Result<(), Refusal> {
         return Err(Refusal::InvalidGuardian);
     }
     let at = statement.at.unwrap_or(now);
-    if at > now + chrono::Duration::minutes(5) || statement.valid_until.is_some_and(|until| until <= at) {
+    if at > now + ASTRAY || statement.valid_until.is_some_and(|until| until <= at) {
         return Err(Refusal::ImpossibleDate);
     }
     if statement

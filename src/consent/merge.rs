@@ -147,6 +147,7 @@ fn said_again(no: &Line, (_, recipient, separate): &Matter, scope: String, at: D
         valid_until: None,
         superseded: None,
         at,
+        told_at: None,
         entry: None,
         ..no.clone()
     }

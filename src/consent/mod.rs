@@ -13,7 +13,7 @@ pub mod sql;
 #[cfg(test)]
 mod tests;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -189,6 +189,16 @@ pub struct Statement {
     pub evidence_ref: Option<String>,
 }
 
+impl Statement {
+    /// Whether it counts from when it is heard: it has no time, or is a no of about now. A no is lost neither to a clock of
+    /// its source that is off, such as a hotel's own time that names no zone, nor to a yes that a clock ahead dated later.
+    #[must_use]
+    pub fn counts_from_now(&self, now: DateTime<Utc>) -> bool {
+        let about_now = |at: DateTime<Utc>| (at - now).abs() < TimeDelta::days(1);
+        self.at.is_none_or(|at| self.state.is_no() && about_now(at))
+    }
+}
+
 /// A line of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -222,8 +232,10 @@ pub struct Line {
     pub captured_actor: Option<String>,
     /// Until when it holds.
     pub valid_until: Option<DateTime<Utc>>,
-    /// When it was said.
+    /// When it was said: from when on it counts.
     pub at: DateTime<Utc>,
+    /// When it was said as its source dates it, if it does: by that the source's next word is known for another.
+    pub told_at: Option<DateTime<Utc>>,
     /// The entry of the audit log that committed to it.
     pub entry: Option<EntryId>,
 }

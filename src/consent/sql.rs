@@ -21,11 +21,11 @@ pub use many::{Ledgers, ManyLine, guests_text, ledgers_text, suppressed_text};
 statements! {
     CONSENT_INSERT = "INSERT INTO consent (guest_id, consent_id, purpose, recipient, state, channel, indication,
                           notice_id, record_id, property, captured_by, captured_actor, valid_until, evidence, at,
-                          scope, separate, terms, details, entry_id)
+                          scope, separate, terms, details, entry_id, told_at)
                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-                          $20)";
+                          $20, $21)";
     CONSENTS = "SELECT consent_id, purpose, recipient, scope, separate, state, channel, indication, notice_id,
-                    terms, property, captured_by, captured_actor, valid_until, at, entry_id,
+                    terms, property, captured_by, captured_actor, valid_until, at, told_at, entry_id,
                     (SELECT min(n.valid_from) FROM notice n
                      WHERE n.purpose = consent.purpose AND n.terms > consent.terms) AS superseded
                 FROM consent WHERE guest_id = $1 ORDER BY at, consent_id";
@@ -57,14 +57,14 @@ statements! {
                 ON CONFLICT (token, channel) DO NOTHING";
     SUPPRESSION_LIFT = "DELETE FROM suppression WHERE token = $1 AND channel = $2";
     CONSENTS_OF_RECORD = "SELECT consent_id, purpose, recipient, scope, separate, state, channel, indication, notice_id,
-                              terms, property, captured_by, captured_actor, valid_until, at, entry_id,
+                              terms, property, captured_by, captured_actor, valid_until, at, told_at, entry_id,
                               CAST(NULL AS BIGINT) AS superseded
                           FROM consent
                           WHERE guest_id = $1 AND record_id = $2 AND purpose = $3 AND recipient = $4 AND separate = $5
                           ORDER BY at DESC, consent_id DESC";
     CONSENT_LAST = "SELECT max(at) FROM consent WHERE guest_id = $1 AND purpose = $2";
     CONSENT_SAME = "SELECT count(*) FROM consent
-                    WHERE guest_id = $1 AND purpose = $2 AND recipient = $3 AND state = $4 AND at = $5
+                    WHERE guest_id = $1 AND purpose = $2 AND recipient = $3 AND state = $4 AND $5 IN (at, told_at)
                         AND scope = $6 AND separate = $7";
 }
 
@@ -85,6 +85,7 @@ struct Row {
     captured_actor: Option<String>,
     valid_until: Option<i64>,
     at: i64,
+    told_at: Option<i64>,
     entry_id: Option<Uuid>,
     superseded: Option<i64>,
 }
@@ -114,6 +115,7 @@ impl TryFrom<Row> for Line {
             captured_actor: row.captured_actor,
             valid_until: row.valid_until.map(from_micros),
             at: from_micros(row.at),
+            told_at: row.told_at.map(from_micros),
             entry: row.entry_id.map(EntryId),
         })
     }
@@ -153,6 +155,7 @@ impl Tx {
                 .bind(line.terms)
                 .bind(details)
                 .bind(line.entry.map(|entry| entry.0))
+                .bind(line.told_at.map(micros))
                 .execute(c)
                 .await?;
         });
@@ -182,7 +185,8 @@ impl Tx {
         rows.into_iter().map(Line::try_from).collect()
     }
 
-    /// Whether the ledger holds this very statement already: a source that repeats its record adds nothing.
+    /// Whether the ledger holds this very statement already, of the moment that its source gives, if it gives one: a
+    /// source that repeats its record adds nothing.
     ///
     /// # Errors
     /// What the database says.
@@ -193,7 +197,7 @@ impl Tx {
                 .bind(line.purpose.as_str())
                 .bind(&line.recipient)
                 .bind(line.state.as_str())
-                .bind(micros(line.at))
+                .bind(micros(line.told_at.unwrap_or(line.at)))
                 .bind(&line.scope)
                 .bind(line.separate.map_or("", Separate::as_str))
                 .fetch_one(c)

@@ -103,6 +103,7 @@ fn say_at(dice: &mut Dice, notices: &Notices, at: i64) -> Said {
         captured_actor: None,
         valid_until: until.map(from_micros),
         at: from_micros(at),
+        told_at: None,
         entry: None,
     };
     Said {

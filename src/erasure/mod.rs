@@ -27,6 +27,7 @@ mod register;
 mod registers;
 mod replay;
 mod run;
+mod run_state;
 pub mod runs;
 mod sight;
 mod since;

@@ -334,6 +334,7 @@ impl Eraser {
             captured_actor: None,
             valid_until: None,
             at: DateTime::from_timestamp_micros(refusal.at).ok_or(GuestError::Damaged)?,
+            told_at: None,
             entry: None,
         };
         let mut change = vault.log.begin(&vault.store).await?;

@@ -26,56 +26,12 @@ use super::{
     sql::runs::RunRow,
 };
 
+pub use super::run_state::RunState;
+
 /// Guests looked at at a time.
 const PAGE: i64 = 50;
 /// Guests looked at before a call answers: a small vault is done by then.
 const AT_ONCE: u32 = 500;
-
-/// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RunState {
-    /// What would go is being counted.
-    Counting,
-    /// It is more than may go without a second person.
-    Waiting,
-    /// It goes.
-    Running,
-    /// It is gone.
-    Done,
-    /// Counted only, as asked.
-    Simulated,
-    /// A second person said no.
-    Rejected,
-}
-
-impl RunState {
-    const ALL: [Self; 6] = [
-        Self::Counting,
-        Self::Waiting,
-        Self::Running,
-        Self::Done,
-        Self::Simulated,
-        Self::Rejected,
-    ];
-
-    /// The word of the contract.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Counting => "counting",
-            Self::Waiting => "waiting",
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Simulated => "simulated",
-            Self::Rejected => "rejected",
-        }
-    }
-
-    fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
-    }
-}
 
 /// What a row keeps of the counting.
 #[derive(Default, Serialize, Deserialize)]
@@ -244,14 +200,18 @@ impl Eraser {
             approver_actor: None,
             created_at: micros(now),
         };
-        if !dry_run && self.vault.store.read().await?.open_run().await?.is_some() {
+        if !dry_run && self.open_run().await?.is_some() {
             return Err(RunError::Another);
         }
         let mut change = self.vault.log.begin(&self.vault.store).await?;
         match change.tx.add_run(&row).await {
             // Another began at the same moment.
             Err(StoreError::Conflict) => return Err(RunError::Another),
-            added => added?,
+            Ok(true) => drop(change.record(Event {
+                outcome: Some(RunState::Rejected.as_str()),
+                ..event.clone()
+            })),
+            added => drop(added?),
         }
         change.record(event);
         change.commit().await?;
@@ -331,7 +291,7 @@ impl Eraser {
             let mut conn = self.vault.store.read().await?;
             let last = conn.last_run(false, micros(now)).await?;
             let counted = conn.last_run(true, micros(now)).await?;
-            let open = conn.open_run().await?.is_some();
+            let open = conn.open_run(micros(now)).await?.is_some();
             drop(conn);
             // Dates are days: what is over is over when the day begins.
             let due = |last: Option<i64>| {
@@ -359,9 +319,17 @@ impl Eraser {
         Duration::from_secs(1).saturating_mul(page) / self.pace.guests_per_second.max(1)
     }
 
+    /// How much the run that goes on found, and how much of it is gone.
+    async fn open_run(&self) -> Result<Option<(i64, i64)>, RunError> {
+        let now = micros(self.vault.clock.now());
+        Ok(self.vault.store.read().await?.open_run(now).await?)
+    }
+
     async fn tell_backlog(&self) -> Result<(), RunError> {
-        let open = self.vault.store.read().await?.open_run().await?;
-        let left = open.map_or(0, |(due, gone)| due.saturating_sub(gone));
+        let left = self
+            .open_run()
+            .await?
+            .map_or(0, |(due, gone)| due.saturating_sub(gone));
         metrics::gauge!("guest_vault_retention_backlog").set(f64::from(u32::try_from(left).unwrap_or(0)));
         Ok(())
     }

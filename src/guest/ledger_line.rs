@@ -1,5 +1,6 @@
 //! How a line comes into a guest's consent ledger: with an entry of the log that commits to it.
 
+use chrono::{DateTime, Utc};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -85,10 +86,10 @@ impl Vault {
         keys: &GuestKeys,
     ) -> Result<(), GuestError> {
         // Unlike what the source said, a checked statement also has the time of its record.
-        let told_at = statement.at.filter(|_| input.consents.contains(statement));
-        let line = self.line_of(errand, statement);
+        let own_time = statement.at.filter(|_| input.consents.contains(statement));
+        let line = line_of(errand, statement, self.clock.now());
         let said = change.tx.said_by_record(guest, record, &line).await?;
-        if !says_again(&said, &line, told_at) {
+        if !says_again(&said, &line, own_time) {
             self.write_consent(change, errand, (guest, Some(record)), (statement, *terms), keys)
                 .await?;
         }
@@ -105,18 +106,18 @@ impl Vault {
         (statement, terms): (&Statement, i64),
         keys: &GuestKeys,
     ) -> Result<Line, GuestError> {
+        let now = self.clock.now();
         let mut line = Line {
             terms,
-            ..self.line_of(errand, statement)
+            ..line_of(errand, statement, now)
         };
         if record.is_some() && change.tx.has_consent(guest, &line).await? {
             return Ok(line);
         }
-        // Without a time, or a no of a clock that is ahead: it is said now.
-        let is_now = |at| statement.state.is_no() && at > line.at;
-        if statement.at.is_none_or(is_now) {
+        if statement.counts_from_now(now) {
+            // What lies ahead of now another clock has dated.
             let last = change.tx.last_said(guest, &line.purpose).await?;
-            line.at = said_now(line.at, last);
+            line.at = said_now(line.at, last.filter(|last| *last > now));
         }
         let id = line.id.0;
         let evidence = statement.evidence_ref.as_deref().map(str::as_bytes);
@@ -182,35 +183,35 @@ impl Vault {
         }
         Ok(false)
     }
+}
 
-    fn line_of(&self, errand: &Errand, statement: &Statement) -> Line {
-        let now = self.clock.now();
-        let here = statement.state.is_yes().then(|| errand.property.to_string());
-        Line {
-            id: ConsentId::random(),
-            purpose: statement.purpose.clone(),
-            recipient: recipient(statement),
-            scope: statement
-                .scope
-                .as_ref()
-                .map(ToString::to_string)
-                .or(here)
-                .unwrap_or_default(),
-            separate: statement.separate,
-            state: statement.state,
-            channel: statement.channel.clone(),
-            indication: statement.indication.clone().unwrap_or_default(),
-            notice: statement.notice_id,
-            terms: 0,
-            superseded: None,
-            property: errand.property.clone(),
-            captured_by: errand.caller.principal,
-            captured_actor: errand.caller.actor.clone(),
-            valid_until: statement.valid_until,
-            // A clock that runs ahead must not outlive the withdrawal that follows.
-            at: statement.at.map_or(now, |at| at.min(now)),
-            entry: None,
-        }
+fn line_of(errand: &Errand, statement: &Statement, now: DateTime<Utc>) -> Line {
+    let here = statement.state.is_yes().then(|| errand.property.to_string());
+    Line {
+        id: ConsentId::random(),
+        purpose: statement.purpose.clone(),
+        recipient: recipient(statement),
+        scope: statement
+            .scope
+            .as_ref()
+            .map(ToString::to_string)
+            .or(here)
+            .unwrap_or_default(),
+        separate: statement.separate,
+        state: statement.state,
+        channel: statement.channel.clone(),
+        indication: statement.indication.clone().unwrap_or_default(),
+        notice: statement.notice_id,
+        terms: 0,
+        superseded: None,
+        property: errand.property.clone(),
+        captured_by: errand.caller.principal,
+        captured_actor: errand.caller.actor.clone(),
+        valid_until: statement.valid_until,
+        // A clock that runs ahead must not outlive the withdrawal that follows.
+        at: statement.at.map_or(now, |at| at.min(now)),
+        told_at: statement.at,
+        entry: None,
     }
 }
 

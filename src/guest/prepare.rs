@@ -431,12 +431,17 @@ fn is_bundled(all: &[consent::Statement], one: &consent::Statement) -> bool {
     one.state.is_yes() && one.evidence_ref.is_some() && all.iter().any(|other| shared(&other))
 }
 
-/// A no is never lost to a clock that runs ahead, such as a hotel's own time that names no zone: it is said by now.
+/// What counts from now is said by now, whatever clock dated it.
 fn heard_by(now: DateTime<Utc>, statement: &consent::Statement) -> consent::Statement {
-    let ahead =
-        |at: &DateTime<Utc>| statement.state.is_no() && *at > now && *at - now < chrono::Duration::days(1);
+    let heard = |at: DateTime<Utc>| {
+        if statement.counts_from_now(now) {
+            at.min(now)
+        } else {
+            at
+        }
+    };
     consent::Statement {
-        at: statement.at.map(|at| if ahead(&at) { now } else { at }),
+        at: statement.at.map(heard),
         ..statement.clone()
     }
 }
@@ -451,7 +456,9 @@ pub(crate) fn seal_version(version: i64) -> u64 {
     version.unsigned_abs()
 }
 
-/// Whether the input is older than what is there. What staff say now is not, whatever a clock that was ahead dated before.
+/// Whether the input is older than what is there. What is said now, by staff or by a source that does not say when it saw it
+/// so, is not, whatever a clock that was ahead dated before.
 pub(super) fn is_older(prepared: &Prepared, stored_at: i64) -> bool {
-    !prepared.pinned && micros(prepared.observed_at) < stored_at
+    let now = prepared.pinned || prepared.input.observed_at.is_none();
+    !now && micros(prepared.observed_at) < stored_at
 }

@@ -31,6 +31,9 @@ use super::{
 /// How often a change is tried when another writer was faster.
 pub(super) const TRIES: usize = 6;
 
+/// Why what is older than what is there is refused.
+const STALE: &str = "stale";
+
 /// Where a record goes.
 pub(super) enum Place {
     /// The source has spoken of this person before.
@@ -288,7 +291,6 @@ impl Vault {
             rows.source(prepared.source_token, guest, record);
             Vec::new()
         };
-        rows.record(guest, self.record_head(errand, prepared, guest, record, keys)?);
         let mut rejected = prepared.rejected.clone();
         let written = self
             .write_values(
@@ -326,12 +328,12 @@ impl Vault {
             }
             let change = writing.change().await?;
             if !self.write_stay(change, errand, (guest, said), stay, keys).await? {
-                rejected.push(Rejected {
-                    field: "stays".to_owned(),
-                    reason: "stale".to_owned(),
-                });
+                rejected.push(stale("stays"));
             }
         }
+        let whole = !rejected.iter().any(|one| one.reason == STALE);
+        let head = self.record_head(errand, (prepared, whole), guest, record, keys)?;
+        rows.record(guest, head);
         for said in &prepared.consents {
             let change = writing.change().await?;
             self.write_told_consent(change, errand, (guest, record), (&prepared.input, said), keys)
@@ -360,7 +362,7 @@ impl Vault {
     fn record_head(
         &self,
         errand: &Errand,
-        prepared: &Prepared,
+        (prepared, whole): (&Prepared, bool),
         guest: GuestId,
         record: RecordId,
         keys: &GuestKeys,
@@ -375,7 +377,8 @@ impl Vault {
             property: errand.property.clone(),
             observed_at: prepared.observed_at,
             received_at: self.clock.now(),
-            content_mac: prepared.content_mac.clone(),
+            // What was not heard as a whole is no repetition when it is said again.
+            content_mac: prepared.content_mac.iter().copied().filter(|_| whole).collect(),
         })
     }
 
@@ -398,10 +401,7 @@ impl Vault {
         for ready in &prepared.values {
             let (version, at) = heads.get(ready.field.as_str()).copied().unwrap_or((0, i64::MIN));
             if is_older(prepared, at) {
-                rejected.push(Rejected {
-                    field: ready.field.clone(),
-                    reason: "stale".to_owned(),
-                });
+                rejected.push(stale(&ready.field));
                 continue;
             }
             // What is left of a masked value must not take the place of the whole one.
@@ -437,10 +437,7 @@ impl Vault {
                 continue;
             };
             if is_older(prepared, *at) {
-                rejected.push(Rejected {
-                    field: field.clone(),
-                    reason: "stale".to_owned(),
-                });
+                rejected.push(stale(field));
                 continue;
             }
             let change = writing.change().await?;
@@ -517,6 +514,13 @@ pub(super) fn changeable(head: Option<&(i64, String, Option<Uuid>)>) -> Result<i
         Some((_, status, _)) if status == "restricted" => Err(GuestError::Restricted),
         Some(_) => Err(GuestError::Gone),
         None => Err(GuestError::NotFound),
+    }
+}
+
+fn stale(field: &str) -> Rejected {
+    Rejected {
+        field: field.to_owned(),
+        reason: STALE.to_owned(),
     }
 }
 

@@ -153,8 +153,8 @@ impl Vault {
         let version = held.as_ref().map_or(0, newest) + 1;
         if let Some(held) = &held {
             let shown = &held.shown;
-            if said.record.0.is_nil() {
-                // What staff say is the newest, whatever a clock that was ahead dated before.
+            if said.record.0.is_nil() || !said.timed {
+                // What is said now is the newest, whatever a clock that was ahead dated before.
                 said.at = said_now(said.at, Some(from_micros(shown.updated_at)));
             }
             if micros(said.at) < shown.updated_at {

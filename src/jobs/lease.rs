@@ -4,12 +4,9 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use crate::{
-    base::{Clock, micros},
+    base::{Clock, latest_end, micros},
     store::{Store, StoreError},
 };
-
-/// How far clocks of instances may be from each other before `doctor` says so.
-const ASTRAY: TimeDelta = TimeDelta::minutes(5);
 
 /// The right to do a job, asked for again and again; it ends by itself when its holder is gone.
 ///
@@ -43,7 +40,7 @@ impl Lease {
         let now = self.clock.now();
         let until = now + self.lasts;
         // One that ends later than that was taken by a clock that was wrong: it would keep everybody from the job until then.
-        let times = (micros(now), micros(until), micros(until + ASTRAY));
+        let times = (micros(now), micros(until), micros(latest_end(now, self.lasts)));
         let mut tx = self.store.begin().await?;
         let taken = tx.take_lease(self.job, self.holder, times).await?;
         tx.commit().await?;

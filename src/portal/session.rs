@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     access::SignedIn,
     audit::{Act, Change, Event},
-    base::{Category, Errand, GuestId, micros},
+    base::{Category, Errand, GuestId, latest_end, micros},
     guest::{GuestError, Vault},
     policy::Right,
     store::StoreError,
@@ -85,7 +85,8 @@ impl Portal {
         link: &str,
         into: &Browser,
     ) -> Result<bool, GuestError> {
-        let now = micros(self.now());
+        let now = self.now();
+        let within = (micros(now), micros(latest_end(now, LINK)));
         let Ok(secret) = BASE64URL_NOPAD.decode(link.as_bytes()) else {
             return Ok(false);
         };
@@ -95,7 +96,7 @@ impl Portal {
             .store
             .read()
             .await?
-            .link_of_portal(&token, now)
+            .link_of_portal(&token, within)
             .await?
             .map(GuestId)
         else {

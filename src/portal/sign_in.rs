@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Event},
-    base::{Category, GuestId, RequestId, micros},
+    base::{ASTRAY, Category, GuestId, RequestId, latest_end, micros},
     crypto::{random, same},
     guest::{By, GuestError},
     keys::MacPurpose,
@@ -151,7 +151,7 @@ impl Portal {
             .store
             .read()
             .await?
-            .tickets_since(&contact_mac, &counted, since)
+            .tickets_since(&contact_mac, &counted, (since, micros(now + ASTRAY)))
             .await?;
         if of_contact >= PER_CONTACT || of_network >= PER_NETWORK {
             return Err(SignInError::TooMany);
@@ -289,9 +289,10 @@ impl Portal {
         (typed, born): (&str, &str),
         into: Option<&Browser>,
     ) -> Result<Option<GuestId>, SignInError> {
+        let latest = micros(latest_end(self.now(), CODE));
         let now = micros(self.now());
         let mut conn = self.vault.store.read().await?;
-        let rows = conn.codes_of_browser(&browser.binding(), now).await?;
+        let rows = conn.codes_of_browser(&browser.binding(), (now, latest)).await?;
         drop(conn);
         let Some((counted, ..)) = rows.first() else {
             return Ok(None);

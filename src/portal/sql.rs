@@ -13,13 +13,13 @@ statements! {
                          created_at, ends_at)
                      VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)";
     TICKETS_SWEEP = "DELETE FROM portal_ticket WHERE created_at < $1 AND ends_at < $2";
-    TICKETS_OF_CONTACT = "SELECT count(*) FROM portal_ticket WHERE contact = $1 AND created_at > $2";
-    TICKETS_OF_NETWORK = "SELECT count(*) FROM portal_ticket WHERE network = $1 AND created_at > $2";
+    TICKETS_OF_CONTACT = "SELECT count(*) FROM portal_ticket WHERE contact = $1 AND created_at > $2 AND created_at <= $3";
+    TICKETS_OF_NETWORK = "SELECT count(*) FROM portal_ticket WHERE network = $1 AND created_at > $2 AND created_at <= $3";
     /// Of the codes of a browser only the newest counts.
     CODES_OVER = "UPDATE portal_ticket SET ends_at = 0 WHERE browser = $1 AND kind = 'code' AND ends_at > $2";
     /// All tickets of the newest code; first the one at which tries are counted.
     CODES_OF_BROWSER = "SELECT token, guest_id, code FROM portal_ticket
-                        WHERE browser = $1 AND kind = 'code' AND ends_at > $2
+                        WHERE browser = $1 AND kind = 'code' AND ends_at > $2 AND ends_at <= $3
                         ORDER BY created_at DESC, CASE WHEN contact IS NULL THEN 1 ELSE 0 END, token LIMIT 3";
     /// Counted before it is compared, so that guesses at the same moment do not share a try.
     TICKET_TRY = "UPDATE portal_ticket SET tries = tries + 1 WHERE token = $1 AND tries < $2 AND ends_at > $3";
@@ -27,7 +27,8 @@ statements! {
     CONTACTS = "SELECT b.token, v.pinned FROM blind_index b
                 JOIN field_value v ON v.guest_id = b.guest_id AND v.record_id = b.record_id AND v.field = b.field
                 WHERE b.guest_id IN ($1, $2) AND b.field IN ('emails', 'phones')";
-    LINK = "SELECT guest_id FROM portal_ticket WHERE token = $1 AND kind = 'link' AND ends_at > $2";
+    LINK = "SELECT guest_id FROM portal_ticket
+            WHERE token = $1 AND kind = 'link' AND ends_at > $2 AND ends_at <= $3";
     /// Kept for the count of an hour, but over.
     TICKET_USED = "UPDATE portal_ticket SET ends_at = 0 WHERE token = $1 AND ends_at > $2";
 }
@@ -49,29 +50,31 @@ pub(super) struct Ticket {
 pub(super) type CodeRow = (Vec<u8>, Option<Uuid>, Option<Vec<u8>>);
 
 impl Conn {
-    /// How many codes were sent to a contact, or asked for from a network, since then.
+    /// How many codes were sent to a contact, or asked for from a network, between two moments.
     pub(super) async fn tickets_since(
         &mut self,
         contact: &[u8],
         network: &[u8],
-        since: i64,
+        (since, latest): (i64, i64),
     ) -> Result<(i64, i64), StoreError> {
         let of_contact: i64 = on!(self, c => {
-            sqlx::query_scalar(TICKETS_OF_CONTACT).bind(contact).bind(since).fetch_one(c).await?
+            sqlx::query_scalar(TICKETS_OF_CONTACT).bind(contact).bind(since).bind(latest).fetch_one(c).await?
         });
         let of_network: i64 = on!(self, c => {
-            sqlx::query_scalar(TICKETS_OF_NETWORK).bind(network).bind(since).fetch_one(c).await?
+            sqlx::query_scalar(TICKETS_OF_NETWORK).bind(network).bind(since).bind(latest).fetch_one(c).await?
         });
         Ok((of_contact, of_network))
     }
 
-    /// The code that a browser waits for, once for each guest that it may be.
+    /// The code that a browser waits for, once for each guest that it may be: one that is over between two moments.
     pub(super) async fn codes_of_browser(
         &mut self,
         browser: &[u8],
-        now: i64,
+        (now, latest): (i64, i64),
     ) -> Result<Vec<CodeRow>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(CODES_OF_BROWSER).bind(browser).bind(now).fetch_all(c).await?))
+        Ok(
+            on!(self, c => sqlx::query_as(CODES_OF_BROWSER).bind(browser).bind(now).bind(latest).fetch_all(c).await?),
+        )
     }
 
     /// What a guest's contacts are looked up by, its own and those of whom it goes on under, each with whether it is
@@ -84,14 +87,14 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(CONTACTS).bind(guest.0).bind(holder.0).fetch_all(c).await?))
     }
 
-    /// The guest of a link that was not used yet.
+    /// The guest of a link that was not used yet, and is over between two moments.
     pub(super) async fn link_of_portal(
         &mut self,
         token: &[u8],
-        now: i64,
+        (now, latest): (i64, i64),
     ) -> Result<Option<Uuid>, StoreError> {
         let found: Option<(Option<Uuid>,)> =
-            on!(self, c => sqlx::query_as(LINK).bind(token).bind(now).fetch_optional(c).await?);
+            on!(self, c => sqlx::query_as(LINK).bind(token).bind(now).bind(latest).fetch_optional(c).await?);
         Ok(found.and_then(|(guest,)| guest))
     }
 }

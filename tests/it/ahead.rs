@@ -8,9 +8,11 @@ use crate::{
     cases::approved,
     meanwhile::{NAMES, click, say, stands},
     merging::{merge, record},
+    portal::{MAIL, two_guests},
     rights::{lin, officer},
     support::{
         app::{NOW, TestApp},
+        browser::{Browser, code, sign_in},
         database::both,
     },
 };
@@ -171,6 +173,227 @@ both!(nobody_approves_a_run_of_a_day_to_come, async |database| {
         (&json!("done"), &json!(0)),
         "{run:?}"
     );
+    app.finish().await;
+});
+
+both!(a_run_that_waits_for_a_day_to_come_makes_way, async |database| {
+    let mut app = TestApp::start(database).await;
+    app.app.pace.approve_above = 0;
+    let left = lin("R-1", "2026-02-27", "2026-03-04", "checked_out");
+    app.guest("pms/l-1", left).await;
+    let one = officer(&app, "o-1").await;
+    app.set_clock("2029-04-09T03:00:00Z");
+    let then = app.post(&one, "/v1/retention/runs", json!({})).await;
+    assert_eq!(then.body["state"], "waiting", "{then:?}");
+    app.set_clock(NOW);
+    let now = app.post(&one, "/v1/retention/runs", json!({})).await;
+    assert_eq!((now.status, &now.body["state"]), (201, &json!("done")), "{now:?}");
+    let path = format!("/v1/retention/runs/{}", then.body["run_id"].as_str().unwrap());
+    let then = app.get(&one, &path).await;
+    assert_eq!(then.body["state"], "rejected", "{then:?}");
+    // One that an instance a little ahead has begun is another's.
+    app.set_clock("2029-04-09T03:00:00Z");
+    let waits = app.post(&one, "/v1/retention/runs", json!({})).await;
+    assert_eq!(waits.body["state"], "waiting", "{waits:?}");
+    app.set_clock("2029-04-09T02:57:00Z");
+    let another = app.post(&one, "/v1/retention/runs", json!({})).await;
+    assert_eq!(another.status, 409, "{another:?}");
+    app.finish().await;
+});
+
+/// What a record says again, with another word about the guest, so that it is looked at.
+async fn again(app: &TestApp, id: &str, told: &mut Value, language: &str) {
+    told["guest"]["preferred_language"] = json!(language);
+    let pms = app.errand("integration", "booking").await;
+    let put = app.put(&pms, &format!("/v1/records/{id}"), told.clone()).await;
+    assert_eq!((put.status, &put.body["rejected"]), (200, &json!([])), "{put:?}");
+}
+
+both!(a_source_whose_clock_is_ahead_says_nothing_new, async |database| {
+    let app = TestApp::start(database).await;
+    let crm = app.errand("crm", "loyalty").await;
+    // A yes by a clock that is fifteen seconds ahead, and a no by a hotel's own time that names no zone.
+    for (number, (state, at, later)) in [
+        ("given", "2026-03-05T10:00:15Z", "withdrawn"),
+        ("refused", "2026-03-05T18:00:00Z", "given"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("pms/{number}");
+        let mut own = said(state);
+        own["at"] = json!(at);
+        let mut record = told(number, json!([own]));
+        let guest = app.guest(&id, record.clone()).await;
+        app.set_clock("2026-03-05T10:00:01Z");
+        if later == "withdrawn" {
+            let given = stands(&app, &guest).await;
+            let link = given["unsubscribe"].as_str().unwrap();
+            assert_eq!(app.send(click(link)).await.status, 200);
+        } else {
+            assert_eq!(say(&app, &crm, &guest, later).await.status, 201);
+        }
+        for (clock, language) in [("2026-03-05T10:00:03Z", "pt"), ("2026-03-05T10:00:21Z", "zh")] {
+            app.set_clock(clock);
+            again(&app, &id, &mut record, language).await;
+            assert_eq!(stands(&app, &guest).await["state"], later, "{clock}");
+        }
+        // Nor another record of the guest, which tells the very same.
+        let copied = app.guest(&format!("crs/{number}"), record.clone()).await;
+        assert_eq!(copied, guest);
+        assert_eq!(stands(&app, &guest).await["state"], later);
+        // What it dates later is another word of the guest's.
+        app.set_clock("2026-03-06T18:00:00Z");
+        record["consents"][0]["at"] = json!("2026-03-05T19:00:00Z");
+        again(&app, &id, &mut record, "en").await;
+        assert_eq!(stands(&app, &guest).await["state"], state);
+        app.set_clock(NOW);
+    }
+    app.finish().await;
+});
+
+both!(
+    a_no_with_a_time_of_its_own_holds_against_a_yes_of_later,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let crm = app.errand("crm", "loyalty").await;
+        for (number, way) in ["consent", "record", "staff"].into_iter().enumerate() {
+            let id = format!("pms/{number}");
+            let mut record = told(number, json!([]));
+            let guest = app.guest(&id, record.clone()).await;
+            app.set_clock(AHEAD);
+            assert_eq!(say(&app, &crm, &guest, "given").await.status, 201);
+            let spoken = "2026-03-05T10:00:02Z";
+            app.set_clock("2026-03-05T10:00:05Z");
+            let mut no = said("withdrawn");
+            if way != "record" {
+                no["at"] = json!(spoken);
+            }
+            if way == "staff" {
+                let path = format!("/v1/guests/{guest}/consents");
+                let answer = app.post(&crm, &path, no).await;
+                assert_eq!(answer.body["state"], "withdrawn", "{answer:?}");
+            } else {
+                record["observed_at"] = json!(spoken);
+                record["consents"] = json!([no]);
+                again(&app, &id, &mut record, "pt").await;
+            }
+            assert_eq!(stands(&app, &guest).await["state"], "withdrawn", "{way}");
+            // Said again it does not defeat what the guest said since.
+            let yes = say(&app, &crm, &guest, "given").await;
+            assert_eq!(yes.body["state"], "given", "{way}: {yes:?}");
+            if way != "staff" {
+                again(&app, &id, &mut record, "zh").await;
+                let copied = app.guest(&format!("crs/{number}"), record.clone()).await;
+                assert_eq!(copied, guest);
+            }
+            assert_eq!(stands(&app, &guest).await["state"], "given", "{way}");
+            app.set_clock(NOW);
+        }
+        // A no of long ago comes before all that, also when it is heard only now.
+        let guest = app.guest("pms/9", told(9, json!([]))).await;
+        app.set_clock(AHEAD);
+        assert_eq!(say(&app, &crm, &guest, "given").await.status, 201);
+        app.set_clock(NOW);
+        let mut old = said("refused");
+        old["at"] = json!("2025-03-05T10:00:00Z");
+        again(&app, "pms/9", &mut told(9, json!([old])), "pt").await;
+        assert_eq!(stands(&app, &guest).await["state"], "given");
+        app.finish().await;
+    }
+);
+
+both!(what_a_source_says_without_a_time_is_heard_now, async |database| {
+    let app = TestApp::start(database).await;
+    let (pms, desk) = (
+        app.errand("integration", "booking").await,
+        app.errand("front_desk", "check_in").await,
+    );
+    let mut record = told(0, json!([]));
+    record.as_object_mut().unwrap().remove("observed_at");
+    app.set_clock(AHEAD);
+    let guest = app.guest("pms/0", record.clone()).await;
+    app.set_clock(NOW);
+    record["stays"][0]["departure"] = json!("2026-03-09");
+    record["guest"]["name"]["given"] = json!("Maria Rita");
+    record["guest"]["phones"] = json!(null);
+    let put = app.put(&pms, "/v1/records/pms/0", record.clone()).await;
+    assert_eq!((put.status, &put.body["rejected"]), (200, &json!([])), "{put:?}");
+    let path = format!("/v1/guests/{guest}?fields=name,stay_links,phones");
+    let seen = app.get(&desk, &path).await;
+    assert_eq!(seen.value("name.given"), "Maria Rita", "{seen:?}");
+    assert_eq!(seen.value("stay_links")[0]["departure"], "2026-03-09", "{seen:?}");
+    assert_eq!(seen.view("phones"), "absent", "{seen:?}");
+    app.finish().await;
+});
+
+both!(what_was_stale_is_heard_when_it_is_said_again, async |database| {
+    let app = TestApp::start(database).await;
+    let pms = app.errand("integration", "booking").await;
+    let desk = app.errand("front_desk", "check_in").await;
+    // The source's clock is five minutes ahead, that of one instance two: each takes what it hears for said now.
+    let told_at = |at: &str, given: &str| {
+        let mut told = told(0, json!([]));
+        told["observed_at"] = json!(at);
+        told["guest"]["name"]["given"] = json!(given);
+        told
+    };
+    app.set_clock(AHEAD);
+    let guest = app.guest("pms/0", told_at("2026-03-05T10:05:00Z", "Rita")).await;
+    app.set_clock(NOW);
+    let right = told_at("2026-03-05T10:05:02Z", "Maria Rita");
+    let put = async || {
+        let answer = app.put(&pms, "/v1/records/pms/0", right.clone()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body["rejected"].as_array().unwrap().len()
+    };
+    assert!(put().await > 0);
+    assert!(put().await > 0, "told each time");
+    app.set_clock("2026-03-05T10:03:00Z");
+    assert_eq!(put().await, 0);
+    let seen = app.get(&desk, &format!("/v1/guests/{guest}")).await;
+    assert_eq!(seen.value("name.given"), "Maria Rita", "{seen:?}");
+    let version = &seen.headers["etag"];
+    assert_eq!(put().await, 0);
+    let seen = app.get(&desk, &format!("/v1/guests/{guest}")).await;
+    assert_eq!(&seen.headers["etag"], version, "nothing new is said");
+    app.finish().await;
+});
+
+both!(ways_in_of_a_clock_ahead_end_when_it_is_set, async |database| {
+    let app = TestApp::start(database).await;
+    let (guest, _) = two_guests(&app).await;
+    let house = app.errand("integration", "booking").await;
+    app.set_clock("2026-03-06T10:00:00Z");
+    let mut inside = Browser::new(&app);
+    sign_in(&app, &mut inside, MAIL).await;
+    assert_eq!(inside.get("/privacy/data").await, 200);
+    let link = app
+        .post(&house, &format!("/v1/guests/{guest}/portal-sessions"), json!({}))
+        .await;
+    let link = link.body["path"].as_str().unwrap().to_owned();
+    let ask = [("contact", MAIL), ("next", "")];
+    let mut waiting = Browser::new(&app);
+    for _ in 0..4 {
+        waiting.open("/privacy/sign-in").await;
+        waiting.submit("/privacy/sign-in", &ask).await;
+    }
+    let late = code(&app, 5).await;
+    for now in [NOW, "2026-03-06T09:30:00Z"] {
+        app.set_clock(now);
+        assert_eq!(inside.get("/privacy/data").await, 303, "{now}");
+        waiting
+            .submit("/privacy/sign-in/code", &[("code", &late), ("next", "")])
+            .await;
+        assert!(waiting.page.contains("not right"), "{}", waiting.page);
+        let mut follower = Browser::new(&app);
+        follower.get(&link).await;
+        follower.submit(&link, &[]).await;
+        assert!(!follower.page.contains("in your hands"), "{}", follower.page);
+        assert_eq!(follower.get("/privacy/data").await, 303);
+    }
+    // Nor do the codes of then count among those of this hour.
+    sign_in(&app, &mut Browser::new(&app), MAIL).await;
     app.finish().await;
 });
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    app::{Errand, TestApp},
+    app::{Errand, NOW, TestApp},
     browser::Browser,
     database::both,
 };
@@ -173,6 +173,30 @@ both!(
         app.finish().await;
     }
 );
+
+both!(what_a_clock_ahead_opened_shuts_when_it_is_set, async |database| {
+    let app = TestApp::start(database).await;
+    let guest = app.guest("pms/m-1", marta()).await;
+    let path = format!("/v1/guests/{guest}");
+    let desk = app
+        .errand("front_desk", "emergency")
+        .await
+        .with("vault-actor", "fd-17")
+        .with("vault-reason", "smoke on the third floor");
+    app.set_clock("2026-03-06T10:00:00Z");
+    assert_eq!(open(&app, &desk, &guest).await.status, 201);
+    assert_eq!(app.get(&desk, &path).await.status, 200);
+    for now in [NOW, "2026-03-06T09:00:00Z"] {
+        app.set_clock(now);
+        let shut = app.get(&desk, &path).await;
+        assert_eq!((shut.status, shut.problem()), (403, "break-glass"), "{shut:?}");
+    }
+    // Between two instances whose clocks differ by a little it is open.
+    assert_eq!(open(&app, &desk, &guest).await.status, 201);
+    app.set_clock("2026-03-06T08:57:00Z");
+    assert_eq!(app.get(&desk, &path).await.status, 200);
+    app.finish().await;
+});
 
 both!(
     what_nobody_judged_in_time_keeps_the_next_one_shut,

@@ -10,10 +10,10 @@ use crate::support::{
     database::{Database, both},
 };
 
-const MAIL: &str = "beatriz.almeida@example.pt";
+pub(crate) const MAIL: &str = "beatriz.almeida@example.pt";
 const CANARY: &str = "Zanzibarowski";
 
-async fn two_guests(app: &TestApp) -> (String, String) {
+pub(crate) async fn two_guests(app: &TestApp) -> (String, String) {
     let own = json!({
         "observed_at": "2026-03-01T10:00:00Z", "provenance": "declared",
         "guest": {"name": {"surname": "Almeida", "given": "Beatriz"}, "birth_date": "1984-07-19",

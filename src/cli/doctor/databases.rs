@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::{Findings, files::CLOCK_TOLERANCE};
+use super::Findings;
 use crate::{
     access::Budgets,
     app::{AppError, examine_guests, examine_log, is_fresh, root_key, thresholds},
@@ -12,7 +12,7 @@ use crate::{
         Log,
         tlog::{Stored, mirror::Mirror, note::Verifier},
     },
-    base::Clock,
+    base::{ASTRAY, Clock},
     config::BudgetsConfig,
     config::Config,
     consent::Rules,
@@ -208,7 +208,7 @@ async fn clock_of_database(store: &Store, clock: &Clock, findings: &mut Findings
     const ADVICE: &str = "set the clocks, best by NTP: records, expiry and stay windows depend on them";
     let now = clock.now();
     if let Ok(Some(server)) = store.server_time().await
-        && (server - now).abs() > CLOCK_TOLERANCE
+        && (server - now).abs() > ASTRAY
     {
         findings.fail(
             "clock",
@@ -217,7 +217,7 @@ async fn clock_of_database(store: &Store, clock: &Clock, findings: &mut Findings
         );
     }
     if let Ok(Some(newest)) = store.newest_entry().await
-        && newest - now > CLOCK_TOLERANCE
+        && newest - now > ASTRAY
     {
         findings.fail(
             "clock",

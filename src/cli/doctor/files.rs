@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::Findings;
 use crate::{
-    base::Clock,
+    base::{ASTRAY, Clock},
     cli::scratch,
     config::{Config, ProviderKind, ServerConfig},
     web::tls,
@@ -21,9 +21,6 @@ use crate::{
 /// Below these a database soon cannot write.
 const DISK_WARN: u64 = 1024 * 1024 * 1024;
 const DISK_FAIL: u64 = 64 * 1024 * 1024;
-
-/// How far clocks may differ before records are misleading.
-pub(super) const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
 /// This program was made after this moment; a clock before it is wrong. 2026-01-01.
 const PROGRAM_MADE: i64 = 1_767_225_600;
@@ -213,7 +210,7 @@ fn clock_of_files(folder: &Path, now: DateTime<Utc>, findings: &mut Findings) {
                 ADVICE,
             );
         }
-        Some(newest) if newest - now > CLOCK_TOLERANCE => {
+        Some(newest) if newest - now > ASTRAY => {
             findings.fail(
                 "clock",
                 format!("it says {now}, but a file was written on {newest}"),

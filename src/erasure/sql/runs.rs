@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
+    base::{ASTRAY, from_micros, micros},
     on, statements,
     store::{Conn, StoreError, Tx},
 };
@@ -23,7 +24,11 @@ statements! {
     RUN_DECIDE = "UPDATE retention_run SET state = $2, approver = $3, approver_actor = $4, updated_at = $5
                   WHERE run_id = $1 AND state = 'waiting'";
     RUN_OPEN = "SELECT due, gone FROM retention_run
-                WHERE dry_run = $1 AND state IN ('counting', 'waiting', 'running') ORDER BY run_id LIMIT 1";
+                WHERE dry_run = $1
+                    AND (state IN ('counting', 'running') OR state = 'waiting' AND created_at <= $2)
+                ORDER BY run_id LIMIT 1";
+    RUNS_AHEAD_END = "UPDATE retention_run SET state = 'rejected', updated_at = $2
+                      WHERE dry_run = $1 AND state = 'waiting' AND created_at > $3";
     RUN_LAST = "SELECT max(created_at) FROM retention_run WHERE dry_run = $1 AND created_at <= $2";
     RUNS_TO_DO = "SELECT run_id FROM retention_run WHERE state IN ('counting', 'running') ORDER BY run_id LIMIT 10";
 }
@@ -65,6 +70,11 @@ pub struct RunRow {
     pub created_at: i64,
 }
 
+/// The latest moment that a run can have been begun at, if no clock was wrong.
+fn latest_begin(now: i64) -> i64 {
+    micros(from_micros(now) + ASTRAY)
+}
+
 impl Conn {
     /// A run.
     ///
@@ -83,12 +93,15 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(RUNS).bind(before).bind(most).fetch_all(c).await?))
     }
 
-    /// How much the run that goes on found, and how much of it is gone.
+    /// How much the run that goes on found, and how much of it is gone. One that waits and was begun by a clock that was
+    /// wrong keeps no other from beginning.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn open_run(&mut self) -> Result<Option<(i64, i64)>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(RUN_OPEN).bind(false).fetch_optional(c).await?))
+    pub async fn open_run(&mut self, now: i64) -> Result<Option<(i64, i64)>, StoreError> {
+        Ok(
+            on!(self, c => sqlx::query_as(RUN_OPEN).bind(false).bind(latest_begin(now)).fetch_optional(c).await?),
+        )
     }
 
     /// When the last run began that only counts, or the last that does more, in microseconds. One that was begun later
@@ -110,12 +123,23 @@ impl Conn {
 }
 
 impl Tx {
-    /// Begins a run.
+    /// Begins a run. One that waits and was begun by a clock that was wrong makes way for one that lets go: `true` when
+    /// there was one.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn add_run(&mut self, row: &RunRow) -> Result<(), StoreError> {
-        on!(self, c => {
+    pub async fn add_run(&mut self, row: &RunRow) -> Result<bool, StoreError> {
+        let ended = on!(self, c => {
+            let mut ended = 0;
+            if !row.dry_run {
+                ended = sqlx::query(RUNS_AHEAD_END)
+                    .bind(false)
+                    .bind(row.created_at)
+                    .bind(latest_begin(row.created_at))
+                    .execute(&mut *c)
+                    .await?
+                    .rows_affected();
+            }
             sqlx::query(RUN_INSERT)
                 .bind(row.run_id)
                 .bind(row.dry_run)
@@ -127,10 +151,11 @@ impl Tx {
                 .bind(row.author)
                 .bind(&row.author_actor)
                 .bind(row.created_at)
-                .execute(c)
+                .execute(&mut *c)
                 .await?;
+            ended
         });
-        Ok(())
+        Ok(ended > 0)
     }
 
     /// Writes how far a run has come from where it stood; `false` when it stands elsewhere by now.

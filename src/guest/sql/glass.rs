@@ -14,7 +14,7 @@ statements! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     OPEN = "SELECT count(*) FROM break_glass
             WHERE guest_id = $1 AND principal = $2 AND actor = $3 AND property = $4 AND purpose = $5
-                AND open_until > $6";
+                AND open_until > $6 AND open_until <= $7";
     UNJUDGED = "SELECT count(*) FROM break_glass b
                 WHERE b.role = $1 AND b.property = $2 AND b.judge_by <= $3
                     AND NOT EXISTS (SELECT 1 FROM judgement j WHERE j.entry_id = b.entry_id)";
@@ -62,7 +62,8 @@ impl Tx {
 }
 
 impl Conn {
-    /// Whether this person, for this property and purpose, has the guest open at a moment.
+    /// Whether this person, for this property and purpose, has the guest open: beyond the first of these moments, and not
+    /// beyond the second, the latest until which it can be.
     ///
     /// # Errors
     /// What the database says.
@@ -70,7 +71,7 @@ impl Conn {
         &mut self,
         errand: &Errand,
         guest: GuestId,
-        at: DateTime<Utc>,
+        (now, latest): (DateTime<Utc>, DateTime<Utc>),
     ) -> Result<bool, StoreError> {
         let open: i64 = on!(self, c => {
             sqlx::query_scalar(OPEN)
@@ -79,7 +80,8 @@ impl Conn {
                 .bind(actor(errand))
                 .bind(errand.property.as_str())
                 .bind(errand.purpose.as_str())
-                .bind(micros(at))
+                .bind(micros(now))
+                .bind(micros(latest))
                 .fetch_one(c)
                 .await?
         });

@@ -42,9 +42,10 @@ statements! {
     DELETE_STAY = "DELETE FROM stay WHERE guest_id = $1 AND stay_token = $2";
     COPY_CONSENT = "INSERT INTO consent (guest_id, consent_id, purpose, recipient, state, channel, indication, notice_id,
                         record_id, property, captured_by, captured_actor, valid_until, evidence, at, scope, separate,
-                        terms, details, entry_id)
+                        terms, details, entry_id, told_at)
                     SELECT $2, consent_id, purpose, recipient, state, channel, indication, notice_id, record_id,
-                        property, captured_by, captured_actor, valid_until, $4, at, scope, separate, terms, $5, entry_id
+                        property, captured_by, captured_actor, valid_until, $4, at, scope, separate, terms, $5, entry_id,
+                        told_at
                     FROM consent WHERE guest_id = $1 AND consent_id = $3
                     ON CONFLICT (guest_id, consent_id) DO NOTHING";
     DELETE_CONSENT = "DELETE FROM consent WHERE guest_id = $1 AND consent_id = $2";
