@@ -298,7 +298,7 @@ impl Vault {
             stored = change.tx.compound_parts(guest).await?;
         }
         // A correction stands for the guest: its parts pair with those of every source.
-        stored.retain(|v| prepared.pinned || v.record_id == record.0);
+        stored.retain(|v| prepared.is_pinned() || v.record_id == record.0);
         stored.retain(|v| v.record_id != record.0 || !written.contains(v.field.as_str()));
         let opened = self.open_parts(guest, &stored).await?;
         let fresh = prepared

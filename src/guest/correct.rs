@@ -10,7 +10,7 @@ use crate::{
 use super::{
     GuestError, Heard, Provenance, RecordAnswer, RecordInput, Vault,
     observation::Decision,
-    prepare::writable,
+    prepare::{Voice, writable},
     put::{self, Decided, Place},
 };
 
@@ -23,21 +23,20 @@ const PORTAL: &str = "vault.portal";
 struct Words {
     source: &'static str,
     provenance: Provenance,
-    /// Whether it outranks every source.
-    pinned: bool,
+    voice: Voice,
 }
 
 /// Staff's.
 const STAFF: Words = Words {
     source: SOURCE,
     provenance: Provenance::Corrected,
-    pinned: true,
+    voice: Voice::Staff,
 };
 /// The guest's own.
 const GUEST: Words = Words {
     source: PORTAL,
     provenance: Provenance::Declared,
-    pinned: false,
+    voice: Voice::Guest,
 };
 
 impl Vault {
@@ -115,7 +114,7 @@ impl Vault {
             Ok(prepared) => return self.refuse(event, GuestError::Rejected(prepared.rejected)).await,
             Err(error) => return self.refuse(event, error).await,
         };
-        prepared.pinned = words.pinned;
+        prepared.voice = words.voice;
         let own = self.must_know(errand, guest, Act::Correct).await?;
         if !own && within.is_none() {
             let anybodys = writable(errand, &policy, false).unwrap_or_default();

@@ -66,6 +66,7 @@ mod survivor;
 mod take_back;
 mod together;
 mod unsubscribe;
+mod values;
 mod vault;
 mod why;
 mod window;

@@ -25,6 +25,17 @@ use super::{
 /// The most stays or consents of one record.
 const MOST: usize = 200;
 
+/// Whose words a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Voice {
+    /// A system's, which says what it holds: a value that is there already is no news.
+    Source,
+    /// The guest's own.
+    Guest,
+    /// Staff's: pinned, they outrank every source.
+    Staff,
+}
+
 /// A record that may be stored.
 #[derive(Clone)]
 pub(super) struct Prepared {
@@ -45,8 +56,8 @@ pub(super) struct Prepared {
     pub(super) policy_version: String,
     /// Which version of the guest it is meant to change.
     pub(super) expected: IfMatch,
-    /// Pinned by staff: outranks every source.
-    pub(super) pinned: bool,
+    /// Whose words these are.
+    pub(super) voice: Voice,
     /// The import that it came with.
     pub(super) import: Option<ImportId>,
     /// Whether who this may be is asked later, of all guests at once.
@@ -73,6 +84,11 @@ pub(super) struct Ready {
 }
 
 impl Prepared {
+    /// Whether staff fix what it says.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.voice == Voice::Staff
+    }
+
     pub(super) fn tokens(&self) -> impl Iterator<Item = &Token> {
         self.values.iter().flat_map(|v| &v.tokens)
     }
@@ -235,7 +251,7 @@ impl Vault {
             content_mac,
             policy_version: policy.version().to_owned(),
             expected: IfMatch::Absent,
-            pinned: false,
+            voice: Voice::Source,
             import: None,
             later: false,
             lapsed: true,
@@ -459,6 +475,6 @@ pub(crate) fn seal_version(version: i64) -> u64 {
 /// Whether the input is older than what is there. What is said now, by staff or by a source that does not say when it saw it
 /// so, is not, whatever a clock that was ahead dated before.
 pub(super) fn is_older(prepared: &Prepared, stored_at: i64) -> bool {
-    let now = prepared.pinned || prepared.input.observed_at.is_none();
+    let now = prepared.is_pinned() || prepared.input.observed_at.is_none();
     !now && micros(prepared.observed_at) < stored_at
 }

@@ -1,15 +1,12 @@
 //! A source says what it knows: find the guest, seal, store, record; all in one transaction.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use uuid::Uuid;
 
 use crate::{
     audit::{Act, Change, Event},
-    base::{Category, Errand, FieldPath, GuestId, RecordId, SourceSystem, View, micros},
+    base::{Category, Errand, FieldPath, GuestId, RecordId, SourceSystem, micros},
     crypto::{Aad, random},
     events::Announcement,
     keys::GuestKeys,
@@ -18,21 +15,19 @@ use crate::{
 
 use super::{
     GuestError, LinkReason, Outcome, RecordAnswer, RecordInput, Rejected, Resolution, Vault,
-    prepare::{Prepared, Ready, check_source, is_older, seal_version},
+    prepare::{Prepared, check_source},
     resembling::Resembling,
-    sql::{NewValue, Rows},
+    sql::Rows,
     stay::with_property,
     stay_words::Said,
     together::Waiting,
+    values::{STALE, stale},
     words::RecordHead,
     writing::Writing,
 };
 
 /// How often a change is tried when another writer was faster.
 pub(super) const TRIES: usize = 6;
-
-/// Why what is older than what is there is refused.
-const STALE: &str = "stale";
 
 /// Where a record goes.
 pub(super) enum Place {
@@ -197,7 +192,7 @@ impl Vault {
             return Ok(None);
         };
         // A source's ids are of the whole group: a key of one house that knows them must not rewrite another's guests.
-        if !prepared.pinned && !self.reach(&errand.caller).holds(&house) {
+        if !prepared.is_pinned() && !self.reach(&errand.caller).holds(&house) {
             return Err(GuestError::Rejected(vec![Rejected {
                 field: "source_id".to_owned(),
                 reason: "property_out_of_scope".to_owned(),
@@ -228,7 +223,7 @@ impl Vault {
     }
 
     fn put_event(&self, errand: &Errand, prepared: &Prepared, guest: GuestId, keys: &GuestKeys) -> Event {
-        let act = if prepared.pinned {
+        let act = if prepared.is_pinned() {
             Act::Correct
         } else {
             Act::PutRecord
@@ -308,7 +303,7 @@ impl Vault {
             (guest, record),
             (
                 &written.keys().map(|path| path.as_str()).collect(),
-                stored.is_empty() && !prepared.pinned,
+                stored.is_empty() && !prepared.is_pinned(),
             ),
             place.crowded(),
         )
@@ -381,82 +376,6 @@ impl Vault {
             content_mac: prepared.content_mac.iter().copied().filter(|_| whole).collect(),
         })
     }
-
-    async fn write_values(
-        &self,
-        (writing, rows): (&mut Writing<'_, '_>, &mut Rows),
-        prepared: &Prepared,
-        (guest, record): (GuestId, RecordId),
-        stored: &[(String, i64, i64)],
-        keys: &GuestKeys,
-        rejected: &mut Vec<Rejected>,
-    ) -> Result<BTreeMap<FieldPath, View>, GuestError> {
-        let heads: BTreeMap<&str, (i64, i64)> = stored
-            .iter()
-            .map(|(field, version, at)| (field.as_str(), (*version, *at)))
-            .collect();
-        let mut written = BTreeMap::new();
-        let mut values = Vec::new();
-        let mut tokens = Vec::new();
-        for ready in &prepared.values {
-            let (version, at) = heads.get(ready.field.as_str()).copied().unwrap_or((0, i64::MIN));
-            if is_older(prepared, at) {
-                rejected.push(stale(&ready.field));
-                continue;
-            }
-            // What is left of a masked value must not take the place of the whole one.
-            if let Some(reason) = ready.spoilt.filter(|_| version > 0) {
-                rejected.push(Rejected {
-                    field: ready.field.clone(),
-                    reason: reason.as_str().to_owned(),
-                });
-                continue;
-            }
-            if prepared.input.excerpt && version > 0 && ready.value.is_array() {
-                rejected.push(Rejected {
-                    field: ready.field.clone(),
-                    reason: "excerpt".to_owned(),
-                });
-                continue;
-            }
-            values.push(seal_value(prepared, ready, (guest, record), version + 1, keys)?);
-            if version > 0 {
-                let change = writing.change().await?;
-                change.tx.delete_tokens(guest, record, &ready.field).await?;
-            }
-            tokens.extend(ready.tokens.iter().map(|t| (t.bytes, t.field.clone())));
-            tokens.extend(ready.days.iter().map(|day| (*day, ready.field.clone())));
-            note(&mut written, &ready.field);
-        }
-        let trust = prepared.input.provenance.trust();
-        rows.values((guest, record), trust, micros(prepared.observed_at), values);
-        rows.tokens(guest, record, tokens);
-        for field in &prepared.cleared {
-            // What the record never had needs no statement.
-            let Some((_, at)) = heads.get(field.as_str()) else {
-                continue;
-            };
-            if is_older(prepared, *at) {
-                rejected.push(stale(field));
-                continue;
-            }
-            let change = writing.change().await?;
-            change.tx.delete_value(guest, record, field).await?;
-            note(&mut written, field);
-        }
-        let paths: BTreeSet<&str> = written.keys().map(|path| path.as_str()).collect();
-        let is_new = stored.is_empty() && !prepared.pinned;
-        self.write_compounds(
-            (&mut *writing, &mut *rows),
-            prepared,
-            (guest, record),
-            (&paths, is_new),
-        )
-        .await?;
-        self.keep_portfolio((writing, rows), prepared, guest, &written)
-            .await?;
-        Ok(written)
-    }
 }
 
 /// Where a source's own id is sealed to.
@@ -467,30 +386,6 @@ pub(crate) fn source_id_place(guest: GuestId, record: Uuid) -> Aad<'static> {
         path: "record.source_id",
         version: 1,
     }
-}
-
-fn seal_value(
-    prepared: &Prepared,
-    ready: &Ready,
-    (guest, record): (GuestId, RecordId),
-    version: i64,
-    keys: &GuestKeys,
-) -> Result<NewValue, GuestError> {
-    let aad = Aad {
-        guest,
-        record: record.0,
-        path: &ready.field,
-        version: seal_version(version),
-    };
-    let plain = zeroize::Zeroizing::new(serde_json::to_vec(&ready.value).unwrap_or_default());
-    let sealed = keys.seal(ready.category, &aad, &plain)?;
-    Ok(NewValue {
-        field: ready.field.clone(),
-        version,
-        sealed: sealed.into_bytes(),
-        pinned: prepared.pinned,
-        verified: prepared.input.provenance == super::Provenance::Verified,
-    })
 }
 
 /// What other systems are told: which fields changed.
@@ -514,19 +409,6 @@ pub(super) fn changeable(head: Option<&(i64, String, Option<Uuid>)>) -> Result<i
         Some((_, status, _)) if status == "restricted" => Err(GuestError::Restricted),
         Some(_) => Err(GuestError::Gone),
         None => Err(GuestError::NotFound),
-    }
-}
-
-fn stale(field: &str) -> Rejected {
-    Rejected {
-        field: field.to_owned(),
-        reason: STALE.to_owned(),
-    }
-}
-
-fn note(written: &mut BTreeMap<FieldPath, View>, field: &str) {
-    if let Ok(path) = field.parse() {
-        written.insert(path, View::Plain);
     }
 }
 

@@ -31,7 +31,7 @@ pub use disclosure::{Line, Part};
 pub use likeness::NewReview;
 pub use rows::Rows;
 use write::stay_index_insert;
-pub use write::{HeldStay, NewStay, NewValue};
+pub use write::{HeldStay, HeldValue, NewStay, NewValue};
 
 statements! {
     IDENTITY_DELETE = "DELETE FROM likeness_token WHERE guest_id = $1 AND record_id = $2";
@@ -47,7 +47,9 @@ statements! {
     RECORD_HEAD = "SELECT content_mac, property FROM record WHERE guest_id = $1 AND record_id = $2";
     RECORDS = "SELECT record_id, source_system, source_id, provenance, property, observed_at, received_at
                FROM record WHERE guest_id = $1 ORDER BY record_id";
-    FIELD_HEADS = "SELECT field, version, observed_at FROM field_value WHERE guest_id = $1 AND record_id = $2";
+    FIELD_HEADS = "SELECT field, version, sealed, verified, trust, observed_at,
+                       coalesce(said_at, observed_at) AS said_at
+                   FROM field_value WHERE guest_id = $1 AND record_id = $2";
     FIELD_OF_ALL = "SELECT record_id, version,
                         CAST(CASE WHEN pinned THEN 2 WHEN verified THEN 1 ELSE 0 END AS BIGINT) AS rank,
                         trust, observed_at, sealed

@@ -38,7 +38,6 @@ struct Value {
     guest: GuestId,
     record: RecordId,
     trust: i64,
-    observed_at: i64,
     new: NewValue,
 }
 
@@ -65,18 +64,11 @@ impl Rows {
     }
 
     /// Values of a record, new or again.
-    pub fn values(
-        &mut self,
-        (guest, record): (GuestId, RecordId),
-        trust: i64,
-        observed_at: i64,
-        values: Vec<NewValue>,
-    ) {
+    pub fn values(&mut self, (guest, record): (GuestId, RecordId), trust: i64, values: Vec<NewValue>) {
         self.values.extend(values.into_iter().map(|new| Value {
             guest,
             record,
             trust,
-            observed_at,
             new,
         }));
     }
@@ -86,14 +78,10 @@ impl Rows {
     pub fn values_of(&self, guest: GuestId, field: &str) -> Vec<Line> {
         let of = |value: &&Value| value.guest == guest && value.new.field == field;
         let line = |Value {
-                        record,
-                        trust,
-                        observed_at,
-                        new,
-                        ..
+                        record, trust, new, ..
                     }: &Value| {
             let rank = if new.pinned { 2 } else { i64::from(new.verified) };
-            let weight = (rank, *trust, *observed_at);
+            let weight = (rank, *trust, new.observed_at);
             Line::of_value(field, (record.0, new.version), weight, new.sealed.clone())
         };
         self.values.iter().filter(of).map(line).collect()
@@ -274,7 +262,7 @@ impl Tx {
         for some in parts(values) {
             on!(self, c => {
                 let mut query = sqlx::query(text(spelling, &VALUES, some.len(), values_upsert));
-                for Value { guest, record, trust, observed_at, new } in some {
+                for Value { guest, record, trust, new } in some {
                     query = query
                         .bind(guest.0)
                         .bind(record.0)
@@ -284,7 +272,8 @@ impl Tx {
                         .bind(new.pinned)
                         .bind(new.verified)
                         .bind(trust)
-                        .bind(observed_at);
+                        .bind(new.observed_at)
+                        .bind(new.said_at);
                 }
                 query.execute(c).await?;
             });

@@ -26,6 +26,29 @@ pub struct NewValue {
     pub pinned: bool,
     /// Whether it was verified.
     pub verified: bool,
+    /// Since when the record says so, in microseconds.
+    pub observed_at: i64,
+    /// When it last said so again, in microseconds.
+    pub said_at: Option<i64>,
+}
+
+/// A value that a record has.
+#[derive(sqlx::FromRow)]
+pub struct HeldValue {
+    /// Of which field.
+    pub field: String,
+    /// Its version, bound into the seal.
+    pub version: i64,
+    /// Sealed.
+    pub sealed: Vec<u8>,
+    /// Whether it was verified.
+    pub verified: bool,
+    /// How much its provenance is trusted.
+    pub trust: i64,
+    /// Since when the record says so, in microseconds.
+    pub observed_at: i64,
+    /// When it last said so, in microseconds.
+    pub said_at: i64,
 }
 
 /// A stay that is there.
@@ -82,7 +105,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The versions and times of a record's values.
+    /// What a record says.
     ///
     /// # Errors
     /// What the database says.
@@ -90,7 +113,7 @@ impl Tx {
         &mut self,
         guest: GuestId,
         record: RecordId,
-    ) -> Result<Vec<(String, i64, i64)>, StoreError> {
+    ) -> Result<Vec<HeldValue>, StoreError> {
         Ok(on!(self, c => sqlx::query_as(FIELD_HEADS).bind(guest.0).bind(record.0).fetch_all(c).await?))
     }
 
@@ -292,14 +315,15 @@ impl Tx {
 
 pub(super) fn values_upsert(count: usize) -> String {
     let mut sql = String::from(
-        "INSERT INTO field_value (guest_id, record_id, field, version, sealed, pinned, verified, trust, observed_at)
-         VALUES ",
+        "INSERT INTO field_value (guest_id, record_id, field, version, sealed, pinned, verified, trust, observed_at,
+             said_at) VALUES ",
     );
-    numbered(&mut sql, count, 9);
+    numbered(&mut sql, count, 10);
     sql.push_str(
         " ON CONFLICT (guest_id, record_id, field) DO UPDATE
          SET version = excluded.version, sealed = excluded.sealed, pinned = excluded.pinned,
-             verified = excluded.verified, trust = excluded.trust, observed_at = excluded.observed_at",
+             verified = excluded.verified, trust = excluded.trust, observed_at = excluded.observed_at,
+             said_at = excluded.said_at",
     );
     sql
 }

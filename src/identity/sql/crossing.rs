@@ -23,12 +23,14 @@ statements! {
                    SET source_id = excluded.source_id, provenance = excluded.provenance, property = excluded.property,
                        trust = excluded.trust, observed_at = excluded.observed_at,
                        received_at = excluded.received_at, content_mac = excluded.content_mac";
-    COPY_VALUE = "INSERT INTO field_value (guest_id, record_id, field, version, sealed, pinned, verified, trust, observed_at)
-                  SELECT $2, record_id, field, version, $5, pinned, verified, trust, observed_at
+    COPY_VALUE = "INSERT INTO field_value (guest_id, record_id, field, version, sealed, pinned, verified, trust, observed_at,
+                      said_at)
+                  SELECT $2, record_id, field, version, $5, pinned, verified, trust, observed_at, said_at
                   FROM field_value WHERE guest_id = $1 AND record_id = $3 AND field = $4
                   ON CONFLICT (guest_id, record_id, field) DO UPDATE
                   SET version = excluded.version, sealed = excluded.sealed, pinned = excluded.pinned,
-                      verified = excluded.verified, trust = excluded.trust, observed_at = excluded.observed_at";
+                      verified = excluded.verified, trust = excluded.trust, observed_at = excluded.observed_at,
+                      said_at = excluded.said_at";
     COPY_STAY = "INSERT INTO stay (guest_id, stay_token, property, record_id, version, sealed, updated_at)
                  SELECT $2, stay_token, property, record_id, version, $4, updated_at
                  FROM stay WHERE guest_id = $1 AND stay_token = $3
