@@ -133,19 +133,30 @@ impl PropertyTree {
         self.order.iter().filter_map(|code| self.nodes.get(code))
     }
 
-    /// The node that stands for the whole house: the group, or the first without a parent.
+    /// The nodes without a parent: together they are the whole house.
+    pub fn roots(&self) -> impl Iterator<Item = &PropertyNode> {
+        self.iter().filter(|node| node.parent.is_none())
+    }
+
+    /// The codes of [`PropertyTree::roots`]: whoever has them for a scope acts for all.
+    #[must_use]
+    pub fn whole(&self) -> Vec<PropertyCode> {
+        self.roots().map(|node| node.code.clone()).collect()
+    }
+
+    /// The node that is named where something is of no house: the group, or the first without a parent. Of several roots
+    /// it is one, and whoever acts for it does not act for the others.
     #[must_use]
     pub fn top(&self) -> Option<&PropertyNode> {
-        let tops = || self.iter().filter(|node| node.parent.is_none());
-        tops()
+        self.roots()
             .find(|node| node.kind == PropertyKind::Group)
-            .or_else(|| tops().next())
+            .or_else(|| self.roots().next())
     }
 
     /// Whether a scope of such codes is the whole house.
     #[must_use]
     pub fn is_whole(&self, scope: &[PropertyCode]) -> bool {
-        self.top().is_some_and(|top| scope.contains(&top.code))
+        !self.nodes.is_empty() && self.roots().all(|root| scope.contains(&root.code))
     }
 
     /// What a scope covers.

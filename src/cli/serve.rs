@@ -21,7 +21,7 @@ use crate::{
     access::{AccessError, NewPrincipal, operator},
     app::{App, AppError},
     audit::tlog::mirror::MirrorError,
-    base::{Clock, InvalidName, PropertyCode, PropertyKind, RequestId},
+    base::{Clock, InvalidName, RequestId},
     config::{Config, ServerFlags},
     jobs::{Keeper, Teller},
     routes,
@@ -100,7 +100,7 @@ async fn first_and_serve(arguments: &Serve, config: &Config, app: &App) -> Resul
     let (tls, json) = (config.server.tls(), arguments.json);
     let told = async |address| {
         // Last of all: it is shown once, so a start that fails must not have made it.
-        let first_key = first_administrator(config, app).await?;
+        let first_key = first_administrator(app).await?;
         // Whoever started it may have stopped listening; the vault serves all the same.
         let _ = tell(address, tls, first_key.as_deref(), json, &mut io::stdout().lock());
         Ok(())
@@ -173,11 +173,11 @@ pub async fn serve(
 }
 
 /// Makes the key of the first administrator of a new vault, to be shown once.
-async fn first_administrator(config: &Config, app: &App) -> Result<Option<String>, ServeError> {
+async fn first_administrator(app: &App) -> Result<Option<String>, ServeError> {
     let new = NewPrincipal {
         name: "first administrator".to_owned(),
         role: "admin".parse()?,
-        scope: tops(config),
+        scope: app.vault.properties.whole(),
         expires_at: None,
     };
     let made = app
@@ -191,19 +191,6 @@ async fn first_administrator(config: &Config, app: &App) -> Result<Option<String
     )]
     let text = made.map(|key| key.text().expose_secret().to_owned());
     Ok(text)
-}
-
-/// The tops of the tree: who may act for them may act for all.
-fn tops(config: &Config) -> Vec<PropertyCode> {
-    let top = |kind: Option<PropertyKind>| -> Vec<PropertyCode> {
-        let nodes = config.property.iter().filter(|node| node.parent.is_none());
-        nodes
-            .filter(|node| kind.is_none_or(|kind| node.kind == kind))
-            .map(|node| node.code.clone())
-            .collect()
-    };
-    let groups = top(Some(PropertyKind::Group));
-    if groups.is_empty() { top(None) } else { groups }
 }
 
 fn tell(

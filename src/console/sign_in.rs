@@ -18,7 +18,7 @@ use super::{
 use crate::{
     access::{Answer, Begun, OpenIdError, SignedIn},
     audit::{Act, Event},
-    base::{Caller, Credential, PrincipalId, PropertyCode, Role},
+    base::{Caller, Credential, PrincipalId, Role},
     crypto,
     guest::GuestError,
     web::{
@@ -167,18 +167,12 @@ pub(super) async fn begin(
 fn demonstrator(console: &Console, role: Role) -> Caller {
     let hash = crypto::sha256(format!("guest-vault demonstration {role}").as_bytes());
     let half = hash.first_chunk::<16>().copied().unwrap_or_default();
-    let tops = console
-        .vault
-        .properties
-        .iter()
-        .filter(|node| node.parent.is_none());
-    let scope: Vec<PropertyCode> = tops.map(|node| node.code.clone()).collect();
     Caller {
         principal: PrincipalId(uuid::Builder::from_custom_bytes(half).into_uuid()),
         credential: Credential::Session,
         actor: Some(format!("demo-{}", role.as_str().replace('_', "-"))),
         role,
-        scope,
+        scope: console.vault.properties.whole(),
     }
 }
 

@@ -14,14 +14,16 @@ statements! {
                      WHERE state NOT IN ('done', 'denied', 'duplicate', 'revoked')
                          AND (($2 = '' OR replace($2, ',' || property || ',', '') <> $2)
                           OR ($2 = '' OR EXISTS (SELECT 1 FROM stay x WHERE x.guest_id = request.guest_id AND replace($2, ',' || x.property || ',', '') <> $2)
-                          OR EXISTS (SELECT 1 FROM record x WHERE x.guest_id = request.guest_id AND replace($2, ',' || x.property || ',', '') <> $2)))
+                          OR EXISTS (SELECT 1 FROM record x WHERE x.guest_id = request.guest_id AND replace($2, ',' || x.property || ',', '') <> $2)
+                          OR EXISTS (SELECT 1 FROM request_step x WHERE x.request_id = request.request_id AND replace($2, ',' || x.property || ',', '') <> $2)))
                      ORDER BY coalesce(due_on, '9999-12-31'), request_id LIMIT $1";
     REQUESTS_COUNT = "SELECT count(*), count(CASE WHEN due_on < $1 THEN 1 END),
                           count(CASE WHEN due_on >= $1 AND due_on <= $2 THEN 1 END)
                       FROM request WHERE state NOT IN ('done', 'denied', 'duplicate', 'revoked')
                          AND (($3 = '' OR replace($3, ',' || property || ',', '') <> $3)
                           OR ($3 = '' OR EXISTS (SELECT 1 FROM stay x WHERE x.guest_id = request.guest_id AND replace($3, ',' || x.property || ',', '') <> $3)
-                          OR EXISTS (SELECT 1 FROM record x WHERE x.guest_id = request.guest_id AND replace($3, ',' || x.property || ',', '') <> $3)))";
+                          OR EXISTS (SELECT 1 FROM record x WHERE x.guest_id = request.guest_id AND replace($3, ',' || x.property || ',', '') <> $3)
+                          OR EXISTS (SELECT 1 FROM request_step x WHERE x.request_id = request.request_id AND replace($3, ',' || x.property || ',', '') <> $3)))";
     HOLDS_IN_FORCE = "SELECT guest_id, hold_id, ground, categories, review_on, author, author_actor, approver,
                           approver_actor, created_at
                       FROM hold WHERE lifted_at IS NULL AND review_on > $1
@@ -36,7 +38,9 @@ statements! {
     ERASURES_LATE = "SELECT case_id, erasure_id, stage, started_at FROM erasure
                      WHERE stage IN ('intended', 'shredded') AND started_at < $1
                          AND ($3 = '' OR EXISTS (SELECT 1 FROM request r WHERE r.request_id = erasure.case_id
-                                                     AND replace($3, ',' || r.property || ',', '') <> $3))
+                                                     AND replace($3, ',' || r.property || ',', '') <> $3)
+                          OR EXISTS (SELECT 1 FROM request_step x WHERE x.request_id = erasure.case_id
+                                         AND replace($3, ',' || x.property || ',', '') <> $3))
                      ORDER BY started_at LIMIT $2";
     ATTESTATIONS_UNTIL = "SELECT holder, kind, valid_until FROM attestation WHERE valid_until < $1
                           ORDER BY valid_until, holder, kind LIMIT $2";

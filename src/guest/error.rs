@@ -120,6 +120,20 @@ impl GuestError {
         !matches!(self, Self::PerhapsDone(_))
     }
 
+    /// Whether it is one guest or record that the change does not fit: others beside it do not suffer for it.
+    pub(crate) const fn is_of_one(&self) -> bool {
+        matches!(
+            self,
+            Self::Gone
+                | Self::Restricted
+                | Self::Moved(_)
+                | Self::NotFound
+                | Self::Stale
+                | Self::Rejected(_)
+                | Self::Damaged
+        )
+    }
+
     /// Whether running the same change again may succeed: two writers met.
     pub(crate) fn is_transient(&self) -> bool {
         match self {

@@ -222,10 +222,15 @@ impl Export {
             return vault.refuse(event, GuestError::Forbidden).await;
         };
         let categories = drawers(catalogue, &columns);
-        let mut seen = vault
+        let looked = vault
             .look_at_each(&errand, guests, (&wanted, &categories), Act::Export, policy)
             .await?;
-        seen.retain(|fetched| self.is_meant(policy, fetched));
+        let mut seen = Vec::with_capacity(looked.len());
+        for fetched in looked {
+            if self.is_meant(policy, &fetched).await? {
+                seen.push(fetched);
+            }
+        }
         if let Some(last) = guests.last().filter(|_| !seen.is_empty()) {
             self.count(last.0, &seen).await?;
         }
@@ -259,13 +264,27 @@ impl Export {
     }
 
     /// Whether there is something to show, and the guest is one of the property: by a stay there, or by a consent that
-    /// holds there. The whole house has them all.
-    fn is_meant(&self, policy: &Snapshot, fetched: &Fetched) -> bool {
-        let top = self.vault.properties.top().map(|node| &node.code);
-        let here = top == Some(&self.errand.property)
-            || fetched.grant.consent_id().is_some()
-            || !fetched.stays.is_empty();
-        here && shows_something(policy.catalogue(), fetched, Act::Export)
+    /// holds there. A root of the tree has all of its guests, also who never stayed.
+    async fn is_meant(&self, policy: &Snapshot, fetched: &Fetched) -> Result<bool, GuestError> {
+        if !shows_something(policy.catalogue(), fetched, Act::Export) {
+            return Ok(false);
+        }
+        if fetched.grant.consent_id().is_some() || !fetched.stays.is_empty() {
+            return Ok(true);
+        }
+        let (tree, here) = (&self.vault.properties, &self.errand.property);
+        if !tree.roots().any(|root| root.code == *here) {
+            return Ok(false);
+        }
+        let reach = tree.reach(std::slice::from_ref(here));
+        Ok(reach.is_whole()
+            || self
+                .vault
+                .store
+                .read()
+                .await?
+                .is_of_houses(fetched.guest, &reach)
+                .await?)
     }
 
     async fn end(&mut self, policy: &Snapshot) -> Result<(), GuestError> {

@@ -174,6 +174,12 @@ impl Vault {
         let prepared = self.prepare_incoming(errand, source, id, input).await?;
         let waiting = Waiting::new(errand.clone(), prepared);
         let place = self.place(&waiting).await?;
+        if let Place::Known(guest, record) = place {
+            let mut conn = self.store.read().await?;
+            if let Some((_, told_at)) = conn.record_head(guest, record).await? {
+                self.house_of_record(&mut conn, errand, (guest, told_at)).await?;
+            }
+        }
         let (guest, outcome) = match place {
             Place::Known(guest, _) | Place::Linked(guest, _) => (Some(guest), Outcome::Linked),
             Place::New(decided) if !decided.doubts.is_empty() => (None, Outcome::Review),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Change, Event},
-    base::{Category, Errand, FieldPath, GuestId, RecordId, SourceSystem, micros},
+    base::{Category, Errand, FieldPath, GuestId, PropertyCode, RecordId, SourceSystem, micros},
     crypto::{Aad, random},
     events::Announcement,
     keys::GuestKeys,
@@ -74,6 +74,14 @@ impl Place {
     }
 }
 
+/// What its source said of a record before.
+pub(super) enum Told {
+    /// The same: there is nothing to store.
+    Same(RecordAnswer),
+    /// Nothing, or something else; of which house the record is now.
+    Anew(PropertyCode),
+}
+
 /// What was done with a record.
 pub(super) struct Done {
     pub(super) guest: GuestId,
@@ -104,18 +112,11 @@ impl Vault {
             .prepare_or_refuse(errand, (source, source_id), input, strict)
             .await?;
         prepared.expected = expected;
-        match self.put_in_company(errand, prepared).await {
-            Err(GuestError::Stale) => {
-                let mut event = Event::of(errand, Act::PutRecord, self.clock.now());
-                event.policy_version = Some(self.policies.current().version().to_owned());
-                self.refuse(event, GuestError::Stale).await
-            }
-            outcome => outcome,
-        }
+        self.put_in_company(errand, prepared).await
     }
 
-    /// Stores a checked record, again when another writer was faster.
-    pub(super) async fn put_prepared(&self, waiting: &Waiting) -> Result<RecordAnswer, GuestError> {
+    /// Stores a checked record, again when another writer was faster; that it may not be stored is recorded.
+    pub(super) async fn put_alone(&self, waiting: &Waiting) -> Result<RecordAnswer, GuestError> {
         let mut tries = 0;
         loop {
             let alone = self.put_together(&[waiting]).await;
@@ -124,6 +125,11 @@ impl Vault {
                 Err(error) if error.is_transient() && tries < TRIES => {
                     tries += 1;
                     pause(tries).await;
+                }
+                Err(error) if error.is_of_one() => {
+                    let mut event = Event::of(&waiting.errand, Act::PutRecord, self.clock.now());
+                    event.policy_version = Some(waiting.prepared.policy_version.clone());
+                    return self.refuse(event, error).await;
                 }
                 outcome => return outcome,
             }
@@ -176,33 +182,27 @@ impl Vault {
         Err(GuestError::Stale)
     }
 
-    /// The answer to a record that says what it said before; recorded, nothing stored.
+    /// What a record that its source has told before comes to: the same words again are recorded, nothing is stored.
     ///
     /// # Errors
-    /// [`GuestError::Rejected`] for a record of a house beyond the caller's.
-    pub(super) async fn unchanged(
+    /// [`GuestError::Rejected`] for a record of houses beyond the caller's.
+    pub(super) async fn told_before(
         &self,
         errand: &Errand,
         prepared: &Prepared,
         guest: GuestId,
         record: RecordId,
-    ) -> Result<Option<RecordAnswer>, GuestError> {
+    ) -> Result<Told, GuestError> {
         let mut conn = self.store.read().await?;
-        let Some((content, house)) = conn.record_head(guest, record).await? else {
-            return Ok(None);
+        let Some((content, told_at)) = conn.record_head(guest, record).await? else {
+            return Ok(Told::Anew(errand.property.clone()));
         };
-        // A source's ids are of the whole group: a key of one house that knows them must not rewrite another's guests.
-        if !prepared.is_pinned() && !self.reach(&errand.caller).holds(&house) {
-            return Err(GuestError::Rejected(vec![Rejected {
-                field: "source_id".to_owned(),
-                reason: "property_out_of_scope".to_owned(),
-            }]));
-        }
+        let house = self.house_of_record(&mut conn, errand, (guest, told_at)).await?;
         if !crate::crypto::same(&content, &prepared.content_mac) {
-            return Ok(None);
+            return Ok(Told::Anew(house));
         }
         let Some((version, ..)) = conn.guest_heads(&[guest]).await?.remove(&guest) else {
-            return Ok(None);
+            return Ok(Told::Anew(house));
         };
         drop(conn);
         if !prepared.expected.holds(Some(version)) {
@@ -219,7 +219,7 @@ impl Vault {
             rejected: prepared.rejected.clone(),
             review: None,
         };
-        Ok(Some(answer(&Place::Known(guest, record), done)))
+        Ok(Told::Same(answer(&Place::Known(guest, record), done)))
     }
 
     fn put_event(&self, errand: &Errand, prepared: &Prepared, guest: GuestId, keys: &GuestKeys) -> Event {
@@ -250,7 +250,7 @@ impl Vault {
                 (&mut Writing::Begun(change), &mut rows),
                 errand,
                 prepared,
-                place,
+                (place, &errand.property),
                 at,
                 keys,
             )
@@ -265,7 +265,7 @@ impl Vault {
         (writing, rows): (&mut Writing<'_, '_>, &mut Rows),
         errand: &Errand,
         prepared: &Prepared,
-        place: &Place,
+        (place, house): (&Place, &PropertyCode),
         (guest, version): (GuestId, i64),
         keys: &GuestKeys,
     ) -> Result<Done, GuestError> {
@@ -327,7 +327,7 @@ impl Vault {
             }
         }
         let whole = !rejected.iter().any(|one| one.reason == STALE);
-        let head = self.record_head(errand, (prepared, whole), guest, record, keys)?;
+        let head = self.record_head((prepared, whole), house, (guest, record), keys)?;
         rows.record(guest, head);
         for said in &prepared.consents {
             let change = writing.change().await?;
@@ -356,10 +356,9 @@ impl Vault {
 
     fn record_head(
         &self,
-        errand: &Errand,
         (prepared, whole): (&Prepared, bool),
-        guest: GuestId,
-        record: RecordId,
+        house: &PropertyCode,
+        (guest, record): (GuestId, RecordId),
         keys: &GuestKeys,
     ) -> Result<RecordHead, GuestError> {
         let place = source_id_place(guest, record.0);
@@ -369,7 +368,7 @@ impl Vault {
             source: prepared.source.clone(),
             source_id: source_id.into_bytes(),
             provenance: prepared.input.provenance,
-            property: errand.property.clone(),
+            property: house.clone(),
             observed_at: prepared.observed_at,
             received_at: self.clock.now(),
             // What was not heard as a whole is no repetition when it is said again.

@@ -22,7 +22,7 @@ pub mod stay_word;
 mod write;
 
 use crate::{
-    base::{GuestId, RecordId},
+    base::{GuestId, PropertyCode, RecordId},
     on, statements,
     store::{Conn, Spelling, StoreError},
 };
@@ -337,8 +337,12 @@ impl Conn {
         &mut self,
         guest: GuestId,
         record: RecordId,
-    ) -> Result<Option<(Vec<u8>, String)>, StoreError> {
-        Ok(on!(self, c => sqlx::query_as(RECORD_HEAD).bind(guest.0).bind(record.0).fetch_optional(c).await?))
+    ) -> Result<Option<(Vec<u8>, PropertyCode)>, StoreError> {
+        let found: Option<(Vec<u8>, String)> =
+            on!(self, c => sqlx::query_as(RECORD_HEAD).bind(guest.0).bind(record.0).fetch_optional(c).await?);
+        let head = found.map(|(content, house)| house.parse().map(|house| (content, house)));
+        head.transpose()
+            .map_err(|_| StoreError::Damaged("a property's code"))
     }
 
     /// The records behind a guest, without their values.

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     audit::Change,
-    base::{Category, Errand, GuestId, RecordId},
+    base::{Category, Errand, GuestId, PropertyCode, RecordId},
     keys::{GuestKeys, Minted},
     store::{PerThread, Store},
 };
@@ -21,7 +21,7 @@ use super::{
     import_job::no_longer_open,
     likeness::Probe,
     prepare::Prepared,
-    put::{self, Decided, Place},
+    put::{self, Decided, Place, Told},
     sql::Rows,
     writing::{Later, Writing},
 };
@@ -180,24 +180,14 @@ impl Vault {
             Ok(answers) => return answers.into_iter().map(Ok).collect(),
             Err(error) => error,
         };
-        let one_of_them = matches!(
-            error,
-            GuestError::Gone
-                | GuestError::Restricted
-                | GuestError::Moved(_)
-                | GuestError::NotFound
-                | GuestError::Stale
-                | GuestError::Rejected(_)
-                | GuestError::Damaged
-        );
-        if !one_of_them && !error.is_transient() {
+        if !error.is_of_one() && !error.is_transient() {
             // What fails one, fails all.
             let others = batch.iter().skip(1).map(|_| Err(GuestError::Unanswered));
             return std::iter::once(Err(error)).chain(others).collect();
         }
         // Another writer came between, or one record's guest is gone: the others are not to suffer for it.
         if let [waiting] = batch {
-            return vec![self.put_prepared(waiting).await];
+            return vec![self.put_alone(waiting).await];
         }
         let (first, others) = batch.split_at(batch.len() / 2);
         let mut answers = Box::pin(self.put_each(first)).await;
@@ -211,25 +201,29 @@ impl Vault {
         let mut answers = BTreeMap::new();
         let mut changes = Vec::with_capacity(batch.len());
         // At once, so that their records share commits.
-        let said_before = batch.iter().zip(&places).map(|(waiting, place)| async move {
+        let told = batch.iter().zip(&places).map(|(waiting, place)| async move {
             match place {
                 Place::Known(guest, record) => {
-                    self.unchanged(&waiting.errand, &waiting.prepared, *guest, *record)
+                    self.told_before(&waiting.errand, &waiting.prepared, *guest, *record)
                         .await
                 }
-                _ => Ok(None),
+                _ => Ok(Told::Anew(waiting.errand.property.clone())),
             }
         });
-        let known = future::try_join_all(said_before).await?;
-        let heard = batch.iter().zip(&known);
-        let heard: Vec<_> = heard
-            .filter_map(|(waiting, known)| Some((*waiting, known.as_ref()?)))
+        let told = future::try_join_all(told).await?;
+        let heard: Vec<_> = batch
+            .iter()
+            .zip(&told)
+            .filter_map(|(waiting, told)| match told {
+                Told::Same(answer) => Some((*waiting, answer)),
+                Told::Anew(_) => None,
+            })
             .collect();
         self.note_heard(&heard).await?;
-        for (at, ((waiting, place), known)) in batch.iter().zip(places).zip(known).enumerate() {
-            match known {
-                Some(answer) => drop(answers.insert(at, answer)),
-                None => changes.push((at, *waiting, Going::to(place))),
+        for (at, ((waiting, place), told)) in batch.iter().zip(places).zip(told).enumerate() {
+            match told {
+                Told::Same(answer) => drop(answers.insert(at, answer)),
+                Told::Anew(house) => changes.push((at, *waiting, Going::to(place, house))),
             }
         }
         if !changes.is_empty() {
@@ -343,7 +337,7 @@ impl Vault {
         let mut later = Later::of(self);
         let mut rows = Rows::default();
         let mut answers = Vec::with_capacity(changes.len());
-        for (at, Waiting { errand, prepared, .. }, Going { place, guest }) in changes {
+        for (at, Waiting { errand, prepared, .. }, Going { place, guest, house }) in changes {
             let keys = keys.get(guest).ok_or(GuestError::NotFound)?;
             let fresh = matches!(place, Place::New(_)) && !prepared.lapsed;
             let in_time = fresh.then(|| self.in_its_time(prepared)).flatten();
@@ -355,7 +349,14 @@ impl Vault {
             }
             let writing = (&mut Writing::Later(&mut later), &mut rows);
             let done = self
-                .apply_later(writing, errand, prepared, place, (*guest, *version), keys)
+                .apply_later(
+                    writing,
+                    errand,
+                    prepared,
+                    (place, house),
+                    (*guest, *version),
+                    keys,
+                )
                 .await?;
             *version = done.version;
             answers.push((*at, put::answer(place, done)));
@@ -376,19 +377,20 @@ impl Vault {
     }
 }
 
-/// A record's place, and the guest of it, made up when there is none.
+/// A record's place, the guest of it, made up when there is none, and the house that it is of.
 struct Going {
     place: Place,
     guest: GuestId,
+    house: PropertyCode,
 }
 
 impl Going {
-    fn to(place: Place) -> Self {
+    fn to(place: Place, house: PropertyCode) -> Self {
         let guest = match &place {
             Place::Known(guest, _) | Place::Linked(guest, _) => *guest,
             Place::New(_) => GuestId::random(),
         };
-        Self { place, guest }
+        Self { place, guest, house }
     }
 
     const fn is_new(&self) -> bool {

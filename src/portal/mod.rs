@@ -77,7 +77,7 @@ impl Portal {
                 principal: PrincipalId(Uuid::nil()),
                 credential: Credential::Session,
                 role: "guest".parse()?,
-                scope: vec![self.top.clone()],
+                scope: self.vault.properties.whole(),
                 actor: guest.map(|guest| guest.to_string()),
             },
             property: self.top.clone(),

@@ -159,12 +159,11 @@ impl Requests {
         let mut change = self.stored(errand, &row, step, event).await?;
         if let Some(guest) = row.guest_id {
             let now = micros(self.vault().clock.now());
-            let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
             // What was joined with it is not denied with it: somebody else may have asked.
             for other in change.tx.duplicates_of(guest, row.request_id).await? {
                 change.tx.reopen_request(other, now).await?;
                 let received = (State::Received.as_str(), None);
-                change.tx.add_step(other, now, received, by).await?;
+                change.tx.add_step(other, now, received, errand).await?;
             }
         }
         change.commit().await?;
@@ -301,11 +300,10 @@ impl Requests {
         event.outcome = Some("verified");
         let mut change = vault.log.begin(&vault.store).await?;
         change.tx.update_request(&row, micros(now)).await?;
-        let by = (order.caller.principal.0, order.caller.actor.as_deref());
         let verified = (State::Verified.as_str(), None);
         change
             .tx
-            .add_step(row.request_id, micros(now), verified, by)
+            .add_step(row.request_id, micros(now), verified, &order.caller)
             .await?;
         change.record(event);
         Ok(change.commit().await?)
@@ -320,8 +318,8 @@ impl Requests {
         event.outcome = Some("done");
         let mut change = vault.log.begin(&vault.store).await?;
         change.tx.update_request(&row, micros(now)).await?;
-        let by = (order.caller.principal.0, order.caller.actor.as_deref());
-        change.tx.add_step(case, micros(now), ("done", None), by).await?;
+        let done = ("done", None);
+        change.tx.add_step(case, micros(now), done, &order.caller).await?;
         let closed = crate::events::Announcement::request_closed(now, case, row.guest_id.map(GuestId));
         change.tx.announce(&at_house(closed, &row)).await?;
         change.record(event);

@@ -93,13 +93,13 @@ impl Requests {
         found.ok_or(RequestError::Absent)
     }
 
-    /// A case, for who may know of it: at the houses where it was taken in, and at those of its guest.
+    /// A case, for who may know of it: at the houses that had to do with it, and at those of its guest.
     ///
     /// # Errors
     /// [`RequestError::Absent`], also when it is beyond the caller's scope.
     pub(super) async fn case_for(&self, errand: &Errand, id: Uuid) -> Result<RequestRow, RequestError> {
         let row = self.row(id).await?;
-        let known = self.took_it_in(errand, &row) || self.is_theirs(errand, &row).await?;
+        let known = self.had_it(errand, &row).await? || self.is_theirs(errand, &row).await?;
         known.then_some(row).ok_or(RequestError::Absent)
     }
 
@@ -112,18 +112,24 @@ impl Requests {
         let row = self.row(id).await?;
         let theirs = match row.guest_id {
             Some(_) => self.is_theirs(errand, &row).await?,
-            None => self.took_it_in(errand, &row),
+            None => self.had_it(errand, &row).await?,
         };
         theirs.then_some(row).ok_or(RequestError::Absent)
     }
 
-    /// Whether a case was taken in at this caller's houses. A guest's own pages name whose cases they want.
-    fn took_it_in(&self, errand: &Errand, row: &RequestRow) -> bool {
-        self.is_guest(errand) || self.vault().reach(&errand.caller).holds(&row.property)
+    /// Whether a case was taken in, or a step of it taken, at this caller's houses. A guest's own pages name whose cases
+    /// they want.
+    async fn had_it(&self, errand: &Errand, row: &RequestRow) -> Result<bool, RequestError> {
+        let reach = self.vault().reach(&errand.caller);
+        if self.is_guest(errand) || reach.holds(&row.property) {
+            return Ok(true);
+        }
+        let mut conn = self.vault().store.read().await?;
+        Ok(conn.was_at_houses(row.request_id, &reach).await?)
     }
 
     /// Whether a case is about a guest of this caller's houses; one that is erased is nobody's, and its cases are of the
-    /// house where they were taken in.
+    /// houses that had to do with them: who carried an erasure out must be able to prove it.
     pub(super) async fn is_theirs(&self, errand: &Errand, row: &RequestRow) -> Result<bool, RequestError> {
         let Some(guest) = row.guest_id.map(GuestId) else {
             return Ok(false);
@@ -135,7 +141,7 @@ impl Requests {
         let guest = vault.goes_on_as(guest).await?;
         let head = vault.store.read().await?.guest_head(guest).await?;
         if head.is_some_and(|(_, status, _)| status == "erased") {
-            return Ok(self.took_it_in(errand, row));
+            return self.had_it(errand, row).await;
         }
         Ok(vault.is_of(errand, guest).await?)
     }
@@ -325,8 +331,7 @@ impl Requests {
             Err(StoreError::Stale) => return Err(RequestError::State(BESIDE)),
             written => written?,
         }
-        let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
-        change.tx.add_step(row.request_id, now, step, by).await?;
+        change.tx.add_step(row.request_id, now, step, errand).await?;
         let state = State::from_word(&row.state);
         if state.is_some_and(State::is_closed) {
             // Whose case it was is told of none that nobody was made sure of: an event must not answer who is on file.

@@ -128,10 +128,9 @@ impl Requests {
             self.still_itself(&mut change, guest).await?;
         }
         change.tx.open_request(&row).await?;
-        let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
         change
             .tx
-            .add_step(row.request_id, micros(now), (&row.state, None), by)
+            .add_step(row.request_id, micros(now), (&row.state, None), errand)
             .await?;
         let opened = Announcement::request_opened(now, row.request_id);
         change.tx.announce(&opened.at_property(&errand.property)).await?;

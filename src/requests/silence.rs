@@ -127,8 +127,8 @@ impl Requests {
         if !standing.contains(&id) {
             return Err(RequestError::State("This restriction was ended before."));
         }
-        let by = (errand.caller.principal.0, errand.caller.actor.as_deref());
-        change.tx.add_step(id, micros(now), ("lifted", None), by).await?;
+        let lifted = ("lifted", None);
+        change.tx.add_step(id, micros(now), lifted, errand).await?;
         if standing.len() > 1 {
             change.tx.set_fate(guest, "restricted", micros(now)).await?;
         } else {

@@ -6,7 +6,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use crate::{
-    base::{GuestId, Reach},
+    base::{Caller, Errand, GuestId, PrincipalId, PropertyCode, Reach},
     on, statements,
     store::{Conn, Database, StoreError, Tx},
 };
@@ -52,8 +52,10 @@ statements! {
                     FROM consent WHERE guest_id = $1 ORDER BY at, consent_id";
     OBSERVATIONS = "SELECT observation_id, property, drawer, at, sealed FROM observation
                     WHERE guest_id = $1 ORDER BY at, observation_id";
-    STEP_INSERT = "INSERT INTO request_step (request_id, number, at, step, ground, principal, actor)
-                   SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6 FROM request_step WHERE request_id = $1";
+    STEP_INSERT = "INSERT INTO request_step (request_id, number, at, step, ground, principal, actor, property)
+                   SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7 FROM request_step WHERE request_id = $1";
+    STEPS_AT = "SELECT count(*) FROM request_step
+                WHERE request_id = $1 AND replace($2, ',' || property || ',', '') <> $2";
     STEPS = "SELECT at, step, ground, principal, actor FROM request_step WHERE request_id = $1 ORDER BY number";
 }
 
@@ -98,6 +100,36 @@ pub struct RequestRow {
 
 /// A step: when, what, ground, by whom, on whose orders.
 pub type StepRow = (i64, String, Option<String>, Uuid, Option<String>);
+
+/// Who takes a step.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// By which credential.
+    pub principal: PrincipalId,
+    /// On whose orders.
+    pub actor: Option<&'a str>,
+    /// At which house; nowhere when what was ordered goes on by itself.
+    pub house: Option<&'a PropertyCode>,
+}
+
+impl<'a> From<&'a Errand> for By<'a> {
+    fn from(errand: &'a Errand) -> Self {
+        Self {
+            house: Some(&errand.property),
+            ..Self::from(&errand.caller)
+        }
+    }
+}
+
+impl<'a> From<&'a Caller> for By<'a> {
+    fn from(caller: &'a Caller) -> Self {
+        Self {
+            principal: caller.principal,
+            actor: caller.actor.as_deref(),
+            house: None,
+        }
+    }
+}
 
 /// A note about a guest that waits for a steward.
 #[derive(sqlx::FromRow)]
@@ -238,6 +270,17 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_as(OBSERVATIONS).bind(guest.0).fetch_all(c).await?))
     }
 
+    /// Whether a step of a case was taken at one of these houses.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn was_at_houses(&mut self, request: Uuid, reach: &Reach) -> Result<bool, StoreError> {
+        let count: i64 = on!(self, c => {
+            sqlx::query_scalar(STEPS_AT).bind(request).bind(reach.as_str()).fetch_one(c).await?
+        });
+        Ok(count > 0)
+    }
+
     /// Cases that wait for something to end, after one of them.
     ///
     /// # Errors
@@ -267,9 +310,9 @@ impl Conn {
             if !filter.within.is_whole() {
                 let within = || filter.within.as_str().to_owned();
                 q.push(" AND (replace(").push_bind(within()).push(", ',' || property || ',', '') <> ").push_bind(within());
-                for table in ["stay", "record"] {
-                    q.push(" OR EXISTS (SELECT 1 FROM ").push(table);
-                    q.push(" x WHERE x.guest_id = request.guest_id AND replace(").push_bind(within());
+                for (table, id) in [("stay", "guest_id"), ("record", "guest_id"), ("request_step", "request_id")] {
+                    q.push(format!(" OR EXISTS (SELECT 1 FROM {table} x WHERE x.{id} = request.{id} AND replace("));
+                    q.push_bind(within());
                     q.push(", ',' || x.property || ',', '') <> ").push_bind(within()).push(")");
                 }
                 q.push(")");
@@ -387,10 +430,20 @@ impl Tx {
         request: Uuid,
         at: i64,
         (step, ground): (&str, Option<&str>),
-        (by, actor): (Uuid, Option<&str>),
+        by: impl Into<By<'_>>,
     ) -> Result<(), StoreError> {
+        let by = by.into();
         on!(self, c => {
-            sqlx::query(STEP_INSERT).bind(request).bind(at).bind(step).bind(ground).bind(by).bind(actor).execute(c).await?;
+            sqlx::query(STEP_INSERT)
+                .bind(request)
+                .bind(at)
+                .bind(step)
+                .bind(ground)
+                .bind(by.principal.0)
+                .bind(by.actor)
+                .bind(by.house.map(PropertyCode::as_str))
+                .execute(c)
+                .await?;
         });
         Ok(())
     }

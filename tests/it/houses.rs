@@ -1,11 +1,13 @@
 //! Who works for one house has to do with the guests of this house: cases, holds, merges, the portal, registers, reviews.
 
+use guest_vault::{base::PropertyKind, on};
 use serde_json::{Value, json};
 
 use crate::{
+    imports,
     rights::lin,
     support::{
-        app::{Answer, Errand, TestApp},
+        app::{Answer, Errand, TestApp, tree},
         database::both,
     },
 };
@@ -19,7 +21,8 @@ async fn guest_of(app: &TestApp, house: &'static str, number: u32) -> String {
     record["guest"]["phones"] = json!([{"number": format!("+86 139 1234 {number:04}")}]);
     record["guest"]["emails"] = json!([{"address": format!("of{number}@guests.example")}]);
     record["guest"]["id_documents"][0]["number"] = json!(format!("E8765{number:04}"));
-    let source = app.errand("integration", "booking").await.at(house);
+    let source = app.role_in("integration", &[house]).await;
+    let source = source.about("booking").at(house);
     let path = format!("/v1/records/pms-{}/{number}", house.to_lowercase());
     let put = app.put(&source, &path, record).await;
     assert_eq!((put.status, &put.body["rejected"]), (201, &json!([])), "{put:?}");
@@ -231,3 +234,240 @@ both!(an_emergency_is_judged_by_its_own_house_once, async |database| {
     assert_eq!(denied().await, before + 1);
     app.finish().await;
 });
+
+both!(one_of_several_roots_is_not_the_whole_house, async |database| {
+    let roots = || {
+        let hotels = tree()
+            .into_iter()
+            .filter(|node| node.kind == PropertyKind::Property);
+        hotels.map(|mut node| {
+            node.parent = None;
+            node
+        })
+    };
+    let app = TestApp::start_in(database, roots().collect()).await;
+    let guest = guest_of(&app, "SHA01", 1).await;
+    guest_of(&app, "LIS01", 2).await;
+    let passed = json!({"result": "passed"});
+    let open = async |house, kind: &str| {
+        let desk = at(&app, "front_desk", house, "desk").await;
+        let wanted = json!({"guest_id": guest, "type": kind, "regime": "gdpr", "received_via": "phone"});
+        let opened = app.post(&desk, "/v1/requests", wanted).await;
+        assert_eq!(opened.status, 201, "{opened:?}");
+        format!("/v1/requests/{}", opened.body["request_id"].as_str().unwrap())
+    };
+    let (first, own) = (open("LIS01", "access").await, open("SHA01", "restriction").await);
+    // The first root is no more than any other.
+    let officer = at(&app, "compliance_officer", "LIS01", "o-1").await;
+    let verified = app
+        .post(&officer, &format!("{first}/verify"), passed.clone())
+        .await;
+    assert_eq!(verified.status, 409, "{verified:?}");
+    assert_eq!(app.get(&officer, &own).await.status, 404);
+    assert_eq!(count(&app.get(&officer, "/v1/requests").await), 1);
+    for house in ["LIS01", "SHA01"] {
+        let officer = at(&app, "compliance_officer", house, "o-1").await;
+        let run = app.post(&officer, "/v1/retention/runs", json!({})).await;
+        assert_eq!(run.status, 403, "{house}: {run:?}");
+    }
+    // Whoever works for all of them is.
+    let all = app.role_in("compliance_officer", &["SHA01", "LIS01"]).await;
+    let all = all.about("subject_request").with("vault-actor", "o-2");
+    assert_eq!(count(&app.get(&all, "/v1/requests").await), 2);
+    let verified = app.post(&all, &format!("{first}/verify"), passed).await;
+    assert_eq!(verified.status, 200, "{verified:?}");
+    let run = app.post(&all, "/v1/retention/runs", json!({})).await;
+    assert_eq!(run.status, 201, "{run:?}");
+    // An export at the first root is of its own guests, also of who never stayed.
+    for (house, surname) in [("LIS01", "Nostay3"), ("SHA01", "Nostay4")] {
+        let source = app.role_in("integration", &[house]).await;
+        let record = json!({"guest": {"name": {"surname": surname, "given": "Ida"}}});
+        let path = format!("/v1/records/{}/{surname}", house.to_lowercase());
+        let put = app.put(&source.about("booking").at(house), &path, record).await;
+        assert_eq!(put.status, 201, "{put:?}");
+    }
+    let crm = app.role_in("crm", &["LIS01"]).await;
+    let crm = crm.about("loyalty").with("vault-actor", "c-1");
+    let order = app
+        .post(&crm, "/v1/exports", json!({"fields": ["name.surname"]}))
+        .await;
+    assert_eq!(order.status, 201, "{order:?}");
+    let export = format!("/v1/exports/{}", order.body["export_id"].as_str().unwrap());
+    let manager = at(&app, "general_manager", "LIS01", "m-1").await;
+    let yes = app
+        .post(&manager, &format!("{export}/decision"), json!({"approve": true}))
+        .await;
+    assert_eq!(yes.status, 200, "{yes:?}");
+    let fetched = app.get(&crm, &format!("{export}/guests")).await;
+    let names = ["Of1", "Of2", "Nostay3", "Nostay4"].map(|name| fetched.text().contains(name));
+    assert_eq!(names, [false, true, true, false], "{fetched:?}");
+    app.finish().await;
+});
+
+both!(
+    an_erasure_stays_in_sight_of_the_house_that_carried_it_out,
+    async |database| {
+        let app = TestApp::start(database).await;
+        for (number, taken_in) in [(1, "LIS01"), (2, "GROUP")] {
+            let guest = guest_of(&app, "SHA01", number).await;
+            let desk = at(&app, "compliance_officer", taken_in, "desk").await;
+            let wanted =
+                json!({"guest_id": guest, "type": "erasure", "regime": "gdpr", "received_via": "phone"});
+            let opened = app.post(&desk, "/v1/requests", wanted).await;
+            assert_eq!(opened.status, 201, "{opened:?}");
+            let id = opened.body["request_id"].as_str().unwrap();
+            let case = format!("/v1/requests/{id}");
+            let (officer, manager) = (
+                at(&app, "compliance_officer", "SHA01", "o-1").await,
+                at(&app, "general_manager", "SHA01", "m-1").await,
+            );
+            let verified = app
+                .post(&officer, &format!("{case}/verify"), json!({"result": "passed"}))
+                .await;
+            assert_eq!(verified.status, 200, "{verified:?}");
+            let decision = json!({"decision": "approve"});
+            let decided = app.post(&manager, &format!("{case}/decision"), decision).await;
+            assert_eq!((decided.status, &decided.body["state"]), (200, &json!("done")));
+            let sees = async |role, house| {
+                let of = at(&app, role, house, "o-9").await;
+                let listed = app.get(&of, "/v1/requests?state=done").await;
+                let listed = listed.body["items"].as_array().unwrap().iter();
+                (
+                    app.get(&of, &case).await.status,
+                    app.get(&of, &format!("{case}/certificate")).await.status,
+                    listed.filter(|one| one["request_id"] == id).count(),
+                )
+            };
+            for role in ["compliance_officer", "general_manager"] {
+                assert_eq!(sees(role, "SHA01").await, (200, 200, 1), "{taken_in} {role}");
+                let here = if taken_in == "LIS01" {
+                    (200, 200, 1)
+                } else {
+                    (404, 404, 0)
+                };
+                assert_eq!(sees(role, "LIS01").await, here, "{taken_in} {role}");
+                assert_eq!(sees(role, "GROUP").await, (200, 200, 1), "{taken_in} {role}");
+            }
+            // Of steps from before it was noted where they were taken, those of who works for one house alone tell it.
+            let (forget, recall) = (
+                "UPDATE request_step SET property = NULL",
+                include_str!("../../migrations/sqlite/0211_request_step_property_of_old.sql"),
+            );
+            for (statement, seen) in [(forget, (404, 404, 0)), (recall, (200, 200, 1))] {
+                let mut tx = app.app.vault.store.begin().await.unwrap();
+                on!(&mut tx, c => { sqlx::query(statement).execute(c).await.unwrap(); });
+                tx.commit().await.unwrap();
+                assert_eq!(sees("compliance_officer", "SHA01").await, seen);
+            }
+        }
+        app.app.close().await;
+    }
+);
+
+both!(
+    what_the_group_told_goes_on_with_the_houses_of_its_guest,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let record = |given: &str, houses: &[&str]| {
+            let stay = |house: &&str| {
+                json!({"property": house, "reservation": format!("R-{house}"), "arrival": "2026-01-10",
+                       "departure": "2026-01-12", "status": "checked_out"})
+            };
+            json!({"guest": {"name": {"surname": "Berg", "given": given}},
+                   "stays": houses.iter().map(stay).collect::<Vec<_>>()})
+        };
+        let put = async |id: &str, scope: &'static str, record: &Value| {
+            let source = app.role_in("integration", &[scope]).await;
+            let source = source.about("booking").at(scope);
+            app.put(&source, &format!("/v1/records/pms/{id}"), record.clone())
+                .await
+                .status
+        };
+        // A guest of one house: it goes on, no other does, and the group's word does not take it from the house.
+        for (given, from, status) in [
+            ("a", "GROUP", 201),
+            ("b", "LIS01", 422),
+            ("c", "SHA01", 200),
+            ("d", "GROUP", 200),
+            ("e", "LIS01", 422),
+            ("f", "SHA01", 200),
+        ] {
+            let stays: &[&str] = if from == "LIS01" { &["LIS01"] } else { &["SHA01"] };
+            assert_eq!(put("1", from, &record(given, stays)).await, status, "{given}");
+        }
+        // A guest of both houses: each goes on, and neither takes it from the other.
+        let both = |given| record(given, &["LIS01", "SHA01"]);
+        assert_eq!(put("2", "GROUP", &both("a")).await, 201);
+        for (given, from) in [
+            ("b", "SHA01"),
+            ("c", "LIS01"),
+            ("d", "SHA01"),
+            ("e", "GROUP"),
+            ("f", "LIS01"),
+        ] {
+            assert_eq!(put("2", from, &record(given, &[from])).await, 200, "{given}");
+        }
+        // A guest of no house yet is the first one's that goes on with it.
+        for (given, from, status) in [("a", "GROUP", 201), ("b", "LIS01", 200), ("c", "SHA01", 422)] {
+            assert_eq!(put("3", from, &record(given, &[])).await, status, "{given}");
+        }
+        app.finish().await;
+    }
+);
+
+both!(
+    that_a_record_is_another_houses_is_on_record_whatever_way_it_came,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let source = async |house| {
+            let source = app.role_in("integration", &[house]).await;
+            source.about("booking").at(house)
+        };
+        let told = |id: u32, given: &str| {
+            json!({"source_system": "pms", "source_id": id.to_string(),
+                   "guest": {"emails": [{"address": format!("{given}{id}@guests.example")}]}})
+        };
+        let body = |given: &str| {
+            (1..=3)
+                .map(|id| told(id, given).to_string())
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        let first = imports::lines(&imports::send(&app, &source("SHA01").await, "", body("a")).await);
+        assert!(
+            first.iter().take(3).all(|line| line["outcome"] == "created"),
+            "{first:?}"
+        );
+        let refused = async || {
+            let officer = app.role("compliance_officer").await.about("audit").at("GROUP");
+            let listed = app
+                .get(&officer, "/v1/audit/entries?action=put_record&decision=denied")
+                .await;
+            let entries = listed.body["items"].as_array().unwrap().clone();
+            assert!(
+                entries.iter().all(|entry| entry["property"] == "LIS01"),
+                "{entries:?}"
+            );
+            entries.len()
+        };
+        let mut alone = told(1, "b");
+        alone.as_object_mut().unwrap().retain(|name, _| name == "guest");
+        let over = app.put(&source("LIS01").await, "/v1/records/pms/1", alone).await;
+        assert_eq!((over.status, refused().await), (422, 1), "{over:?}");
+        // In company nobody suffers, and each refusal is told of once; a check beforehand says the same.
+        let mixed = format!("{}\n{}", body("c"), told(4, "c"));
+        for (query, count) in [("?dry_run=true", 1), ("", 4)] {
+            let lines = imports::send(&app, &source("LIS01").await, query, mixed.clone()).await;
+            let lines = imports::lines(&lines);
+            let outcomes: Vec<&Value> = lines.iter().take(4).map(|line| &line["outcome"]).collect();
+            assert_eq!(
+                outcomes,
+                ["rejected", "rejected", "rejected", "created"],
+                "{lines:?}"
+            );
+            assert!(lines[0].get("guest_id").is_none_or(Value::is_null), "{lines:?}");
+            assert_eq!(refused().await, count);
+        }
+        app.finish().await;
+    }
+);

@@ -101,12 +101,13 @@ pub(crate) struct TestApp {
     keys: tokio::sync::Mutex<BTreeMap<String, String>>,
 }
 
-fn policies(tree: &PropertyTree) -> Arc<Policies> {
+fn policies() -> Arc<Policies> {
     use std::sync::OnceLock;
     // Compiled once for all tests: casbin decides some hundred thousand times.
     static BUILT_IN: OnceLock<Arc<Policies>> = OnceLock::new();
     Arc::clone(BUILT_IN.get_or_init(|| {
-        Arc::new(Policies::load(PolicySource::BuiltIn, tree).expect("the built-in policy loads"))
+        let tree = PropertyTree::new(tree()).expect("the tree is one");
+        Arc::new(Policies::load(PolicySource::BuiltIn, &tree).expect("the built-in policy loads"))
     }))
 }
 
@@ -141,18 +142,27 @@ pub(crate) fn tree() -> Vec<PropertyNode> {
 
 impl TestApp {
     pub(crate) async fn start(database: &Database) -> Self {
+        Self::start_in(database, tree()).await
+    }
+
+    /// In a house of another tree; its codes are among those of [`tree`].
+    pub(crate) async fn start_in(database: &Database, tree: Vec<PropertyNode>) -> Self {
         let stores = (database.open(Which::Data).await, database.open(Which::Keys).await);
-        Self::start_on(database, stores).await
+        Self::assemble(database, stores, tree).await
     }
 
     /// On stores opened otherwise: data and keys.
     pub(crate) async fn start_on(database: &Database, stores: (Store, Store)) -> Self {
+        Self::assemble(database, stores, tree()).await
+    }
+
+    async fn assemble(database: &Database, stores: (Store, Store), tree: Vec<PropertyNode>) -> Self {
         let flags = ConfigFlags {
             data_dir: Some(database.dir().join("vault")),
             ..ConfigFlags::default()
         };
         let mut config = Config::load(&flags).expect("the configuration loads");
-        config.property = tree();
+        config.property = tree;
         config.portal.outbox = true;
         // Most tests are about something else than what a yes has to show.
         config.consent.bare_yes = true;
@@ -160,7 +170,7 @@ impl TestApp {
         config.console.anybody = true;
         std::fs::create_dir_all(database.dir().join("vault")).unwrap();
         let clock = Clock::fixed(NOW.parse().unwrap());
-        let policies = policies(&config.properties().unwrap());
+        let policies = policies();
         let app = App::assemble(&config, clock.clone(), stores, policies)
             .await
             .expect("the app starts");

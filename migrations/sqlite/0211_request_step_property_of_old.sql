@@ -1,0 +1,5 @@
+-- Who works for one house alone took its steps there.
+UPDATE request_step SET property = (
+    SELECT p.scope FROM principal p
+    WHERE p.principal_id = request_step.principal AND p.scope NOT LIKE '% %'
+);
