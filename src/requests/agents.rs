@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     access::operator,
-    audit::{Act, Event},
+    audit::{Act, Change, Event},
     base::{Errand, PropertyCode, RequestId, from_micros, micros},
     crypto::{same, sha256, verify_signature},
     guest::{By, GuestError},
@@ -86,6 +86,20 @@ struct Asked {
     phone_number: Option<String>,
     #[serde(default)]
     phone_number_verified: bool,
+}
+
+/// What the protocol has an agent say that takes a request back: neither to whom nor when, but a case ends once.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reason {
+    #[serde(default, rename = "reason")]
+    _reason: serde::de::IgnoredAny,
+}
+
+/// What a message is known by, and until when, so that it counts once.
+struct Once {
+    digest: [u8; 32],
+    until: i64,
 }
 
 /// Where a request stands, in the words of the protocol.
@@ -174,10 +188,14 @@ impl AgentDesk {
     }
 
     /// A message, in the protocol's order: signature, agent, business, not before, not after.
-    fn read(&self, agent: &Agent, body: &[u8]) -> Result<(Asked, [u8; 32]), AgentError> {
-        let message = signed(agent, body)?;
+    fn read(&self, agent: &Agent, body: &[u8]) -> Result<(Asked, Once), AgentError> {
+        self.understand(agent, &signed(agent, body)?)
+    }
+
+    /// The same, of which the signature holds.
+    fn understand(&self, agent: &Agent, message: &[u8]) -> Result<(Asked, Once), AgentError> {
         let asked: Asked =
-            serde_json::from_slice(&message).map_err(|_| AgentError::Bad("the message cannot be read"))?;
+            serde_json::from_slice(message).map_err(|_| AgentError::Bad("the message cannot be read"))?;
         let business = self.house.as_ref().map(|house| house.business.as_str());
         let now = self.requests.vault().clock.now();
         if asked.agent != agent.id {
@@ -192,23 +210,27 @@ impl AgentDesk {
         if asked.expires_at <= now {
             return Err(AgentError::Bad("the message has run out"));
         }
-        Ok((asked, sha256(&message)))
+        let once = Once {
+            digest: sha256(message),
+            until: micros(asked.expires_at),
+        };
+        Ok((asked, once))
     }
 
-    /// Takes a request in.
+    /// Takes a request in. A message that has opened one opens no other: it is answered with where that one stands, as
+    /// its first answer may have been lost.
     ///
     /// # Errors
     /// See [`AgentError`].
     pub async fn ask(&self, request: RequestId, token: &str, body: &[u8]) -> Result<AgentStatus, AgentError> {
         let agent = self.agent(token)?;
-        let (asked, digest) = self.read(agent, body)?;
+        let (asked, once) = self.read(agent, body)?;
         if asked.name.as_deref().is_some_and(|name| !is_name(name)) {
             return Err(AgentError::Bad(
                 "agent-request-id is 1 to 100 of a-z, A-Z, 0-9, ., _, : and -",
             ));
         }
         let denied = |now, reason| denied(now, asked.name.clone(), reason);
-        self.once(&digest, asked.expires_at).await?;
         let now = self.requests.vault().clock.now();
         let kind = match asked.exercise.as_str() {
             "access" | "access:categories" | "access:specific" => Kind::Access,
@@ -226,6 +248,9 @@ impl AgentDesk {
             _ => return Ok(denied(now, "insuf_verification")),
         };
         let by: By = serde_json::from_value(by).map_err(|_| AgentError::Bad("the message cannot be read"))?;
+        if let Some(opened) = self.opened_by(&once).await? {
+            return self.look(request, token, opened).await;
+        }
         let input = RequestInput {
             guest_id: None,
             identifiers: Some(by),
@@ -236,18 +261,20 @@ impl AgentDesk {
         };
         let mut event = Event::of(&errand, Act::OpenRequest, now);
         event.outcome = Some("opened");
-        let opened = self.requests.take_in(&errand, &input, event).await?;
+        let (mut change, row) = self.requests.taken_in(&errand, &input, event).await?;
+        if !take(&mut change, &once, Some(row.request_id), now).await? {
+            drop(change);
+            // The same message was faster.
+            let opened = self.opened_by(&once).await?.ok_or(AgentError::Replayed)?;
+            return self.look(request, token, opened).await;
+        }
         let told_at = |url: &&String| agent.callbacks.iter().any(|begin| url.starts_with(begin));
         let callback = asked.status_callback.as_ref().filter(told_at).map(String::as_str);
-        let mut tx = self.requests.vault().store.begin().await?;
-        tx.add_agent_request(
-            opened.request_id,
-            (asked.name.as_deref(), callback),
-            callback.map(|_| micros(now)),
-        )
-        .await?;
-        tx.commit().await?;
-        self.status(&self.requests.row(opened.request_id).await?).await
+        let called = (asked.name.as_deref(), callback);
+        let next = callback.map(|_| micros(now));
+        change.tx.add_agent_request(row.request_id, called, next).await?;
+        change.commit().await?;
+        self.status(&row).await
     }
 
     /// Where a request of this agent stands.
@@ -263,11 +290,12 @@ impl AgentDesk {
         self.status(&row).await
     }
 
-    /// Takes a request back, unless it is done or on its way.
+    /// Takes a request back, unless it is done or on its way. What is signed is the protocol's reason alone, or a message
+    /// like any other.
     ///
     /// # Errors
-    /// [`AgentError::Refused`] for one that is not there or another agent's, and for what the agent did not sign;
-    /// [`RequestError::State`].
+    /// [`AgentError::Refused`] for one that is not there or another agent's, and for what the agent did not sign for this
+    /// house; [`AgentError::Bad`], [`AgentError::Replayed`]; [`RequestError::State`].
     pub async fn revoke(
         &self,
         request: RequestId,
@@ -275,18 +303,31 @@ impl AgentDesk {
         (id, body): (Uuid, &[u8]),
     ) -> Result<AgentStatus, AgentError> {
         let mut row = self.own(token, id).await?;
-        signed(self.agent(token)?, body)?;
-        let errand = self.errand(self.agent(token)?, request)?;
+        let agent = self.agent(token)?;
+        let message = signed(agent, body)?;
+        let once = match serde_json::from_slice::<Reason>(&message) {
+            Ok(Reason { .. }) => None,
+            Err(_) => Some(self.understand(agent, &message)?.1),
+        };
+        let errand = self.errand(agent, request)?;
         let open = [State::Received, State::Verified, State::Duplicate];
-        if !State::from_word(&row.state).is_some_and(|state| open.contains(&state)) {
+        if !open.contains(&self.stands(&row).await?) {
             return Err(RequestError::State("The request is done, or on its way.").into());
         }
         State::Revoked.as_str().clone_into(&mut row.state);
-        let mut event = Event::of(&errand, Act::HandleRequest, self.requests.vault().clock.now());
+        let now = self.requests.vault().clock.now();
+        let mut event = Event::of(&errand, Act::HandleRequest, now);
         event.outcome = Some("revoked");
-        self.requests
-            .store(&errand, &row, ("revoked", None), event)
+        let mut change = self
+            .requests
+            .stored(&errand, &row, ("revoked", None), event)
             .await?;
+        if let Some(once) = once
+            && !take(&mut change, &once, None, now).await?
+        {
+            return Err(AgentError::Replayed);
+        }
+        change.commit().await?;
         self.status(&row).await
     }
 
@@ -311,21 +352,26 @@ impl AgentDesk {
         })
     }
 
-    /// A message counts once until it runs out.
-    async fn once(&self, digest: &[u8; 32], until: DateTime<Utc>) -> Result<(), AgentError> {
-        let vault = self.requests.vault();
-        let mut tx = vault.store.begin().await?;
-        let new = tx
-            .take_message(digest, micros(until), micros(vault.clock.now()))
-            .await?;
-        tx.commit().await?;
-        if new { Ok(()) } else { Err(AgentError::Replayed) }
+    /// The request that a message has opened.
+    async fn opened_by(&self, once: &Once) -> Result<Option<Uuid>, AgentError> {
+        let mut conn = self.requests.vault().store.read().await?;
+        Ok(conn.opened_by_message(&once.digest).await?)
     }
 
-    /// In the words of the protocol. Whether there is another case of the same guest is not told.
-    pub(super) async fn status(&self, row: &RequestRow) -> Result<AgentStatus, AgentError> {
+    /// Where a request stands for its agent: one that was joined with another is done with that one.
+    async fn stands(&self, row: &RequestRow) -> Result<State, AgentError> {
         let state = State::from_word(&row.state).ok_or(GuestError::Damaged)?;
-        let (status, reason) = match state {
+        let (State::Duplicate, Some(other)) = (state, row.duplicate_of) else {
+            return Ok(state);
+        };
+        let other = self.requests.row(other).await?;
+        let done = other.state == State::Done.as_str() && other.guest_id == row.guest_id;
+        Ok(if done { State::Done } else { state })
+    }
+
+    /// In the words of the protocol. Whether there is another case of the same guest is not told before that is done.
+    pub(super) async fn status(&self, row: &RequestRow) -> Result<AgentStatus, AgentError> {
+        let (status, reason) = match self.stands(row).await? {
             State::Received if row.stopped_since.is_some() => ("in_progress", Some("need_user_verification")),
             State::Received | State::Duplicate => ("open", None),
             State::Verified | State::Waiting | State::Ready => ("in_progress", None),
@@ -387,6 +433,17 @@ impl AgentDesk {
 
 fn actor(agent: &Agent) -> String {
     format!("agent:{}", agent.id)
+}
+
+/// Takes a message in, or not when it was before.
+async fn take(
+    change: &mut Change,
+    once: &Once,
+    opened: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<bool, AgentError> {
+    let message = (&once.digest, once.until);
+    Ok(change.tx.take_message(message, opened, micros(now)).await?)
 }
 
 /// The message of a body: base64 of its signature and itself.

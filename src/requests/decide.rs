@@ -156,17 +156,7 @@ impl Requests {
     ) -> Result<Case, RequestError> {
         State::Denied.as_str().clone_into(&mut row.state);
         let step = ("denied", Some(ground.as_str()));
-        let mut change = self.stored(errand, &row, step, event).await?;
-        if let Some(guest) = row.guest_id {
-            let now = micros(self.vault().clock.now());
-            // What was joined with it is not denied with it: somebody else may have asked.
-            for other in change.tx.duplicates_of(guest, row.request_id).await? {
-                change.tx.reopen_request(other, now).await?;
-                let received = (State::Received.as_str(), None);
-                change.tx.add_step(other, now, received, errand).await?;
-            }
-        }
-        change.commit().await?;
+        self.store(errand, &row, step, event).await?;
         self.case(&row, Vec::new())
     }
 

@@ -224,6 +224,7 @@ impl Requests {
             .allowed(errand, (Act::HandleRequest, outcome), &[Right::ManageRequests])
             .await?;
         let mut row = self.case_for(errand, id).await?;
+        let before = row.guest_id;
         if row.state != State::Received.as_str() {
             return Err(RequestError::State(
                 "Only a request that was just received is verified.",
@@ -264,7 +265,12 @@ impl Requests {
             }
         }
         let event = self.about(event, errand, row.guest_id.map(GuestId)).await?;
-        self.store(errand, &row, (outcome, None), event).await?;
+        let mut change = self.stored(errand, &row, (outcome, None), event).await?;
+        if before != row.guest_id {
+            // Whose it was taken for is not answered by it.
+            self.reopen_joined(&mut change, errand, (before, id)).await?;
+        }
+        change.commit().await?;
         self.case(&row, Vec::new())
     }
 
@@ -340,8 +346,30 @@ impl Requests {
                 Announcement::request_closed(self.vault().clock.now(), row.request_id, whose.map(GuestId));
             change.tx.announce(&at_house(closed, row)).await?;
         }
+        if matches!(state, Some(State::Denied | State::Revoked)) {
+            self.reopen_joined(&mut change, errand, (row.guest_id, row.request_id))
+                .await?;
+        }
         change.record(event);
         Ok(change)
+    }
+
+    /// What was joined with a case of this guest is not lost with it when it goes unanswered: somebody else may have asked.
+    async fn reopen_joined(
+        &self,
+        change: &mut Change,
+        errand: &Errand,
+        (guest, case): (Option<Uuid>, Uuid),
+    ) -> Result<(), RequestError> {
+        let Some(guest) = guest else { return Ok(()) };
+        let now = micros(self.vault().clock.now());
+        for joined in change.tx.duplicates_of(guest, case).await? {
+            if change.tx.reopen_request(joined, case, now).await? {
+                let received = (State::Received.as_str(), None);
+                change.tx.add_step(joined, now, received, errand).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Keeps a guest as it is until a change is over: a merge that was faster has taken its cases along, a later one finds

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    audit::{Act, Event},
+    audit::{Act, Change, Event},
     base::{Errand, GuestId, from_micros, micros},
     events::Announcement,
     guest::{By, GuestError},
@@ -63,16 +63,18 @@ impl Requests {
         let event = self
             .allowed(errand, (Act::OpenRequest, "opened"), &[Right::OpenRequest])
             .await?;
-        self.take_in(errand, input, event).await
+        let (change, row) = self.taken_in(errand, input, event).await?;
+        change.commit().await?;
+        Ok(self.opened(&row))
     }
 
-    /// Opens a case for whoever may.
-    pub(super) async fn take_in(
+    /// Opens a case for whoever may, not committed yet: what is known of it besides is stored with it or not at all.
+    pub(super) async fn taken_in(
         &self,
         errand: &Errand,
         input: &RequestInput,
         event: Event,
-    ) -> Result<Opened, RequestError> {
+    ) -> Result<(Change, RequestRow), RequestError> {
         let now = self.vault().clock.now();
         let received = input.received_at.unwrap_or(now);
         let Some(regime) = Deadlines::shipped().regime(&input.regime) else {
@@ -115,17 +117,15 @@ impl Requests {
             outcome: None,
         };
         row.due_on = self.due_on(&row);
-        if let Some(guest) = guest {
-            let mut conn = self.vault().store.read().await?;
-            row.duplicate_of = conn.covering_request(guest, &row, self.is_guest(errand)).await?;
-        }
-        if row.duplicate_of.is_some() {
-            State::Duplicate.as_str().clone_into(&mut row.state);
-        }
         let event = self.about(event, errand, guest).await?;
         let mut change = self.vault().log.begin(&self.vault().store).await?;
         if let Some(guest) = guest {
             self.still_itself(&mut change, guest).await?;
+            let proven = self.is_guest(errand);
+            row.duplicate_of = change.tx.covering_request(guest, &row, proven).await?;
+        }
+        if row.duplicate_of.is_some() {
+            State::Duplicate.as_str().clone_into(&mut row.state);
         }
         change.tx.open_request(&row).await?;
         change
@@ -135,8 +135,7 @@ impl Requests {
         let opened = Announcement::request_opened(now, row.request_id);
         change.tx.announce(&opened.at_property(&errand.property)).await?;
         change.record(event);
-        change.commit().await?;
-        Ok(self.opened(&row))
+        Ok((change, row))
     }
 
     fn opened(&self, row: &RequestRow) -> Opened {

@@ -22,8 +22,6 @@ statements! {
     REQUEST_UPDATE = "UPDATE request SET guest_id = $3, state = $4, due_on = $5, extended = $6, stopped_days = $7,
                           stopped_since = $8, outcome = $9, updated_at = $10, version = version + 1
                       WHERE request_id = $1 AND version = $2";
-    MESSAGES_DROP = "DELETE FROM agent_message WHERE until < $1";
-    MESSAGE_TAKE = "INSERT INTO agent_message (digest, until) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     REQUEST_SAME = "SELECT request_id FROM request
                     WHERE guest_id = $1 AND kind = $2 AND state NOT IN ('done', 'denied', 'revoked', 'duplicate')
                     ORDER BY request_id LIMIT 1";
@@ -36,10 +34,12 @@ statements! {
                           AND state NOT IN ('received', 'done', 'denied', 'revoked', 'duplicate')
                           AND (regime = $3 OR due_on <= $4)
                       ORDER BY request_id LIMIT 1";
+    REQUEST_HOLD = "UPDATE request SET version = version
+                    WHERE request_id = $1 AND guest_id = $2 AND state NOT IN ('done', 'denied', 'revoked', 'duplicate')";
     REQUEST_DUPLICATES = "SELECT request_id FROM request WHERE guest_id = $1 AND duplicate_of = $2 AND state = 'duplicate'
                           ORDER BY request_id";
     REQUEST_REOPEN = "UPDATE request SET state = 'received', duplicate_of = NULL, version = version + 1, updated_at = $2
-                      WHERE request_id = $1";
+                      WHERE request_id = $1 AND state = 'duplicate' AND duplicate_of = $3";
     REQUEST_WAITS = "SELECT request_id FROM request WHERE guest_id = $1 AND kind = 'erasure' AND state = 'waiting' LIMIT 1";
     RESTRICTIONS = "SELECT r.request_id FROM request r
                     WHERE r.guest_id = $1 AND r.kind = 'restriction' AND r.state = 'done'
@@ -215,37 +215,6 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_scalar(REQUEST_WAITS).bind(guest.0).fetch_optional(c).await?))
     }
 
-    /// The open case of this guest that answers this one too: about the same, and under the same law or due no later.
-    ///
-    /// # Errors
-    /// What the database says.
-    ///
-    /// Of one that the guest itself makes, `proven`, only such as somebody was made sure of: what anybody asked in its
-    /// name must not swallow it.
-    pub async fn covering_request(
-        &mut self,
-        guest: GuestId,
-        new: &RequestRow,
-        proven: bool,
-    ) -> Result<Option<Uuid>, StoreError> {
-        // A law that names no day is answered whenever another is.
-        let due = new.due_on.as_deref().unwrap_or("9999-12-31");
-        let text = if proven {
-            REQUEST_COVERS_PROVEN
-        } else {
-            REQUEST_COVERS
-        };
-        Ok(on!(self, c => {
-            sqlx::query_scalar(text)
-                .bind(guest.0)
-                .bind(&new.kind)
-                .bind(&new.regime)
-                .bind(due)
-                .fetch_optional(c)
-                .await?
-        }))
-    }
-
     /// The steps of a case, in order.
     ///
     /// # Errors
@@ -325,21 +294,43 @@ impl Conn {
 }
 
 impl Tx {
-    /// Takes an agent's message in; `false` when it was taken in before.
+    /// The open case of this guest that answers this one too: about the same, and under the same law or due no later. It
+    /// stays open until this one is joined with it.
+    ///
+    /// Of one that the guest itself makes, `proven`, only such as somebody was made sure of: what anybody asked in its
+    /// name must not swallow it.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn take_message(
+    pub async fn covering_request(
         &mut self,
-        digest: &[u8; 32],
-        until: i64,
-        now: i64,
-    ) -> Result<bool, StoreError> {
-        on!(self, c => { sqlx::query(MESSAGES_DROP).bind(now).execute(c).await?; });
-        let rows = on!(self, c => {
-            sqlx::query(MESSAGE_TAKE).bind(&digest[..]).bind(until).execute(c).await?.rows_affected()
+        guest: GuestId,
+        new: &RequestRow,
+        proven: bool,
+    ) -> Result<Option<Uuid>, StoreError> {
+        // A law that names no day is answered whenever another is.
+        let due = new.due_on.as_deref().unwrap_or("9999-12-31");
+        let text = if proven {
+            REQUEST_COVERS_PROVEN
+        } else {
+            REQUEST_COVERS
+        };
+        let covering: Option<Uuid> = on!(self, c => {
+            sqlx::query_scalar(text)
+                .bind(guest.0)
+                .bind(&new.kind)
+                .bind(&new.regime)
+                .bind(due)
+                .fetch_optional(c)
+                .await?
         });
-        Ok(rows == 1)
+        let Some(covering) = covering else {
+            return Ok(None);
+        };
+        let held = on!(self, c => {
+            sqlx::query(REQUEST_HOLD).bind(covering).bind(guest.0).execute(c).await?.rows_affected()
+        });
+        Ok((held == 1).then_some(covering))
     }
 
     /// Takes a case in.
@@ -404,13 +395,15 @@ impl Tx {
         )
     }
 
-    /// Makes a joined case one of its own again.
+    /// Makes a case that was joined with this one, and still is, one of its own again; `false` when it no longer is.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn reopen_request(&mut self, request: Uuid, now: i64) -> Result<(), StoreError> {
-        on!(self, c => { sqlx::query(REQUEST_REOPEN).bind(request).bind(now).execute(c).await?; });
-        Ok(())
+    pub async fn reopen_request(&mut self, joined: Uuid, with: Uuid, now: i64) -> Result<bool, StoreError> {
+        let rows = on!(self, c => {
+            sqlx::query(REQUEST_REOPEN).bind(joined).bind(now).bind(with).execute(c).await?.rows_affected()
+        });
+        Ok(rows == 1)
     }
 
     /// The cases that restrict this guest, and were not ended.

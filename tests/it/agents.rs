@@ -6,9 +6,14 @@ use std::sync::Arc;
 use actix_web::{http::Method, test::TestRequest};
 use data_encoding::BASE64;
 use guest_vault::{
+    access::operator,
+    base::{Caller, Credential, Errand, RequestId},
     crypto::{KeyMaterial, SigningKey},
     jobs::Teller,
-    requests::agents::{Agent, House},
+    requests::{
+        Kind,
+        agents::{Agent, House},
+    },
 };
 use serde_json::{Value, json};
 
@@ -178,7 +183,9 @@ both!(
         assert_eq!(ask(&first, "not base64!").await, 400);
         assert_eq!(ask(&first, &BASE64.encode(b"short")).await, 400);
         assert_eq!(ask(&first, &good).await, 200);
-        assert_eq!(ask(&first, &good).await, 409, "a message counts once");
+        assert_eq!(ask(&first, &good).await, 200, "told again, it opens nothing");
+        let queue = app.get(&officer(&app, "o-1").await, "/v1/requests").await;
+        assert_eq!(queue.body["items"].as_array().unwrap().len(), 1, "{queue:?}");
         let stolen = send(&app, Method::POST, "/drp/v1/agent/OTHER", "", &good).await;
         assert_eq!(stolen.status, 403);
         app.finish().await;
@@ -274,6 +281,197 @@ both!(
         );
         app.set_clock("2026-03-07T10:09:00Z");
         assert_eq!(teller.step().await.unwrap(), 0);
+        app.finish().await;
+    }
+);
+
+/// The id of the request that an answer is about.
+fn id(answer: &Answer) -> &str {
+    answer.body["request_id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{answer:?}"))
+}
+
+/// Asks for a deletion as this agent.
+async fn ask(app: &TestApp, (agent, seed): (&str, u8), issued: &str) -> Answer {
+    let said = asked(agent, "deletion", issued);
+    let token = token(app, agent, seed).await;
+    let answer = send(app, Method::POST, REQUESTS, &token, &message(&key(seed), &said)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer
+}
+
+both!(
+    what_was_joined_with_a_request_outlives_its_taking_back,
+    async |database| {
+        let app = start(database, 1).await;
+        let guest = app
+            .guest("pms/l-1", lin("R-1", "2026-01-10", "2026-01-12", "checked_out"))
+            .await;
+        let one = officer(&app, "o-1").await;
+        let case = |id: &str| format!("/v1/requests/{id}");
+        let verify = async |id: &str| {
+            let path = format!("{}/verify", case(id));
+            app.post(&one, &path, json!({"result": "passed"})).await.status
+        };
+        let state = async |id: &str| app.get(&one, &case(id)).await.body["state"].clone();
+
+        let first = ask(&app, ("CR_AA", 1), "2026-03-05T09:59:01Z").await;
+        let second = ask(&app, ("OTHER", 2), "2026-03-05T09:59:02Z").await;
+        let desk = app
+            .errand("front_desk", "subject_request")
+            .await
+            .with("vault-actor", "s-1");
+        let wanted = json!({"guest_id": guest, "type": "erasure", "regime": "ccpa", "received_via": "email"});
+        let at_desk = app.post(&desk, "/v1/requests", wanted).await;
+        assert_eq!(verify(id(&first)).await, 200);
+        // In its own pages a guest is joined with nothing but what somebody was made sure of.
+        let caller = Caller {
+            credential: Credential::Session,
+            role: "guest".parse().unwrap(),
+            scope: vec!["GROUP".parse().unwrap()],
+            ..operator().unwrap()
+        };
+        let errand = Errand {
+            caller,
+            property: "GROUP".parse().unwrap(),
+            purpose: "subject_request".parse().unwrap(),
+            reason: None,
+            request: RequestId::random(),
+        };
+        let requests = app.app.requests();
+        let own = requests.open_own(&errand, guest.parse().unwrap(), Kind::Erasure, "ccpa");
+        let own = own.await.unwrap().to_string();
+
+        let joined = [id(&second), id(&at_desk), &own];
+        for other in joined {
+            assert_eq!(state(other).await, "duplicate");
+        }
+        let back = message(&key(1), &asked("CR_AA", "", "2026-03-05T09:59:03Z"));
+        let token = token(&app, "CR_AA", 1).await;
+        let path = format!("{REQUESTS}/{}", id(&first));
+        let revoked = send(&app, Method::DELETE, &path, &token, &back).await;
+        assert_eq!(revoked.body["status"], "revoked", "{revoked:?}");
+        assert_eq!(state(id(&first)).await, "revoked");
+        for other in joined {
+            let told = app.get(&one, &case(other)).await;
+            assert_eq!(told.body["state"], "received", "{told:?}");
+            assert!(told.body.get("duplicate_of").is_none(), "{told:?}");
+            let steps = told.body["timeline"].as_array().unwrap();
+            assert_eq!(steps.last().unwrap()["step"], "received", "{told:?}");
+            assert_eq!(verify(other).await, 200);
+        }
+        app.finish().await;
+    }
+);
+
+both!(
+    what_was_joined_with_a_request_is_fulfilled_with_it,
+    async |database| {
+        let app = start(database, 1).await;
+        app.guest("pms/l-1", lin("R-1", "2026-01-10", "2026-01-12", "checked_out"))
+            .await;
+        let first = ask(&app, ("CR_AA", 1), "2026-03-05T09:59:01Z").await;
+        let second = ask(&app, ("OTHER", 2), "2026-03-05T09:59:02Z").await;
+        let token = token(&app, "OTHER", 2).await;
+        let path = format!("{REQUESTS}/{}", id(&second));
+        let status = async || send(&app, Method::GET, &path, &token, "").await.body["status"].clone();
+        let case = format!("/v1/requests/{}", id(&first));
+        let passed = json!({"result": "passed"});
+        let one = officer(&app, "o-1").await;
+        assert_eq!(
+            app.post(&one, &format!("{case}/verify"), passed).await.status,
+            200
+        );
+        assert_eq!(status().await, "open", "of the other nothing is told");
+        let two = officer(&app, "o-2").await;
+        let approve = json!({"decision": "approve"});
+        let done = app.post(&two, &format!("{case}/decision"), approve).await;
+        assert_eq!(done.body["state"], "done", "{done:?}");
+        assert_eq!(status().await, "fulfilled");
+        let back = message(&key(2), &json!({"reason": "too late"}));
+        let late = send(&app, Method::DELETE, &path, &token, &back).await;
+        assert_eq!(late.status, 409, "{late:?}");
+        assert_eq!(status().await, "fulfilled");
+        app.finish().await;
+    }
+);
+
+both!(
+    a_message_is_not_spent_before_its_request_is_there,
+    async |database| {
+        let app = start(database, 1).await;
+        let token = token(&app, "CR_AA", 1).await;
+        let rename = async |from: &str, to: &str| {
+            let mut tx = app.app.vault.store.begin().await.unwrap();
+            let statement = sqlx::AssertSqlSafe(format!("ALTER TABLE {from} RENAME TO {to}"));
+            guest_vault::on!(&mut tx, c => { sqlx::query(statement).execute(c).await.unwrap(); });
+            tx.commit().await.unwrap();
+        };
+        let one = officer(&app, "o-1").await;
+        for (table, count, name) in [("request", 1, "cr-1"), ("agent_request", 2, "cr-2")] {
+            let mut said = asked("CR_AA", "deletion", "2026-03-05T09:59:01Z");
+            said["agent-request-id"] = json!(name);
+            said["status_callback"] = json!("http://127.0.0.1:1/told/it");
+            let said = message(&key(1), &said);
+            let ask = async || send(&app, Method::POST, REQUESTS, &token, &said).await;
+            rename(table, "elsewhere").await;
+            let failed = ask().await;
+            assert!(failed.status >= 500, "{table}: {failed:?}");
+            rename("elsewhere", table).await;
+
+            let opened = ask().await;
+            assert_eq!(opened.status, 200, "{table}: {opened:?}");
+            assert_eq!(opened.body["agent_request_id"], name, "{table}: {opened:?}");
+            // Also when its answer was lost.
+            let (again, once_more) = futures_util::future::join(ask(), ask()).await;
+            assert_eq!(again.body, opened.body, "{table}");
+            assert_eq!(once_more.body, opened.body, "{table}");
+            let queue = app.get(&one, "/v1/requests").await;
+            assert_eq!(queue.body["items"].as_array().unwrap().len(), count, "{queue:?}");
+            let telling = app.app.agent_desk().to_tell().await.unwrap();
+            assert_eq!(telling.len(), count, "{table}: it is told of every change");
+        }
+        app.finish().await;
+    }
+);
+
+both!(
+    a_request_is_taken_back_by_a_message_for_this_house_now_and_once,
+    async |database| {
+        let app = start(database, 1).await;
+        let token = token(&app, "CR_AA", 1).await;
+        let first = ask(&app, ("CR_AA", 1), "2026-03-05T09:59:01Z").await;
+        let second = ask(&app, ("CR_AA", 1), "2026-03-05T09:59:02Z").await;
+        let back = async |request: &Answer, said: &Value| {
+            let path = format!("{REQUESTS}/{}", id(request));
+            let answer = send(&app, Method::DELETE, &path, &token, &message(&key(1), said)).await;
+            answer.status
+        };
+        let good = asked("CR_AA", "", "2026-03-05T09:59:03Z");
+        for (name, value, status) in [
+            ("agent-id", "OTHER", 403),
+            ("business-id", "PACIFIC", 403),
+            ("issued-at", "2026-03-05T10:05:00Z", 400),
+            ("expires-at", "2020-01-01T00:10:00Z", 400),
+        ] {
+            let mut said = good.clone();
+            said[name] = json!(value);
+            assert_eq!(back(&first, &said).await, status, "{name}");
+            said.as_object_mut().unwrap().remove(name);
+            assert_eq!(back(&first, &said).await, 400, "without {name}");
+        }
+        let opening = asked("CR_AA", "deletion", "2026-03-05T09:59:01Z");
+        assert_eq!(back(&first, &opening).await, 409, "what opened it");
+        assert_eq!(back(&first, &good).await, 200);
+        assert_eq!(back(&second, &good).await, 409, "a message counts once");
+        let ask_with_it = send(&app, Method::POST, REQUESTS, &token, &message(&key(1), &good)).await;
+        assert_eq!(ask_with_it.body["status"], "denied", "{ask_with_it:?}");
+        assert_eq!(
+            back(&second, &json!({"reason": "a new start"})).await,
+            200,
+            "the protocol's own"
+        );
         app.finish().await;
     }
 );

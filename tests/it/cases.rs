@@ -204,6 +204,61 @@ both!(what_was_joined_is_not_denied_with_the_other, async |database| {
     app.finish().await;
 });
 
+both!(
+    what_was_joined_with_a_case_of_another_guest_is_not_lost,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let (asks, other) = (guest(&app, 1).await, guest(&app, 2).await);
+        let (one, two) = (officer(&app, "o-1").await, officer(&app, "o-2").await);
+        for decision in [deny(), json!({"decision": "approve"})] {
+            let first = opened(&app, &asks, "objection").await;
+            let second = opened(&app, &asks, "objection").await;
+            let state = async |case: &str| app.get(&one, case).await.body["state"].clone();
+            assert_eq!(state(&second).await, "duplicate");
+            let of_other = json!({"result": "passed", "guest_id": other});
+            let moved = app.post(&one, &format!("{first}/verify"), of_other).await;
+            assert_eq!(moved.status, 200, "{moved:?}");
+            assert_eq!(state(&second).await, "received");
+            let decided = decide(&app, &two, &first, decision).await;
+            assert_eq!(decided.status, 200, "{decided:?}");
+            let passed = json!({"result": "passed"});
+            let verified = app.post(&one, &format!("{second}/verify"), passed).await;
+            assert_eq!(verified.body["guest_id"], json!(asks), "{verified:?}");
+            let done = decide(&app, &two, &second, json!({"decision": "approve"})).await;
+            assert_eq!(done.body["state"], "done", "{done:?}");
+        }
+        app.finish().await;
+    }
+);
+
+both!(what_was_lost_with_another_case_is_found_again, async |database| {
+    let app = TestApp::start(database).await;
+    let by = officer(&app, "o-1").await;
+    let mut pairs = Vec::new();
+    for (number, gone) in [(1, "revoked"), (2, "done")] {
+        let guest = guest(&app, number).await;
+        let pair = [
+            opened(&app, &guest, "access").await,
+            opened(&app, &guest, "access").await,
+        ];
+        let id: uuid::Uuid = pair[0].rsplit('/').next().unwrap().parse().unwrap();
+        let mut tx = app.app.vault.store.begin().await.unwrap();
+        guest_vault::on!(&mut tx, c => {
+            sqlx::query("UPDATE request SET state = $1 WHERE request_id = $2").bind(gone).bind(id).execute(c).await.unwrap();
+        });
+        tx.commit().await.unwrap();
+        pairs.push(pair);
+    }
+    let mut tx = app.app.vault.store.begin().await.unwrap();
+    let mend = include_str!("../../migrations/sqlite/0216_request_joined_lost.sql");
+    guest_vault::on!(&mut tx, c => { sqlx::query(mend).execute(c).await.unwrap(); });
+    tx.commit().await.unwrap();
+    let state = async |case: &str| app.get(&by, case).await.body["state"].clone();
+    assert_eq!(state(&pairs[0][1]).await, "received");
+    assert_eq!(state(&pairs[1][1]).await, "duplicate", "answered with the other");
+    app.finish().await;
+});
+
 both!(an_event_of_a_request_says_not_whose_it_is, async |database| {
     let app = TestApp::start(database).await;
     let guest = guest(&app, 1).await;

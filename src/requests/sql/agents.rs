@@ -1,4 +1,4 @@
-//! What agents call their requests, and when they are to be told of them.
+//! What agents have said, what they call their requests, and when they are to be told of them.
 
 use uuid::Uuid;
 
@@ -8,6 +8,9 @@ use crate::{
 };
 
 statements! {
+    MESSAGES_DROP = "DELETE FROM agent_message WHERE until < $1";
+    MESSAGE_TAKE = "INSERT INTO agent_message (digest, until, request_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    MESSAGE_OPENED = "SELECT request_id FROM agent_message WHERE digest = $1 AND request_id IS NOT NULL";
     AGENT_REQUEST_INSERT = "INSERT INTO agent_request (request_id, name, callback, told, tries, next_at)
                             VALUES ($1, $2, $3, '', 0, $4)";
     AGENT_REQUEST = "SELECT request_id, name, callback, told, tries FROM agent_request WHERE request_id = $1";
@@ -32,6 +35,14 @@ pub struct AgentRow {
 }
 
 impl Conn {
+    /// The request that an agent's message has opened.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn opened_by_message(&mut self, digest: &[u8; 32]) -> Result<Option<Uuid>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(MESSAGE_OPENED).bind(&digest[..]).fetch_optional(c).await?))
+    }
+
     /// A request as its agent knows it.
     ///
     /// # Errors
@@ -50,6 +61,29 @@ impl Conn {
 }
 
 impl Tx {
+    /// Takes an agent's message in, with the request that it opens; `false` when it was taken in before.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn take_message(
+        &mut self,
+        (digest, until): (&[u8; 32], i64),
+        opened: Option<Uuid>,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        on!(self, c => { sqlx::query(MESSAGES_DROP).bind(now).execute(c).await?; });
+        let rows = on!(self, c => {
+            sqlx::query(MESSAGE_TAKE)
+                .bind(&digest[..])
+                .bind(until)
+                .bind(opened)
+                .execute(c)
+                .await?
+                .rows_affected()
+        });
+        Ok(rows == 1)
+    }
+
     /// Notes what an agent calls its request, and where it wants to be told.
     ///
     /// # Errors
