@@ -21,7 +21,7 @@ use crate::{
 use super::{
     CheckAnswer, CheckInput, Disclosure, Published, RecordFormat, SuppressionAnswer, SuppressionInput, Vault,
     WhyAnswer,
-    api::{ErrandHeaders, Refusals},
+    api::{ErrandHeaders, OnceHeader, Refusals},
     disclosures::Wanted,
     once,
 };
@@ -48,7 +48,7 @@ pub struct ConsentCalls;
 /// Publishes a notice; other terms than the last one's end the consents to those.
 #[utoipa::path(
     post, path = "/v1/notices", tag = "consent",
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(OnceHeader),
     request_body = NoticeInput,
     responses((status = 201, body = Published), Refusals)
 )]

@@ -14,7 +14,7 @@ use crate::{
     erasure::{Preview, RegisterAnswer, certificate::Certified, read_register},
     guest::{
         Vault,
-        api::{ErrandHeaders, Refusals},
+        api::{ErrandHeaders, OnceHeader, Refusals},
         once,
     },
     web::{JsonBytes, Kind as ProblemKind, Listing, Page, PathId, Problem, StrictJson, StrictQuery},
@@ -62,7 +62,7 @@ impl From<RequestError> for Problem {
 /// Takes a request of a guest in and starts its clock. The answer is the same whether or not there is such a guest.
 #[utoipa::path(
     post, path = "/v1/requests", tag = "requests",
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255), ErrandHeaders),
+    params(OnceHeader, ErrandHeaders),
     request_body = RequestInput, responses((status = 201, body = Opened), Refusals)
 )]
 pub(crate) async fn post_request(

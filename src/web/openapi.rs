@@ -9,11 +9,11 @@ use actix_web::{
 };
 use data_encoding::BASE64;
 use utoipa::openapi::{
-    OpenApi, RefOr,
+    Content, OpenApi, Ref, RefOr,
     schema::{Object, Schema},
 };
 
-use super::reference;
+use super::{PROBLEM_JSON, reference};
 
 /// Style of the page; the only thing that it loads, and only this very text.
 const STYLE: &str = include_str!("reference.css");
@@ -69,6 +69,31 @@ pub fn join_objects(api: &mut OpenApi) {
         .collect();
     for (name, object) in whole {
         components.schemas.insert(name, RefOr::T(Schema::Object(object)));
+    }
+}
+
+/// Says of every refusal that says nothing of its body that it is a problem document: no call of the contract answers
+/// otherwise.
+pub fn describe_refusals(api: &mut OpenApi) {
+    for item in api.paths.paths.values_mut() {
+        let calls = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        for call in calls.into_iter().flatten() {
+            let refusals = call.responses.responses.iter_mut();
+            for (_, answer) in refusals.filter(|(status, _)| status.starts_with(['4', '5'])) {
+                if let RefOr::T(answer) = answer
+                    && answer.content.is_empty()
+                {
+                    let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+                    answer.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(problem));
+                }
+            }
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use guest_vault::{
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::database::Database;
+use super::{database::Database, promised};
 
 /// When tests happen, unless they say otherwise.
 pub(crate) const NOW: &str = "2026-03-05T10:00:00Z";
@@ -272,7 +272,12 @@ impl TestApp {
             .configure(refusals)
             .configure(routes::configure(&self.app))
             .wrap(from_fn(move |r, next| request::through(door.clone(), r, next)));
-        answer(&init_service(actix).await, request.to_request()).await
+        let request = request.to_request();
+        let (method, uri) = (request.method().to_string(), request.uri().to_string());
+        let answer = answer(&init_service(actix).await, request).await;
+        let media = answer.headers.get("content-type").map_or("", String::as_str);
+        promised::hold(&method, &uri, answer.status, media, &answer.body);
+        answer
     }
 
     pub(crate) async fn get(&self, errand: &Errand, path: &str) -> Answer {
