@@ -174,7 +174,9 @@ pub(crate) struct RecordOptions {
 #[utoipa::path(
     get, path = "/v1/consents/{id}/record", tag = "consent",
     params(("id" = ConsentId, Path), RecordOptions, ErrandHeaders),
-    responses((status = 200, body = Object, content_type = "application/ld+json"),
+    responses((status = 200, description = "The record", content(
+                  (Object = "application/ld+json"), (Object = "application/json")
+              )),
               (status = 409, description = "The line names no notice", body = crate::web::ProblemDocument,
                content_type = "application/problem+json"), Refusals)
 )]

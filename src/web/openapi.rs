@@ -10,7 +10,7 @@ use actix_web::{
 use data_encoding::BASE64;
 use utoipa::openapi::{
     Content, OpenApi, Ref, RefOr,
-    schema::{Object, Schema},
+    schema::{ArrayItems, Object, Schema},
 };
 
 use super::{PROBLEM_JSON, reference};
@@ -59,16 +59,31 @@ pub fn join_objects(api: &mut OpenApi) {
     let Some(components) = &mut api.components else {
         return;
     };
-    let whole: Vec<(String, Object)> = components
-        .schemas
-        .iter()
-        .filter_map(|(name, schema)| match schema {
-            RefOr::T(Schema::AllOf(_)) => Some((name.clone(), members(schema, &components.schemas, 0)?)),
-            _ => None,
-        })
-        .collect();
-    for (name, object) in whole {
-        components.schemas.insert(name, RefOr::T(Schema::Object(object)));
+    let all = components.schemas.clone();
+    for schema in components.schemas.values_mut() {
+        join(schema, &all);
+    }
+}
+
+fn join(schema: &mut RefOr<Schema>, all: &BTreeMap<String, RefOr<Schema>>) {
+    if matches!(schema, RefOr::T(Schema::AllOf(_)))
+        && let Some(object) = members(schema, all, 0)
+    {
+        *schema = RefOr::T(Schema::Object(object));
+    }
+    match schema {
+        RefOr::T(Schema::Object(object)) => {
+            for member in object.properties.values_mut() {
+                join(member, all);
+            }
+        }
+        // The items of a page stand in the list itself.
+        RefOr::T(Schema::Array(list)) => {
+            if let ArrayItems::RefOrSchema(items) = &mut list.items {
+                join(items, all);
+            }
+        }
+        _ => {}
     }
 }
 

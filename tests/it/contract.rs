@@ -1,11 +1,14 @@
 //! The published contract is what the code serves.
 
-use std::{collections::BTreeMap, env, fs, path::Path};
+use std::{collections::BTreeMap, env, fs, panic, path::Path};
 
 use guest_vault::{
     routes,
     web::openapi::{difference, text},
 };
+use serde_json::{Value, json};
+
+use crate::support::promised::{fits, hold};
 
 /// After a change to a call: `UPDATE_CONTRACT=1 cargo test contract` writes the document anew; read the difference
 /// before it is committed, since a change to `/v1` breaks whoever relies on it.
@@ -25,7 +28,7 @@ fn the_published_contract_is_what_the_code_serves() {
 #[test]
 fn every_call_of_v1_tells_its_refusals_and_needs_a_credential() {
     let contract = serde_json::to_value(routes::contract()).unwrap();
-    assert_eq!(contract["security"][0]["bearer"], serde_json::json!([]));
+    assert_eq!(contract["security"][0]["bearer"], json!([]));
     for (path, item) in contract["paths"].as_object().unwrap() {
         if !path.starts_with("/v1/") {
             continue;
@@ -132,6 +135,42 @@ fn words_headers_and_refusals_are_those_of_the_call() {
         let refused = &contract["paths"][path]["post"]["responses"]["409"];
         assert!(refused.is_object(), "{path} tells of no 409");
     }
+}
+
+/// The judge of every answer of these tests is no pushover.
+#[test]
+fn an_answer_that_is_not_promised_is_seen() {
+    let of = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    assert_eq!(fits(&of("RequestState"), &json!("received")), Ok(()));
+    fits(&of("RequestState"), &json!("given")).unwrap_err();
+    let field = |value: Value| json!({"view": "plain", "value": value});
+    for value in [json!("Lima"), json!(["nuts"]), json!({"number": "1"}), json!(1)] {
+        assert_eq!(fits(&of("FieldAnswer"), &field(value)), Ok(()));
+    }
+    fits(&of("FieldAnswer"), &json!({"value": 1})).unwrap_err();
+    let list = json!({"type": "array", "maxItems": 1, "items": {"type": ["string", "null"], "maxLength": 2}});
+    for (value, holds) in [
+        (json!([null]), true),
+        (json!(["ab"]), true),
+        (json!(["abc"]), false),
+        (json!([1]), false),
+        (json!([null, null]), false),
+        (json!(null), false),
+    ] {
+        assert_eq!(fits(&list, &value).is_ok(), holds, "{value}");
+    }
+    let problem = "application/problem+json";
+    let path = "/v1/guests/018f0000-0000-7000-8000-000000000000?fields=name";
+    for (status, media) in [
+        (418, problem),
+        (404, "text/html"),
+        (404, problem),
+        (200, "application/json"),
+    ] {
+        let held = panic::catch_unwind(|| hold("GET", path, status, media, &json!({"title": 1})));
+        assert!(held.is_err(), "{status} {media}");
+    }
+    hold("GET", path, 308, "", &Value::Null);
 }
 
 /// The names of the schemas that a source text declares.
