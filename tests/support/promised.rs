@@ -80,16 +80,19 @@ pub(crate) fn fits(schema: &Value, value: &Value) -> Result<(), String> {
         return Err(format!("{value} is none of {words:?}"));
     }
     several(schema, value)?;
-    let longest = |word: &str| schema.get(word).and_then(Value::as_u64).unwrap_or(u64::MAX);
+    let longest = |word: &str| {
+        let told = schema.get(word).and_then(Value::as_u64);
+        told.map_or(usize::MAX, |most| usize::try_from(most).unwrap())
+    };
     match value {
         Value::Object(members) => object(schema, members),
-        Value::Array(items) if items.len() as u64 > longest("maxItems") => Err("too many items".to_owned()),
+        Value::Array(items) if items.len() > longest("maxItems") => Err("too many items".to_owned()),
         Value::Array(items) => {
             let of = schema.get("items").unwrap_or(&Value::Null);
             let mut all = items.iter().enumerate();
             all.try_for_each(|(at, item)| fits(of, item).map_err(|why| format!("[{at}]: {why}")))
         }
-        Value::String(text) if text.chars().count() as u64 > longest("maxLength") => {
+        Value::String(text) if text.chars().count() > longest("maxLength") => {
             Err(format!("{value} is too long"))
         }
         _ => Ok(()),
