@@ -29,7 +29,7 @@ use crate::{
     portal,
     requests::{agents_api, api as requests},
     retention::{api as retention, quality_api},
-    web::{Calls as operation, QueryNames, join_objects, only_known, pages::asset},
+    web::{Calls as operation, QueryNames, describe_refusals, join_objects, only_known, pages::asset},
 };
 
 /// Which query parameters each call has, as the contract tells.
@@ -317,5 +317,6 @@ pub fn contract() -> OpenApi {
         api.merge(calls);
     }
     join_objects(&mut api);
+    describe_refusals(&mut api);
     api
 }

@@ -89,6 +89,11 @@ impl<R: BufRead> Rows<R> {
             Some(Piece::Unclosed | Piece::TooLarge) => return Err(wrong("its header cannot be read")),
             None => {}
         }
+        if mapping.id.is_empty() {
+            return Err(wrong(
+                "the mapping names no column for `id`: name the one with the system's own id of the person",
+            ));
+        }
         if let Some(missing) = mapping.names().find(|name| !rows.header.contains(name)) {
             return Err(wrong(&format!(
                 "it has no column {missing}, which the mapping names"

@@ -575,4 +575,8 @@ fn a_mapping_is_guessed_and_a_wrong_one_told() {
     assert!(Mapping::read("source_system=\"a\"\nid=\"i\"\n[columns]\n\"x\"=\"No Such!\"").is_err());
     let missing = Rows::new(input("a;b\n1;2\n"), &Mapping::read(MAPPING).unwrap());
     assert!(missing.err().unwrap().to_string().contains("no column"));
+    // As a guess leaves it that knows no column with an id; a column without a name is not meant.
+    let guess = Mapping::read(&suggest("Nachname,\n")).unwrap();
+    let unnamed = Rows::new(input("Nachname,\nLima,2\n"), &guess).err().unwrap();
+    assert!(unnamed.to_string().contains("no column for `id`"), "{unnamed}");
 }

@@ -42,7 +42,9 @@ fn a_yes_is_no_number_and_no_grade() {
         assert!(has(&read.refused, word), "{word}");
     }
     let guess = suggest("Guest No,Member,Membership Number\n");
-    let columns = Mapping::read(&guess).unwrap().columns;
+    let mapping = Mapping::read(&guess).unwrap();
+    assert_eq!(mapping.id, "Guest No");
+    let columns = mapping.columns;
     assert_eq!(columns.get("Member"), None);
     assert_eq!(columns["Membership Number"], "memberships[CLUB]");
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     base::Errand,
     guest::{
-        api::{ErrandHeaders, Refusals},
+        api::{ErrandHeaders, OnceHeader, Refusals},
         once,
     },
     web::{Kind, Listing, OptionalJson, Page, PageParameters, PathId, Problem, StrictJson, StrictQuery},
@@ -104,7 +104,7 @@ pub(crate) struct RunOptions {
 /// Looks at all guests for what has had its time, and lets it go: what would go is counted first, and above
 /// `retention.approve_above` guests it waits for a second person. A large vault is done in the background.
 #[utoipa::path(
-    post, path = "/v1/retention/runs", tag = "retention", params(RunOptions, ErrandHeaders),
+    post, path = "/v1/retention/runs", tag = "retention", params(RunOptions, OnceHeader, ErrandHeaders),
     request_body = Option<RunInput>,
     responses((status = 201, body = RunAnswer), (status = 409, description = "Another run goes on"), Refusals)
 )]

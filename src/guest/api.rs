@@ -86,6 +86,41 @@ pub(crate) struct ErrandHeaders {
     reason: Option<String>,
 }
 
+/// The header of a call that is carried out once, however often it is sent.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes a header that `once` reads")]
+pub(crate) struct OnceHeader {
+    /// Words of the caller's own: the same call with the same key is answered as the first one was, for a day.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        required = false
+    )]
+    key: Option<String>,
+}
+
+/// The header of a change that is meant for one version.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes a header that `IfMatch` reads")]
+pub(crate) struct VersionHeader {
+    /// The `ETag` that was read, or `*`: with another version there by now nothing is changed.
+    #[param(rename = "If-Match", max_length = 200, required = false)]
+    version: Option<String>,
+}
+
+/// The refusal of what the present state does not allow.
+#[derive(utoipa::IntoResponses)]
+#[response(
+    status = 409,
+    description = "Not in the present state; `detail` says why",
+    content_type = "application/problem+json"
+)]
+#[expect(dead_code, reason = "describes an answer that `web::Problem` gives")]
+pub(crate) struct Conflicts(ProblemDocument);
+
 /// The refusals that any of these calls may give.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "describes answers that `web::Problem` gives")]
@@ -163,7 +198,7 @@ pub(crate) struct PutOptions {
     params(
         ("source_system" = String, Path, description = "The source: pms, web, ota …", max_length = 40),
         ("source_id" = String, Path, description = "The source's own id of the person", max_length = 200),
-        PutOptions, ErrandHeaders
+        PutOptions, VersionHeader, ErrandHeaders
     ),
     request_body = RecordInput,
     responses((status = 200, body = RecordAnswer), (status = 201, body = RecordAnswer), Refusals)
@@ -274,7 +309,7 @@ pub(crate) async fn get_records(
 /// A correction by staff: values are pinned, `null` unpins.
 #[utoipa::path(
     patch, path = "/v1/guests/{id}", tag = "guests",
-    params(("id" = GuestId, Path), ("If-Match" = Option<String>, Header, max_length = 200), ErrandHeaders),
+    params(("id" = GuestId, Path), VersionHeader, ErrandHeaders),
     request_body(content = Object, content_type = "application/merge-patch+json"),
     responses((status = 200, body = RecordAnswer), Refusals)
 )]
@@ -295,7 +330,7 @@ pub(crate) async fn patch_guest(
     put, path = "/v1/guests/{id}/stays/{reservation}", tag = "guests",
     params(
         ("id" = GuestId, Path), ("reservation" = String, Path, max_length = 100),
-        ("If-Match" = Option<String>, Header, max_length = 200), ErrandHeaders
+        VersionHeader, ErrandHeaders
     ),
     request_body = StayInput,
     responses((status = 200, body = Stay), Refusals)
@@ -324,9 +359,7 @@ pub(crate) async fn put_stay(
 /// Appends to the consent ledger.
 #[utoipa::path(
     post, path = "/v1/guests/{id}/consents", tag = "consent",
-    params(
-        ("id" = GuestId, Path), ("Idempotency-Key" = Option<String>, Header, max_length = 255), ErrandHeaders
-    ),
+    params(("id" = GuestId, Path), OnceHeader, VersionHeader, ErrandHeaders),
     request_body = Statement,
     responses((status = 201, body = ConsentAnswer), Refusals)
 )]

@@ -21,7 +21,7 @@ use crate::{
 use super::{
     CheckAnswer, CheckInput, Disclosure, Published, RecordFormat, SuppressionAnswer, SuppressionInput, Vault,
     WhyAnswer,
-    api::{ErrandHeaders, Refusals},
+    api::{ErrandHeaders, OnceHeader, Refusals},
     disclosures::Wanted,
     once,
 };
@@ -48,7 +48,7 @@ pub struct ConsentCalls;
 /// Publishes a notice; other terms than the last one's end the consents to those.
 #[utoipa::path(
     post, path = "/v1/notices", tag = "consent",
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(OnceHeader),
     request_body = NoticeInput,
     responses((status = 201, body = Published), Refusals)
 )]
@@ -174,7 +174,9 @@ pub(crate) struct RecordOptions {
 #[utoipa::path(
     get, path = "/v1/consents/{id}/record", tag = "consent",
     params(("id" = ConsentId, Path), RecordOptions, ErrandHeaders),
-    responses((status = 200, body = Object, content_type = "application/ld+json"),
+    responses((status = 200, description = "The record", content(
+                  (Object = "application/ld+json"), (Object = "application/json")
+              )),
               (status = 409, description = "The line names no notice", body = crate::web::ProblemDocument,
                content_type = "application/problem+json"), Refusals)
 )]

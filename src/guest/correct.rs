@@ -3,15 +3,19 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    audit::{Act, Event},
+    audit::{Act, Change, Event},
     base::{Errand, FieldSet, GuestId, RecordId, SourceSystem},
+    keys::GuestKeys,
 };
 
 use super::{
     GuestError, Heard, Provenance, RecordAnswer, RecordInput, Vault,
+    kinds::merge_lists,
     observation::Decision,
-    prepare::{Voice, writable},
+    places,
+    prepare::{Prepared, Ready, Voice, source_token, writable},
     put::{self, Decided, Place},
+    survivor,
 };
 
 /// The source that staff's corrections are kept under: one record per guest.
@@ -174,6 +178,81 @@ impl Vault {
                 }
             }
         }
+    }
+}
+
+/// Where a guest's corrections by staff are kept.
+pub(super) struct OwnCorrections {
+    token: [u8; 16],
+    known: Option<(GuestId, RecordId)>,
+}
+
+impl Vault {
+    /// Where this guest's corrections by staff are kept.
+    pub(super) async fn own_corrections(&self, guest: GuestId) -> Result<OwnCorrections, GuestError> {
+        let token = source_token(self.keys.index_key(), STAFF.source, &guest.to_string());
+        let known = self.store.read().await?.source_record(&token).await?;
+        Ok(OwnCorrections { token, known })
+    }
+
+    /// Adds a record's lists to those that staff have pinned: a pinned list is shown alone, so what a steward has just
+    /// accepted would be hidden behind it. In the change that writes the record.
+    pub(super) async fn add_to_pinned(
+        &self,
+        change: &mut Change,
+        errand: &Errand,
+        (mut record, own): (Prepared, OwnCorrections),
+        at: (GuestId, i64),
+        keys: &GuestKeys,
+    ) -> Result<(), GuestError> {
+        let mut longer = Vec::new();
+        for mut ready in record.values {
+            if let Some(list) = self.with_pinned(change, (at.0, keys), &ready).await? {
+                ready.value = list;
+                longer.push(ready);
+            }
+        }
+        if longer.is_empty() {
+            return Ok(());
+        }
+        record.source = STAFF.source.parse().map_err(|_| GuestError::NotFound)?;
+        record.source_token = own.token;
+        record.source_id = at.0.to_string();
+        record.input.provenance = STAFF.provenance;
+        // Of two pinned lists the newer one is shown.
+        record.observed_at = self.clock.now();
+        record.voice = STAFF.voice;
+        record.values = longer;
+        if own.known.is_some_and(|(of, _)| of != at.0) {
+            change.tx.free_source(&own.token).await?;
+        }
+        let place = correction_place(at.0, own.known);
+        self.apply(change, errand, &record, &place, at, keys).await?;
+        Ok(())
+    }
+
+    /// The list that staff have pinned of this field, and this one behind it; none when none is pinned.
+    async fn with_pinned(
+        &self,
+        change: &mut Change,
+        (guest, keys): (GuestId, &GuestKeys),
+        ready: &Ready,
+    ) -> Result<Option<Value>, GuestError> {
+        let policy = self.policies.current();
+        let Some((_, field)) = policy.catalogue().find(&ready.field).filter(|(_, f)| f.list) else {
+            return Ok(None);
+        };
+        let lines = change.tx.values_of(guest, &ready.field).await?;
+        let ranked = survivor::ranked(&lines);
+        let best = ranked.get(ready.field.as_str()).and_then(|values| values.first());
+        let Some(pinned) = best.filter(|line| line.is_pinned()) else {
+            return Ok(None);
+        };
+        let place = places::value(guest, pinned.id.unwrap_or_default(), &ready.field, pinned.version);
+        let sealed = pinned.sealed.as_deref().unwrap_or_default();
+        let plain = keys.open_internal(ready.category, sealed, &place)?;
+        let list = serde_json::from_slice(&plain).map_err(|_| GuestError::Damaged)?;
+        Ok(Some(merge_lists(field.kind, vec![list, ready.value.clone()])))
     }
 }
 

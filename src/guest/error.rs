@@ -9,7 +9,7 @@ use crate::{
     web::{Kind, Problem},
 };
 
-use super::Rejected;
+use super::{Rejected, kinds::Reason};
 
 /// Could not, because …
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,9 @@ pub enum GuestError {
     /// Merged into another.
     #[error("the guest goes on under another id")]
     Moved(GuestId),
+    /// A guest that the call is about beside that of its address was merged into this one.
+    #[error("a guest that the call is about goes on under another id")]
+    Elsewhere(GuestId),
     /// Erased.
     #[error("the guest has been erased")]
     Gone,
@@ -144,11 +147,12 @@ impl GuestError {
 }
 
 impl GuestError {
-    /// For calls about more than the guest of their address: none of them leads on to another address.
+    /// For calls about more than the guest of their address: none of them leads on to another address, but each tells the
+    /// id to name.
     #[must_use]
     pub fn nowhere(self) -> Self {
         match self {
-            Self::Moved(_) => Self::NotFound,
+            Self::Moved(survivor) => Self::Elsewhere(survivor),
             other => other,
         }
     }
@@ -161,13 +165,23 @@ impl From<GuestError> for Problem {
                 .detail("No rule lets this role do this for this purpose at this property. See POST /v1/policy/explain."),
             GuestError::NotFound => Self::new(Kind::NotFound),
             GuestError::Moved(survivor) => Self::new(Kind::NotFound).moved_to(survivor.0),
+            GuestError::Elsewhere(survivor) => Self::new(Kind::NotFound).detail(format!(
+                "A guest that this call is about was merged into {survivor}: where the call names its old id, name that one."
+            )),
             GuestError::Gone => Self::new(Kind::Gone),
             GuestError::Restricted => Self::new(Kind::Restricted),
             GuestError::Stale => Self::new(Kind::PreconditionFailed)
                 .detail("Read the guest again and repeat the change with its present ETag."),
-            GuestError::Rejected(rejected) => rejected
-                .into_iter()
-                .fold(Self::new(Kind::RecordRejected), |problem, r| problem.field(r.field, r.reason)),
+            GuestError::Rejected(rejected) => {
+                let unknown = |r: &Rejected| r.reason == Reason::UnknownField.as_str();
+                let kind = if !rejected.is_empty() && rejected.iter().all(unknown) {
+                    Kind::UnknownField
+                } else {
+                    Kind::RecordRejected
+                };
+                let rejected = rejected.into_iter();
+                rejected.fold(Self::new(kind), |problem, r| problem.field(r.field, r.reason))
+            }
             GuestError::UnknownField(at) => Self::new(Kind::UnknownField)
                 .field(format!("fields[{at}]"), "no such field; GET /v1/policy lists them"),
             GuestError::BadQuestion { field, reason } => Self::new(Kind::InvalidRequest).field(field, reason),

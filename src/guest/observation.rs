@@ -79,7 +79,8 @@ pub struct WaitingObservation {
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "decision", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ObservationDecision {
-    /// It becomes the value of fields, fixed as staff's correction: a guest document.
+    /// It becomes the value of fields, fixed as staff's correction: a guest document. A note of health or belief goes
+    /// into the fields of these, and only by who may read it: it is added to what is known there, and fixes nothing.
     Accept {
         /// What to write.
         #[schema(value_type = Object)]
@@ -108,11 +109,15 @@ impl Decision {
     }
 }
 
-/// What the right to review observations lets a steward write: what staff may notice of a guest.
-fn for_stewards(policy: &Snapshot) -> FieldSet {
+/// What the right to review observations lets a steward write: what staff may notice of a guest. A note of health or
+/// belief never leaves its category: other fields are read by roles that may not read such words.
+fn for_stewards(policy: &Snapshot, drawer: Category) -> FieldSet {
     let noticed = |field: &Field| {
         let path = field.path.as_str();
-        path == "notes" || path.starts_with("preferences.")
+        match drawer {
+            Category::HealthBelief => field.category == drawer,
+            _ => path == "notes" || path.starts_with("preferences."),
+        }
     };
     let fields = policy.catalogue().iter();
     fields
@@ -273,9 +278,10 @@ impl Vault {
     /// Decides about a note.
     ///
     /// # Errors
-    /// [`GuestError::Forbidden`]; [`GuestError::NotFound`] when there is none at this property;
-    /// [`GuestError::Rejected`] when what it is to become cannot be valid, or not be written by this steward: then it
-    /// still waits; [`GuestError::BadQuestion`] when a note of health or belief shall become a plain one.
+    /// [`GuestError::Forbidden`], also when a note of health or belief is accepted by who may not read it;
+    /// [`GuestError::NotFound`] when there is none at this property; [`GuestError::Rejected`] when what it is to become
+    /// cannot be valid, or not be written by this steward: then it still waits; [`GuestError::BadQuestion`] when a note
+    /// of health or belief shall become a plain one, or nothing.
     pub async fn decide_observation(
         &self,
         errand: &Errand,
@@ -297,10 +303,14 @@ impl Vault {
         });
         let keys = self.keys.guest_keys(guest, &[Category::Audit]).await?;
         event.subject = Some(self.subject(guest, Some(&keys)));
+        let drawer = drawer_of(&row)?;
         let decided = Decision { row, event };
         match decision {
+            ObservationDecision::Accept { guest: said } if drawer == Category::HealthBelief => {
+                self.add_to_health(errand, guest, said, &decided).await
+            }
             ObservationDecision::Accept { guest: patch } => {
-                let fields = for_stewards(&self.policies.current());
+                let fields = for_stewards(&self.policies.current(), drawer);
                 self.correct_within(errand, guest, patch, |_| true, Some((fields, &decided)))
                     .await?;
                 Ok(())
@@ -325,15 +335,30 @@ impl Vault {
         Ok(change.commit().await?)
     }
 
-    /// Writes the note as one of the guest's, under a source of its own, so that a decision that is repeated after a
-    /// crash writes it once.
+    /// Adds what a note of health or belief says to the fields of these. It pins nothing: a pinned list would hide the
+    /// allergies that sources tell of.
+    async fn add_to_health(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        said: Map<String, Value>,
+        decided: &Decision,
+    ) -> Result<(), GuestError> {
+        let drawer = drawer_of(&decided.row)?;
+        if self.opened(errand, guest, &decided.row, drawer).await?.is_none() {
+            let event = self.observation_event(errand, Act::ReviewObservations, Some(guest));
+            return self.refuse(event, GuestError::Forbidden).await;
+        }
+        self.write_noticed(errand, guest, (said, drawer), decided).await
+    }
+
+    /// Writes the note as one of the guest's.
     async fn keep_as_note(
         &self,
         errand: &Errand,
         guest: GuestId,
         decided: &Decision,
     ) -> Result<(), GuestError> {
-        let policy = self.policies.current();
         let row = &decided.row;
         let event = self.observation_event(errand, Act::ReviewObservations, Some(guest));
         let drawer = drawer_of(row)?;
@@ -341,7 +366,7 @@ impl Vault {
             // Notes are read by roles that may not read such words.
             let error = GuestError::bad(
                 "decision",
-                "the note speaks of health or belief: accept it into a field, or drop it",
+                "the note speaks of health or belief: accept it into a field of these, or drop it",
             );
             return self.refuse(event, error).await;
         }
@@ -349,20 +374,39 @@ impl Vault {
             return self.refuse(event, GuestError::Forbidden).await;
         };
         let note = json!({"notes": [{"text": text, "at": from_micros(row.at)}]});
+        let said = note.as_object().cloned().unwrap_or_default();
+        self.write_noticed(errand, guest, (said, drawer), decided).await
+    }
+
+    /// Writes what was noticed as a record of its own, so that a decision that is repeated after a crash writes it once.
+    async fn write_noticed(
+        &self,
+        errand: &Errand,
+        guest: GuestId,
+        (said, drawer): (Map<String, Value>, Category),
+        decided: &Decision,
+    ) -> Result<(), GuestError> {
+        let policy = self.policies.current();
+        let row = &decided.row;
+        let event = self.observation_event(errand, Act::ReviewObservations, Some(guest));
         let input = RecordInput {
             excerpt: false,
             observed_at: Some(from_micros(row.at)),
             provenance: Provenance::Observed,
-            guest: note.as_object().cloned().unwrap_or_default(),
+            guest: said,
             consents: Heard::default(),
             stays: Heard::default(),
         };
         let source: SourceSystem = SOURCE.parse().map_err(|_| GuestError::NotFound)?;
         let id = row.observation_id.to_string();
-        let fields = for_stewards(&policy);
+        let fields = for_stewards(&policy, drawer);
         let prepared = self.prepare_within(errand, &policy, (&source, &id), input, fields);
         if !prepared.rejected.is_empty() {
             return self.refuse(event, GuestError::Rejected(prepared.rejected)).await;
+        }
+        if prepared.values.is_empty() {
+            let error = GuestError::bad("guest", "says nothing: the note would be lost");
+            return self.refuse(event, error).await;
         }
         let known = self
             .store
@@ -374,10 +418,14 @@ impl Vault {
             Some((_, record)) => Place::Known(guest, record),
             None => Place::Linked(guest, Decided::default()),
         };
+        let corrections = self.own_corrections(guest).await?;
         let version = self.active_version(guest).await?;
         let keys = self.keys_of(guest, &prepared.categories()).await?;
         let mut change = self.log.begin(&self.store).await?;
         self.apply(&mut change, errand, &prepared, &place, (guest, version), &keys)
+            .await?;
+        let noticed = (prepared, corrections);
+        self.add_to_pinned(&mut change, errand, noticed, (guest, version + 1), &keys)
             .await?;
         if let Err(error) = decided.carry_out(&mut change).await {
             drop(change);

@@ -24,7 +24,7 @@ pub(super) fn ranked(lines: &[Line]) -> BTreeMap<&str, Vec<&Line>> {
 /// phones, unless staff fixed the list.
 #[must_use]
 pub(super) fn chosen<'v, 'l>(values: &'v [&'l Line], list: bool) -> &'v [&'l Line] {
-    let pinned = values.first().is_some_and(|best| best.rank == 2);
+    let pinned = values.first().is_some_and(|best| best.is_pinned());
     let count = if list && !pinned { values.len() } else { 1 };
     values.get(..count).unwrap_or(values)
 }

@@ -6,13 +6,12 @@ use serde_json::Value;
 
 use crate::{
     base::{FieldPath, GuestId, RecordId, View, micros},
-    crypto::Aad,
     keys::GuestKeys,
 };
 
 use super::{
-    GuestError, Provenance, Rejected, Vault,
-    prepare::{Prepared, Ready, Voice, is_older, seal_version},
+    GuestError, Provenance, Rejected, Vault, places,
+    prepare::{Prepared, Ready, Voice, is_older},
     sql::{HeldValue, NewValue, Rows},
     writing::Writing,
 };
@@ -119,7 +118,7 @@ fn said_again(
     {
         return None;
     }
-    let aad = value_place((guest, record), &ready.field, held.version);
+    let aad = places::value(guest, record.0, &ready.field, held.version);
     let plain = keys.open_internal(ready.category, &held.sealed, &aad).ok()?;
     let said: Value = serde_json::from_slice(&plain).ok()?;
     (said == ready.value).then(|| NewValue {
@@ -133,15 +132,6 @@ fn said_again(
     })
 }
 
-fn value_place((guest, record): (GuestId, RecordId), field: &str, version: i64) -> Aad<'_> {
-    Aad {
-        guest,
-        record: record.0,
-        path: field,
-        version: seal_version(version),
-    }
-}
-
 fn seal_value(
     prepared: &Prepared,
     ready: &Ready,
@@ -149,7 +139,7 @@ fn seal_value(
     version: i64,
     keys: &GuestKeys,
 ) -> Result<NewValue, GuestError> {
-    let aad = value_place((guest, record), &ready.field, version);
+    let aad = places::value(guest, record.0, &ready.field, version);
     let plain = zeroize::Zeroizing::new(serde_json::to_vec(&ready.value).unwrap_or_default());
     let sealed = keys.seal(ready.category, &aad, &plain)?;
     Ok(NewValue {

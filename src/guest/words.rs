@@ -296,7 +296,7 @@ pub struct FieldAnswer {
     pub view: &'static str,
     /// The value, as the view allows.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Value, required = false)]
     pub value: Option<Value>,
     /// Whether `POST …/reveal` would show it plain.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -17,7 +17,7 @@ use crate::{
     base::{Errand, GuestId, PrincipalId},
     guest::{
         GuestError, Vault,
-        api::{ErrandHeaders, Refusals},
+        api::{Conflicts, ErrandHeaders, OnceHeader, Refusals, VersionHeader},
         once,
     },
     web::{
@@ -200,7 +200,7 @@ pub(crate) struct ReviewInput {
 #[utoipa::path(
     post, path = "/v1/reviews/{id}", tag = "identity",
     params(("id" = String, Path, description = "The review's id"), ErrandHeaders), request_body = ReviewInput,
-    responses((status = 200, body = ReviewAnswer), Refusals)
+    responses((status = 200, body = ReviewAnswer), Conflicts, Refusals)
 )]
 pub(crate) async fn post_review(
     vault: Data<Vault>,
@@ -289,11 +289,10 @@ pub(crate) struct MergeQuery {
     post, path = "/v1/guests/{id}/merges", tag = "identity",
     params(
         ("id" = GuestId, Path), MergeQuery,
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-        ("If-Match" = Option<String>, Header, max_length = 200), ErrandHeaders
+        OnceHeader, VersionHeader, ErrandHeaders
     ),
     request_body = MergeInput,
-    responses((status = 200, description = "The preview", body = MergeAnswer), (status = 201, body = MergeAnswer), Refusals)
+    responses((status = 200, description = "The preview", body = MergeAnswer), (status = 201, body = MergeAnswer), Conflicts, Refusals)
 )]
 pub(crate) async fn post_merge(
     vault: Data<Vault>,
@@ -332,7 +331,7 @@ pub(crate) async fn post_merge(
 #[utoipa::path(
     post, path = "/v1/merges/{id}/undo", tag = "identity",
     params(("id" = String, Path, description = "The merge's id"), ErrandHeaders),
-    responses((status = 200, body = UndoAnswer), Refusals)
+    responses((status = 200, body = UndoAnswer), Conflicts, Refusals)
 )]
 pub(crate) async fn post_undo(
     vault: Data<Vault>,
@@ -367,7 +366,7 @@ pub(crate) struct ConstraintInput {
 /// that brought them together, or the other record gets a guest of its own; `open` leaves them where they are.
 #[utoipa::path(
     post, path = "/v1/constraints", tag = "identity", params(ErrandHeaders), request_body = ConstraintInput,
-    responses((status = 200, body = ConstraintAnswer), Refusals)
+    responses((status = 200, body = ConstraintAnswer), Conflicts, Refusals)
 )]
 pub(crate) async fn post_constraint(
     vault: Data<Vault>,
@@ -381,7 +380,10 @@ pub(crate) async fn post_constraint(
         force,
     } = body.0;
     Ok(web::Json(
-        vault.say(&errand, decision, (one, other), force).await?,
+        vault
+            .say(&errand, decision, (one, other), force)
+            .await
+            .map_err(GuestError::nowhere)?,
     ))
 }
 

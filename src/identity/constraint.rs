@@ -101,7 +101,8 @@ impl Vault {
     /// Remembers a steward's word about two records, and makes it so.
     ///
     /// # Errors
-    /// [`GuestError::Forbidden`]; [`GuestError::NotFound`] of either guest or record; [`GuestError::Blocked`] when
+    /// [`GuestError::Forbidden`]; [`GuestError::NotFound`] of either guest or record, [`GuestError::Moved`] of one that
+    /// was merged, [`GuestError::Gone`] of an erased one; [`GuestError::Blocked`] when
     /// something speaks against it that `force` does not overrule; as [`Vault::merge`] and [`Vault::undo_merge`].
     pub async fn say(
         &self,

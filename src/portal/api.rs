@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web::Data};
 use crate::{
     base::{Errand, GuestId},
     guest::{
-        api::{ErrandHeaders, Refusals},
+        api::{ErrandHeaders, OnceHeader, Refusals},
         once,
     },
     web::{PathId, Problem},
@@ -22,7 +22,7 @@ pub struct Calls;
 /// is signed in already. Before an export or an erasure the portal still asks for a code.
 #[utoipa::path(
     post, path = "/v1/guests/{id}/portal-sessions", tag = "guests",
-    params(("id" = GuestId, Path), ErrandHeaders),
+    params(("id" = GuestId, Path), OnceHeader, ErrandHeaders),
     responses((status = 201, body = LinkAnswer), Refusals)
 )]
 pub(crate) async fn post_portal_session(

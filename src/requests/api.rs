@@ -14,7 +14,7 @@ use crate::{
     erasure::{Preview, RegisterAnswer, certificate::Certified, read_register},
     guest::{
         Vault,
-        api::{ErrandHeaders, Refusals},
+        api::{Conflicts, ErrandHeaders, OnceHeader, Refusals},
         once,
     },
     web::{JsonBytes, Kind as ProblemKind, Listing, Page, PathId, Problem, StrictJson, StrictQuery},
@@ -62,7 +62,7 @@ impl From<RequestError> for Problem {
 /// Takes a request of a guest in and starts its clock. The answer is the same whether or not there is such a guest.
 #[utoipa::path(
     post, path = "/v1/requests", tag = "requests",
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255), ErrandHeaders),
+    params(OnceHeader, ErrandHeaders),
     request_body = RequestInput, responses((status = 201, body = Opened), Refusals)
 )]
 pub(crate) async fn post_request(
@@ -145,7 +145,7 @@ pub(crate) struct VerifyInput {
 /// Notes how making sure of who asks went, and whose request it is.
 #[utoipa::path(
     post, path = "/v1/requests/{id}/verify", tag = "requests", params(("id" = Uuid, Path), ErrandHeaders),
-    request_body = VerifyInput, responses((status = 200, body = Case), Refusals)
+    request_body = VerifyInput, responses((status = 200, body = Case), Conflicts, Refusals)
 )]
 pub(crate) async fn verify_request(
     desk: Data<Requests>,
@@ -171,7 +171,7 @@ pub(crate) struct PreviewAnswer {
 /// What an erasure would do now: drawer by drawer, erased, restricted, or kept until a date on a ground.
 #[utoipa::path(
     get, path = "/v1/requests/{id}/preview", tag = "requests", params(("id" = Uuid, Path), ErrandHeaders),
-    responses((status = 200, body = PreviewAnswer), Refusals)
+    responses((status = 200, body = PreviewAnswer), Conflicts, Refusals)
 )]
 pub(crate) async fn preview_request(
     desk: Data<Requests>,
@@ -242,7 +242,7 @@ pub(crate) struct PackageOptions {
 #[utoipa::path(
     get, path = "/v1/requests/{id}/package", tag = "requests",
     params(("id" = Uuid, Path), PackageOptions, ErrandHeaders),
-    responses((status = 200, body = Vec<u8>, content_type = "application/zip"), Refusals)
+    responses((status = 200, body = Vec<u8>, content_type = "application/zip"), Conflicts, Refusals)
 )]
 pub(crate) async fn get_package(
     desk: Data<Requests>,
@@ -271,7 +271,7 @@ pub(crate) struct PackageInput {
 #[utoipa::path(
     post, path = "/v1/requests/{id}/package", tag = "requests", params(("id" = Uuid, Path), ErrandHeaders),
     request_body = PackageInput,
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), Refusals)
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), Conflicts, Refusals)
 )]
 pub(crate) async fn post_package(
     desk: Data<Requests>,

@@ -47,9 +47,9 @@ pub use silence::LiftInput;
 
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($(#[$one:meta])* $variant:ident = $word:literal,)* })*) => {$(
-        $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
         #[serde(rename_all = "snake_case")]
+        $(#[$doc])*
         pub enum $name { $($(#[$one])* $variant,)* }
 
         impl $name {
@@ -73,6 +73,7 @@ macro_rules! words {
 
 words! {
     /// What a guest asks for.
+    #[schema(as = RequestKind)]
     Kind {
         /// To see what is stored.
         Access = "access",
@@ -89,6 +90,7 @@ words! {
     }
 
     /// Where a case stands.
+    #[schema(as = RequestState)]
     State {
         /// Taken in.
         Received = "received",
@@ -126,6 +128,7 @@ words! {
 
     /// Why a request is refused, or put off; each stands for a term of DPV's `justifications` or of the Data Rights
     /// Protocol.
+    #[schema(as = RequestGround)]
     Ground {
         /// There is no such guest (DRP `no_match`).
         NoMatch = "no_match",

@@ -12,7 +12,7 @@ use crate::{
     base::{Errand, GuestId},
     guest::{
         Vault,
-        api::{ErrandHeaders, Refusals},
+        api::{ErrandHeaders, OnceHeader, Refusals},
         once,
     },
     web::{JsonBytes, Kind, PathId, Problem, StrictJson, StrictQuery, path_id},
@@ -74,7 +74,8 @@ pub(crate) async fn get_holds(
 
 /// Puts a hold on a guest; it holds at once, and waits for a second person to agree.
 #[utoipa::path(
-    post, path = "/v1/guests/{id}/holds", tag = "retention", params(("id" = GuestId, Path), ErrandHeaders),
+    post, path = "/v1/guests/{id}/holds", tag = "retention",
+    params(("id" = GuestId, Path), OnceHeader, ErrandHeaders),
     request_body = Hold, responses((status = 201, body = HoldAnswer), Refusals)
 )]
 pub(crate) async fn post_hold(
@@ -128,7 +129,7 @@ pub(crate) async fn delete_hold(
 
 /// Puts a hold of one matter on many guests, all or none: on those named, or on everybody who stayed at a property in those days.
 #[utoipa::path(
-    post, path = "/v1/holds", tag = "retention", params(ErrandHeaders),
+    post, path = "/v1/holds", tag = "retention", params(OnceHeader, ErrandHeaders),
     request_body = ManyHolds, responses((status = 201, body = HoldsOf), Refusals)
 )]
 pub(crate) async fn post_holds(

@@ -12,7 +12,7 @@ use crate::{
     base::{Errand, FieldPath, GuestId},
     guest::{
         Vault,
-        api::{ErrandHeaders, Refusals},
+        api::{ErrandHeaders, OnceHeader, Refusals},
         once,
     },
     web::{Listing, Page, PageParameters, Problem, StrictJson, path_id},
@@ -27,7 +27,7 @@ pub struct QualityCalls;
 
 /// Reviews what is stored of all guests; a large vault is done in the background.
 #[utoipa::path(
-    post, path = "/v1/quality/reviews", tag = "retention", params(ErrandHeaders),
+    post, path = "/v1/quality/reviews", tag = "retention", params(OnceHeader, ErrandHeaders),
     responses((status = 201, body = QualityReviewAnswer), Refusals)
 )]
 pub(crate) async fn post_review(

@@ -27,7 +27,7 @@ pub use health::{Check, Readiness};
 pub use html::escaped;
 pub use json::{JsonBytes, MergePatch, StrictJson};
 pub use limits::Limits;
-pub use openapi::{Contract, join_objects};
+pub use openapi::{Contract, describe_refusals, join_objects};
 pub use operation::{Calls, operation, refusals};
 pub use optional::OptionalJson;
 pub use page::{Listing, Page, PageParameters};

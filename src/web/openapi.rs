@@ -9,11 +9,11 @@ use actix_web::{
 };
 use data_encoding::BASE64;
 use utoipa::openapi::{
-    OpenApi, RefOr,
-    schema::{Object, Schema},
+    Content, OpenApi, Ref, RefOr,
+    schema::{ArrayItems, Object, Schema},
 };
 
-use super::reference;
+use super::{PROBLEM_JSON, reference};
 
 /// Style of the page; the only thing that it loads, and only this very text.
 const STYLE: &str = include_str!("reference.css");
@@ -59,16 +59,56 @@ pub fn join_objects(api: &mut OpenApi) {
     let Some(components) = &mut api.components else {
         return;
     };
-    let whole: Vec<(String, Object)> = components
-        .schemas
-        .iter()
-        .filter_map(|(name, schema)| match schema {
-            RefOr::T(Schema::AllOf(_)) => Some((name.clone(), members(schema, &components.schemas, 0)?)),
-            _ => None,
-        })
-        .collect();
-    for (name, object) in whole {
-        components.schemas.insert(name, RefOr::T(Schema::Object(object)));
+    let all = components.schemas.clone();
+    for schema in components.schemas.values_mut() {
+        join(schema, &all);
+    }
+}
+
+fn join(schema: &mut RefOr<Schema>, all: &BTreeMap<String, RefOr<Schema>>) {
+    if matches!(schema, RefOr::T(Schema::AllOf(_)))
+        && let Some(object) = members(schema, all, 0)
+    {
+        *schema = RefOr::T(Schema::Object(object));
+    }
+    match schema {
+        RefOr::T(Schema::Object(object)) => {
+            for member in object.properties.values_mut() {
+                join(member, all);
+            }
+        }
+        // The items of a page stand in the list itself.
+        RefOr::T(Schema::Array(list)) => {
+            if let ArrayItems::RefOrSchema(items) = &mut list.items {
+                join(items, all);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Says of every refusal that says nothing of its body that it is a problem document: no call of the contract answers
+/// otherwise.
+pub fn describe_refusals(api: &mut OpenApi) {
+    for item in api.paths.paths.values_mut() {
+        let calls = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        for call in calls.into_iter().flatten() {
+            let refusals = call.responses.responses.iter_mut();
+            for (_, answer) in refusals.filter(|(status, _)| status.starts_with(['4', '5'])) {
+                if let RefOr::T(answer) = answer
+                    && answer.content.is_empty()
+                {
+                    let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+                    answer.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(problem));
+                }
+            }
+        }
     }
 }
 

@@ -126,9 +126,9 @@ kinds! {
     /// The same `Idempotency-Key` came with another body.
     IdempotencyConflict = "idempotency-conflict", 422, "The Idempotency-Key was used for another request",
         "Use a new key for a new request, and the old one only for a retry of the very same.";
-    /// With `strict=true`: a value cannot be valid, so the whole record was refused.
+    /// A value cannot be valid, so all of it was refused.
     RecordRejected = "record-rejected", 422, "The record holds values that cannot be valid",
-        "Correct the values, or send the record without `strict`: then the valid rest is kept.";
+        "Correct the values that `errors` names, or leave them out. A source's record that is sent without `strict` is kept as far as it is valid.";
     /// Too many calls in a short time.
     RateLimited = "rate-limited", 429, "Too many calls",
         "Wait for the seconds in `Retry-After`.";

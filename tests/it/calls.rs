@@ -2,7 +2,7 @@
 
 use actix_web::http::Method;
 use guest_vault::routes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, database::both};
 
@@ -93,3 +93,39 @@ both!(a_list_that_ends_says_null, async |database| {
     }
     app.finish().await;
 });
+
+both!(
+    what_is_wrong_is_told_of_the_call_that_was_made,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let guest = app
+            .guest("pms/1", json!({"guest": {"name": {"surname": "Lima"}}}))
+            .await;
+        let clerk = app.errand("reservation_agent", "booking").await;
+        let pms = app.errand("integration", "booking").await;
+        let typo = json!({"nmae": {"surname": "Lima"}});
+        let path = format!("/v1/guests/{guest}");
+        for answer in [
+            app.patch(&clerk, &path, typo.clone()).await,
+            app.put(&pms, "/v1/records/pms/1?strict=true", json!({"guest": typo}))
+                .await,
+        ] {
+            assert_eq!((answer.status, answer.problem()), (400, "unknown-field"));
+            assert_eq!(answer.body["errors"][0]["field"], "nmae", "{answer:?}");
+        }
+        // With another fault beside it, both are told, of the record.
+        let both = json!({"nmae": 1, "emails": [{"address": "x"}]});
+        let refused = app.patch(&clerk, &path, both).await;
+        assert_eq!((refused.status, refused.problem()), (422, "record-rejected"));
+        assert_eq!(refused.body["errors"].as_array().unwrap().len(), 2, "{refused:?}");
+        let consent =
+            json!({"purpose": "nope", "state": "given", "channel": "web", "indication": "checkbox"});
+        let consent = app.post(&clerk, &format!("{path}/consents"), consent).await;
+        for answer in [refused, consent] {
+            assert_eq!(answer.status, 422, "{answer:?}");
+            let advice = answer.body["detail"].as_str().unwrap();
+            assert!(!advice.contains("send the record"), "{advice}");
+        }
+        app.finish().await;
+    }
+);

@@ -321,3 +321,37 @@ both!(
         app.finish().await;
     }
 );
+
+both!(
+    a_word_that_names_a_retired_id_is_told_the_survivor,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let one = app.guest("pms/1", record("Eins", "Ed", 1_111_111)).await;
+        let other = app.guest("crm/1", record("Zwei", "Zoe", 2_222_222)).await;
+        let (first, second) = (
+            records(&app, &one).await.remove(0),
+            records(&app, &other).await.remove(0),
+        );
+        let both = ((one.as_str(), first.as_str()), (other.as_str(), second.as_str()));
+        assert_eq!(say(&app, "same", both.0, both.1, false).await.status, 200);
+        let old = say(&app, "different", both.0, both.1, false).await;
+        assert_eq!((old.status, old.problem()), (404, "not-found"));
+        let detail = old.body["detail"].as_str().unwrap();
+        assert!(detail.contains(&one) && !detail.contains(&other), "{detail}");
+        let again = merge(&app, &one, &other, "").await;
+        assert!(again.body["detail"].as_str().unwrap().contains(&one), "{again:?}");
+        // The retired id of a stranger is told to nobody.
+        let desk = app.errand("front_desk", "check_in").await;
+        let of = |(guest, record): (&str, &str)| json!({"guest_id": guest, "record_id": record});
+        let body = json!({"decision": "different", "one": of(both.0), "other": of(both.1)});
+        let refused = app.post(&desk, "/v1/constraints", body).await;
+        assert!(!refused.body.to_string().contains(&one), "{refused:?}");
+        assert_eq!(
+            say(&app, "different", both.0, (&one, &second), false)
+                .await
+                .status,
+            200
+        );
+        app.finish().await;
+    }
+);

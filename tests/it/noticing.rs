@@ -175,6 +175,92 @@ both!(a_note_is_taken_and_a_steward_decides, async |database| {
     app.finish().await;
 });
 
+both!(
+    a_note_of_health_goes_where_the_kitchen_reads_it,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let guest = in_house(&app, 1).await;
+        let kitchen = app.role("food_beverage").await;
+        let manager = app.role("duty_manager").await;
+        let crm = app.errand("crm", "loyalty").await;
+        let decide = async |errand: &Errand, id: &str, decision: Value| {
+            app.post(errand, &format!("/v1/guests/{guest}/observations/{id}"), decision)
+                .await
+        };
+        let accept = |document: Value| json!({"decision": "accept", "guest": document});
+        let leave = async |text: &str| {
+            let answer = note(&app, &kitchen, &guest, text).await;
+            assert_eq!(answer.body["sensitive"], json!(true), "{answer:?}");
+            answer.body["observation_id"].as_str().unwrap().to_owned()
+        };
+        let allergies = async || {
+            let path = format!("/v1/guests/{guest}?fields=health.allergies");
+            app.get(&kitchen, &path).await.value("health.allergies").clone()
+        };
+        // What a source tells of stays beside what the kitchen noticed.
+        let told = json!({"guest": {"health": {"allergies": ["milk"]}}});
+        let pms = app.errand("integration", "booking").await;
+        let linked = app.put(&pms, "/v1/records/pms/1", told).await;
+        assert_eq!(linked.body["guest_id"], json!(guest), "{linked:?}");
+
+        let first = leave("is allergic to shellfish").await;
+        let plain = accept(json!({"notes": [{"text": "is allergic to shellfish"}]}));
+        let refused = decide(&manager, &first, plain).await;
+        assert_eq!(
+            (refused.status, &refused.body["errors"][0]["reason"]),
+            (422, &json!("not_permitted")),
+            "{refused:?}"
+        );
+        for document in [
+            json!({"preferences": {"food_drink": ["shellfish"]}}),
+            json!({"health": {"allergies": ["crustaceans"]}, "notes": [{"text": "allergic"}]}),
+        ] {
+            assert_eq!(decide(&manager, &first, accept(document)).await.status, 422);
+        }
+        for nothing in [json!({}), json!({"health": {"allergies": null}})] {
+            let lost = decide(&manager, &first, accept(nothing)).await;
+            assert_eq!(lost.status, 400, "the note would be lost: {lost:?}");
+        }
+        let into = |codes: Value| accept(json!({"health": {"allergies": codes}}));
+        let unseen = decide(&crm, &first, into(json!(["crustaceans"]))).await;
+        assert_eq!(unseen.status, 403, "who may not read it cannot say what it means");
+        assert_eq!(waiting(&app, &manager).await.len(), 1, "it still waits");
+
+        let accepted = decide(&manager, &first, into(json!(["crustaceans"]))).await;
+        assert_eq!(accepted.status, 204, "{accepted:?}");
+        let seen = allergies().await;
+        for code in ["milk", "crustaceans"] {
+            assert!(seen.as_array().unwrap().contains(&json!(code)), "{seen}");
+        }
+        assert!(waiting(&app, &manager).await.is_empty());
+        // Another note adds to it; a list that staff have fixed is made longer, since nothing beside it is shown.
+        let second = leave("cannot eat nuts, allergy").await;
+        let fixed = json!({"health": {"allergies": ["milk", "fish"]}});
+        let clerk = app.errand("reservation_agent", "booking").await;
+        let pinned = app.patch(&clerk, &format!("/v1/guests/{guest}"), fixed).await;
+        assert_eq!(pinned.status, 200, "{pinned:?}");
+        assert_eq!(allergies().await, json!(["milk", "fish"]));
+        assert_eq!(decide(&manager, &second, into(json!(["nuts"]))).await.status, 204);
+        assert_eq!(allergies().await, json!(["milk", "fish", "nuts"]));
+        let third = leave("is vegan").await;
+        let diet = decide(&manager, &third, accept(json!({"diet": ["vegan"]}))).await;
+        assert_eq!(diet.status, 204, "{diet:?}");
+        // Nobody reads it who may not read such words.
+        for errand in [
+            app.errand("call_centre", "booking").await,
+            crm.clone(),
+            app.errand("reservation_agent", "booking").await,
+        ] {
+            let read = app.get(&errand, &format!("/v1/guests/{guest}")).await;
+            let text = read.body.to_string();
+            for word in ["shellfish", "crustaceans", "nuts", "vegan"] {
+                assert!(!text.contains(word), "{text}");
+            }
+        }
+        app.finish().await;
+    }
+);
+
 fn consent(state: &str) -> Value {
     json!({"purpose": "occasion_greeting", "state": state, "channel": "web", "indication": "checkbox"})
 }

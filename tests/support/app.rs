@@ -26,7 +26,7 @@ use guest_vault::{
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::database::Database;
+use super::{database::Database, promised};
 
 /// When tests happen, unless they say otherwise.
 pub(crate) const NOW: &str = "2026-03-05T10:00:00Z";
@@ -272,7 +272,12 @@ impl TestApp {
     }
 
     pub(crate) async fn send(&self, request: TestRequest) -> Answer {
-        answer(&self.service().await, request.to_request()).await
+        let request = request.to_request();
+        let (method, uri) = (request.method().to_string(), request.uri().to_string());
+        let answer = answer(&self.service().await, request).await;
+        let media = answer.headers.get("content-type").map_or("", String::as_str);
+        promised::hold(&method, &uri, answer.status, media, &answer.body);
+        answer
     }
 
     /// The status of an answer, and its body, of which nothing was asked for yet.

@@ -11,6 +11,7 @@ pub(crate) mod lossy;
 pub(crate) mod pg;
 pub(crate) mod pooler;
 pub(crate) mod process;
+pub(crate) mod promised;
 pub(crate) mod served;
 pub(crate) mod table;
 

@@ -17,12 +17,12 @@ use crate::{
     web::{JsonBytes, Listing, Page, PageParameters, PathId, Problem, StrictJson, StrictQuery},
 };
 
-use super::{ErrandHeaders, Refusals, finding::few};
+use super::{ErrandHeaders, OnceHeader, Refusals, finding::few};
 
 /// Orders an export of many guests for one purpose: of this property's guests, and of those only whom stays and consents
 /// let be shown. It waits for a second person, who has the right `approve_requests`.
 #[utoipa::path(
-    post, path = "/v1/exports", tag = "exports", params(ErrandHeaders), request_body = ExportInput,
+    post, path = "/v1/exports", tag = "exports", params(OnceHeader, ErrandHeaders), request_body = ExportInput,
     responses((status = 201, body = ExportAnswer), Refusals)
 )]
 pub(crate) async fn post_export(

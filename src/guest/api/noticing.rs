@@ -17,12 +17,12 @@ use crate::{
     web::{JsonBytes, Listing, Page, PageParameters, PathId, Problem, StrictJson, path_id},
 };
 
-use super::{ErrandHeaders, Refusals};
+use super::{Conflicts, ErrandHeaders, OnceHeader, Refusals};
 
 /// Takes a note about a guest for the steward; who leaves it cannot read it again.
 #[utoipa::path(
     post, path = "/v1/guests/{id}/observations", tag = "observations",
-    params(("id" = GuestId, Path), ErrandHeaders), request_body = ObservationInput,
+    params(("id" = GuestId, Path), OnceHeader, ErrandHeaders), request_body = ObservationInput,
     responses((status = 201, body = ObservationAnswer), Refusals)
 )]
 pub(crate) async fn post_observation(
@@ -54,12 +54,13 @@ pub(crate) async fn get_observations(
     Ok(web::Json(Listing::page(&page, rows, |row| row.observation_id)))
 }
 
-/// Decides about a note: into a field, kept as a note, or dropped.
+/// Decides about a note: into a field, kept as a note, or dropped. One of health or belief (`sensitive`) goes into `diet` or
+/// `health`, by who may read it, or is dropped.
 #[utoipa::path(
     post, path = "/v1/guests/{id}/observations/{observation_id}", tag = "observations",
     params(("id" = GuestId, Path), ("observation_id" = Uuid, Path), ErrandHeaders),
     request_body = ObservationDecision,
-    responses((status = 204, description = "Decided."), Refusals)
+    responses((status = 204, description = "Decided."), Conflicts, Refusals)
 )]
 pub(crate) async fn decide_observation(
     vault: Data<Vault>,

@@ -8,13 +8,13 @@ use crate::{
     web::{PathId, Problem, ProblemDocument},
 };
 
-use super::{ErrandHeaders, Refusals};
+use super::{ErrandHeaders, OnceHeader, Refusals};
 
 /// Opens a guest for a purpose that is an emergency: for this person, for 30 minutes, for a reason. Officers are told at
 /// once, and another person judges it within 72 hours.
 #[utoipa::path(
     post, path = "/v1/guests/{id}/break-glass", tag = "guests",
-    params(("id" = GuestId, Path), ErrandHeaders),
+    params(("id" = GuestId, Path), OnceHeader, ErrandHeaders),
     responses(
         (status = 201, body = BreakGlassAnswer),
         (status = 409, body = ProblemDocument, content_type = "application/problem+json",

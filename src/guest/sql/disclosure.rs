@@ -104,6 +104,12 @@ impl Line {
         }
     }
 
+    /// Whether staff fixed this value.
+    #[must_use]
+    pub const fn is_pinned(&self) -> bool {
+        self.rank == 2
+    }
+
     fn of(part: Part, word: &str) -> Self {
         Self {
             part,
