@@ -55,6 +55,7 @@ mod opening;
 mod order;
 mod overwriting;
 mod parted;
+mod parted_words;
 mod partly;
 mod pooler;
 mod portal;
