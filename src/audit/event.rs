@@ -14,6 +14,9 @@ use crate::base::{
 /// The version of the leaf's shape; readers refuse what they do not know.
 const LEAF_VERSION: u8 = 1;
 
+/// The outcome of what a restore did: it was not said by anybody.
+pub const RESTORED: &str = "restored";
+
 /// What was done, or attempted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -19,6 +19,6 @@ pub mod tlog;
 mod writer;
 
 pub use change::{Change, CommitError};
-pub use event::{Act, Decision, Detail, Erasure, Event, GuestRefusal, Subject, Who};
+pub use event::{Act, Decision, Detail, Erasure, Event, GuestRefusal, RESTORED, Subject, Who};
 pub use shown::{Observer, Shown};
 pub use writer::{AuditError, Log, Receipt};

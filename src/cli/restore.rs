@@ -222,9 +222,12 @@ async fn prove(app: &App, folder: &Path) -> Result<Outcome, CopyError> {
         since.undone(app.vault.part_again(&caller, guest).await?);
     }
     for stray in eraser.strays(&since).await? {
-        let records = stray.records.clone();
-        let guest = app.vault.split_again(&caller, stray.guest, records).await?;
-        since.given(stray, guest);
+        if stray.new != stray.guest {
+            let records = stray.records.clone();
+            let ends = (stray.guest, stray.new);
+            app.vault.split_again(&caller, ends, records).await?;
+        }
+        since.given(stray);
     }
     let replayed = eraser.replay(&caller, &since).await?;
     if replayed.left > 0 {
@@ -234,9 +237,13 @@ async fn prove(app: &App, folder: &Path) -> Result<Outcome, CopyError> {
     app.settle_log().await;
     eraser.move_mark().await?;
     let values = sound(app).await?;
+    let renamed = eraser.renamed(&since).await?;
     let mut tx = store.begin().await?;
     tx.end_quarantine().await?;
     feed::leap(&mut tx).await?;
+    for told in &renamed {
+        tx.announce(told).await?;
+    }
     tx.commit().await?;
     store.scrub(&[]).await?;
     Ok(Outcome {

@@ -9,6 +9,12 @@ use crate::base::micros;
 /// How a yes or no was said that a source carries as a flag: when it says so is no time of the guest's.
 const FLAG: &str = "imported_flag";
 
+/// Whether a statement is a yes that a source carries as a flag.
+#[must_use]
+pub fn is_flag(new: &Line) -> bool {
+    new.state.is_yes() && new.indication == FLAG
+}
+
 /// Whether a statement is what the record said last; `said` are its own lines on the matter, newest first. With a time of
 /// its own that is later than the one that the line was told with, it is another: from when on the line counts says
 /// nothing, as no clock of a source moves that.

@@ -24,7 +24,7 @@ use crate::{
     policy::Separate,
 };
 
-pub use again::says_again;
+pub use again::{is_flag, says_again};
 pub use check::{check, is_code};
 pub use ledger::{Question, Spoken, Standing, answer, decide};
 pub use merge::strictest;
@@ -348,6 +348,9 @@ pub enum Refusal {
     /// A separate consent rests on the same evidence as another one.
     #[error("bundled")]
     Bundled,
+    /// A flag of a record that was not heard on the matter before, against a no of the guest's.
+    #[error("refused_elsewhere")]
+    RefusedElsewhere,
 }
 
 impl Refusal {
@@ -369,6 +372,7 @@ impl Refusal {
             Self::GuardianRequired => "guardian_required",
             Self::InvalidGuardian => "invalid_guardian",
             Self::Bundled => "bundled",
+            Self::RefusedElsewhere => "refused_elsewhere",
         }
     }
 }

@@ -13,6 +13,7 @@
 
 pub mod api;
 pub mod certificate;
+mod copied;
 pub mod counts;
 mod due;
 pub(crate) mod fault;
@@ -22,6 +23,7 @@ mod outcome;
 mod outlook;
 mod preview;
 pub mod processors;
+mod protect;
 mod protections;
 mod register;
 mod registers;

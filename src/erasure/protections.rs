@@ -1,32 +1,18 @@
-//! After a restore: what protects a guest and was said after the backup holds again, as far as the log tells it. Refusals
-//! are said again; a restriction and a hold stand until somebody looks at them.
+//! After a restore: what protects a guest and was said after the backup, as far as the log tells it, each word of whoever
+//! it was about then. What is made of it see [`protect`](super::protect).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Datelike as _, Duration};
-use data_encoding::HEXLOWER;
+use chrono::{DateTime, Datelike as _};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
-    audit::{Act, Event, GuestRefusal},
-    base::{Caller, Category, ConsentId, Errand, GuestId, PrincipalId, PropertyCode, RequestId, micros},
-    consent::{Line, State},
-    guest::{Beside, GuestError},
-    keys::GuestKeys,
-    policy::Separate,
-    retention::{
-        Ground,
-        sql::{NewHold, holds},
-    },
+    audit::{Act, GuestRefusal, RESTORED},
+    base::{GuestId, PropertyCode},
 };
 
-use super::{Eraser, ErasureError, since::Held};
-
-/// Days after which a hold that stands in for one of the log is looked at.
-const REVIEW_DAYS: i64 = 30;
-/// What such a hold is about: the log does not tell the matter of the one that it stands in for.
-const MATTER: &str = "put after the backup that was restored; the log tells when and by whom";
+use super::copied::Copied;
 
 /// What of a leaf tells that a guest is protected.
 #[derive(Deserialize)]
@@ -49,13 +35,15 @@ pub(super) struct Told {
 }
 
 /// What the log tells of one guest.
-#[derive(Default)]
-struct Said {
+#[derive(Clone, Default)]
+pub(super) struct Said {
     refusals: Vec<(GuestRefusal, Option<PropertyCode>)>,
-    /// Begun, without those that were lifted since.
-    restrictions: i64,
-    holds: i64,
-    lifted_holds: i64,
+    /// Begun since, without those that were lifted.
+    restrictions: usize,
+    /// Put since, without those that were lifted.
+    holds: usize,
+    /// Of the copy, those that may not have been lifted since.
+    older_holds: usize,
 }
 
 /// What an entry tells of a guest.
@@ -68,50 +56,72 @@ enum Word {
     /// The other was taken in.
     Merged(String),
     /// Is two with the other again.
-    Parted(String),
+    Parted {
+        from: String,
+        /// It was a restore that parted them.
+        again: bool,
+    },
 }
 
 impl Said {
+    /// Also what was said before the backup may be lifted: then there is nothing to count down.
     fn add(&mut self, word: &Word) {
+        let one_less = |count: &mut usize| *count = count.saturating_sub(1);
         match word {
             Word::Refused(refusal, property) => self.refusals.push((refusal.clone(), property.clone())),
             Word::Restricted => self.restrictions += 1,
-            Word::LetGo => self.restrictions -= 1,
+            Word::LetGo => one_less(&mut self.restrictions),
             Word::Held => self.holds += 1,
-            Word::Lifted => self.lifted_holds += 1,
-            Word::Merged(_) | Word::Parted(_) => {}
+            Word::Lifted => one_less(&mut self.holds),
+            Word::Merged(_) | Word::Parted { .. } => {}
         }
+    }
+
+    /// What was refused, and where.
+    pub(super) fn refusals(&self) -> impl Iterator<Item = (&GuestRefusal, Option<&PropertyCode>)> {
+        let each = self.refusals.iter();
+        each.map(|(refusal, property)| (refusal, property.as_ref()))
+    }
+
+    /// Whether a restriction stands.
+    pub(super) const fn is_restricted(&self) -> bool {
+        self.restrictions > 0
+    }
+
+    /// Whether a hold stands that the copy does not have.
+    pub(super) const fn is_held(&self) -> bool {
+        self.holds > 0
     }
 }
 
-/// Whom the log means: a guest of the copy, or one that is not in it.
+/// Whom the log means: a guest that keys or copy know, or nobody known.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Whom {
     Known(GuestId),
     Unknown(String),
 }
 
+/// Out of whom a record got a guest of its own after the copy was made, as guests of the copy.
+#[derive(Clone)]
+struct Apart {
+    of: BTreeSet<GuestId>,
+    /// By a restore, for a guest who was one already.
+    again: bool,
+}
+
 /// What protects guests.
 #[derive(Default)]
 pub(super) struct Protections {
-    of: BTreeMap<GuestId, Said>,
+    of: BTreeMap<Whom, Said>,
     /// In order, by their names in the log.
     words: Vec<(String, Word)>,
     /// Of an entry about two guests the first, until the second is read: the number of its writer's, the act, the guest.
     first: BTreeMap<Uuid, (i64, Act, String)>,
     years: Vec<i32>,
-    /// With whom what got a guest of its own after the copy was made lies in the copy.
-    split: BTreeMap<Whom, Whom>,
+    /// Who got a guest of its own.
+    apart: BTreeMap<Whom, Apart>,
     /// Entries of the do-not-contact lists; of whom, the log does not tell.
     pub(super) suppressed: u64,
-}
-
-/// What holds again of one guest.
-#[derive(Default)]
-pub(super) struct Again {
-    pub(super) refusals: u64,
-    pub(super) restricted: bool,
-    pub(super) held: bool,
 }
 
 impl Protections {
@@ -145,14 +155,15 @@ impl Protections {
             (Act::Restrict, Some("lifted"), _) => (subject, Word::LetGo),
             (Act::Hold, Some("put"), _) => (subject, Word::Held),
             (Act::Hold, Some("lifted"), _) => (subject, Word::Lifted),
-            (Act::Merge | Act::Unmerge, None, _) => match self.first.remove(&told.writer) {
+            (Act::Merge | Act::Unmerge, None | Some(RESTORED), _) => match self.first.remove(&told.writer) {
                 Some((seq, of, first)) if of == act && seq + 1 == told.seq => {
-                    let other = if act == Act::Merge {
-                        Word::Merged
+                    let word = if act == Act::Merge {
+                        Word::Merged(subject)
                     } else {
-                        Word::Parted
+                        let again = outcome.is_some();
+                        Word::Parted { from: subject, again }
                     };
-                    (first, other(subject))
+                    (first, word)
                 }
                 _ => {
                     self.first.insert(told.writer, (told.seq, act, subject));
@@ -164,49 +175,192 @@ impl Protections {
         self.words.push((name, word));
     }
 
+    /// By what names the log means guests.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for (name, word) in &self.words {
+            names.insert(name.clone());
+            if let Word::Merged(other) | Word::Parted { from: other, .. } = word {
+                names.insert(other.clone());
+            }
+        }
+        names
+    }
+
+    /// The years whose names these are.
+    pub(super) fn years(&self) -> &[i32] {
+        &self.years
+    }
+
+    /// Whether nothing is told of anybody.
+    pub(super) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
     /// Whether the log tells of somebody who got a guest of its own out of one of the copy.
     pub(super) fn tells_of_a_split(&self) -> bool {
-        !self.split.is_empty()
+        !self.apart.is_empty()
     }
 
     /// Such as tell of one.
     #[cfg(test)]
     pub(super) fn of_a_split() -> Self {
-        let whom = |name: &str| Whom::Unknown(name.to_owned());
+        let apart = Apart {
+            of: BTreeSet::new(),
+            again: false,
+        };
         Self {
-            split: BTreeMap::from([(whom("new"), whom("old"))]),
+            apart: BTreeMap::from([(Whom::Unknown("new".to_owned()), apart)]),
             ..Self::default()
         }
     }
 
-    /// Who has to be protected in the copy: what was said of one guest is said of all whom it had taken in by then.
-    fn settle(&mut self, names: &BTreeMap<String, GuestId>, mut taken: BTreeMap<Whom, BTreeSet<Whom>>) {
+    /// Of whom it was said: what is said of one guest is said of all whom it had taken in by then, and what was said before
+    /// a record got a guest of its own is said of that one too.
+    pub(super) fn settle(&mut self, copied: &Copied) {
+        let words = std::mem::take(&mut self.words);
+        let names = learned(&words, copied);
         let whom = |name: String| match names.get(&name) {
             Some(guest) => Whom::Known(*guest),
             None => Whom::Unknown(name),
         };
-        for (name, word) in std::mem::take(&mut self.words) {
+        for (guest, holds) in &copied.holds {
+            self.of.entry(Whom::Known(*guest)).or_default().older_holds = *holds;
+        }
+        let mut taken: BTreeMap<Whom, BTreeSet<Whom>> = BTreeMap::new();
+        for (absorbed, survivor) in &copied.survivors {
+            let all = taken.entry(Whom::Known(*survivor)).or_default();
+            all.insert(Whom::Known(*absorbed));
+        }
+        for (name, word) in words {
             let one = whom(name);
             match word {
                 Word::Merged(other) => {
                     taken.entry(one).or_default().insert(whom(other));
                 }
-                Word::Parted(other) => {
-                    let other = whom(other);
-                    let was = taken.get_mut(&other).is_some_and(|all| all.remove(&one));
-                    if !was && matches!(one, Whom::Unknown(_)) {
-                        self.split.insert(one, other);
+                Word::Parted { from, again } => {
+                    let from = whom(from);
+                    let was = taken.get_mut(&from).is_some_and(|all| all.remove(&one));
+                    if was {
+                        // Some of the other's holds may go with it.
+                        let older = self.of.get(&from).map_or(0, |said| said.older_holds);
+                        let own = self.of.entry(one).or_default();
+                        own.older_holds = own.older_holds.max(older);
+                    } else if !matches!(one, Whom::Known(guest) if !copied.later.contains(&guest)) {
+                        let of = self.in_copy(copied, members(&taken, from.clone()));
+                        let said = self.of.get(&from).cloned().unwrap_or_default();
+                        self.of.entry(one.clone()).or_insert(said);
+                        self.apart.entry(one).or_insert(Apart { of, again });
                     }
                 }
-                said => {
-                    for guest in members(&taken, one) {
-                        let guest = self.split.get(&guest).unwrap_or(&guest);
-                        if let Whom::Known(guest) = guest {
-                            self.of.entry(*guest).or_default().add(&said);
-                        }
-                    }
-                }
+                said => self.say(members(&taken, one), &said),
             }
+        }
+    }
+
+    /// A word about guests who are one. Which hold is lifted is not told: one of the copy, as long as there may be one.
+    fn say(&mut self, members: BTreeSet<Whom>, word: &Word) {
+        if matches!(word, Word::Lifted) {
+            let mut all = members.iter();
+            let older = all.find(|one| self.of.get(one).is_some_and(|said| said.older_holds > 0));
+            if let Some(said) = older.and_then(|one| self.of.get_mut(one)) {
+                said.older_holds -= 1;
+                return;
+            }
+        }
+        for one in members {
+            self.of.entry(one).or_default().add(word);
+        }
+    }
+
+    /// With whom of the copy these lie in it.
+    fn in_copy(&self, copied: &Copied, all: BTreeSet<Whom>) -> BTreeSet<GuestId> {
+        let mut found = BTreeSet::new();
+        for one in all {
+            match (&one, self.apart.get(&one)) {
+                (_, Some(apart)) => found.extend(&apart.of),
+                (Whom::Known(guest), None) if !copied.later.contains(guest) => {
+                    found.insert(*guest);
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// What was said of each, once records have guests of their own again: `given` tells whom, and with whom these records
+    /// lie in the copy.
+    pub(super) fn of_each(
+        &self,
+        copied: &Copied,
+        given: &BTreeMap<GuestId, BTreeSet<GuestId>>,
+    ) -> BTreeMap<GuestId, Vec<&Said>> {
+        let mut each: BTreeMap<GuestId, Vec<&Said>> = BTreeMap::new();
+        for (whom, said) in &self.of {
+            let guests = match (whom, self.apart.get(whom)) {
+                (Whom::Known(guest), _) if given.contains_key(guest) => BTreeSet::from([*guest]),
+                (Whom::Known(_), Some(apart)) => apart.of.clone(),
+                (Whom::Unknown(_), Some(apart)) => self.who_may_be(apart, copied, given),
+                (Whom::Known(guest), None) => BTreeSet::from([*guest]),
+                (Whom::Unknown(_), None) => BTreeSet::new(),
+            };
+            for guest in guests {
+                each.entry(guest).or_default().push(said);
+            }
+        }
+        each
+    }
+
+    /// Who got a guest of its own: one of those who have one again, or one who was merged and whom nobody can name any
+    /// more. Where that is not known, it is said of each who it may be; also of whom the record lies with, where some of
+    /// them have no guest of their own.
+    fn who_may_be(
+        &self,
+        apart: &Apart,
+        copied: &Copied,
+        given: &BTreeMap<GuestId, BTreeSet<GuestId>>,
+    ) -> BTreeSet<GuestId> {
+        let meets = |of: &BTreeSet<GuestId>| !of.is_disjoint(&apart.of);
+        let unnamed = given.iter().filter(|(new, _)| !copied.later.contains(new));
+        let mut around = apart.of.clone();
+        let mut may_be = BTreeSet::new();
+        for (new, of) in unnamed.filter(|(_, of)| meets(of)) {
+            around.extend(of);
+            may_be.insert(*new);
+        }
+        let asleep = copied.survivors.iter();
+        let asleep = asleep.filter(|(_, survivor)| apart.of.contains(survivor));
+        may_be.extend(
+            asleep
+                .map(|(guest, _)| *guest)
+                .filter(|guest| copied.nameless.contains(guest)),
+        );
+        let others = self.apart.iter().filter(|(whom, other)| {
+            matches!(whom, Whom::Unknown(_)) && !other.again && !other.of.is_disjoint(&around)
+        });
+        if may_be.len() < others.count().max(1) {
+            may_be.extend(&apart.of);
+        }
+        may_be
+    }
+}
+
+/// The names that are known, with those that only a parting tells: whoever is parted first from another after it was merged
+/// in the copy is parted from the one that it was merged into there.
+fn learned(words: &[(String, Word)], copied: &Copied) -> BTreeMap<String, GuestId> {
+    let mut names = copied.names.clone();
+    loop {
+        let before = names.len();
+        let mut survivors = copied.survivors.clone();
+        for (name, word) in words {
+            if let Word::Parted { from, .. } = word
+                && let Some(survivor) = names.get(name).and_then(|guest| survivors.remove(guest))
+            {
+                names.entry(from.clone()).or_insert(survivor);
+            }
+        }
+        if names.len() == before {
+            return names;
         }
     }
 }
@@ -223,188 +377,6 @@ fn members(taken: &BTreeMap<Whom, BTreeSet<Whom>>, one: Whom) -> BTreeSet<Whom> 
     all
 }
 
-impl Eraser {
-    /// Finds out whom of the copy the log means.
-    pub(super) async fn know(&self, protections: &mut Protections) -> Result<(), ErasureError> {
-        if protections.words.is_empty() {
-            return Ok(());
-        }
-        let mut meant: BTreeSet<&String> = BTreeSet::new();
-        for (name, word) in &protections.words {
-            meant.insert(name);
-            if let Word::Merged(other) | Word::Parted(other) = word {
-                meant.insert(other);
-            }
-        }
-        let vault = &self.vault;
-        let (mut names, mut taken) = (BTreeMap::new(), BTreeMap::<Whom, BTreeSet<Whom>>::new());
-        let mut after = Uuid::nil();
-        loop {
-            let guests = self.copied(&mut after).await?;
-            if guests.is_empty() {
-                break;
-            }
-            let ids: Vec<GuestId> = guests.iter().map(|held| held.guest).collect();
-            let keys = vault.keys.many_guest_keys(&ids, &[Category::Audit]).await?;
-            for Held { guest, survivor } in guests {
-                let own = |year: &i32| vault.keys.pseudonym(keys.get(&guest)?, *year);
-                let own = protections.years.iter().filter_map(own);
-                let own = own.map(|name| HEXLOWER.encode(&name));
-                names.extend(own.filter(|name| meant.contains(name)).map(|name| (name, guest)));
-                if let Some(survivor) = survivor.map(Whom::Known) {
-                    taken.entry(survivor).or_default().insert(Whom::Known(guest));
-                }
-            }
-        }
-        protections.settle(&names, taken);
-        Ok(())
-    }
-
-    /// Makes hold again what the log tells of a guest of the restored copy. Nothing of the erased.
-    pub(super) async fn protect(
-        &self,
-        caller: &Caller,
-        known: &Protections,
-        guest: GuestId,
-    ) -> Result<Again, ErasureError> {
-        let mut again = Again::default();
-        let Some(said) = known.of.get(&guest) else {
-            return Ok(again);
-        };
-        let vault = &self.vault;
-        // In the copy the guest may be taken in by another, with whom it was parted again after the backup.
-        let guest = vault.goes_on_as(guest).await?;
-        let head = vault.store.read().await?.guest_head(guest).await?;
-        if head.is_none_or(|(_, status, _)| status == "erased") {
-            return Ok(again);
-        }
-        let keys = vault.keys.fresh_guest_keys(guest, &[Category::Audit]).await?;
-        for (refusal, property) in &said.refusals {
-            let no = (refusal, property.as_ref());
-            again.refusals += u64::from(self.refuse_again(caller, (guest, &keys), no).await?);
-        }
-        if said.restrictions > 0 {
-            again.restricted = self.restrict_again(caller, (guest, &keys)).await?;
-        }
-        let (put, lifted) = (said.holds, said.lifted_holds);
-        let standing = holds(&mut vault.store.read().await?, guest).await?;
-        let stands_in = standing.iter().any(|hold| hold.author == caller.principal.0);
-        // Which hold was lifted is not told: one of the copy, where it has some.
-        if !stands_in && put > 0 && (put > lifted || !standing.is_empty()) {
-            self.hold_again(caller, (guest, &keys)).await?;
-            again.held = true;
-        }
-        Ok(again)
-    }
-
-    /// A refusal in the ledger, from when it was said; `false` when it is there.
-    async fn refuse_again(
-        &self,
-        caller: &Caller,
-        (guest, keys): (GuestId, &GuestKeys),
-        (refusal, property): (&GuestRefusal, Option<&PropertyCode>),
-    ) -> Result<bool, ErasureError> {
-        let vault = &self.vault;
-        let top = vault.properties.top().map(|node| &node.code);
-        let said = State::from_word(&refusal.state).zip(refusal.purpose.parse().ok());
-        let ((state, purpose), property) = said.zip(property.or(top)).ok_or(GuestError::Damaged)?;
-        let errand = Errand {
-            caller: caller.clone(),
-            property: property.clone(),
-            purpose: "subject_request".parse().map_err(|_| GuestError::Damaged)?,
-            reason: None,
-            request: RequestId::random(),
-        };
-        let line = Line {
-            id: ConsentId::random(),
-            purpose,
-            recipient: refusal.recipient.clone(),
-            scope: refusal.scope.clone(),
-            separate: Separate::ALL
-                .into_iter()
-                .find(|kind| kind.as_str() == refusal.separate),
-            state,
-            channel: "restore".to_owned(),
-            indication: "log".to_owned(),
-            notice: None,
-            terms: 0,
-            superseded: None,
-            property: property.clone(),
-            captured_by: caller.principal,
-            captured_actor: None,
-            valid_until: None,
-            at: DateTime::from_timestamp_micros(refusal.at).ok_or(GuestError::Damaged)?,
-            told_at: None,
-            entry: None,
-        };
-        let mut change = vault.log.begin(&vault.store).await?;
-        if change.tx.has_consent(guest, &line).await? {
-            return Ok(false);
-        }
-        let said = (line, Beside::default());
-        vault
-            .append_line(&mut change, &errand, (guest, None), said, keys)
-            .await?;
-        change.commit().await.map_err(GuestError::from)?;
-        Ok(true)
-    }
-
-    /// Out of sight again; `false` when the guest is already.
-    async fn restrict_again(
-        &self,
-        caller: &Caller,
-        (guest, keys): (GuestId, &GuestKeys),
-    ) -> Result<bool, ErasureError> {
-        let vault = &self.vault;
-        let now = vault.clock.now();
-        let head = vault.store.read().await?.guest_head(guest).await?;
-        if head.is_none_or(|(_, status, _)| status != "active") {
-            return Ok(false);
-        }
-        let mut change = vault.log.begin(&vault.store).await?;
-        change.tx.set_fate(guest, "restricted", micros(now)).await?;
-        change.record(self.restored(caller, Act::Restrict, (guest, keys)));
-        change.commit().await.map_err(GuestError::from)?;
-        Ok(true)
-    }
-
-    /// A hold on everything, for whoever knows the matter to put its own in its place.
-    async fn hold_again(
-        &self,
-        caller: &Caller,
-        (guest, keys): (GuestId, &GuestKeys),
-    ) -> Result<(), ErasureError> {
-        let vault = &self.vault;
-        let now = vault.clock.now();
-        let id = Uuid::now_v7();
-        let matter = vault.keys.seal_own("hold", id, MATTER.as_bytes())?.into_bytes();
-        let review_on = (now + Duration::days(REVIEW_DAYS)).date_naive().to_string();
-        let PrincipalId(author) = caller.principal;
-        let hold = NewHold {
-            hold: id,
-            matter: &matter,
-            ground: Ground::LegalClaim.as_str(),
-            categories: "",
-            review_on: &review_on,
-            stays: (None, None),
-            author,
-            actor: None,
-        };
-        let mut change = vault.log.begin(&vault.store).await?;
-        change.tx.put_hold(guest, &hold, micros(now)).await?;
-        change.record(self.restored(caller, Act::Hold, (guest, keys)));
-        Ok(change.commit().await.map_err(GuestError::from)?)
-    }
-
-    /// Unlike what was said by somebody, it is not done again after the next restore.
-    fn restored(&self, caller: &Caller, act: Act, (guest, keys): (GuestId, &GuestKeys)) -> Event {
-        let mut event = Event::by(caller, act, RequestId::random(), self.vault.clock.now());
-        event.subject = Some(self.vault.subject(guest, Some(keys)));
-        event.outcome = Some("restored");
-        event
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -419,23 +391,56 @@ mod tests {
         .unwrap()
     }
 
-    /// The holds of each guest, after entries about the first three guests, of which the log knows the names.
-    fn holds(entries: &[(&str, &str)], taken: &[(usize, usize)]) -> ([i64; 3], bool) {
-        let guests = [1, 2, 3].map(|id| GuestId(Uuid::from_u128(id)));
+    fn guests() -> [GuestId; 4] {
+        [1, 2, 3, 4].map(|id| GuestId(Uuid::from_u128(id)))
+    }
+
+    /// The first three guests, of whom the log knows the names.
+    fn copy(taken: &[(usize, usize)]) -> Copied {
+        let names = ["one", "two", "three"].map(str::to_owned);
+        let pairs = taken.iter().map(|(survivor, absorbed)| (*absorbed, *survivor));
+        Copied {
+            names: names.into_iter().zip(guests()).collect(),
+            survivors: pairs
+                .map(|(one, other)| (guests()[one], guests()[other]))
+                .collect(),
+            ..Copied::default()
+        }
+    }
+
+    fn settled(entries: &[(&str, &str)], copied: &Copied) -> Protections {
         let mut protections = Protections::default();
         for ((act, subject), seq) in entries.iter().zip(1..) {
-            let outcome = (*act == "hold").then_some("put");
+            let (act, outcome) = match *act {
+                "hold" => ("hold", Some("put")),
+                "lift" => ("hold", Some("lifted")),
+                act => (act, None),
+            };
             protections.note(entry(act, outcome, subject, seq));
         }
-        let names = ["one", "two", "three"].map(str::to_owned);
-        let mut before: BTreeMap<Whom, BTreeSet<Whom>> = BTreeMap::new();
-        for (survivor, absorbed) in taken {
-            let whom = |at: &usize| Whom::Known(guests[*at]);
-            before.entry(whom(survivor)).or_default().insert(whom(absorbed));
-        }
-        protections.settle(&names.into_iter().zip(guests).collect(), before);
-        let of = |guest| protections.of.get(&guest).map_or(0, |said| said.holds);
-        (guests.map(of), protections.tells_of_a_split())
+        protections.settle(copied);
+        protections
+    }
+
+    fn held(protections: &Protections, copied: &Copied, given: &[(usize, usize)]) -> [usize; 4] {
+        let given = given.iter();
+        let given = given.map(|(new, of)| (guests()[*new], BTreeSet::from([guests()[*of]])));
+        let each = protections.of_each(copied, &given.collect());
+        guests().map(|guest| {
+            each.get(&guest)
+                .into_iter()
+                .flatten()
+                .map(|said| said.holds)
+                .sum()
+        })
+    }
+
+    /// The holds of each guest, after entries about the first three.
+    fn holds(entries: &[(&str, &str)], taken: &[(usize, usize)]) -> ([usize; 3], bool) {
+        let copied = copy(taken);
+        let protections = settled(entries, &copied);
+        let [one, two, three, _] = held(&protections, &copied, &[]);
+        ([one, two, three], protections.tells_of_a_split())
     }
 
     #[test]
@@ -466,5 +471,62 @@ mod tests {
             ("merge", "three"),
         ];
         assert_eq!(holds(&half, &[]), ([1, 0, 0], false));
+    }
+    #[test]
+    fn what_is_said_of_a_record_goes_to_the_guest_that_it_has_again() {
+        let copied = copy(&[]);
+        let split = [("unmerge", "new"), ("unmerge", "two"), ("hold", "new")];
+        let protections = settled(&split, &copied);
+        assert_eq!(held(&protections, &copied, &[(3, 1)]), [0, 0, 0, 1]);
+        // Of two of whom one has no guest of its own it is not known which.
+        let twice = [&split[..], &[("unmerge", "other"), ("unmerge", "two")]].concat();
+        let protections = settled(&twice, &copied);
+        assert_eq!(held(&protections, &copied, &[(3, 1)]), [0, 1, 0, 1]);
+        // What was said before is said of both.
+        let protections = settled(&[&[("hold", "two")], &split[..]].concat(), &copied);
+        assert_eq!(held(&protections, &copied, &[(3, 1)]), [0, 1, 0, 2]);
+    }
+
+    #[test]
+    fn who_is_known_by_keys_alone_is_the_guest_of_the_record() {
+        let mut copied = copy(&[]);
+        copied.names.insert("new".to_owned(), guests()[3]);
+        copied.later.insert(guests()[3]);
+        let split = [("unmerge", "new"), ("unmerge", "two"), ("hold", "new")];
+        let protections = settled(&split, &copied);
+        assert_eq!(held(&protections, &copied, &[(3, 1)]), [0, 0, 0, 1]);
+        assert_eq!(held(&protections, &copied, &[]), [0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn a_name_that_no_key_tells_is_known_by_whom_it_was_one_with() {
+        let mut copied = copy(&[(0, 1)]);
+        copied.names.remove("one");
+        let said = [
+            ("hold", "one"),
+            ("unmerge", "two"),
+            ("unmerge", "one"),
+            ("lift", "one"),
+        ];
+        assert_eq!(held(&settled(&said, &copied), &copied, &[]), [0, 1, 0, 0]);
+        // The other way round it may be a record, too; nobody has it, so it was the one without a name.
+        let mut copied = copy(&[(0, 1)]);
+        copied.names.remove("two");
+        copied.nameless.insert(guests()[1]);
+        let said = [("unmerge", "two"), ("unmerge", "one"), ("hold", "two")];
+        assert_eq!(held(&settled(&said, &copied), &copied, &[]), [0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn a_hold_of_the_copy_that_was_lifted_takes_none_away_that_was_put_since() {
+        let mut copied = copy(&[(0, 1)]);
+        copied.holds.insert(guests()[0], 1);
+        let parted = [("unmerge", "two"), ("unmerge", "one")];
+        let said = [&[("lift", "one")], &parted[..], &[("hold", "two")]].concat();
+        assert_eq!(held(&settled(&said, &copied), &copied, &[]), [0, 1, 0, 0]);
+        let said = [&[("hold", "one"), ("lift", "one")], &parted[..]].concat();
+        assert_eq!(held(&settled(&said, &copied), &copied, &[]), [1, 1, 0, 0]);
+        let said = [("hold", "three"), ("lift", "three")];
+        assert_eq!(held(&settled(&said, &copied), &copied, &[]), [0; 4]);
     }
 }

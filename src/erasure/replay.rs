@@ -66,6 +66,7 @@ impl Eraser {
             suppressed: since.protections.suppressed,
             ..Replayed::default()
         };
+        let protections = since.protected();
         let mut met = BTreeSet::new();
         let mut after = Uuid::nil();
         loop {
@@ -90,10 +91,12 @@ impl Eraser {
                     report.restricted += u64::from(waits(&erasures));
                     report.left += u64::from(self.is_left(guest, &erasures).await?);
                 }
-                let again = self.protect(caller, &since.protections, guest).await?;
-                report.refusals += again.refusals;
-                report.restrictions += u64::from(again.restricted);
-                report.holds += u64::from(again.held);
+                if let Some(said) = protections.get(&guest) {
+                    let again = self.protect(caller, (guest, said)).await?;
+                    report.refusals += again.refusals;
+                    report.restrictions += u64::from(again.restricted);
+                    report.holds += u64::from(again.held);
+                }
             }
         }
         report.undecided = count(since.undecided(&met));

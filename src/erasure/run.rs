@@ -495,21 +495,22 @@ impl Eraser {
     /// The guest's name in the log of erasures: a keyed hash of its id.
     #[must_use]
     pub fn tombstone(&self, guest: GuestId) -> String {
-        self.hashed::<16>(b"tombstone", guest.0)
+        HEXLOWER.encode(&self.hashed::<16>(&[b"tombstone", guest.0.as_bytes()]))
     }
 
     /// A record's name in the log of erasures.
     pub(super) fn record_name(&self, record: Uuid) -> String {
-        self.hashed::<8>(b"tombstone record", record)
+        HEXLOWER.encode(&self.hashed::<8>(&[b"tombstone record", record.as_bytes()]))
     }
 
-    fn hashed<const N: usize>(&self, of: &[u8], id: Uuid) -> String {
-        let hash = self
-            .vault
-            .keys
-            .mac(MacPurpose::Token)
-            .mac_of(&[of, id.as_bytes()]);
-        HEXLOWER.encode(hash.first_chunk::<N>().map_or(&hash[..], |part| &part[..]))
+    /// The beginning of a keyed hash.
+    pub(super) fn hashed<const N: usize>(&self, parts: &[&[u8]]) -> [u8; N] {
+        let hash = self.vault.keys.mac(MacPurpose::Token).mac_of(parts);
+        let mut out = [0; N];
+        for (to, from) in out.iter_mut().zip(hash) {
+            *to = from;
+        }
+        out
     }
 }
 

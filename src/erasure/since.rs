@@ -9,11 +9,13 @@ use uuid::Uuid;
 use crate::{
     audit::{Act, tlog::Stored},
     base::{Category, GuestId},
+    events::Announcement,
 };
 
 use super::{
     Eraser, ErasureError,
-    protections::{Protections, Told},
+    copied::Copied,
+    protections::{Protections, Said, Told},
 };
 
 /// Guests looked at at a time.
@@ -28,7 +30,10 @@ pub struct Since {
     of: BTreeMap<String, Vec<usize>>,
     /// By guests who were made for records that are erased.
     anew: BTreeMap<GuestId, Vec<usize>>,
+    /// With whom the records of these lie in the copy.
+    given: BTreeMap<GuestId, BTreeSet<GuestId>>,
     pub(super) protections: Protections,
+    copied: Copied,
     /// Guests who were parted from others in the copy.
     pub(super) parted: u64,
 }
@@ -37,6 +42,8 @@ pub struct Since {
 pub struct Stray {
     /// With whom.
     pub guest: GuestId,
+    /// Whose they are to be; a run that was cut off may have given them to it already.
+    pub new: GuestId,
     /// Which.
     pub records: BTreeSet<Uuid>,
     erasures: Vec<usize>,
@@ -113,10 +120,43 @@ impl Since {
         self.erasures.iter().filter(unknown).count()
     }
 
-    /// Notes whom stray records were given to.
-    pub fn given(&mut self, stray: Stray, guest: GuestId) {
+    /// Whether the log tells nothing of what a restored copy has to be brought up to.
+    pub(super) fn is_empty(&self) -> bool {
+        self.erasures.is_empty() && self.protections.is_empty()
+    }
+
+    /// Holds it against what the copy was.
+    pub(super) fn settle(&mut self, copied: Copied) {
+        self.protections.settle(&copied);
+        self.copied = copied;
+    }
+
+    /// What was said of each guest.
+    pub(super) fn protected(&self) -> BTreeMap<GuestId, Vec<&Said>> {
+        self.protections.of_each(&self.copied, &self.given)
+    }
+
+    /// Notes that stray records were given to whose they are to be.
+    pub fn given(&mut self, stray: Stray) {
         self.parted += 1;
-        self.anew.insert(guest, stray.erasures);
+        let mut of = BTreeSet::from([stray.guest]);
+        let before = stray
+            .records
+            .iter()
+            .filter_map(|record| self.copied.strays.get(record));
+        of.extend(before.flatten());
+        of.remove(&stray.new);
+        self.given.insert(stray.new, of);
+        self.anew.insert(stray.new, stray.erasures);
+    }
+
+    /// The guests who have other ids than they had, each with one of those that their records lay with.
+    pub(super) fn renamed(&self) -> impl Iterator<Item = (GuestId, GuestId)> {
+        let renamed = self
+            .given
+            .iter()
+            .filter(|(new, _)| !self.copied.later.contains(new));
+        renamed.filter_map(|(new, of)| Some((*new, *of.first()?)))
     }
 
     /// Notes that merges were undone.
@@ -138,7 +178,7 @@ impl Since {
     }
 
     /// The erasures that name a record, when one of them is not of this guest.
-    fn stray(&self, own: &[&Erased], name: &str) -> Option<&Vec<usize>> {
+    pub(super) fn stray(&self, own: &[&Erased], name: &str) -> Option<&Vec<usize>> {
         let all = self.of.get(name)?;
         let mut others = all.iter().filter_map(|at| self.erasures.get(*at));
         others
@@ -171,7 +211,7 @@ impl Eraser {
                 since.note(Erased { hidden, ..erased });
             }
         }
-        self.know(&mut since.protections).await?;
+        self.know(&mut since).await?;
         Ok(since)
     }
 
@@ -231,12 +271,55 @@ impl Eraser {
                 }
                 strays.extend(found.into_iter().map(|(erasures, records)| Stray {
                     guest: held.guest,
+                    new: self.whose(since, erasures, &records),
                     records,
                     erasures: erasures.clone(),
                 }));
             }
         }
         Ok(strays)
+    }
+
+    /// Whose records are that were erased so: the guest who had them, when keys know it; else one with an id that each run
+    /// finds again.
+    fn whose(&self, since: &Since, erasures: &[usize], records: &BTreeSet<Uuid>) -> GuestId {
+        let erasures: Vec<&Erased> = erasures.iter().filter_map(|at| since.erasures.get(*at)).collect();
+        let mut later = since.copied.later.iter();
+        let had = later.rfind(|guest| {
+            let name = self.tombstone(**guest);
+            erasures.iter().any(|erased| erased.tombstone == name)
+        });
+        if let Some(guest) = had {
+            return *guest;
+        }
+        let records = records.iter().map(Uuid::as_bytes);
+        let cases = erasures.iter().map(|erased| erased.case.as_bytes());
+        let mut parts: Vec<&[u8]> = vec![b"guest of records"];
+        parts.extend(records.clone().chain(cases).map(|id| id.as_slice()));
+        // As old as its first record.
+        let made = records.flatten().take(6).copied();
+        let mut id = [0; 16];
+        for (to, from) in id.iter_mut().zip(made.chain(self.hashed::<10>(&parts))) {
+            *to = from;
+        }
+        let id = uuid::Builder::from_bytes(id);
+        GuestId(id.with_version(uuid::Version::SortRand).into_uuid())
+    }
+
+    /// What is told of guests who have other ids than they had, as far as they are there.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn renamed(&self, since: &Since) -> Result<Vec<Announcement>, ErasureError> {
+        let mut told = Vec::new();
+        let now = self.vault.clock.now();
+        for (new, of) in since.renamed() {
+            let head = self.vault.store.read().await?.guest_head(new).await?;
+            if head.is_some_and(|(_, status, _)| status != "erased") {
+                told.push(Announcement::guest_unmerged(now, of, new));
+            }
+        }
+        Ok(told)
     }
 
     /// Some guests of the copy, in the order of their ids, after one of them.
@@ -258,7 +341,7 @@ impl Eraser {
         Ok(rows.into_iter().map(held).collect())
     }
 
-    async fn page_with_records(
+    pub(super) async fn page_with_records(
         &self,
         after: &mut Uuid,
     ) -> Result<(Vec<Held>, Vec<(Uuid, Uuid)>), ErasureError> {

@@ -55,6 +55,9 @@ statements! {
     QUARANTINE = "INSERT INTO quarantine (since, log_size) VALUES ($1, $2)";
     QUARANTINED = "SELECT min(log_size) FROM quarantine";
     QUARANTINE_END = "DELETE FROM quarantine";
+    COPIED = "SELECT copied FROM quarantine WHERE copied IS NOT NULL LIMIT 1";
+    COPIED_NOTE = "UPDATE quarantine SET copied = $1";
+    HOLDS_STANDING = "SELECT guest_id, count(*) FROM hold WHERE lifted_at IS NULL GROUP BY guest_id";
     REGISTERED = "SELECT DISTINCT guest_id FROM register_entry WHERE guest_id > $1 ORDER BY guest_id LIMIT $2";
     GUEST_KNOWN = "SELECT guest_id FROM guest WHERE guest_id = $1";
     GUESTS_ALL = "SELECT guest_id, survivor FROM guest WHERE guest_id > $1 ORDER BY guest_id LIMIT $2";
@@ -184,6 +187,22 @@ impl Conn {
         Ok(on!(self, c => sqlx::query_scalar(QUARANTINED).fetch_one(c).await?))
     }
 
+    /// What a restored copy was before anything in it was changed, sealed, when that was noted.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn copied(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(on!(self, c => sqlx::query_scalar(COPIED).fetch_optional(c).await?))
+    }
+
+    /// The guests on whom holds lie, each with how many.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn standing_holds(&mut self) -> Result<Vec<(Uuid, i64)>, StoreError> {
+        Ok(on!(self, c => sqlx::query_as(HOLDS_STANDING).fetch_all(c).await?))
+    }
+
     /// Guests with entries in the register, in the order of their ids, after one of them.
     ///
     /// # Errors
@@ -244,6 +263,15 @@ impl Tx {
     /// What the database says.
     pub async fn quarantine(&mut self, since: i64, log_size: i64) -> Result<(), StoreError> {
         on!(self, c => { sqlx::query(QUARANTINE).bind(since).bind(log_size).execute(c).await?; });
+        Ok(())
+    }
+
+    /// Notes what a copy in quarantine was.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn note_copied(&mut self, sealed: &[u8]) -> Result<(), StoreError> {
+        on!(self, c => { sqlx::query(COPIED_NOTE).bind(sealed).execute(c).await?; });
         Ok(())
     }
 

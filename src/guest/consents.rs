@@ -166,7 +166,7 @@ impl Vault {
         let matter = (&line.purpose, line.recipient.as_str(), line.separate);
         Ok(ConsentAnswer {
             consent_id: line.id,
-            state: self.standing_of(errand, &ledger, matter).as_str(),
+            state: self.standing_of(&errand.property, &ledger, matter).as_str(),
         })
     }
 
@@ -300,7 +300,7 @@ impl Vault {
         let standing = matters
             .into_iter()
             .map(|(purpose, recipient, separate)| {
-                let stands = self.standing_of(errand, &ledger, (&purpose, &recipient, separate));
+                let stands = self.standing_of(&errand.property, &ledger, (&purpose, &recipient, separate));
                 let bare = |id: &ConsentId| ledger.iter().any(|l| l.id == *id && l.notice.is_none());
                 StandingAnswer {
                     purpose,
@@ -319,15 +319,16 @@ impl Vault {
         }
     }
 
-    fn standing_of(
+    /// How one matter stands at a property.
+    pub(super) fn standing_of(
         &self,
-        errand: &Errand,
+        property: &PropertyCode,
         ledger: &[Line],
         (purpose, recipient, separate): (&Purpose, &str, Option<Separate>),
     ) -> Standing {
         let question = Question {
             recipient,
-            property: &errand.property,
+            property,
             tree: &self.properties,
             separate: separate.as_slice(),
             now: micros(self.clock.now()),

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use crate::{
     audit::{Act, Change, GuestRefusal},
     base::{Category, ConsentId, Errand, GuestId, RecordId, micros, said_now},
-    consent::{Line, State, Statement, says_again},
+    consent::{Line, Refusal, Standing, State, Statement, is_flag, says_again},
     crypto::{Aad, same},
     events::Announcement,
     keys::GuestKeys,
@@ -76,7 +76,8 @@ impl Vault {
         self.keys_of(guest, &[Category::Audit, Category::Consent]).await
     }
 
-    /// Appends what a record says to the ledger, unless the same record has said it already.
+    /// Appends what a record says to the ledger, unless the same record has said it already. Tells what is not taken for an
+    /// agreement.
     pub(super) async fn write_told_consent(
         &self,
         change: &mut Change,
@@ -84,16 +85,33 @@ impl Vault {
         (guest, record): (GuestId, RecordId),
         (input, (statement, terms)): (&RecordInput, &(Statement, i64)),
         keys: &GuestKeys,
-    ) -> Result<(), GuestError> {
+    ) -> Result<Option<Refusal>, GuestError> {
         // Unlike what the source said, a checked statement also has the time of its record.
         let own_time = statement.at.filter(|_| input.consents.contains(statement));
         let line = line_of(errand, statement, self.clock.now());
         let said = change.tx.said_by_record(guest, record, &line).await?;
-        if !says_again(&said, &line, own_time) {
-            self.write_consent(change, errand, (guest, Some(record)), (statement, *terms), keys)
-                .await?;
+        if says_again(&said, &line, own_time) {
+            return Ok(None);
         }
-        Ok(())
+        if said.is_empty() && is_flag(&line) && self.is_refused(errand, guest, &line).await? {
+            return Ok(Some(Refusal::RefusedElsewhere));
+        }
+        self.write_consent(change, errand, (guest, Some(record)), (statement, *terms), keys)
+            .await?;
+        Ok(None)
+    }
+
+    /// Whether the guest has said no to what a flag says yes to: how a system's box stands is no act of the guest's, whenever
+    /// the system looked at it.
+    async fn is_refused(&self, errand: &Errand, guest: GuestId, line: &Line) -> Result<bool, GuestError> {
+        let ledger = self.store.read().await?.consents(guest).await?;
+        let place = line.scope.parse().unwrap_or_else(|_| errand.property.clone());
+        let matter = (&line.purpose, line.recipient.as_str(), line.separate);
+        let standing = self.standing_of(&place, &ledger, matter);
+        Ok(matches!(
+            standing,
+            Standing::Refused(_) | Standing::Withdrawn(_) | Standing::Objected(_)
+        ))
     }
 
     /// Appends a statement inside a change, with an entry of the log of its own that commits to the line. One that a

@@ -331,8 +331,13 @@ impl Vault {
         rows.record(guest, head);
         for said in &prepared.consents {
             let change = writing.change().await?;
-            self.write_told_consent(change, errand, (guest, record), (&prepared.input, said), keys)
+            let refused = self
+                .write_told_consent(change, errand, (guest, record), (&prepared.input, said), keys)
                 .await?;
+            rejected.extend(refused.map(|refusal| Rejected {
+                field: "consents".to_owned(),
+                reason: refusal.as_str().to_owned(),
+            }));
         }
         if let Some(told) = told(place, guest, (&event, prepared)) {
             rows.tell(told.at_property(&errand.property));

@@ -33,24 +33,22 @@ impl Vault {
         Ok(u64::try_from(merges.len()).unwrap_or(u64::MAX))
     }
 
-    /// Takes records out of a guest into one of their own, which is returned.
+    /// Takes records out of a guest into another, who is made for them.
     ///
     /// # Errors
     /// What database, key store and log say.
     pub async fn split_again(
         &self,
         caller: &Caller,
-        guest: GuestId,
+        (guest, new): (GuestId, GuestId),
         records: BTreeSet<Uuid>,
-    ) -> Result<GuestId, GuestError> {
-        let new = GuestId::random();
+    ) -> Result<(), GuestError> {
         let errand = self.errand_in_copy(caller)?;
         let crossing = self.crossing_in_copy(guest, new).await?;
         let mut change = self.log.begin(&self.store).await?;
         self.take_out(&mut change, &errand, &crossing, records).await?;
         self.record_both(&mut change, &errand, Act::Unmerge, &crossing);
-        change.commit().await?;
-        Ok(new)
+        Ok(change.commit().await?)
     }
 
     async fn undo_in_copy(&self, errand: &Errand, row: &MergeRow) -> Result<(), GuestError> {

@@ -39,7 +39,7 @@ impl Crossing {
 
     /// Whether the one's values of a drawer are for the other to have: in a restored copy not those that nobody opens any
     /// more.
-    fn carries(&self, category: Category) -> bool {
+    pub(super) fn carries(&self, category: Category) -> bool {
         !self.is_in_copy() || self.from.has(category)
     }
 
@@ -123,9 +123,12 @@ impl Vault {
     pub(super) async fn crossing_in_copy(&self, from: GuestId, to: GuestId) -> Result<Crossing, GuestError> {
         let from = self.keys.fresh_guest_keys(from, &Category::ALL).await?;
         let had = self.keys.fresh_guest_keys(to, &Category::ALL).await?;
+        // Whatever has become of the values, the log is to have a name for it.
+        let wanted =
+            |category: Category| category == Category::Audit || from.has(category) || had.has(category);
         let present: Vec<Category> = Category::ALL
             .into_iter()
-            .filter(|category| from.has(*category) || had.has(*category))
+            .filter(|category| wanted(*category))
             .collect();
         let to = self.keys.ensure_guest_keys(to, &present).await?;
         Ok(Crossing {
@@ -136,7 +139,7 @@ impl Vault {
     }
 
     /// In a restored copy: leaves out what nobody opens any more of what lies with the two, and removes it where it is to
-    /// be written anew.
+    /// be written anew. That there is a key does not tell: a run that was cut off may have made it.
     pub(super) async fn opening(
         &self,
         tx: &mut Tx,
@@ -151,14 +154,21 @@ impl Vault {
             awake.stays.clear();
             awake.words.clear();
         }
-        if !had.has(Category::Stay) {
-            asleep.words.clear();
-            for stay in asleep.stays.drain(..) {
-                tx.delete_words(to, stay.stay_token).await?;
-                tx.delete_stay(to, stay.stay_token).await?;
-            }
+        let (stays, lost): (Vec<_>, Vec<_>) = asleep
+            .stays
+            .drain(..)
+            .partition(|stay| opened_stay(had, stay).is_ok());
+        asleep.stays = stays;
+        for stay in lost {
+            asleep.words.retain(|word| word.stay_token != stay.stay_token);
+            tx.delete_words(to, stay.stay_token).await?;
+            tx.delete_stay(to, stay.stay_token).await?;
         }
-        let opens = |value: &SealedValue| Ok::<_, GuestError>(had.has(self.category_of(&value.field)?));
+        let opens = |value: &SealedValue| {
+            let place = places::value(to, value.record_id, &value.field, value.version);
+            let drawer = self.category_of(&value.field)?;
+            Ok::<_, GuestError>(had.open_internal(drawer, &value.sealed, &place).is_ok())
+        };
         let mut kept = Vec::with_capacity(asleep.values.len());
         for value in asleep.values.drain(..) {
             if opens(&value)? {
@@ -168,9 +178,11 @@ impl Vault {
             }
         }
         asleep.values = kept;
-        if !had.has(Category::Identity) {
-            asleep.records.clear();
-        }
+        asleep.records.retain(|head| {
+            let place = places::source_id(to, head.record_id);
+            had.open_internal(Category::Identity, &head.source_id, &place)
+                .is_ok()
+        });
         Ok(())
     }
 

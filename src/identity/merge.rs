@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    audit::{Act, Change, Event},
+    audit::{Act, Change, Event, RESTORED},
     base::{Errand, GuestId, micros},
     consent::strictest,
     events::Announcement,
@@ -320,6 +320,7 @@ impl Vault {
             let guest = keys.guest();
             let mut event = self.identity_event(errand, act, guest);
             event.subject = Some(self.subject(guest, Some(keys)));
+            event.outcome = crossing.is_in_copy().then_some(RESTORED);
             change.record(Self::with_reason(event, errand, Some(keys)));
         }
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Change},
-    base::{Errand, GuestId, micros},
+    base::{Category, Errand, GuestId, micros},
     consent::{Line, strictest},
     events::Announcement,
     guest::{Beside, GuestError, Vault, sql::Rows},
@@ -119,6 +119,12 @@ impl Vault {
             .await?;
         let going = all.of_records(&theirs.records);
         self.carry(&mut change.tx, crossing, &going).await?;
+        if !crossing.carries(Category::Identity) {
+            // They are its records, though nobody can tell any more what their source calls them.
+            for head in &going.records {
+                change.tx.copy_record((guest, new), head.record_id, &[]).await?;
+            }
+        }
         for record in &theirs.records {
             change.tx.take_record_away(guest, *record).await?;
             change.tx.move_tokens((guest, new), *record).await?;

@@ -358,8 +358,9 @@ both!(
             going.push(body);
         }
         let by = guest_vault::access::operator().unwrap();
-        for errand in [&crm, &auditor, &integration] {
-            let principal = ApiKey::parse(&errand.key).unwrap().principal();
+        for role in ["crm", "auditor", "integration"] {
+            let key = app.key(role, &["GROUP"]).await;
+            let principal = ApiKey::parse(&key).unwrap().principal();
             let revoked = app
                 .app
                 .access

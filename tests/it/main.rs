@@ -56,6 +56,7 @@ mod opening;
 mod order;
 mod overwriting;
 mod parted;
+mod parted_words;
 mod partly;
 mod pooler;
 mod portal;
