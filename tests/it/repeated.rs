@@ -160,6 +160,75 @@ both!(a_flag_that_is_still_set_is_no_new_yes, async |database| {
     app.finish().await;
 });
 
+both!(what_a_source_still_holds_is_no_news, async |database| {
+    let app = TestApp::start(database).await;
+    let record = |at: &str, language: &str, departure: &str| {
+        let mut record = booking(at, "primary", "checked_in");
+        record["guest"]["preferred_language"] = json!(language);
+        record["stays"][0]["arrival"] = json!("2026-03-05");
+        record["stays"][0]["departure"] = json!(departure);
+        record
+    };
+    let first = put(&app, "pms/1", &record("2026-03-01T10:00:00Z", "pt", "2026-03-09")).await;
+    let guest = first.body["guest_id"].as_str().unwrap().to_owned();
+    let mut said = booking("2026-03-02T10:00:00Z", "primary", "checked_in");
+    said["guest"]["preferred_language"] = json!("de");
+    said.as_object_mut().unwrap().remove("stays");
+    let web = put(&app, "web/1", &said).await;
+    assert_eq!(web.body["guest_id"], first.body["guest_id"], "{web:?}");
+    let desk = app.errand("front_desk", "check_in").await;
+    let language = async || {
+        let path = format!("/v1/guests/{guest}?fields=preferred_language");
+        app.get(&desk, &path).await.value("preferred_language").clone()
+    };
+    assert_eq!(language().await, "de");
+    // The same once more, with a longer stay: the other source's word is the newer one still.
+    put(&app, "pms/1", &record("2026-03-03T10:00:00Z", "pt", "2026-03-10")).await;
+    assert_eq!(language().await, "de");
+    let listener = app.role("integration").await;
+    let told = app.get(&listener, "/v1/events").await;
+    let last = told.body["items"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["data"]["fields"], json!(["stay_links"]), "{last}");
+    // What the source had changed before it said so once more comes late.
+    let late = put(&app, "pms/1", &record("2026-03-02T12:00:00Z", "fr", "2026-03-09")).await;
+    let stale = json!({"field": "preferred_language", "reason": "stale"});
+    assert!(late.body["rejected"].as_array().unwrap().contains(&stale), "{late:?}");
+    assert_eq!(language().await, "de");
+    put(&app, "pms/1", &record("2026-03-04T10:00:00Z", "fr", "2026-03-10")).await;
+    assert_eq!(language().await, "fr");
+    app.finish().await;
+});
+
+both!(a_flag_of_another_record_does_not_stand_against_a_no, async |database| {
+    let app = TestApp::start(database).await;
+    let record = |at: &str, indication: &str| {
+        let mut record = booking(at, "primary", "checked_in");
+        record["stays"][0]["arrival"] = json!("2026-03-05");
+        record["consents"] = json!([{"purpose": "marketing_direct", "state": "given", "channel": "pms",
+                                     "indication": indication, "at": at}]);
+        record
+    };
+    let first = put(&app, "pms/1", &record("2026-03-01T10:00:00Z", "imported_flag")).await;
+    let guest = first.body["guest_id"].as_str().unwrap().to_owned();
+    let member = app.errand("front_desk", "check_in").await;
+    let consents = format!("/v1/guests/{guest}/consents");
+    let standing = async || app.get(&member, &consents).await.body["standing"][0]["state"].clone();
+    assert_eq!(standing().await, "given");
+    let no = json!({"purpose": "marketing_direct", "state": "withdrawn", "channel": "web"});
+    assert_eq!(app.post(&member, &consents, no).await.status, 201);
+    // A profile of the same person that nobody had sent before: its box was never cleared.
+    app.set_clock("2026-03-06T09:00:00Z");
+    let other = put(&app, "pms/2", &record("2026-03-06T08:00:00Z", "imported_flag")).await;
+    assert_eq!(other.body["guest_id"], first.body["guest_id"], "{other:?}");
+    let refused = json!({"field": "consents", "reason": "refused_elsewhere"});
+    assert!(other.body["rejected"].as_array().unwrap().contains(&refused), "{other:?}");
+    assert_eq!(standing().await, "withdrawn");
+    // An act of the guest's does count.
+    put(&app, "pms/2", &record("2026-03-06T08:30:00Z", "checkbox")).await;
+    assert_eq!(standing().await, "given");
+    app.finish().await;
+});
+
 both!(what_has_had_its_time_is_not_brought_in, async |database| {
     let app = TestApp::start(database).await;
     let pms = app.errand("integration", "loyalty").await;
