@@ -242,7 +242,11 @@ pub(crate) struct PackageOptions {
 #[utoipa::path(
     get, path = "/v1/requests/{id}/package", tag = "requests",
     params(("id" = Uuid, Path), PackageOptions, ErrandHeaders),
-    responses((status = 200, body = Vec<u8>, content_type = "application/zip"), Conflicts, Refusals)
+    responses(
+        (status = 200, content((Vec<u8> = "application/zip"), (Vec<u8> = "application/octet-stream"))),
+        Conflicts,
+        Refusals
+    )
 )]
 pub(crate) async fn get_package(
     desk: Data<Requests>,

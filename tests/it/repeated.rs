@@ -192,42 +192,51 @@ both!(what_a_source_still_holds_is_no_news, async |database| {
     // What the source had changed before it said so once more comes late.
     let late = put(&app, "pms/1", &record("2026-03-02T12:00:00Z", "fr", "2026-03-09")).await;
     let stale = json!({"field": "preferred_language", "reason": "stale"});
-    assert!(late.body["rejected"].as_array().unwrap().contains(&stale), "{late:?}");
+    assert!(
+        late.body["rejected"].as_array().unwrap().contains(&stale),
+        "{late:?}"
+    );
     assert_eq!(language().await, "de");
     put(&app, "pms/1", &record("2026-03-04T10:00:00Z", "fr", "2026-03-10")).await;
     assert_eq!(language().await, "fr");
     app.finish().await;
 });
 
-both!(a_flag_of_another_record_does_not_stand_against_a_no, async |database| {
-    let app = TestApp::start(database).await;
-    let record = |at: &str, indication: &str| {
-        let mut record = booking(at, "primary", "checked_in");
-        record["stays"][0]["arrival"] = json!("2026-03-05");
-        record["consents"] = json!([{"purpose": "marketing_direct", "state": "given", "channel": "pms",
+both!(
+    a_flag_of_another_record_does_not_stand_against_a_no,
+    async |database| {
+        let app = TestApp::start(database).await;
+        let record = |at: &str, indication: &str| {
+            let mut record = booking(at, "primary", "checked_in");
+            record["stays"][0]["arrival"] = json!("2026-03-05");
+            record["consents"] = json!([{"purpose": "marketing_direct", "state": "given", "channel": "pms",
                                      "indication": indication, "at": at}]);
-        record
-    };
-    let first = put(&app, "pms/1", &record("2026-03-01T10:00:00Z", "imported_flag")).await;
-    let guest = first.body["guest_id"].as_str().unwrap().to_owned();
-    let member = app.errand("front_desk", "check_in").await;
-    let consents = format!("/v1/guests/{guest}/consents");
-    let standing = async || app.get(&member, &consents).await.body["standing"][0]["state"].clone();
-    assert_eq!(standing().await, "given");
-    let no = json!({"purpose": "marketing_direct", "state": "withdrawn", "channel": "web"});
-    assert_eq!(app.post(&member, &consents, no).await.status, 201);
-    // A profile of the same person that nobody had sent before: its box was never cleared.
-    app.set_clock("2026-03-06T09:00:00Z");
-    let other = put(&app, "pms/2", &record("2026-03-06T08:00:00Z", "imported_flag")).await;
-    assert_eq!(other.body["guest_id"], first.body["guest_id"], "{other:?}");
-    let refused = json!({"field": "consents", "reason": "refused_elsewhere"});
-    assert!(other.body["rejected"].as_array().unwrap().contains(&refused), "{other:?}");
-    assert_eq!(standing().await, "withdrawn");
-    // An act of the guest's does count.
-    put(&app, "pms/2", &record("2026-03-06T08:30:00Z", "checkbox")).await;
-    assert_eq!(standing().await, "given");
-    app.finish().await;
-});
+            record
+        };
+        let first = put(&app, "pms/1", &record("2026-03-01T10:00:00Z", "imported_flag")).await;
+        let guest = first.body["guest_id"].as_str().unwrap().to_owned();
+        let member = app.errand("front_desk", "check_in").await;
+        let consents = format!("/v1/guests/{guest}/consents");
+        let standing = async || app.get(&member, &consents).await.body["standing"][0]["state"].clone();
+        assert_eq!(standing().await, "given");
+        let no = json!({"purpose": "marketing_direct", "state": "withdrawn", "channel": "web"});
+        assert_eq!(app.post(&member, &consents, no).await.status, 201);
+        // A profile of the same person that nobody had sent before: its box was never cleared.
+        app.set_clock("2026-03-06T09:00:00Z");
+        let other = put(&app, "pms/2", &record("2026-03-06T08:00:00Z", "imported_flag")).await;
+        assert_eq!(other.body["guest_id"], first.body["guest_id"], "{other:?}");
+        let refused = json!({"field": "consents", "reason": "refused_elsewhere"});
+        assert!(
+            other.body["rejected"].as_array().unwrap().contains(&refused),
+            "{other:?}"
+        );
+        assert_eq!(standing().await, "withdrawn");
+        // An act of the guest's does count.
+        put(&app, "pms/2", &record("2026-03-06T08:30:00Z", "checkbox")).await;
+        assert_eq!(standing().await, "given");
+        app.finish().await;
+    }
+);
 
 both!(what_has_had_its_time_is_not_brought_in, async |database| {
     let app = TestApp::start(database).await;
