@@ -221,13 +221,11 @@ async fn prove(app: &App, folder: &Path) -> Result<Outcome, CopyError> {
     for guest in eraser.parted(&since).await? {
         since.undone(app.vault.part_again(&caller, guest).await?);
     }
-    for stray in eraser.strays(&since).await? {
-        if stray.new != stray.guest {
-            let records = stray.records.clone();
-            let ends = (stray.guest, stray.new);
-            app.vault.split_again(&caller, ends, records).await?;
-        }
-        since.given(stray);
+    let strays = eraser.strays(&since).await?;
+    eraser.give(&mut since, &strays).await?;
+    for stray in strays.into_iter().filter(|stray| stray.new != stray.guest) {
+        let ends = (stray.guest, stray.new);
+        app.vault.split_again(&caller, ends, stray.records).await?;
     }
     let replayed = eraser.replay(&caller, &since).await?;
     if replayed.left > 0 {

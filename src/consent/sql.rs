@@ -8,7 +8,7 @@ use crate::{
     on,
     policy::Separate,
     statements,
-    store::{Conn, StoreError, Tx},
+    store::{Conn, Database, StoreError, Tx},
 };
 
 use super::{Line, State};
@@ -122,6 +122,14 @@ impl TryFrom<Row> for Line {
 }
 
 impl Tx {
+    /// The whole ledger of a guest, oldest first, with what this change has written.
+    ///
+    /// # Errors
+    /// What the database says; a damaged row.
+    pub async fn consents(&mut self, guest: GuestId) -> Result<Vec<Line>, StoreError> {
+        ledger(self, guest).await
+    }
+
     /// Appends a line; evidence and details are sealed.
     ///
     /// # Errors
@@ -222,6 +230,11 @@ impl Tx {
     }
 }
 
+async fn ledger(db: &mut impl Database, guest: GuestId) -> Result<Vec<Line>, StoreError> {
+    let rows: Vec<Row> = on!(db, c => sqlx::query_as(CONSENTS).bind(guest.0).fetch_all(c).await?);
+    rows.into_iter().map(Line::try_from).collect()
+}
+
 impl Conn {
     /// The sealed evidence of a guest's yeses to other matters than this: line, kind of separate consent, evidence.
     ///
@@ -273,7 +286,6 @@ impl Conn {
     /// # Errors
     /// What the database says; a damaged row.
     pub async fn consents(&mut self, guest: GuestId) -> Result<Vec<Line>, StoreError> {
-        let rows: Vec<Row> = on!(self, c => sqlx::query_as(CONSENTS).bind(guest.0).fetch_all(c).await?);
-        rows.into_iter().map(Line::try_from).collect()
+        ledger(self, guest).await
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     Eraser, ErasureError,
-    since::{Held, Since},
+    since::{Held, Since, Stray},
 };
 
 /// Guests looked at at a time.
@@ -37,6 +37,12 @@ pub(super) struct Copied {
     pub(super) strays: BTreeMap<Uuid, BTreeSet<GuestId>>,
     /// Guests who are not in it, and of whom there are keys: made after it, and there when it was restored.
     pub(super) later: BTreeSet<GuestId>,
+    /// With whom the records lay of guests who are made anew for them: noted before that, as their records go again.
+    #[serde(default)]
+    pub(super) given: BTreeMap<GuestId, BTreeSet<GuestId>>,
+    /// The erasures of these, by their place among all.
+    #[serde(default)]
+    pub(super) anew: BTreeMap<GuestId, Vec<usize>>,
 }
 
 impl Copied {
@@ -51,6 +57,8 @@ impl Copied {
             survivors: noted.survivors,
             nameless: noted.nameless,
             holds: noted.holds,
+            given: noted.given,
+            anew: noted.anew,
             ..self
         }
     }
@@ -72,13 +80,32 @@ impl Eraser {
             let plain = plain.map_err(|_| damaged())?;
             copied = copied.noted_before(serde_json::from_slice(&plain).map_err(|_| damaged())?);
         }
-        let plain = serde_json::to_vec(&copied).map_err(|_| damaged())?;
+        self.note(&copied).await?;
+        since.settle(copied);
+        Ok(())
+    }
+
+    async fn note(&self, copied: &Copied) -> Result<(), ErasureError> {
+        let vault = &self.vault;
+        let plain = serde_json::to_vec(copied).map_err(|_| GuestError::Damaged)?;
         let sealed = vault.keys.seal_own(SEALED_AS, Uuid::nil(), &plain)?.into_bytes();
         let mut tx = vault.store.begin().await?;
         tx.note_copied(&sealed).await?;
-        tx.commit().await?;
-        since.settle(copied);
-        Ok(())
+        Ok(tx.commit().await?)
+    }
+
+    /// Notes whose stray records are to be, before they are given to them.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn give(&self, since: &mut Since, strays: &[Stray]) -> Result<(), ErasureError> {
+        if strays.is_empty() {
+            return Ok(());
+        }
+        for stray in strays {
+            since.given(stray);
+        }
+        self.note(&since.copied).await
     }
 
     async fn survey(&self, since: &Since, meant: &BTreeSet<String>) -> Result<Copied, ErasureError> {

@@ -28,12 +28,8 @@ pub struct Since {
     erasures: Vec<Erased>,
     /// By the names of guests and of records.
     of: BTreeMap<String, Vec<usize>>,
-    /// By guests who were made for records that are erased.
-    anew: BTreeMap<GuestId, Vec<usize>>,
-    /// With whom the records of these lie in the copy.
-    given: BTreeMap<GuestId, BTreeSet<GuestId>>,
     pub(super) protections: Protections,
-    copied: Copied,
+    pub(super) copied: Copied,
     /// Guests who were parted from others in the copy.
     pub(super) parted: u64,
 }
@@ -96,7 +92,7 @@ pub(super) struct Held {
 impl Since {
     /// What was erased of a guest of the copy, in order.
     pub(super) fn of(&self, eraser: &Eraser, guest: GuestId) -> Vec<&Erased> {
-        let found = self.anew.get(&guest);
+        let found = self.copied.anew.get(&guest);
         let found = found.or_else(|| self.of.get(&eraser.tombstone(guest)));
         let found = found.into_iter().flatten();
         found.filter_map(|at| self.erasures.get(*at)).collect()
@@ -133,11 +129,11 @@ impl Since {
 
     /// What was said of each guest.
     pub(super) fn protected(&self) -> BTreeMap<GuestId, Vec<&Said>> {
-        self.protections.of_each(&self.copied, &self.given)
+        self.protections.of_each(&self.copied, &self.copied.given)
     }
 
-    /// Notes that stray records were given to whose they are to be.
-    pub fn given(&mut self, stray: Stray) {
+    /// Whose stray records are to be.
+    pub(super) fn given(&mut self, stray: &Stray) {
         self.parted += 1;
         let mut of = BTreeSet::from([stray.guest]);
         let before = stray
@@ -146,13 +142,14 @@ impl Since {
             .filter_map(|record| self.copied.strays.get(record));
         of.extend(before.flatten());
         of.remove(&stray.new);
-        self.given.insert(stray.new, of);
-        self.anew.insert(stray.new, stray.erasures);
+        self.copied.given.entry(stray.new).or_default().extend(of);
+        self.copied.anew.insert(stray.new, stray.erasures.clone());
     }
 
     /// The guests who have other ids than they had, each with one of those that their records lay with.
     pub(super) fn renamed(&self) -> impl Iterator<Item = (GuestId, GuestId)> {
         let renamed = self
+            .copied
             .given
             .iter()
             .filter(|(new, _)| !self.copied.later.contains(new));

@@ -93,7 +93,7 @@ impl Vault {
         if says_again(&said, &line, own_time) {
             return Ok(None);
         }
-        if said.is_empty() && is_flag(&line) && self.is_refused(errand, guest, &line).await? {
+        if said.is_empty() && is_flag(&line) && self.is_refused(change, errand, (guest, &line)).await? {
             return Ok(Some(Refusal::RefusedElsewhere));
         }
         self.write_consent(change, errand, (guest, Some(record)), (statement, *terms), keys)
@@ -103,8 +103,13 @@ impl Vault {
 
     /// Whether the guest has said no to what a flag says yes to: how a system's box stands is no act of the guest's, whenever
     /// the system looked at it.
-    async fn is_refused(&self, errand: &Errand, guest: GuestId, line: &Line) -> Result<bool, GuestError> {
-        let ledger = self.store.read().await?.consents(guest).await?;
+    async fn is_refused(
+        &self,
+        change: &mut Change,
+        errand: &Errand,
+        (guest, line): (GuestId, &Line),
+    ) -> Result<bool, GuestError> {
+        let ledger = change.tx.consents(guest).await?;
         let place = line.scope.parse().unwrap_or_else(|_| errand.property.clone());
         let matter = (&line.purpose, line.recipient.as_str(), line.separate);
         let standing = self.standing_of(&place, &ledger, matter);

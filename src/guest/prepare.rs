@@ -89,6 +89,11 @@ impl Prepared {
         self.voice == Voice::Staff
     }
 
+    /// Whether its source dates it later than it is: it counts as said now.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.input.observed_at.is_some_and(|at| at > self.observed_at)
+    }
+
     pub(super) fn tokens(&self) -> impl Iterator<Item = &Token> {
         self.values.iter().flat_map(|v| &v.tokens)
     }

@@ -316,17 +316,22 @@ impl Vault {
             at: prepared.observed_at,
             timed: prepared.input.observed_at.is_some(),
         };
+        let mut stays = 0_usize;
         for stay in &prepared.stays {
             if matches!(place, Place::New(_)) {
                 rows.stay(self.sealed_stay(said, &with_property(errand, stay), 1, keys)?);
+                stays += 1;
                 continue;
             }
             let change = writing.change().await?;
-            if !self.write_stay(change, errand, (guest, said), stay, keys).await? {
+            if self.write_stay(change, errand, (guest, said), stay, keys).await? {
+                stays += 1;
+            } else {
                 rejected.push(stale("stays"));
             }
         }
-        let whole = !rejected.iter().any(|one| one.reason == STALE);
+        // Of a source whose clock is ahead the same counts later.
+        let whole = !prepared.is_ahead() || !rejected.iter().any(|one| one.reason == STALE);
         let head = self.record_head((prepared, whole), house, (guest, record), keys)?;
         rows.record(guest, head);
         for said in &prepared.consents {
@@ -339,7 +344,7 @@ impl Vault {
                 reason: refusal.as_str().to_owned(),
             }));
         }
-        if let Some(told) = told(place, guest, (&event, prepared)) {
+        if let Some(told) = told(place, guest, (&event, stays > 0)) {
             rows.tell(told.at_property(&errand.property));
         }
         self.note_import(
@@ -393,9 +398,9 @@ pub(crate) fn source_id_place(guest: GuestId, record: Uuid) -> Aad<'static> {
 }
 
 /// What other systems are told: which fields changed.
-fn told(place: &Place, guest: GuestId, (event, prepared): (&Event, &Prepared)) -> Option<Announcement> {
+fn told(place: &Place, guest: GuestId, (event, stays): (&Event, bool)) -> Option<Announcement> {
     let mut fields: Vec<FieldPath> = event.fields.keys().cloned().collect();
-    if !prepared.stays.is_empty() {
+    if stays {
         fields.extend("stay_links".parse());
     }
     match place {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{Act, Change, Event},
-    base::{Category, Errand, GuestId, PrincipalId, PropertyNode, Reach, from_micros, micros},
+    base::{Category, Errand, GuestId, PrincipalId, PropertyCode, PropertyNode, Reach, from_micros, micros},
     erasure::{Eraser, Preview},
     events::Announcement,
     guest::{GuestError, Vault},
@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     Case, Course, Deadlines, Kind, RequestError, State, TimelineStep, Via,
-    sql::{self, Filter, RequestRow},
+    sql::{self, By, Filter, RequestRow},
 };
 
 /// Requests of guests.
@@ -115,6 +115,19 @@ impl Requests {
             None => self.had_it(errand, &row).await?,
         };
         theirs.then_some(row).ok_or(RequestError::Absent)
+    }
+
+    /// At which house a step of a case is taken: where it was taken in, if that is the caller's; at none by who works for
+    /// all, as that would let a house see it that has nothing to do with it.
+    pub(super) fn house_of_step(&self, errand: &Errand, row: &RequestRow) -> Option<PropertyCode> {
+        let reach = self.vault().reach(&errand.caller);
+        if reach.is_whole() {
+            None
+        } else if reach.holds(&row.property) {
+            row.property.parse().ok()
+        } else {
+            Some(errand.property.clone())
+        }
     }
 
     /// Whether a case was taken in, or a step of it taken, at this caller's houses. A guest's own pages name whose cases
@@ -337,7 +350,11 @@ impl Requests {
             Err(StoreError::Stale) => return Err(RequestError::State(BESIDE)),
             written => written?,
         }
-        change.tx.add_step(row.request_id, now, step, errand).await?;
+        let house = self.house_of_step(errand, row);
+        change
+            .tx
+            .add_step(row.request_id, now, step, By::at(&errand.caller, house.as_ref()))
+            .await?;
         let state = State::from_word(&row.state);
         if state.is_some_and(State::is_closed) {
             // Whose case it was is told of none that nobody was made sure of: an event must not answer who is on file.
@@ -366,7 +383,8 @@ impl Requests {
         for joined in change.tx.duplicates_of(guest, case).await? {
             if change.tx.reopen_request(joined, case, now).await? {
                 let received = (State::Received.as_str(), None);
-                change.tx.add_step(joined, now, received, errand).await?;
+                // At no house: who closed the one case has nothing to do with the other.
+                change.tx.add_step(joined, now, received, &errand.caller).await?;
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ use crate::{
     policy::Right,
 };
 
-use super::{Case, Kind, RequestError, Requests, State};
+use super::{Case, Kind, RequestError, Requests, State, sql::By};
 
 /// The fields with addresses, the member that holds each, and the lists it belongs on.
 const ADDRESSES: [(&str, &str, &[Channel]); 2] = [
@@ -128,7 +128,9 @@ impl Requests {
             return Err(RequestError::State("This restriction was ended before."));
         }
         let lifted = ("lifted", None);
-        change.tx.add_step(id, micros(now), lifted, errand).await?;
+        let house = self.house_of_step(errand, &row);
+        let by = By::at(&errand.caller, house.as_ref());
+        change.tx.add_step(id, micros(now), lifted, by).await?;
         if standing.len() > 1 {
             change.tx.set_fate(guest, "restricted", micros(now)).await?;
         } else {

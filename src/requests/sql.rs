@@ -121,6 +121,16 @@ impl<'a> From<&'a Errand> for By<'a> {
     }
 }
 
+impl<'a> By<'a> {
+    /// At a house, or at none.
+    pub(super) fn at(caller: &'a Caller, house: Option<&'a PropertyCode>) -> Self {
+        Self {
+            house,
+            ..Self::from(caller)
+        }
+    }
+}
+
 impl<'a> From<&'a Caller> for By<'a> {
     fn from(caller: &'a Caller) -> Self {
         Self {

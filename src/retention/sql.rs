@@ -26,7 +26,8 @@ statements! {
                     WHERE guest_id = $1 AND hold_id = $2 AND lifted_at IS NULL AND approver IS NULL";
     HOLD_LIFT = "UPDATE hold SET lifted_at = $3, lifted_by = $4
                  WHERE guest_id = $1 AND hold_id = $2 AND lifted_at IS NULL";
-    VALUES_ALL = "SELECT record_id, field, version, sealed, observed_at FROM field_value
+    VALUES_ALL = "SELECT record_id, field, version, sealed, coalesce(said_at, observed_at) AS observed_at
+                  FROM field_value
                   WHERE guest_id = $1 ORDER BY record_id, field";
     LEDGER = "SELECT purpose, recipient, scope, separate, state, valid_until, at FROM consent
               WHERE guest_id = $1 ORDER BY at, consent_id";
