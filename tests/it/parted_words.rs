@@ -230,88 +230,103 @@ both!(nor_is_it_with_the_keys_there_are, async |database| {
     of_merged(database, false).await;
 });
 
+async fn begun_anew(database: &Database, replayed: bool) {
+    let config = settings(database);
+    let app = open(&config).await;
+    let (survivor, kept) = (person(&app, 1).await, person(&app, 2).await);
+    let merged = merge(&app, &survivor, &kept, "?force=true").await;
+    let gone = twofold(&app, "Partridge", 1_234_567).await;
+    let part = twofold(&app, "Splitova", 7_654_321).await;
+    let there = everybody(&app).await;
+    let put_back = by_other_tools(database, &app).await;
+    object(&app, &survivor).await;
+    put(&app, &survivor).await;
+    assert_eq!(undo(&app, &merged).await.status, 200);
+    lift(&app, &survivor).await;
+    erase(&app, &survivor).await;
+    let stranger = split(&app, &gone).await;
+    object(&app, &stranger).await;
+    erase(&app, &stranger).await;
+    let one = split(&app, &part).await;
+    object(&app, &one).await;
+    erase_some(&app, &one).await;
+    let log = database.dir().join("log");
+    mirrored(&app, &log).await;
+    app.app.close().await;
+    drop(app);
+    put_back();
+
+    // Cut off after it parted them, or after it erased again.
+    let app = open(&config).await;
+    let vault = app.app.vault.clone();
+    let stored = Stored::new(vault.store.clone());
+    let (size, _) = stored.checkpoint().await.unwrap().unwrap_or_default();
+    let mut tx = vault.store.begin().await.unwrap();
+    let now = micros(vault.clock.now());
+    tx.quarantine(now, i64::try_from(size).unwrap()).await.unwrap();
+    tx.commit().await.unwrap();
+    let verifier = app.app.sequencer.signer().verifier();
+    catch_up(&vault.store, verifier, &log, size).await.unwrap();
+    let eraser = app.app.requests().eraser;
+    let caller = operator().unwrap();
+    let mut since = eraser.since(size).await.unwrap();
+    for guest in eraser.parted(&since).await.unwrap() {
+        vault.part_again(&caller, guest).await.unwrap();
+    }
+    let strays = eraser.strays(&since).await.unwrap();
+    eraser.give(&mut since, &strays).await.unwrap();
+    for stray in strays {
+        let ends = (stray.guest, stray.new);
+        vault
+            .split_again(&caller, ends, stray.records.clone())
+            .await
+            .unwrap();
+    }
+    if replayed {
+        eraser.replay(&caller, &since).await.unwrap();
+    }
+    app.app.settle_log().await;
+    app.app.close().await;
+    drop((app, vault, eraser));
+
+    let arguments = restore::Restore {
+        from: None,
+        keys: None,
+        identity: None,
+        replace: false,
+        in_place: true,
+        ..restoring(database.dir(), Some("log"), false)
+    };
+    let mut out = Vec::new();
+    restore::run(&arguments, &config, &mut out).await.unwrap();
+    let report = told(&out)["replayed"].clone();
+    assert_eq!(
+        (&report["left"], &report["guests"]),
+        (&json!(0), &json!(3)),
+        "{report}"
+    );
+    let app = open(&config).await;
+    assert_eq!(protected(&app, &kept).await, (true, 1));
+    assert_eq!(protected(&app, &part.0).await, (false, 0));
+    // Who was erased takes its words along.
+    assert_eq!(protected(&app, &gone.0).await, (false, 0));
+    let new = owner(&app, &part.2).await;
+    let (objects, holds) = protected(&app, &new).await;
+    assert!(objects && holds > 0, "{new}");
+    // Nobody else was made.
+    let known = |guest: &str| guest == new || there.iter().any(|(one, _)| one == guest);
+    for (guest, _) in everybody(&app).await {
+        assert!(known(&guest) || status(&app, &guest).await == 410, "{guest}");
+    }
+    app.app.close().await;
+}
+
 both!(
     a_restore_begun_anew_knows_what_the_first_one_knew,
     async |database| {
-        let config = settings(database);
-        let app = open(&config).await;
-        let (survivor, kept) = (person(&app, 1).await, person(&app, 2).await);
-        let merged = merge(&app, &survivor, &kept, "?force=true").await;
-        let gone = twofold(&app, "Partridge", 1_234_567).await;
-        let part = twofold(&app, "Splitova", 7_654_321).await;
-        let there = everybody(&app).await;
-        let put_back = by_other_tools(database, &app).await;
-        object(&app, &survivor).await;
-        put(&app, &survivor).await;
-        assert_eq!(undo(&app, &merged).await.status, 200);
-        lift(&app, &survivor).await;
-        erase(&app, &survivor).await;
-        let stranger = split(&app, &gone).await;
-        erase(&app, &stranger).await;
-        let one = split(&app, &part).await;
-        object(&app, &one).await;
-        erase_some(&app, &one).await;
-        let log = database.dir().join("log");
-        mirrored(&app, &log).await;
-        app.app.close().await;
-        drop(app);
-        put_back();
-
-        // Cut off after it parted them.
-        let app = open(&config).await;
-        let vault = app.app.vault.clone();
-        let stored = Stored::new(vault.store.clone());
-        let (size, _) = stored.checkpoint().await.unwrap().unwrap_or_default();
-        let mut tx = vault.store.begin().await.unwrap();
-        let now = micros(vault.clock.now());
-        tx.quarantine(now, i64::try_from(size).unwrap()).await.unwrap();
-        tx.commit().await.unwrap();
-        let verifier = app.app.sequencer.signer().verifier();
-        catch_up(&vault.store, verifier, &log, size).await.unwrap();
-        let eraser = app.app.requests().eraser;
-        let caller = operator().unwrap();
-        let since = eraser.since(size).await.unwrap();
-        for guest in eraser.parted(&since).await.unwrap() {
-            vault.part_again(&caller, guest).await.unwrap();
-        }
-        for stray in eraser.strays(&since).await.unwrap() {
-            let ends = (stray.guest, stray.new);
-            vault
-                .split_again(&caller, ends, stray.records.clone())
-                .await
-                .unwrap();
-        }
-        app.app.settle_log().await;
-        app.app.close().await;
-        drop((app, vault, eraser));
-
-        let arguments = restore::Restore {
-            from: None,
-            keys: None,
-            identity: None,
-            replace: false,
-            in_place: true,
-            ..restoring(database.dir(), Some("log"), false)
-        };
-        let mut out = Vec::new();
-        restore::run(&arguments, &config, &mut out).await.unwrap();
-        let report = told(&out)["replayed"].clone();
-        assert_eq!(
-            (&report["left"], &report["guests"]),
-            (&json!(0), &json!(3)),
-            "{report}"
-        );
-        let app = open(&config).await;
-        assert_eq!(protected(&app, &kept).await, (true, 1));
-        assert_eq!(protected(&app, &part.0).await, (false, 0));
-        let new = owner(&app, &part.2).await;
-        let (objects, holds) = protected(&app, &new).await;
-        assert!(objects && holds > 0, "{new}");
-        // Nobody else was made.
-        let known = |guest: &str| guest == new || there.iter().any(|(one, _)| one == guest);
-        for (guest, _) in everybody(&app).await {
-            assert!(known(&guest) || status(&app, &guest).await == 410, "{guest}");
-        }
-        app.app.close().await;
+        begun_anew(database, false).await;
     }
 );
+both!(so_it_does_after_it_erased_again, async |database| {
+    begun_anew(database, true).await;
+});
