@@ -20,5 +20,5 @@ mod writer;
 
 pub use change::{Change, CommitError};
 pub use event::{Act, Decision, Detail, Erasure, Event, GuestRefusal, RESTORED, Subject, Who};
-pub use shown::{Observer, Shown};
+pub use shown::{Fresh, Observer, Shown};
 pub use writer::{AuditError, Log, Receipt};

@@ -17,6 +17,8 @@ pub(super) mod shown;
 
 /// The most rows of one statement. Each size up to here is prepared once by each connection that needs it.
 pub(super) const ROWS: usize = 64;
+/// Those above, of narrow rows, the largest first.
+const SIZES: [usize; 2] = [4 * ROWS, 2 * ROWS];
 /// Columns of `audit_event`.
 const COLUMNS: usize = 13;
 
@@ -83,8 +85,6 @@ statements! {
                   ON CONFLICT (writer) DO UPDATE SET next_seq = excluded.next_seq";
     TILE = "SELECT hashes FROM log_tile WHERE level = $1 AND tile = $2";
     TILES = "SELECT tile, hashes FROM log_tile WHERE level = 0 AND tile >= $1 AND tile < $2 ORDER BY tile";
-    TILE_SET = "INSERT INTO log_tile (level, tile, hashes) VALUES ($1, $2, $3)
-                ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes";
     ENTRIES = "SELECT l.log_index, l.subject_seq, l.previous, e.writer, e.writer_seq, e.leaf, e.at, e.principal,
                       e.actor, e.property, e.purpose, e.action, e.decision, (e.detail IS NOT NULL) AS has_detail
                FROM log_entry l JOIN audit_event e ON e.entry_id = l.entry_id
@@ -169,14 +169,15 @@ fn values(rows: usize, columns: usize) -> String {
 #[must_use]
 pub fn built_statements() -> Vec<(String, String)> {
     type Build = fn(usize) -> String;
-    let build: [(&str, Build); 4] = [
+    let build: [(&str, Build); 5] = [
         ("events", insert),
         ("chains", log::chains),
         ("ends of chains", log::chains_upsert),
         ("places", log::places_insert),
+        ("tiles", log::tiles_upsert),
     ];
     let sizes = |(name, build): (&'static str, Build)| {
-        [1, 2, ROWS].map(|rows| (format!("{name} {rows}"), build(rows)))
+        [1, 2, ROWS, SIZES[0]].map(|rows| (format!("{name} {rows}"), build(rows)))
     };
     build.into_iter().flat_map(sizes).collect()
 }
@@ -184,6 +185,13 @@ pub fn built_statements() -> Vec<(String, String)> {
 /// The first of them, as many as one statement takes.
 fn some<T>(items: &[T]) -> (&[T], &[T]) {
     items.split_at(items.len().min(ROWS))
+}
+
+/// The first of them, as many as one statement takes of what is narrow: each statement of a transaction is a way to the
+/// database and back, and others wait for its end. Above [`ROWS`] there are few sizes, so that few are kept prepared.
+fn many<T>(items: &[T]) -> (&[T], &[T]) {
+    let fitting = SIZES.into_iter().find(|size| *size <= items.len());
+    items.split_at(fitting.unwrap_or(items.len().min(ROWS)))
 }
 
 /// An event with its place.

@@ -66,9 +66,11 @@ impl LogKeeper {
         if !app.witnesses.is_empty() {
             tasks.push(tokio::spawn(cosign(app.clone())));
         }
+        let observer = Observer::beside(app.vault.store.clone(), Arc::clone(sequencer.fresh()));
         tasks.push(tokio::spawn(async move { sequencer.run().await }));
-        let observer = Observer::new(app.vault.store.clone());
         tasks.push(tokio::spawn(async move { observer.run().await }));
+        let store = app.vault.store.clone();
+        tasks.push(tokio::spawn(async move { store.tidy().await }));
         Ok(Self {
             app: app.clone(),
             mirror,

@@ -13,6 +13,7 @@ mod scrub;
 mod spelling;
 mod state;
 mod texts;
+mod tidy;
 
 use sqlx::{
     PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction, pool::PoolConnection,

@@ -10,8 +10,8 @@ use crate::{
 use super::{
     CHAIN, CHAIN_GOES_ON, COSIGNED, COSIGNED_SET, Columns, ENTRIES, ENTRIES_OF, FIRST_DISCLOSURE,
     FIRST_SINCE, FOLLOWED, HEAD, HEAD_COSIGN, HEAD_GROW, HEAD_LEAVE, HEAD_MAKE, HEAD_TAKE, INDEX_OF,
-    LOGGED_TO, MINIMUM, MINIMUM_SET, NEWS, NEWS_OF, PRUNE_ENTRIES, PRUNE_EVENTS, TILE, TILE_SET, TILES,
-    WRITER_AHEAD, WRITER_SET, some, values,
+    LOGGED_TO, MINIMUM, MINIMUM_SET, NEWS, NEWS_OF, PRUNE_ENTRIES, PRUNE_EVENTS, TILE, TILES,
+    WRITER_AHEAD, WRITER_SET, many, some, values,
 };
 
 /// How far the log has grown, and who may grow it.
@@ -106,6 +106,14 @@ pub(super) fn places_insert(rows: usize) -> String {
     format!("INSERT INTO log_entry (log_index, entry_id, subject_seq, previous) VALUES {values}")
 }
 
+pub(super) fn tiles_upsert(rows: usize) -> String {
+    let values = values(rows, 3);
+    format!(
+        "INSERT INTO log_tile (level, tile, hashes) VALUES {values}
+         ON CONFLICT (level, tile) DO UPDATE SET hashes = excluded.hashes"
+    )
+}
+
 /// The head of the log, once there is one.
 pub(in crate::audit) async fn head(db: &mut impl Database) -> Result<Option<Head>, StoreError> {
     Ok(on!(db, c => sqlx::query_as(HEAD).fetch_optional(c).await?))
@@ -135,7 +143,7 @@ pub(in crate::audit) async fn ends(
     let spelling = db.spelling();
     let (mut found, mut rest) = (Vec::new(), subjects);
     while !rest.is_empty() {
-        let (now, later) = some(rest);
+        let (now, later) = many(rest);
         rest = later;
         let text = TEXTS.of(spelling, now.len(), || chains(now.len()));
         let rows: Vec<Chain> = on!(db, c => {
@@ -365,7 +373,7 @@ impl Tx {
         let spelling = self.spelling();
         let mut rest = chains;
         while !rest.is_empty() {
-            let (now, later) = some(rest);
+            let (now, later) = many(rest);
             rest = later;
             let text = TEXTS.of(spelling, now.len(), || chains_upsert(now.len()));
             on!(self, c => {
@@ -385,7 +393,7 @@ impl Tx {
         let spelling = self.spelling();
         let mut rest = entries;
         while !rest.is_empty() {
-            let (now, later) = some(rest);
+            let (now, later) = many(rest);
             rest = later;
             let text = TEXTS.of(spelling, now.len(), || places_insert(now.len()));
             on!(self, c => {
@@ -399,14 +407,26 @@ impl Tx {
         Ok(())
     }
 
-    /// Stores the hashes of a tile.
-    pub(in crate::audit) async fn set_tile(
+    /// Stores the hashes of tiles, by level and index.
+    pub(in crate::audit) async fn set_tiles(
         &mut self,
-        level: u8,
-        index: i64,
-        hashes: &[u8],
+        tiles: &[((u8, i64), Vec<u8>)],
     ) -> Result<(), StoreError> {
-        on!(self, c => sqlx::query(TILE_SET).bind(i64::from(level)).bind(index).bind(hashes).execute(c).await.map(drop)?);
+        static TEXTS: Texts<usize> = Texts::none();
+        let spelling = self.spelling();
+        let mut rest = tiles;
+        while !rest.is_empty() {
+            let (now, later) = some(rest);
+            rest = later;
+            let text = TEXTS.of(spelling, now.len(), || tiles_upsert(now.len()));
+            on!(self, c => {
+                let mut query = sqlx::query(text);
+                for ((level, index), hashes) in now {
+                    query = query.bind(i64::from(*level)).bind(index).bind(hashes.as_slice());
+                }
+                query.execute(c).await.map(drop)?;
+            });
+        }
         Ok(())
     }
 }

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 use crate::{
-    audit::sql::log::{Chain, Placed},
+    audit::{
+        shown::Latest,
+        sql::log::{Chain, Placed},
+    },
     store::{StoreError, Tx},
 };
 
@@ -28,6 +31,8 @@ pub(super) struct Growth {
     writers: BTreeMap<Uuid, i64>,
     /// The ends of chains that were gone on with.
     ends: HashMap<[u8; 16], (u64, Hash)>,
+    /// What the entries showed.
+    shown: Latest,
     /// Full tiles.
     tiles: BTreeMap<(u8, u64), Vec<u8>>,
 }
@@ -41,6 +46,7 @@ impl Growth {
             placed: Vec::new(),
             writers: BTreeMap::new(),
             ends: HashMap::new(),
+            shown: Latest::default(),
             tiles: BTreeMap::new(),
         }
     }
@@ -60,6 +66,11 @@ impl Growth {
         self.placed.len()
     }
 
+    /// The size of the tree without them.
+    pub(super) const fn from(&self) -> u64 {
+        self.from
+    }
+
     /// The size of the tree with them.
     pub(super) const fn size(&self) -> u64 {
         self.edge.size()
@@ -68,6 +79,11 @@ impl Growth {
     /// The hash of the tree with them.
     pub(super) fn root(&self) -> Hash {
         self.edge.root()
+    }
+
+    /// What they showed: once.
+    pub(super) fn take_shown(&mut self) -> Latest {
+        std::mem::take(&mut self.shown)
     }
 
     /// The end of a subject's chain, where it was gone on with.
@@ -91,6 +107,7 @@ impl Growth {
         if let (Some(subject), Some(link)) = (draft.subject(), link) {
             self.ends.insert(subject, (link.number, hash));
         }
+        self.shown.see(source.leaf);
         self.writers
             .insert(source.writer, source.sequence.saturating_add(1));
     }
@@ -119,9 +136,8 @@ impl Growth {
         // In one order, so that their index is walked through and not jumped about.
         ends.sort_unstable_by(|one, other| one.subject.cmp(&other.subject));
         tx.set_chains(&ends).await?;
-        for ((level, at), hashes) in &self.tiles {
-            tx.set_tile(*level, number(*at), hashes).await?;
-        }
-        Ok(())
+        let tile = |((level, at), hashes)| ((level, number(at)), hashes);
+        let tiles: Vec<((u8, i64), Vec<u8>)> = self.tiles.into_iter().map(tile).collect();
+        tx.set_tiles(&tiles).await
     }
 }

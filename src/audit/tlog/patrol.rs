@@ -26,8 +26,9 @@ const AT_ONCE: usize = 4;
 const TILES: u64 = 16;
 /// So many while the log grows by tiles: who makes it grow needs the machine.
 const TILES_UNDER_LOAD: u64 = 4;
-/// So many new ones at most: a log that caught up is walked in turn.
-const NEWEST: u64 = 256;
+/// So many new ones at most, the very newest: what a busier log has more is walked in turn. To read all that a vault
+/// writes at its most again would cost it a tenth of what it writes.
+const NEWEST: u64 = 8;
 
 /// Where the walk stands.
 pub struct Patrol {

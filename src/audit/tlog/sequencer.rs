@@ -14,7 +14,10 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::{
-    audit::sql::log::{self as sql, Chain, Head, News},
+    audit::{
+        Fresh,
+        sql::log::{self as sql, Chain, Head, News},
+    },
     base::{Clock, micros},
     store::{Conn, Store, StoreError},
 };
@@ -65,6 +68,7 @@ pub struct Sequencer {
     stuck: AtomicI64,
     /// When the next numbers of writers were last held against their entries.
     looked: Mutex<Option<Instant>>,
+    fresh: Arc<Fresh>,
 }
 
 impl Sequencer {
@@ -95,6 +99,7 @@ impl Sequencer {
             stepping: Mutex::default(),
             stuck: AtomicI64::new(0),
             looked: Mutex::default(),
+            fresh: Arc::default(),
         })
     }
 
@@ -102,6 +107,12 @@ impl Sequencer {
     #[must_use]
     pub const fn signer(&self) -> &Arc<Signer> {
         &self.signer
+    }
+
+    /// What the entries showed that this process gave their index.
+    #[must_use]
+    pub const fn fresh(&self) -> &Arc<Fresh> {
+        &self.fresh
     }
 
     /// Gives an index to what has none.
@@ -169,7 +180,7 @@ impl Sequencer {
         }
         // All is read and worked out before the transaction, because SQLite's writers wait for it: what was read is
         // written only if the log has not grown meanwhile, and without growing nothing of it changes.
-        let (growth, more) = match self.plan(&mut conn, &head, (writers, ahead)).await {
+        let (mut growth, more) = match self.plan(&mut conn, &head, (writers, ahead)).await {
             // Tiles of one moment do not fit a head of another.
             Err(LogError::Changed(_))
                 if sql::head(&mut conn)
@@ -188,7 +199,8 @@ impl Sequencer {
             size: growth.size(),
             root: growth.root(),
         });
-        let (grown, to) = (growth.len(), number(growth.size()));
+        let (grown, from, to) = (growth.len(), number(growth.from()), number(growth.size()));
+        let shown = growth.take_shown();
         let mut tx = self.store.begin().await?;
         // The row is locked from here to the end: of two that come this far, the second finds it taken.
         if !tx
@@ -211,6 +223,7 @@ impl Sequencer {
         if grown == 0 {
             return Ok((Step::Idle, more));
         }
+        self.fresh.add((from, to), shown);
         metrics::counter!("guest_vault_log_entries_total").increment(u64::try_from(grown).unwrap_or(0));
         Ok((Step::Grown(grown), more))
     }
