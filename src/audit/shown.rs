@@ -126,16 +126,15 @@ impl Observer {
             return Ok(false);
         }
         let fresh = self.fresh.as_ref().and_then(|fresh| fresh.take(at.shown_to));
-        let (end, latest) = match fresh {
-            Some(known) => known,
-            None => {
-                let end = at.size.min(at.shown_to.saturating_add(PART));
-                let mut latest = Latest::default();
-                for leaf in shown::leaves(&mut conn, at.shown_to, end).await? {
-                    latest.see(&leaf);
-                }
-                (end, latest)
+        let (end, latest) = if let Some(known) = fresh {
+            known
+        } else {
+            let end = at.size.min(at.shown_to.saturating_add(PART));
+            let mut latest = Latest::default();
+            for leaf in shown::leaves(&mut conn, at.shown_to, end).await? {
+                latest.see(&leaf);
             }
+            (end, latest)
         };
         drop(conn);
         let mut tx = self.store.begin().await?;

@@ -126,7 +126,11 @@ impl Vault {
             let (places, batch): (Vec<usize>, Vec<Waiting>) = now.into_iter().unzip();
             let batch = Arc::new(batch);
             let parts = stream::unfold(0, |from: usize| {
-                let upto = batch.len().min(from + self.stride.size());
+                let stride = self.stride.size();
+                // The first is shorter: until it is put together, nobody writes.
+                let upto = batch
+                    .len()
+                    .min(from + if from == 0 { stride / 4 } else { stride });
                 future::ready((from < upto).then_some((from..upto, upto)))
             });
             // One is written while the next is put together, and no processor waits in between.

@@ -30,7 +30,6 @@ use crate::{
 pub use disclosure::{Line, Part};
 pub use likeness::NewReview;
 pub use rows::Rows;
-use write::stay_index_insert;
 pub use write::{HeldStay, HeldValue, NewStay, NewValue};
 
 statements! {
@@ -517,7 +516,7 @@ pub fn built_statements(spelling: Spelling) -> Vec<(String, String)> {
         all.push((format!("sources {guests}"), sources(guests)));
         all.push((format!("heads {guests}"), heads(guests)));
     }
-    all.extend(rows::all());
+    all.extend(rows::all(spelling));
     all.push(("field of many".to_owned(), of_many::values(16)));
     for tokens in [1, 2, 4, 8, 16, 32, 64] {
         all.push((format!("postings {tokens}"), likeness::postings(tokens, 201)));

@@ -26,6 +26,16 @@ impl Spelling {
         plain
     }
 
+    /// The beginning of a statement that inserts many rows in a transaction which ends when one of them is refused. SQLite
+    /// otherwise copies each page that the statement changes, to be able to undo the statement alone.
+    #[must_use]
+    pub const fn insert(self) -> &'static str {
+        match self {
+            Self::Sqlite => "INSERT OR FAIL INTO",
+            Self::Postgres => "INSERT INTO",
+        }
+    }
+
     /// Bytes as hexadecimal digits, of either case.
     #[must_use]
     pub fn hex(self, column: &str) -> String {

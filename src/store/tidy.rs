@@ -42,6 +42,8 @@ async fn look(writer: &SqlitePool, kept: &mut Option<SqliteConnection>) -> Resul
     }
     sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(own).await?;
     // What was written meanwhile is little; with it the log can begin anew, and does not grow for ever.
-    sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(writer).await?;
+    sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
+        .execute(writer)
+        .await?;
     Ok(())
 }

@@ -1,19 +1,19 @@
 //! New rows of several records, written with few statements: most of a statement's cost is its way.
 
-use std::{fmt::Write as _, sync::OnceLock};
+use std::collections::BTreeSet;
 
 use sqlx::AssertSqlSafe;
 
 use super::{
-    Line, placeholders, stay_index_insert,
-    write::{NewStay, NewValue, stays_upsert, tokens_insert, values_upsert},
+    Line, placeholders,
+    write::{NewStay, NewValue},
 };
 use crate::{
     base::{GuestId, RecordId, micros},
     events::Announcement,
     guest::{import_job::Mark, words::RecordHead},
     on,
-    store::{Database as _, Spelling, StoreError, Tx},
+    store::{Database as _, Spelling, StoreError, Texts, Tx},
 };
 
 /// Rows of one statement at most, as a power of two; sizes are powers of two so that few statements are prepared.
@@ -139,32 +139,48 @@ impl Tx {
             marks,
         } = rows;
         let spelling = self.spelling();
+        // Who claims a source's id is new, and nothing of it is there yet.
+        let fresh = Fresh::of(spelling, &sources);
         // Tokens lie anywhere; in their order each page of the index is visited once.
         tokens.sort_unstable_by_key(|(_, _, token, _)| *token);
         likeness.sort_unstable_by_key(|(.., token)| *token);
         for some in parts(&guests) {
             on!(self, c => {
-                let mut query = sqlx::query(text(spelling, &GUESTS, some.len(), guests_insert));
+                let mut query = sqlx::query(GUESTS.text(spelling, some.len(), false));
                 for (guest, now, manager) in some {
-                    query = query.bind(guest.0).bind(manager.map(|t| t.to_vec())).bind(now).bind(now);
+                    query = query
+                        .bind(guest.0)
+                        .bind(1_i64)
+                        .bind("active")
+                        .bind(manager.map(|t| t.to_vec()))
+                        .bind(now)
+                        .bind(now);
                 }
                 query.execute(c).await?;
             });
         }
         for some in parts(&sources) {
             on!(self, c => {
-                let mut query = sqlx::query(text(spelling, &SOURCES, some.len(), sources_insert));
+                let mut query = sqlx::query(SOURCES.text(spelling, some.len(), false));
                 for (token, guest, record) in some {
                     query = query.bind(&token[..]).bind(guest.0).bind(record.0);
                 }
                 query.execute(c).await?;
             });
         }
-        self.write_records(&records).await?;
-        self.write_values(&values).await?;
-        for some in parts(&tokens) {
+        let mut first = fresh.firsts();
+        self.write_records(&Apart::of(&records, |(_, head)| first(head.record, ())))
+            .await?;
+        let mut first = fresh.firsts();
+        self.write_values(&Apart::of(&values, |value| first(value.record, &value.new.field)))
+            .await?;
+        let mut first = fresh.firsts();
+        let tokens = Apart::of(&tokens, |(_, record, token, field)| {
+            first(*record, (token, field))
+        });
+        for (some, is_new) in tokens.parts() {
             on!(self, c => {
-                let mut query = sqlx::query(text(spelling, &TOKENS, some.len(), tokens_insert));
+                let mut query = sqlx::query(TOKENS.text(spelling, some.len(), is_new));
                 for (guest, record, token, field) in some {
                     query = query.bind(&token[..]).bind(guest.0).bind(record.0).bind(field);
                 }
@@ -173,7 +189,7 @@ impl Tx {
         }
         for some in parts(&marks) {
             on!(self, c => {
-                let mut query = sqlx::query(text(spelling, &MARKS, some.len(), marks_upsert));
+                let mut query = sqlx::query(MARKS.text(spelling, some.len(), false));
                 for mark in some {
                     query = query
                         .bind(mark.import.0)
@@ -186,9 +202,11 @@ impl Tx {
                 query.execute(c).await?;
             });
         }
-        for some in parts(&likeness) {
+        let mut first = fresh.firsts();
+        let likeness = Apart::of(&likeness, |(_, record, _, token)| first(*record, token));
+        for (some, is_new) in likeness.parts() {
             on!(self, c => {
-                let mut query = sqlx::query(text(spelling, &LIKENESS, some.len(), likeness_insert));
+                let mut query = sqlx::query(LIKENESS.text(spelling, some.len(), is_new));
                 for (guest, record, version, token) in some {
                     query = query.bind(&token[..]).bind(guest.0).bind(record.0).bind(version);
                 }
@@ -203,7 +221,7 @@ impl Tx {
         let spelling = self.spelling();
         for some in parts(stays) {
             on!(self, c => {
-                let mut query = sqlx::query(text(spelling, &STAYS, some.len(), stays_upsert));
+                let mut query = sqlx::query(STAYS.text(spelling, some.len(), false));
                 for NewStay { row, record, observed_at, .. } in some {
                     query = query
                         .bind(row.guest_id)
@@ -223,7 +241,7 @@ impl Tx {
         });
         for some in parts(&found_by.collect::<Vec<_>>()) {
             on!(self, c => {
-                let mut query = sqlx::query(text(spelling, &STAY_INDEX, some.len(), stay_index_insert));
+                let mut query = sqlx::query(STAY_INDEX.text(spelling, some.len(), false));
                 for (token, (guest, stay)) in some {
                     query = query.bind(&token[..]).bind(guest).bind(stay);
                 }
@@ -233,11 +251,11 @@ impl Tx {
         Ok(())
     }
 
-    async fn write_records(&mut self, records: &[(GuestId, RecordHead)]) -> Result<(), StoreError> {
+    async fn write_records(&mut self, records: &Apart<'_, (GuestId, RecordHead)>) -> Result<(), StoreError> {
         let spelling = self.spelling();
-        for some in parts(records) {
+        for (some, is_new) in records.parts() {
             on!(self, c => {
-                let mut query = sqlx::query(text(spelling, &RECORDS, some.len(), records_upsert));
+                let mut query = sqlx::query(RECORDS.text(spelling, some.len(), is_new));
                 for (guest, head) in some {
                     query = query
                         .bind(guest.0)
@@ -257,11 +275,11 @@ impl Tx {
         Ok(())
     }
 
-    async fn write_values(&mut self, values: &[Value]) -> Result<(), StoreError> {
+    async fn write_values(&mut self, values: &Apart<'_, Value>) -> Result<(), StoreError> {
         let spelling = self.spelling();
-        for some in parts(values) {
+        for (some, is_new) in values.parts() {
             on!(self, c => {
-                let mut query = sqlx::query(text(spelling, &VALUES, some.len(), values_upsert));
+                let mut query = sqlx::query(VALUES.text(spelling, some.len(), is_new));
                 for Value { guest, record, trust, new } in some {
                     query = query
                         .bind(guest.0)
@@ -282,6 +300,43 @@ impl Tx {
     }
 }
 
+/// The records of which nothing is there yet.
+struct Fresh(BTreeSet<RecordId>);
+
+impl Fresh {
+    /// PostgreSQL makes ready for a conflict row by row, which costs a quarter of the row. SQLite does not, and would only
+    /// keep twice as many statements prepared.
+    fn of(spelling: Spelling, sources: &[([u8; 16], GuestId, RecordId)]) -> Self {
+        let claimed = sources.iter().filter(|_| spelling == Spelling::Postgres);
+        Self(claimed.map(|(.., record)| *record).collect())
+    }
+
+    /// Tells the first row of each key of such a record.
+    fn firsts<K: Ord>(&self) -> impl FnMut(RecordId, K) -> bool {
+        let mut seen = BTreeSet::new();
+        move |record, key| self.0.contains(&record) && seen.insert((record, key))
+    }
+}
+
+/// Rows that cannot be there, and those that may.
+struct Apart<'r, T> {
+    new: Vec<&'r T>,
+    again: Vec<&'r T>,
+}
+
+impl<'r, T> Apart<'r, T> {
+    fn of(rows: &'r [T], mut is_new: impl FnMut(&'r T) -> bool) -> Self {
+        let (new, again) = rows.iter().partition(|row| is_new(row));
+        Self { new, again }
+    }
+
+    /// Those of each statement, and whether they are new.
+    fn parts(&self) -> impl Iterator<Item = (&[&'r T], bool)> {
+        let again = parts(&self.again).map(|some| (some, false));
+        parts(&self.new).map(|some| (some, true)).chain(again)
+    }
+}
+
 /// The rows in parts of a power of two.
 fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
@@ -292,34 +347,93 @@ fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// Writes the statement for so many rows.
-type Build = fn(usize) -> String;
-
-/// Texts by database and size, written once: they are long.
-type Texts = [[OnceLock<String>; 8]; 2];
-
-static GUESTS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
-static SOURCES: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
-static RECORDS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
-static VALUES: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
-static TOKENS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
-static MARKS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
-static STAYS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
-static STAY_INDEX: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
-static LIKENESS: Texts = [const { [const { OnceLock::new() }; 8] }; 2];
-
-fn text(spelling: Spelling, texts: &'static Texts, rows: usize, build: Build) -> AssertSqlSafe<String> {
-    let [lite, postgres] = texts;
-    let texts = match spelling {
-        Spelling::Sqlite => lite,
-        Spelling::Postgres => postgres,
-    };
-    let kept = rows
-        .checked_ilog2()
-        .and_then(|bits| texts.get(usize::try_from(bits).ok()?));
-    let write = || spelling.in_order(build(rows));
-    AssertSqlSafe(kept.map_or_else(write, |kept| kept.get_or_init(write).clone()))
+/// What rows go into.
+struct Table {
+    /// Its name and columns.
+    into: &'static str,
+    columns: usize,
+    /// What happens to a row that is there.
+    again: &'static str,
+    texts: Texts<(usize, bool)>,
 }
+
+impl Table {
+    const fn new(into: &'static str, columns: usize, again: &'static str) -> Self {
+        let texts = Texts::none();
+        Self {
+            into,
+            columns,
+            again,
+            texts,
+        }
+    }
+
+    /// The statement for so many rows, of which none is there or some may be.
+    fn text(&self, spelling: Spelling, rows: usize, is_new: bool) -> AssertSqlSafe<&'static str> {
+        self.texts
+            .of(spelling, (rows, is_new), || self.write(spelling, rows, is_new))
+    }
+
+    fn write(&self, spelling: Spelling, rows: usize, is_new: bool) -> String {
+        let mut sql = format!("{} {} VALUES ", spelling.insert(), self.into);
+        numbered(&mut sql, rows, self.columns);
+        if !is_new {
+            sql.push_str(self.again);
+        }
+        sql
+    }
+}
+
+static GUESTS: Table = Table::new(
+    "guest (guest_id, version, status, manager_token, created_at, updated_at)",
+    6,
+    "",
+);
+static SOURCES: Table = Table::new("source_record (token, guest_id, record_id)", 3, "");
+static RECORDS: Table = Table::new(
+    "record (guest_id, record_id, source_system, source_id, provenance, property, trust, observed_at, received_at,
+             content_mac)",
+    10,
+    " ON CONFLICT (guest_id, record_id) DO UPDATE
+      SET source_id = excluded.source_id, provenance = excluded.provenance, property = excluded.property,
+          trust = excluded.trust, observed_at = excluded.observed_at, received_at = excluded.received_at,
+          content_mac = excluded.content_mac",
+);
+static VALUES: Table = Table::new(
+    "field_value (guest_id, record_id, field, version, sealed, pinned, verified, trust, observed_at, said_at)",
+    10,
+    " ON CONFLICT (guest_id, record_id, field) DO UPDATE
+      SET version = excluded.version, sealed = excluded.sealed, pinned = excluded.pinned,
+          verified = excluded.verified, trust = excluded.trust, observed_at = excluded.observed_at,
+          said_at = excluded.said_at",
+);
+static TOKENS: Table = Table::new(
+    "blind_index (token, guest_id, record_id, field)",
+    4,
+    " ON CONFLICT (token, guest_id, record_id, field) DO NOTHING",
+);
+static MARKS: Table = Table::new(
+    "import_record (import_id, guest_id, record_id, source_token, version, made)",
+    6,
+    " ON CONFLICT (guest_id, record_id, import_id) DO UPDATE SET version = excluded.version",
+);
+static STAYS: Table = Table::new(
+    "stay (guest_id, stay_token, property, record_id, version, sealed, updated_at)",
+    7,
+    " ON CONFLICT (guest_id, stay_token) DO UPDATE
+      SET record_id = excluded.record_id, version = excluded.version, sealed = excluded.sealed,
+          updated_at = excluded.updated_at",
+);
+static STAY_INDEX: Table = Table::new(
+    "stay_index (token, guest_id, stay_token)",
+    3,
+    " ON CONFLICT (token, guest_id, stay_token) DO NOTHING",
+);
+static LIKENESS: Table = Table::new(
+    "likeness_token (token, guest_id, record_id, key_version)",
+    4,
+    " ON CONFLICT (token, guest_id, record_id) DO NOTHING",
+);
 
 /// `($1, …), (…)`.
 pub(super) fn numbered(sql: &mut String, rows: usize, columns: usize) {
@@ -330,76 +444,27 @@ pub(super) fn numbered(sql: &mut String, rows: usize, columns: usize) {
     }
 }
 
-fn guests_insert(count: usize) -> String {
-    let mut sql = String::from(
-        "INSERT INTO guest (guest_id, version, status, survivor, manager_token, created_at, updated_at) VALUES ",
-    );
-    for row in 0..count {
-        let from = row * 4;
-        let comma = if row == 0 { "" } else { ", " };
-        let (guest, manager, made, changed) = (from + 1, from + 2, from + 3, from + 4);
-        // Writing to a String cannot fail.
-        let _ = write!(
-            sql,
-            "{comma}(${guest}, 1, 'active', NULL, ${manager}, ${made}, ${changed})"
-        );
-    }
-    sql
-}
-
-fn sources_insert(count: usize) -> String {
-    let mut sql = String::from("INSERT INTO source_record (token, guest_id, record_id) VALUES ");
-    numbered(&mut sql, count, 3);
-    sql
-}
-
-fn marks_upsert(count: usize) -> String {
-    let mut sql = String::from(
-        "INSERT INTO import_record (import_id, guest_id, record_id, source_token, version, made) VALUES ",
-    );
-    numbered(&mut sql, count, 6);
-    sql.push_str(" ON CONFLICT (guest_id, record_id, import_id) DO UPDATE SET version = excluded.version");
-    sql
-}
-
-fn records_upsert(count: usize) -> String {
-    let mut sql = String::from(
-        "INSERT INTO record (guest_id, record_id, source_system, source_id, provenance, property, trust, observed_at,
-             received_at, content_mac) VALUES ",
-    );
-    numbered(&mut sql, count, 10);
-    sql.push_str(
-        " ON CONFLICT (guest_id, record_id) DO UPDATE
-         SET source_id = excluded.source_id, provenance = excluded.provenance, property = excluded.property,
-             trust = excluded.trust, observed_at = excluded.observed_at, received_at = excluded.received_at,
-             content_mac = excluded.content_mac",
-    );
-    sql
-}
-
-fn likeness_insert(count: usize) -> String {
-    let mut sql =
-        String::from("INSERT INTO likeness_token (token, guest_id, record_id, key_version) VALUES ");
-    numbered(&mut sql, count, 4);
-    sql.push_str(" ON CONFLICT (token, guest_id, record_id) DO NOTHING");
-    sql
-}
-
 /// Every statement of this file, for the test that prepares each on both databases.
-pub(super) fn all() -> impl Iterator<Item = (String, String)> {
-    let build: [(&str, Build); 9] = [
-        ("marks", marks_upsert),
-        ("stays", stays_upsert),
-        ("stay index", stay_index_insert),
-        ("likeness", likeness_insert),
-        ("guests", guests_insert),
-        ("sources", sources_insert),
-        ("records", records_upsert),
-        ("values", values_upsert),
-        ("tokens", tokens_insert),
+pub(super) fn all(spelling: Spelling) -> impl Iterator<Item = (String, String)> {
+    let tables = [
+        &GUESTS,
+        &SOURCES,
+        &RECORDS,
+        &VALUES,
+        &TOKENS,
+        &MARKS,
+        &STAYS,
+        &STAY_INDEX,
+        &LIKENESS,
     ];
-    let sizes = |(name, build): (&'static str, Build)| {
-        (0..=MOST_BITS).map(move |bits| (format!("{name} {}", 1_usize << bits), build(1 << bits)))
+    let sizes = move |table: &'static Table| {
+        (0..=MOST_BITS).flat_map(move |bits| {
+            [true, false].map(|is_new| {
+                let rows = 1 << bits;
+                let name = format!("{} {rows} {is_new}", table.into);
+                (name, table.write(spelling, rows, is_new))
+            })
+        })
     };
-    build.into_iter().flat_map(sizes)
+    tables.into_iter().flat_map(sizes)
 }

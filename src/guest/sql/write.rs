@@ -313,41 +313,6 @@ impl Tx {
     }
 }
 
-pub(super) fn values_upsert(count: usize) -> String {
-    let mut sql = String::from(
-        "INSERT INTO field_value (guest_id, record_id, field, version, sealed, pinned, verified, trust, observed_at,
-             said_at) VALUES ",
-    );
-    numbered(&mut sql, count, 10);
-    sql.push_str(
-        " ON CONFLICT (guest_id, record_id, field) DO UPDATE
-         SET version = excluded.version, sealed = excluded.sealed, pinned = excluded.pinned,
-             verified = excluded.verified, trust = excluded.trust, observed_at = excluded.observed_at,
-             said_at = excluded.said_at",
-    );
-    sql
-}
-
-pub(super) fn tokens_insert(count: usize) -> String {
-    let mut sql = String::from("INSERT INTO blind_index (token, guest_id, record_id, field) VALUES ");
-    numbered(&mut sql, count, 4);
-    sql.push_str(" ON CONFLICT (token, guest_id, record_id, field) DO NOTHING");
-    sql
-}
-
-pub(super) fn stays_upsert(count: usize) -> String {
-    let mut sql = String::from(
-        "INSERT INTO stay (guest_id, stay_token, property, record_id, version, sealed, updated_at) VALUES ",
-    );
-    numbered(&mut sql, count, 7);
-    sql.push_str(
-        " ON CONFLICT (guest_id, stay_token) DO UPDATE
-         SET record_id = excluded.record_id, version = excluded.version, sealed = excluded.sealed,
-             updated_at = excluded.updated_at",
-    );
-    sql
-}
-
 pub(super) fn stay_index_insert(count: usize) -> String {
     let mut sql = String::from("INSERT INTO stay_index (token, guest_id, stay_token) VALUES ");
     numbered(&mut sql, count, 3);
